@@ -1,0 +1,6 @@
+//! Sees: the only crate that reads a Git repository, and the only one that starts a process.
+//!
+//! Objects, refs and the commit-graph are read directly, for speed; where the
+//! answer is Git's to give, Git is asked, through the one hardened runner.
+
+pub mod objects;

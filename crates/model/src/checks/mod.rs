@@ -1,0 +1,138 @@
+//! The checks: pure rules over a snapshot, one file each, one list.
+//!
+//! To add a check, write its file and add one line to [`ALL`]. Its
+//! documentation, the configuration of its threshold, `check --list` and
+//! docs/CHECKS.md follow from that line.
+
+use crate::{Finding, Snapshot, Status, Threshold, Timestamp, config::Config};
+
+/// Every check, cheap families first.
+pub const ALL: &[&Check] = &[];
+
+/// A rule over a snapshot, with all that people should know about it.
+pub struct Check {
+    /// Its name in configuration, JSON and documents: `far-behind`.
+    pub id: &'static str,
+    /// Plain words, for people: `Branches far behind their base`.
+    pub title: &'static str,
+    /// What it looks at.
+    pub looks_at: &'static str,
+    /// Why it matters to alignment.
+    pub why: &'static str,
+    /// The number it compares with, when it does.
+    pub threshold: Option<ThresholdSpec>,
+    /// The rule.
+    pub judge: fn(&Seen<'_>) -> Outcome,
+}
+
+/// The default number of a check.
+pub struct ThresholdSpec {
+    /// The default.
+    pub default: i64,
+    /// Least and greatest value that make sense.
+    pub range: (i64, i64),
+    /// What is counted: `commits`, `days`, `percent`.
+    pub unit: &'static str,
+    /// Where the default comes from: a tool, a paper, or our own proposal.
+    pub source: &'static str,
+}
+
+/// What a check may look at.
+pub struct Seen<'a> {
+    /// What was seen of the repository.
+    pub snapshot: &'a Snapshot,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// The time of judgement.
+    pub now: Timestamp,
+    /// The check that is asking, for its threshold.
+    pub check: &'static Check,
+}
+
+/// What a check says.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// What is wrong, by cause.
+    pub findings: Vec<Finding>,
+    /// A part that could not be judged, with the reason. Then the check is not `ok`.
+    pub unknown: Option<String>,
+    /// It did not look, for this reason.
+    pub skipped: Option<String>,
+}
+
+/// One check's result.
+pub struct Judged {
+    /// The check.
+    pub check: &'static Check,
+    /// Its status.
+    pub status: Status,
+    /// Why it is unknown or skipped.
+    pub reason: Option<String>,
+    /// What it found.
+    pub findings: Vec<Finding>,
+}
+
+impl Seen<'_> {
+    /// The number to compare with: configured, or the check's default, and who says so.
+    ///
+    /// Panics when the check declares no threshold: that is our own broken promise.
+    pub fn threshold(&self) -> (i64, Threshold) {
+        let spec = self.check.threshold.as_ref().expect("a check that asks for its threshold declares one");
+        match self.config.thresholds.get(self.check.id) {
+            Some(&value) => {
+                (value, Threshold { value: value.into(), source: format!("configured: thresholds.{}", self.check.id) })
+            }
+            None => (spec.default, Threshold { value: spec.default.into(), source: spec.source.to_owned() }),
+        }
+    }
+}
+
+impl Outcome {
+    /// These findings, or `ok` when there are none.
+    pub fn found(findings: Vec<Finding>) -> Outcome {
+        Outcome { findings, ..Outcome::default() }
+    }
+
+    /// It could not look.
+    pub fn unknown(reason: impl Into<String>) -> Outcome {
+        Outcome { unknown: Some(reason.into()), ..Outcome::default() }
+    }
+
+    fn status(&self) -> Status {
+        let worst = self.findings.iter().map(|finding| finding.severity.into()).fold(Status::Ok, Status::worst);
+        if self.skipped.is_some() {
+            Status::Skipped
+        } else if self.unknown.is_some() {
+            worst.worst(Status::Unknown)
+        } else {
+            worst
+        }
+    }
+}
+
+/// Judges a snapshot by the checks that `wanted` allows, in the order of the list.
+pub fn judge(
+    snapshot: &Snapshot,
+    config: &Config,
+    now: Timestamp,
+    wanted: impl Fn(&Check) -> Result<(), String>,
+) -> Vec<Judged> {
+    let judge_one = |check: &'static Check| {
+        let outcome = match wanted(check) {
+            Ok(()) => (check.judge)(&Seen { snapshot, config, now, check }),
+            Err(reason) => Outcome { skipped: Some(reason), ..Outcome::default() },
+        };
+        Judged {
+            check,
+            status: outcome.status(),
+            reason: outcome.skipped.or(outcome.unknown),
+            findings: outcome.findings,
+        }
+    };
+    ALL.iter().copied().map(judge_one).collect()
+}
+
+/// The check with this id.
+pub fn by_id(id: &str) -> Option<&'static Check> {
+    ALL.iter().copied().find(|check| check.id == id)
+}

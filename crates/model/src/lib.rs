@@ -1,0 +1,29 @@
+//! Decides: everything alignwatch knows and judges, as values and pure functions.
+//!
+//! Nothing here reads a clock, a file, the environment or the network. What was
+//! seen comes in as a [`Snapshot`] and the time as a [`Timestamp`]; judgement
+//! goes out as values. So a test, a replay of last month and a running daemon
+//! are the same code, fed from different places.
+
+pub mod branch;
+pub mod checks;
+pub mod config;
+pub mod finding;
+mod known;
+mod oid;
+pub mod quote;
+mod refname;
+pub mod relation;
+mod severity;
+pub mod snapshot;
+mod time;
+
+pub use branch::{Branch, Drift, Landed, Merge, Proof, State, Verdict};
+pub use finding::{Evidence, Finding, Remedy, Threshold};
+pub use known::Known;
+pub use oid::{BadOid, Oid};
+pub use refname::RefName;
+pub use relation::Relation;
+pub use severity::{Severity, Status};
+pub use snapshot::Snapshot;
+pub use time::{Span, Timestamp};

@@ -1,0 +1,54 @@
+//! Names inside of commands that a person pastes into a shell.
+
+use crate::RefName;
+
+/// A name as one word of a POSIX shell, whatever bytes it holds.
+///
+/// Plain names stay plain. Control characters and bytes that are not UTF-8 are
+/// written as `$'\ooo'` (POSIX.1-2024), so that pasting a hostile name can do nothing.
+pub fn shell_word(bytes: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@%:,=^".contains(byte);
+    if !bytes.is_empty() && bytes.iter().all(is_plain) && bytes[0] != b'=' {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
+    let is_harmless = |byte: &u8| (0x20..0x7f).contains(byte);
+    if bytes.iter().all(is_harmless) {
+        let text = String::from_utf8_lossy(bytes);
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let mut word = String::from("$'");
+    for &byte in bytes {
+        match byte {
+            b'\'' | b'\\' => word.extend(['\\', byte as char]),
+            0x20..0x7f => word.push(byte as char),
+            _ => word.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    word.push('\'');
+    word
+}
+
+/// A ref as one word of a shell, by its full name, so that no tag or option can take its place.
+pub fn shell_ref(name: &RefName) -> String {
+    shell_word(name.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_stay_plain() {
+        assert_eq!(shell_word(b"refs/heads/feature/x-1.2"), "refs/heads/feature/x-1.2");
+    }
+
+    #[test]
+    fn hostile_names_become_one_harmless_word() {
+        assert_eq!(shell_word(b"a;rm -rf $HOME"), "'a;rm -rf $HOME'");
+        assert_eq!(shell_word(b"it's"), r"'it'\''s'");
+        assert_eq!(shell_word(b"\x1b[31m\nx'\\"), r"$'\033[31m\012x\'\\'");
+        assert_eq!(shell_word(b"\xff"), r"$'\377'");
+        assert_eq!(shell_word(b""), "''");
+        assert_eq!(shell_word("\u{202e}".as_bytes()), r"$'\342\200\256'");
+    }
+}

@@ -1,0 +1,189 @@
+//! All that one inspection of a repository saw. Made by `git`, judged by `checks`.
+
+use crate::{Branch, Known, Oid, RefName, Timestamp};
+
+/// One repository, seen once.
+///
+/// What could not be seen is [`Known::Unknown`] with the reason; nothing here is a guess.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When the inspection began.
+    pub seen_at: Timestamp,
+    /// What kind of repository it is and what that allows to know.
+    pub repository: Repository,
+    /// HEAD: what is checked out, if anything.
+    pub head: Known<Head>,
+    /// The primary lines and how they were found, the most important first.
+    pub lines: Vec<Line>,
+    /// All branches, sorted by name.
+    pub branches: Vec<Branch>,
+    /// Refs that could not be read, with the reason. They blind nobody else.
+    pub broken_refs: Vec<BrokenRef>,
+    /// The commit-graph file: Git's speed, and ours.
+    pub commit_graph: Known<CommitGraph>,
+    /// Lock files, each with its verdict.
+    pub locks: Known<Vec<Lock>>,
+    /// Merges, rebases and the like that were begun and not ended, in every worktree.
+    pub unfinished: Known<Vec<Unfinished>>,
+    /// Settings of the repository that run programs or change answers.
+    pub hazards: Known<Vec<Hazard>>,
+}
+
+/// What kind of repository this is.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// The path as it was given, made absolute, as text.
+    pub path: String,
+    /// A stable id: the same repository keeps it when its folder moves.
+    pub id: String,
+    /// The directory with objects and refs, as text.
+    pub git_dir: String,
+    /// `sha1` or `sha256`.
+    pub object_format: String,
+    /// `files` or `reftable`.
+    pub ref_backend: String,
+    /// It has no working tree.
+    pub is_bare: bool,
+    /// History is cut off: counts below the cut are unknown.
+    pub is_shallow: bool,
+    /// Objects may be missing on purpose and live at a remote (partial clone).
+    pub is_partial: bool,
+    /// Legacy grafts change the history that Git shows.
+    pub has_grafts: bool,
+    /// Replace refs, which Git's own commands honour and alignment maths must not.
+    pub n_replace_refs: usize,
+    /// Object directories that this one borrows from, and whether each is there.
+    pub alternates: Vec<(String, bool)>,
+    /// The git that answers for us.
+    pub git_version: Known<String>,
+    /// Known bugs of that version that touch us, as sentences.
+    pub git_bugs: Vec<String>,
+}
+
+/// HEAD of the main checkout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// On a branch.
+    Branch(RefName),
+    /// On a branch without a commit.
+    Unborn(RefName),
+    /// On a commit.
+    Detached(Oid),
+}
+
+/// A primary line: what other branches are measured against.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Full name of its ref.
+    pub name: RefName,
+    /// The commit there.
+    pub oid: Oid,
+    /// How it was found, as a sentence part: `declared`, `origin's HEAD`, …
+    pub because: String,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// A local line's counterpart at its remote, and the commits it lacks from there.
+    pub behind_remote: Option<(RefName, u32)>,
+    /// Commits on its first-parent line.
+    pub n_commits: u32,
+}
+
+/// A ref that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenRef {
+    /// Full name.
+    pub name: RefName,
+    /// What it points to, where that could be read.
+    pub oid: Option<Oid>,
+    /// What is wrong, as a sentence part.
+    pub reason: String,
+}
+
+/// The commit-graph file and how much it covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitGraph {
+    /// Layers of the chain; 0 = there is none.
+    pub n_layers: usize,
+    /// Commits in it.
+    pub n_covered: u32,
+    /// Commits that are reachable from a watched ref and not in it.
+    pub n_missing: u32,
+    /// Git does not use it here, for this reason (shallow, grafts, replace refs).
+    pub disabled: Option<String>,
+    /// It is damaged, so neither we nor Git should use it.
+    pub damage: Option<String>,
+}
+
+/// A lock file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Path below the git directory, as text.
+    pub path: String,
+    /// Since when it is there.
+    pub modified_at: Timestamp,
+    /// Live, stale, or not known.
+    pub verdict: LockVerdict,
+    /// What the verdict rests on.
+    pub because: String,
+}
+
+/// Is somebody holding the lock?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockVerdict {
+    /// A process works here.
+    Live,
+    /// Nobody does, it is old, and it did not change.
+    Stale,
+    /// It cannot be told from here: leave it.
+    Unknown,
+}
+
+/// A merge, rebase or the like that was begun and not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`, `am`, `sequencer`.
+    pub operation: &'static str,
+    /// The worktree it stands in, as text; empty for the main one.
+    pub worktree: String,
+    /// The branch it works on, where that is written down.
+    pub branch: Option<RefName>,
+    /// Since when.
+    pub began_at: Option<Timestamp>,
+    /// User work that was stashed away by it and would be lost.
+    pub autostash: Option<Oid>,
+}
+
+/// A setting of the repository that runs a program or changes answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hazard {
+    /// The key, as Git writes it.
+    pub key: String,
+    /// Its value, shortened, secrets removed.
+    pub value: String,
+    /// `local`, `worktree` or `hook`.
+    pub scope: String,
+    /// What it does.
+    pub kind: HazardKind,
+}
+
+/// What a hazardous setting does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HazardKind {
+    /// Runs a program when Git is used here.
+    RunsProgram,
+    /// Makes a push delete what is missing here.
+    MirrorPush,
+    /// Holds a secret in plain text.
+    Secret,
+    /// Shortens the time in which lost work can be found again.
+    ShortUndo,
+    /// Changes how merges come out.
+    MergeBehaviour,
+}
+
+impl Snapshot {
+    /// The branch with this full name.
+    pub fn branch(&self, name: &RefName) -> Option<&Branch> {
+        self.branches.binary_search_by(|branch| branch.name.cmp(name)).ok().map(|at| &self.branches[at])
+    }
+}

@@ -9,6 +9,7 @@ pub mod branch;
 pub mod checks;
 pub mod config;
 pub mod finding;
+pub mod host;
 mod known;
 mod oid;
 pub mod quote;
@@ -20,6 +21,7 @@ mod time;
 
 pub use branch::{Branch, Drift, Landed, Merge, Proof, State, Verdict};
 pub use finding::{Evidence, Finding, Remedy, Threshold};
+pub use host::HostSample;
 pub use known::Known;
 pub use oid::{BadOid, Oid};
 pub use refname::RefName;

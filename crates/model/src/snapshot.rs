@@ -1,6 +1,6 @@
 //! All that one inspection of a repository saw. Made by `git`, judged by `checks`.
 
-use crate::{Branch, Known, Oid, RefName, Timestamp};
+use crate::{Branch, HostSample, Known, Oid, RefName, Timestamp};
 
 /// One repository, seen once.
 ///
@@ -27,6 +27,12 @@ pub struct Snapshot {
     pub unfinished: Known<Vec<Unfinished>>,
     /// Settings of the repository that run programs or change answers.
     pub hazards: Known<Vec<Hazard>>,
+    /// Branches that a worktree holds: checked out, or detached from by an unfinished operation.
+    pub checked_out: Known<Vec<RefName>>,
+    /// For each pair with the relation `forbidden`: whether their histories were ever merged.
+    pub crossings: Vec<Crossing>,
+    /// The machine, sampled while the inspection ran.
+    pub host: Known<HostSample>,
 }
 
 /// What kind of repository this is.
@@ -151,6 +157,28 @@ pub struct Unfinished {
     pub began_at: Option<Timestamp>,
     /// User work that was stashed away by it and would be lost.
     pub autostash: Option<Oid>,
+}
+
+/// Whether two lines that must stay apart were merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crossing {
+    /// Full name of the branch.
+    pub branch: RefName,
+    /// Full name of its base.
+    pub base: RefName,
+    /// The merges that let one history into the other; none = they are apart.
+    pub merges: Known<Vec<CrossingMerge>>,
+}
+
+/// A merge that let one history into another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrossingMerge {
+    /// The base went into the branch; otherwise the branch went into the base.
+    pub into_branch: bool,
+    /// The newest commit that did it.
+    pub oid: Oid,
+    /// When it was committed.
+    pub committed_at: Timestamp,
 }
 
 /// A setting of the repository that runs a program or changes answers.

@@ -4,10 +4,56 @@
 //! documentation, the configuration of its threshold, `check --list` and
 //! docs/CHECKS.md follow from that line.
 
+mod base_behind_remote;
+mod commit_graph;
+mod conflicting;
+mod criss_cross;
+mod dangerous_config;
+mod draft;
+mod far_behind;
+mod forbidden_merged;
+mod git_bugs;
+mod landed;
+mod missing_objects;
+mod names;
+mod over_budget;
+mod removal;
+#[cfg(test)]
+mod sample;
+mod scope;
+mod shallow_or_partial;
+mod stale;
+mod stale_lock;
+mod unfinished_operation;
+mod unrelated;
+mod upstream_gone;
+
 use crate::{Finding, Snapshot, Status, Threshold, Timestamp, config::Config};
 
 /// Every check, cheap families first.
-pub const ALL: &[&Check] = &[];
+pub const ALL: &[&Check] = &[
+    &missing_objects::CHECK,
+    &shallow_or_partial::CHECK,
+    &git_bugs::CHECK,
+    &dangerous_config::CHECK,
+    &stale_lock::CHECK,
+    &unfinished_operation::CHECK,
+    &commit_graph::CHECK,
+    &base_behind_remote::CHECK,
+    &forbidden_merged::CHECK,
+    &conflicting::CHECK,
+    &over_budget::CHECK,
+    &far_behind::CHECK,
+    &stale::CHECK,
+    &landed::STILL_HERE,
+    &landed::CONTINUED,
+    &landed::REVERTED,
+    &unrelated::CHECK,
+    &criss_cross::CHECK,
+    &upstream_gone::CHECK,
+    &names::HOSTILE,
+    &names::AMBIGUOUS,
+];
 
 /// A rule over a snapshot, with all that people should know about it.
 pub struct Check {

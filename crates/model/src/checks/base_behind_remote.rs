@@ -1,0 +1,96 @@
+//! `base-behind-remote`: a primary line that lacks commits of its counterpart at the remote.
+
+use super::{Check, Outcome, Seen, draft::*};
+use crate::{
+    Finding, Known, RefName, Remedy, Severity,
+    quote::shell_ref,
+    snapshot::{Head, Line},
+};
+
+/// Local lines that are behind their remote counterpart, one finding for each line.
+///
+/// Every number measured against such a line is a number of the past, so it is an error.
+pub(super) static CHECK: Check = Check {
+    id: "base-behind-remote",
+    title: "Base behind its remote",
+    looks_at: "Commits that each local primary line lacks of its tracking ref",
+    why: "Drift, merges and clean-up are judged against a base that the team has left behind",
+    threshold: None,
+    judge,
+};
+
+fn judge(seen: &Seen<'_>) -> Outcome {
+    if seen.snapshot.lines.is_empty() {
+        return Outcome::unknown("no primary line was found");
+    }
+    Outcome::found(seen.snapshot.lines.iter().filter_map(|line| found(seen, line)).collect())
+}
+
+fn found(seen: &Seen<'_>, line: &Line) -> Option<Finding> {
+    let (remote, n_behind) = line.behind_remote.as_ref().filter(|(_, n)| *n > 0)?;
+    let summary =
+        format!("{} is {} behind {}", quoted(&line.name), count(*n_behind as usize, "commit"), quoted(remote),);
+    let source = format!("git rev-list --count {}..{}", shell_ref(&line.name), shell_ref(remote));
+    Some(
+        seen.finding(Severity::Error, &line.name.text(), line.name.short().text(), summary)
+            .fact("behind_commits", *n_behind)
+            .fact("remote", remote.text())
+            .fact("source", source)
+            .so("All drift shown here is too small, and what is aligned now must be aligned again.")
+            .mend(remedy(seen, line, remote)),
+    )
+}
+
+fn remedy(seen: &Seen<'_>, line: &Line, remote: &RefName) -> Remedy {
+    let (ours, theirs) = (shell_ref(&line.name), shell_ref(remote));
+    let is_head = matches!(&seen.snapshot.head, Known::Seen(Head::Branch(name)) if *name == line.name);
+    let command = match is_head && !seen.snapshot.repository.is_bare {
+        true => format!("git merge --ff-only {theirs}"),
+        false => format!("git fetch . {theirs}:{ours}"),
+    };
+    let text = format!(
+        "Move the line forward. The command refuses when the line has commits of its own. \
+         Undo: git update-ref {ours} {} (git reset --keep {} where it is checked out)",
+        line.oid, line.oid,
+    );
+    Remedy::reversible(text, [command])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample::*, *};
+    use crate::Snapshot;
+
+    fn behind(n: u32) -> Snapshot {
+        let mut snapshot = snapshot([]);
+        snapshot.lines[0].behind_remote = Some(("refs/remotes/origin/main".into(), n));
+        snapshot
+    }
+
+    #[test]
+    fn a_line_that_holds_all_of_its_remote_is_fine() {
+        assert_eq!(judged(&CHECK, &behind(0)), Outcome::default());
+        assert_eq!(judged(&CHECK, &snapshot([])), Outcome::default());
+    }
+
+    #[test]
+    fn a_line_behind_its_remote_is_an_error_with_a_command_that_only_moves_forward() {
+        let finding = only(judged(&CHECK, &behind(3)));
+        assert_eq!(
+            told([&finding]),
+            "[error] base-behind-remote:refs/heads/main: `main` is 3 commits behind `origin/main`"
+        );
+        assert_eq!(finding.remedy.commands, ["git merge --ff-only refs/remotes/origin/main"]);
+        let mut elsewhere = behind(3);
+        elsewhere.head = Known::Seen(Head::Branch("refs/heads/x".into()));
+        let finding = only(judged(&CHECK, &elsewhere));
+        assert_eq!(finding.remedy.commands, ["git fetch . refs/remotes/origin/main:refs/heads/main"]);
+    }
+
+    #[test]
+    fn without_a_line_it_is_unknown() {
+        let mut none = snapshot([]);
+        none.lines.clear();
+        assert!(judged(&CHECK, &none).unknown.is_some());
+    }
+}

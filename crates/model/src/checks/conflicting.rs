@@ -1,0 +1,230 @@
+//! `conflicting`: branches that would not merge with their base.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Outcome, Seen, draft::*, scope::*};
+use crate::{
+    Branch, Finding, RefName, Remedy, Severity, State,
+    quote::{shell_ref, shell_word},
+};
+
+/// Open branches whose merge with the base conflicts, grouped by the path where most of them meet.
+///
+/// One finding for each of the few hottest paths, each branch counted once,
+/// and one for the rest. Branches that landed are not conflicting, even where
+/// a merge of them would be: there is nothing to merge.
+pub(super) static CHECK: Check = Check {
+    id: "conflicting",
+    title: "Branches that conflict with their base",
+    looks_at: "The predicted merge of each open branch with its base, and the paths where it stops",
+    why: "They cannot be aligned without a person, and each commit of the base makes it harder",
+    threshold: None,
+    judge,
+};
+
+/// Hot paths that get a finding of their own, for each base.
+///
+/// Three causes are what a person takes up at once; the rest is one number.
+const HOT_PATHS_AT_MOST: usize = 3;
+
+/// Branches that must share a path for it to be a cause of its own.
+const BRANCHES_AT_LEAST: usize = 3;
+
+fn judge(seen: &Seen<'_>) -> Outcome {
+    let conflicting = seen.open().filter(|branch| branch.state() == State::Conflicting);
+    let findings = by_base(conflicting).into_iter().flat_map(|group| of_base(seen, group)).collect();
+    Outcome { findings, unknown: seen.unpredicted(), skipped: None }
+}
+
+fn of_base(seen: &Seen<'_>, (base, mut rest): OfBase<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    while findings.len() < HOT_PATHS_AT_MOST {
+        let Some(path) = hottest_path(&rest) else { break };
+        let (hot, others) = rest.into_iter().partition(|branch| paths(branch).any(|conflict| conflict == path));
+        findings.push(at_path(seen, base, path, hot));
+        rest = others;
+    }
+    if !rest.is_empty() {
+        findings.push(the_rest(seen, base, rest, findings.is_empty()));
+    }
+    findings
+}
+
+/// The path at which most branches conflict, if enough do; of several, the first by name.
+fn hottest_path<'a>(branches: &[&'a Branch]) -> Option<&'a str> {
+    let mut tally = BTreeMap::<&str, usize>::new();
+    for path in branches.iter().flat_map(|branch| paths(branch)) {
+        *tally.entry(path).or_default() += 1;
+    }
+    let (path, n) = tally.into_iter().rev().max_by_key(|&(_, n)| n)?;
+    (BRANCHES_AT_LEAST <= n).then_some(path)
+}
+
+fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>) -> Finding {
+    let summary = format!(
+        "{} {} with {} at `{path}`{}",
+        count(branches.len(), "branch"),
+        agree(branches.len(), "conflicts", "conflict"),
+        quoted(base),
+        live_part(seen, &branches),
+    );
+    let finding = seen.finding(severity(seen, &branches), &format!("{}:{path}", base.text()), path, summary);
+    described(seen, base, finding.fact("path", path), branches)
+}
+
+fn the_rest(seen: &Seen<'_>, base: &RefName, branches: Vec<&Branch>, is_all: bool) -> Finding {
+    let others = if is_all { "" } else { "other " };
+    let summary = format!(
+        "{} {} with {}{}{}",
+        count(branches.len(), &format!("{others}branch")),
+        agree(branches.len(), "conflicts", "conflict"),
+        quoted(base),
+        if is_all { "" } else { ", at other paths" },
+        live_part(seen, &branches),
+    );
+    let finding = seen.finding(severity(seen, &branches), &base.text(), base.short().text(), summary);
+    described(seen, base, finding, branches)
+}
+
+fn live_part(seen: &Seen<'_>, branches: &[&Branch]) -> String {
+    match branches.iter().filter(|branch| !seen.is_stale(branch)).count() {
+        n_live if n_live == branches.len() => String::new(),
+        0 => ", none with a commit lately".into(),
+        n_live => format!(", {} of them with commits lately", thousands(n_live)),
+    }
+}
+
+/// Work is blocked where somebody works; elsewhere it will be.
+fn severity(seen: &Seen<'_>, branches: &[&Branch]) -> Severity {
+    if branches.iter().all(|branch| seen.is_stale(branch)) { Severity::Warning } else { Severity::Error }
+}
+
+fn described(seen: &Seen<'_>, base: &RefName, finding: Finding, mut branches: Vec<&Branch>) -> Finding {
+    branches.sort_by_key(|branch| (seen.is_stale(branch), n_paths(branch), &branch.name));
+    let n_live = branches.iter().filter(|branch| !seen.is_stale(branch)).count();
+    let easiest = branches[0];
+    finding
+        .branches(branches.iter().copied())
+        .fact("base", base.text())
+        .fact("n_live_branches", n_live)
+        .fact("conflict_paths_median", median_paths(&branches))
+        .fact("also_at", hottest_paths(&branches))
+        .fact("source", "git merge-tree --write-tree")
+        .so("None of them can be aligned without a person resolving the conflict.")
+        .mend(remedy(seen, easiest, base))
+}
+
+/// The three paths that most of the branches share, beside the first.
+fn hottest_paths(branches: &[&Branch]) -> Vec<String> {
+    let mut tally = BTreeMap::<&str, usize>::new();
+    for path in branches.iter().flat_map(|branch| paths(branch)) {
+        *tally.entry(path).or_default() += 1;
+    }
+    let mut tally: Vec<_> = tally.into_iter().collect();
+    tally.sort_by_key(|&(path, n)| (std::cmp::Reverse(n), path));
+    tally.into_iter().take(4).skip(1).map(|(path, _)| path.to_owned()).collect()
+}
+
+fn remedy(seen: &Seen<'_>, branch: &Branch, base: &RefName) -> Remedy {
+    let (ours, theirs) = (shell_ref(base), shell_ref(&branch.name));
+    let mut commands = vec![format!("git merge-tree --write-tree --name-only {ours} {theirs}")];
+    let plain = branch.name.as_bytes().strip_prefix(b"refs/heads/").filter(|short| !short.starts_with(b"-"));
+    if let (Some(short), false) = (plain, seen.snapshot.repository.is_bare) {
+        commands.push(format!("git switch {} && git merge {ours}", shell_word(short)));
+    }
+    let n_paths = match &branch.merge.conflicts {
+        Some(conflicts) => count(conflicts.len(), "path"),
+        None => "paths not listed".into(),
+    };
+    let text = format!(
+        "Begin with the fewest conflicts, {} ({n_paths}): see where it stops, then merge its base and resolve. \
+         Undo a merge that was begun: git merge --abort",
+        quoted(&branch.name),
+    );
+    Remedy::reversible(text, commands)
+}
+
+fn paths(branch: &Branch) -> impl Iterator<Item = &str> {
+    branch.merge.conflicts.iter().flatten().map(|conflict| &*conflict.path)
+}
+
+/// For the order only: a list that is not final comes last.
+fn n_paths(branch: &Branch) -> usize {
+    branch.merge.conflicts.as_ref().map_or(usize::MAX, Vec::len)
+}
+
+fn median_paths(branches: &[&Branch]) -> Option<u32> {
+    let known: Vec<_> = branches.iter().filter_map(|branch| branch.merge.conflicts.as_ref()).collect();
+    (!known.is_empty()).then(|| median(known.iter().map(|conflicts| conflicts.len() as u32).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample::*, *};
+    use crate::{Landed, Merge, Proof, Relation};
+
+    fn conflicts(name: &str, paths: &[&str]) -> Branch {
+        conflicting(branch(name, 1, 1), paths)
+    }
+
+    #[test]
+    fn a_clean_merge_is_no_finding() {
+        assert_eq!(judged(&CHECK, &snapshot([branch("refs/heads/x", 1, 1)])), Outcome::default());
+    }
+
+    #[test]
+    fn branches_are_grouped_by_the_path_where_most_of_them_meet() {
+        let snapshot = snapshot([
+            conflicts("refs/heads/a", &["lock", "x"]),
+            conflicts("refs/heads/b", &["lock"]),
+            conflicts("refs/heads/c", &["lock", "y", "z"]),
+            conflicts("refs/heads/d", &["x"]),
+            conflicts("refs/heads/e", &["y"]),
+        ]);
+        let outcome = judged(&CHECK, &snapshot);
+        assert_eq!(
+            told(&outcome.findings),
+            "[error] conflicting:refs/heads/main:lock: 3 branches conflict with `main` at `lock`\n\
+             [error] conflicting:refs/heads/main: 2 other branches conflict with `main`, at other paths"
+        );
+        let hot = &outcome.findings[0];
+        assert_eq!(hot.evidence["branches"][0], "refs/heads/b", "the fewest conflicts come first");
+        assert_eq!(hot.remedy.commands[1], "git switch b && git merge refs/heads/main");
+    }
+
+    #[test]
+    fn where_nobody_works_it_is_a_warning() {
+        let rests = idle(conflicts("refs/heads/a", &["x"]), 200);
+        let works = conflicts("refs/heads/b", &["x"]);
+        assert_eq!(only(judged(&CHECK, &snapshot([rests.clone()]))).severity, Severity::Warning);
+        let both = only(judged(&CHECK, &snapshot([rests, works])));
+        assert_eq!(
+            told([&both]),
+            "[error] conflicting:refs/heads/main: 2 branches conflict with `main`, 1 of them with commits lately"
+        );
+    }
+
+    #[test]
+    fn what_landed_or_must_never_merge_does_not_conflict() {
+        let mut landed = conflicts("refs/heads/a", &["x"]);
+        landed.landed = Landed::Yes(Proof::SquashPatchId);
+        let mut apart = conflicts("refs/heads/b", &["x"]);
+        apart.relation = Relation::Forbidden;
+        assert_eq!(judged(&CHECK, &snapshot([landed, apart])), Outcome::default());
+    }
+
+    #[test]
+    fn a_prediction_that_failed_is_unknown() {
+        let mut unknown = branch("refs/heads/a", 1, 1);
+        unknown.merge = Merge::unknown("object 00 is missing");
+        let outcome = judged(&CHECK, &snapshot([unknown]));
+        assert_eq!(outcome.unknown.unwrap(), "1 branch could not be judged: object 00 is missing (1)");
+    }
+
+    #[test]
+    fn a_conflict_without_a_final_list_of_paths_is_still_told() {
+        let mut branch = branch("refs/heads/a", 1, 1);
+        branch.merge = Merge::conflict(None);
+        assert_eq!(judged(&CHECK, &snapshot([branch])).findings.len(), 1);
+    }
+}

@@ -1,0 +1,160 @@
+//! Snapshots to judge in tests: a healthy one, and branches to make ill.
+
+use crate::{
+    Branch, Drift, Finding, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, Timestamp,
+    branch::{BaseChoice, Conflict, Tip},
+    checks::{Check, Outcome, Seen},
+    config::Config,
+    relation::Budget,
+    snapshot::{CommitGraph, Head, Line, Repository},
+};
+
+/// The time of judgement.
+pub(super) const NOW: Timestamp = Timestamp(1_700_000_000);
+
+/// The id whose bytes are all this one.
+pub(super) fn oid(byte: u8) -> Oid {
+    Oid::from_bytes(&[byte; 20]).unwrap()
+}
+
+/// So many days before [`NOW`].
+pub(super) fn days_ago(days: i64) -> Timestamp {
+    Timestamp(NOW.0 - days * 86_400)
+}
+
+/// A healthy repository with the line `main` and these branches.
+pub(super) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
+    let mut branches: Vec<_> = branches.into_iter().collect();
+    branches.sort_by(|a, b| a.name.cmp(&b.name));
+    Snapshot {
+        seen_at: NOW,
+        repository: Repository {
+            path: "/repo".into(),
+            id: "id".into(),
+            git_dir: "/repo/.git".into(),
+            object_format: "sha1".into(),
+            ref_backend: "files".into(),
+            is_bare: false,
+            is_shallow: false,
+            is_partial: false,
+            has_grafts: false,
+            n_replace_refs: 0,
+            alternates: Vec::new(),
+            git_version: Known::Seen("2.47.3".into()),
+            git_bugs: Vec::new(),
+        },
+        head: Known::Seen(Head::Branch(RefName::from("refs/heads/main"))),
+        lines: vec![line("refs/heads/main")],
+        branches,
+        broken_refs: Vec::new(),
+        commit_graph: Known::Seen(CommitGraph { n_layers: 1, n_covered: 1000, ..CommitGraph::default() }),
+        locks: Known::Seen(Vec::new()),
+        unfinished: Known::Seen(Vec::new()),
+        hazards: Known::Seen(Vec::new()),
+        checked_out: Known::Seen(vec![RefName::from("refs/heads/main")]),
+        crossings: Vec::new(),
+        host: Known::Unknown("not sampled".into()),
+    }
+}
+
+/// A primary line.
+pub(super) fn line(name: &str) -> Line {
+    Line {
+        name: name.into(),
+        oid: oid(1),
+        because: "declared".into(),
+        confidence: 1.0,
+        behind_remote: None,
+        n_commits: 1000,
+    }
+}
+
+/// A live branch of `main` that merges cleanly. Its tip follows from the last letter of its name.
+pub(super) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
+    let merge_bases = vec![oid(2)];
+    Branch {
+        name: name.into(),
+        tip: Known::Seen(Tip {
+            oid: oid(*name.as_bytes().last().unwrap()),
+            tree: oid(3),
+            committed_at: days_ago(1),
+            author: "A <a@example.com>".into(),
+            subject: "work".into(),
+        }),
+        base: Some(BaseChoice {
+            name: "refs/heads/main".into(),
+            oid: oid(1),
+            confidence: 1.0,
+            because: "the only line".into(),
+        }),
+        relation: Relation::Track,
+        budget: Budget::default(),
+        drift: Known::Seen(Drift {
+            ahead,
+            behind,
+            merge_bases,
+            on_base_line: false,
+            base_at: Some(days_ago(10)),
+            missing_since: (behind > 0).then(|| days_ago(9)),
+        }),
+        landed: Landed::No,
+        merge: Merge::clean(),
+        upstream: None,
+        markers: Known::Seen(Vec::new()),
+    }
+}
+
+/// The same branch, but its last commit is so old.
+pub(super) fn idle(mut branch: Branch, days: i64) -> Branch {
+    if let Known::Seen(tip) = &mut branch.tip {
+        tip.committed_at = days_ago(days);
+    }
+    branch
+}
+
+/// The same branch, but it conflicts at these paths.
+pub(super) fn conflicting(mut branch: Branch, paths: &[&str]) -> Branch {
+    let conflict = |path: &&str| Conflict { path: (*path).into(), kinds: vec!["contents".into()] };
+    branch.merge = Merge::conflict(Some(paths.iter().map(conflict).collect()));
+    branch
+}
+
+/// The same branch, but it could not be measured.
+pub(super) fn unmeasured(mut branch: Branch) -> Branch {
+    branch.drift = Known::Unknown("object 00 is missing".into());
+    branch
+}
+
+/// Gives the branch another tip.
+pub(super) fn set_tip(branch: &mut Branch, oid: Oid) {
+    if let Known::Seen(tip) = &mut branch.tip {
+        tip.oid = oid;
+    }
+}
+
+/// What a check sees of this snapshot with the default configuration.
+pub(super) fn seen<'a>(check: &'static Check, snapshot: &'a Snapshot) -> Seen<'a> {
+    Seen { snapshot, config: Box::leak(Box::default()), now: NOW, check }
+}
+
+/// Judges by one check with the default configuration.
+pub(super) fn judged(check: &'static Check, snapshot: &Snapshot) -> Outcome {
+    (check.judge)(&seen(check, snapshot))
+}
+
+/// Judges by one check with this configuration.
+pub(super) fn judged_with(check: &'static Check, snapshot: &Snapshot, config: &Config) -> Outcome {
+    (check.judge)(&Seen { snapshot, config, now: NOW, check })
+}
+
+/// The findings as people see them first: key, severity and summary, a line each.
+pub(super) fn told<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+    let line = |finding: &Finding| format!("[{}] {}: {}", finding.severity, finding.key, finding.summary);
+    findings.into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The only finding.
+pub(super) fn only(outcome: Outcome) -> Finding {
+    assert_eq!(outcome.findings.len(), 1, "{}", told(&outcome.findings));
+    outcome.findings.into_iter().next().unwrap()
+}

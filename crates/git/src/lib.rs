@@ -3,4 +3,5 @@
 //! Objects, refs and the commit-graph are read directly, for speed; where the
 //! answer is Git's to give, Git is asked, through the one hardened runner.
 
+pub mod graph;
 pub mod objects;

@@ -1,0 +1,147 @@
+//! The history of one base, laid out along its first-parent line.
+//!
+//! The line of a base, oldest first, is its trunk. Every commit in the history
+//! of the base gets two trunk indices:
+//!
+//! * `intro`: the first commit on the line whose history has it: when it landed;
+//! * `fork`: the last commit on the line that it reaches: where it branched off.
+//!
+//! So the history of line commit `i` is exactly the commits with `intro <= i`,
+//! and counting them is a table look-up. Both come out of one pass over the
+//! graph, children first for `intro` and parents first for `fork`.
+
+use std::sync::OnceLock;
+
+use super::{Graph, Pos, edges::NONE, missed::Missed};
+
+/// The history of one base.
+pub struct Trunk {
+    tip: Pos,
+    line: Vec<Pos>,
+    /// By commit; [`NONE`] when it is not in the history. Commits above the tip are not either.
+    intro: Vec<u32>,
+    /// By commit; [`NONE`] when it reaches no commit on the line.
+    fork: Vec<u32>,
+    /// By line index: commits in the history of that line commit.
+    counted: Vec<u32>,
+    missed: OnceLock<Missed>,
+}
+
+impl Trunk {
+    /// Lays out the history of `tip`. Takes time and memory in proportion to the graph.
+    pub fn of(graph: &Graph, tip: Pos) -> Trunk {
+        let line = first_parents(graph, tip);
+        let mut intro = vec![NONE; tip.0 as usize + 1];
+        let mut fork = intro.clone();
+        for (index, at) in line.iter().enumerate() {
+            intro[at.0 as usize] = index as u32;
+            fork[at.0 as usize] = index as u32;
+        }
+        hand_down(graph, &mut intro);
+        hand_up(graph, &intro, &mut fork);
+        let counted = count(&intro, line.len());
+        Trunk { tip, line, intro, fork, counted, missed: OnceLock::new() }
+    }
+
+    /// The base itself.
+    pub fn tip(&self) -> Pos {
+        self.tip
+    }
+
+    /// Number of commits in the history.
+    pub fn len(&self) -> u32 {
+        self.counted.last().copied().unwrap_or(0)
+    }
+
+    /// Never: a history has at least its tip.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first-parent line, oldest first.
+    pub fn line(&self) -> &[Pos] {
+        &self.line
+    }
+
+    /// Is the commit in the history of the base?
+    #[inline]
+    pub fn contains(&self, at: Pos) -> bool {
+        self.intro_of(at.0) != NONE
+    }
+
+    /// Is the commit on the first-parent line?
+    pub fn is_on_line(&self, at: Pos) -> bool {
+        self.contains(at) && self.intro(at) == self.fork(at)
+    }
+
+    /// Index in the line of the first commit whose history has this one; `None` when it is not in the history.
+    pub fn intro(&self, at: Pos) -> Option<usize> {
+        Some(self.intro_of(at.0)).filter(|&index| index != NONE).map(|index| index as usize)
+    }
+
+    /// Index in the line of the last commit that this one reaches; `None` when it reaches none,
+    /// or is not in the history of the base.
+    pub fn fork(&self, at: Pos) -> Option<usize> {
+        self.fork.get(at.0 as usize).filter(|&&index| index != NONE).map(|&index| index as usize)
+    }
+
+    /// Commits in the history of the line commit with this index.
+    pub(super) fn counted(&self, index: usize) -> u32 {
+        self.counted[index]
+    }
+
+    #[inline]
+    pub(super) fn intro_of(&self, at: u32) -> u32 {
+        self.intro.get(at as usize).copied().unwrap_or(NONE)
+    }
+
+    /// Dates of the commits that a branch lacks; made when first asked for.
+    pub(super) fn missed(&self, graph: &Graph) -> &Missed {
+        self.missed.get_or_init(|| Missed::of(graph, self))
+    }
+}
+
+fn first_parents(graph: &Graph, tip: Pos) -> Vec<Pos> {
+    let mut line = vec![tip];
+    let mut next = graph.edges.first(tip.0);
+    while next != NONE {
+        line.push(Pos(next));
+        next = graph.edges.first(next);
+    }
+    line.reverse();
+    line
+}
+
+/// A commit landed with the first of its children that did.
+fn hand_down(graph: &Graph, intro: &mut [u32]) {
+    for at in (0..intro.len()).rev() {
+        let landed = intro[at];
+        if landed != NONE {
+            graph.edges.of(at as u32).for_each(|parent| {
+                let parent = &mut intro[parent as usize];
+                *parent = landed.min(*parent);
+            });
+        }
+    }
+}
+
+/// A commit branched off where the last of its parents did.
+fn hand_up(graph: &Graph, intro: &[u32], fork: &mut [u32]) {
+    for at in 0..intro.len() {
+        if intro[at] != NONE && fork[at] == NONE {
+            let forks = graph.edges.of(at as u32).map(|parent| fork[parent as usize]);
+            fork[at] = forks.filter(|&fork| fork != NONE).max().unwrap_or(NONE);
+        }
+    }
+}
+
+fn count(intro: &[u32], len: usize) -> Vec<u32> {
+    let mut counted = vec![0; len];
+    intro.iter().filter(|&&index| index != NONE).for_each(|&index| counted[index as usize] += 1);
+    let mut sum = 0;
+    for count in &mut counted {
+        sum += *count;
+        *count = sum;
+    }
+    counted
+}

@@ -1,0 +1,225 @@
+//! Histories drawn at random, as real repositories, and what is true of them by definition.
+//!
+//! Every commit has a ref of its own, `refs/heads/<world>/<commit>`, and an empty tree.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use alignwatch_git::{
+    graph::{Coverage, Graph, GraphSources},
+    objects::Objects,
+};
+use alignwatch_model::Oid;
+
+/// Small, fast and the same everywhere (splitmix64).
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+    /// True in so many of 100 cases.
+    pub fn percent(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// A history: parents have lower numbers than their children.
+#[derive(Clone, Default)]
+pub struct World {
+    pub parents: Vec<Vec<usize>>,
+    pub dates: Vec<i64>,
+}
+
+impl World {
+    /// Lines, merges, criss-crosses, octopuses, orphans, and clocks that run backwards.
+    pub fn random(chance: &mut Chance, n: usize) -> World {
+        let mut world = World::default();
+        let skewed = chance.percent(50);
+        for at in 0..n {
+            let n_parents = match chance.below(100) {
+                0..6 => 0,
+                6..60 => 1,
+                60..93 => 2,
+                _ => 3 + chance.below(3),
+            };
+            let mut parents: Vec<usize> = Vec::new();
+            for _ in 0..n_parents.min(at) {
+                let parent = if chance.percent(70) { at - 1 - chance.below(at.min(4)) } else { chance.below(at) };
+                if !parents.contains(&parent) {
+                    parents.push(parent);
+                }
+            }
+            let date = if skewed && chance.percent(30) { chance.below(n) } else { at };
+            world.dates.push(1_300_000_000 + 100 * date as i64 + chance.below(100) as i64);
+            world.parents.push(parents);
+        }
+        world
+    }
+
+    pub fn len(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// For each commit, all that it reaches, itself included.
+    pub fn reach(&self) -> Vec<Vec<bool>> {
+        let mut reach: Vec<Vec<bool>> = Vec::new();
+        for (at, parents) in self.parents.iter().enumerate() {
+            let mut mine = vec![false; self.len()];
+            mine[at] = true;
+            for &parent in parents {
+                for (mine, theirs) in mine.iter_mut().zip(&reach[parent]) {
+                    *mine |= theirs;
+                }
+            }
+            reach.push(mine);
+        }
+        reach
+    }
+
+    /// The world as a fast-import stream.
+    pub fn stream(&self, name: &str) -> String {
+        let mut stream = String::new();
+        for (at, parents) in self.parents.iter().enumerate() {
+            let message = format!("{name} {at}");
+            let _ = writeln!(stream, "commit refs/heads/{name}/{at}\nmark :{}", at + 1);
+            let _ = writeln!(stream, "committer A <a@example.org> {} +0000", self.dates[at]);
+            let _ = writeln!(stream, "data {}\n{message}", message.len());
+            for (nth, parent) in parents.iter().enumerate() {
+                let _ = writeln!(stream, "{} :{}", if nth == 0 { "from" } else { "merge" }, parent + 1);
+            }
+            stream.push('\n');
+        }
+        stream
+    }
+}
+
+/// A bare repository in a temporary directory.
+pub struct Repo {
+    pub dir: PathBuf,
+    _temp: Option<tempfile::TempDir>,
+}
+
+impl Repo {
+    pub fn new() -> Repo {
+        Repo::with_format("sha1")
+    }
+
+    pub fn with_format(object_format: &str) -> Repo {
+        let temp = tempfile::tempdir().unwrap();
+        let repo = Repo { dir: temp.path().join("repo.git"), _temp: Some(temp) };
+        let format = format!("--object-format={object_format}");
+        git_in(Path::new("/"), &["init", "-q", "--bare", &format, &repo.dir.to_string_lossy()], "");
+        repo
+    }
+
+    pub fn git(&self, args: &[&str]) -> String {
+        git_in(&self.dir, args, "")
+    }
+
+    pub fn git_with(&self, args: &[&str], input: &str) -> String {
+        git_in(&self.dir, args, input)
+    }
+
+    pub fn import(&self, stream: &str) {
+        git_in(&self.dir, &["fast-import", "--quiet", "--force"], stream);
+    }
+
+    /// All refs below `refs/heads`, in Git's order.
+    pub fn refs(&self) -> Vec<(String, Oid)> {
+        let text = self.git(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads"]);
+        let parse = |line: &str| {
+            let (oid, name) = line.split_once(' ').unwrap();
+            (name.to_owned(), Oid::from_hex(oid.as_bytes()).unwrap())
+        };
+        text.lines().map(parse).collect()
+    }
+
+    pub fn sources(&self) -> GraphSources {
+        let format = self.git(&["rev-parse", "--show-object-format"]);
+        GraphSources::in_git_dir(&self.dir, format.trim()).unwrap()
+    }
+
+    pub fn objects(&self) -> Objects {
+        let format = self.git(&["rev-parse", "--show-object-format"]);
+        Objects::open(&self.dir.join("objects"), format.trim()).unwrap()
+    }
+
+    /// The graph of all refs.
+    pub fn graph(&self) -> (Graph, Coverage) {
+        let tips: Vec<Oid> = self.refs().into_iter().map(|(_, oid)| oid).collect();
+        Graph::open(&self.sources(), &self.objects(), &tips)
+    }
+
+    /// `refname ahead behind` lines by Git, for each of the bases.
+    pub fn ahead_behind(&self, prefix: &str, bases: &[String]) -> BTreeMap<String, Vec<(u32, u32)>> {
+        let atoms: String = bases.iter().map(|base| format!(" %(ahead-behind:{base})")).collect();
+        let text = self.git(&["for-each-ref", &format!("--format=%(refname){atoms}"), prefix]);
+        let parse = |line: &str| {
+            let mut words = line.split(' ');
+            let name = words.next().unwrap().to_owned();
+            let numbers: Vec<u32> = words.map(|word| word.parse().unwrap()).collect();
+            (name, numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect())
+        };
+        text.lines().map(parse).collect()
+    }
+
+    /// `git merge-base --all`, sorted.
+    pub fn merge_bases(&self, one: &str, two: &str) -> Vec<Oid> {
+        let output = command(&self.dir, &["merge-base", "--all", one, two]).output().unwrap();
+        assert!(output.status.code() == Some(0) || output.stdout.is_empty() && output.status.code() == Some(1));
+        let mut bases: Vec<Oid> =
+            output.stdout.split(|&byte| byte == b'\n').filter_map(|line| Oid::from_hex(line).ok()).collect();
+        bases.sort();
+        bases
+    }
+
+    /// The oldest committer date in `branch..base`.
+    pub fn missing_since(&self, branch: &str, base: &str) -> Option<i64> {
+        let dates = self.git(&["log", "--format=%ct", &format!("{branch}..{base}")]);
+        dates.lines().map(|date| date.parse().unwrap()).min()
+    }
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(dir).args(args).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    command.env("GIT_NO_REPLACE_OBJECTS", "1");
+    for who in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{who}_NAME"), "A").env(format!("GIT_{who}_EMAIL"), "a@example.org");
+        command.env(format!("GIT_{who}_DATE"), "1300000000 +0000");
+    }
+    command
+}
+
+/// Runs git and gives its output; panics unless it succeeds.
+pub fn git_in(dir: &Path, args: &[&str], input: &str) -> String {
+    let mut child = command(dir, args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot run git: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

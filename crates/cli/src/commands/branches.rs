@@ -1,0 +1,95 @@
+//! `alignwatch branches`
+
+use std::{path::PathBuf, time::Instant};
+
+use alignwatch_model::State;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use super::{Global, forms};
+use crate::{
+    Exit,
+    failure::Failure,
+    inspecting::{self, Question},
+    output::{Format, human, json, markdown},
+    report::{BranchesReport, Selection, Sort},
+    surroundings,
+};
+
+/// Show every branch against its base
+///
+/// For each branch: its state, commits ahead of and behind its base, how long it
+/// is idle, whether it would merge and in which files not, and the proof when its
+/// work has already landed. Without configuration, each branch is measured against
+/// the nearest of the primary lines; the screen says which and how they were found.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  alignwatch branches                             the urgent ones first
+  alignwatch branches --state squash_merged,merged --limit 0
+  alignwatch branches --base origin/release-2 --sort behind
+  alignwatch branches --json | jq '.branches[] | select(.state == \"conflicting\") | .ref'
+
+States, first that holds:
+  unknown        could not be judged; the reason stands beside it
+  unrelated      no common commit with its base
+  aligned        contains its base, whatever is ahead
+  merged         an ancestor of the base, by a merge
+  behind         on the base's own line: nothing of its own
+  continued      landed, and then went on
+  reverted       landed, and then the base took it back
+  squash_merged  landed as other commits (squash, rebase, cherry-pick), by proof
+  conflicting    both sides moved, and a merge conflicts
+  diverged       both sides moved, and a merge is clean or not known")]
+pub(crate) struct Branches {
+    /// The repository
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: PathBuf,
+    /// Answer in this form
+    #[arg(long, value_name = "FORMAT", value_parser = forms(&FORMS))]
+    format: Option<Format>,
+    /// Measure all branches against this ref
+    #[arg(long, value_name = "REF")]
+    base: Option<String>,
+    /// Show only these states
+    #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = state())]
+    state: Vec<State>,
+    /// Show in this order
+    #[arg(long, value_name = "KEY", value_enum, default_value_t)]
+    sort: Sort,
+    /// Show at most so many; 0 = all [default: what fits the terminal, else all]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Do not predict merges: faster, but then conflicts are not known
+    #[arg(long)]
+    no_predict: bool,
+}
+
+/// The forms in which it can answer.
+const FORMS: [Format; 3] = [Format::Human, Format::Json, Format::Markdown];
+
+/// Inspects and prints.
+pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
+    let form = global.form("branches", &FORMS)?;
+    let started = Instant::now();
+    let question =
+        Question { path: &asked.path, base: asked.base.as_deref(), predicts: !asked.no_predict, for_checks: false };
+    let snapshot = inspecting::inspect(global, &question)?;
+    let selection = Selection { states: asked.state.clone(), sort: asked.sort, limit: asked.limit };
+    let report = BranchesReport { snapshot, elapsed: started.elapsed(), selection };
+    let answer = match form {
+        Format::Json => json::branches(&report),
+        Format::Markdown => markdown::branches(&report),
+        _ => human::branches(&report, &surroundings::screen(global)),
+    };
+    surroundings::answer(answer.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+/// States by their word; clap suggests the nearest for a wrong one.
+fn state() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::word))
+        .map(|word| State::ALL.into_iter().find(|state| state.word() == word).expect("the word is one of the list"))
+}

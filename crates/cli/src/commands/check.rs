@@ -1,0 +1,180 @@
+//! `alignwatch check`
+
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use alignwatch_model::{
+    Severity, Snapshot,
+    checks::{self, Check as Rule},
+    config::Config,
+    quote,
+};
+use clap::{Args, ValueEnum};
+
+use super::{Global, forms};
+use crate::{
+    Exit,
+    failure::Failure,
+    inspecting::{self, Question},
+    output::{Format, human, json, junit, markdown, sarif},
+    report::{CheckReport, CheckResult, Checked, Judgement},
+    surroundings,
+};
+
+/// Inspect repositories once and print findings, worst first
+///
+/// Each finding says what is wrong, shows evidence and gives a command to paste,
+/// with a word on whether it can be undone. What could not be seen is listed as
+/// unknown with its reason; it is never counted as healthy.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  alignwatch check                        this repository, without any configuration
+  alignwatch check -v --only conflicting  one check with all it knows
+  alignwatch check --format sarif . > alignwatch.sarif
+  alignwatch check --fail-on warning ~/src/*
+  alignwatch check --list                 all checks with their thresholds
+
+Exit code 3 when there are findings at or above --fail-on.")]
+pub(crate) struct Check {
+    /// Repositories
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: Vec<PathBuf>,
+    /// List all checks and stop
+    #[arg(long)]
+    list: bool,
+    /// Run only these checks
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = check_id(), hide_possible_values = true)]
+    only: Vec<String>,
+    /// Leave these checks out
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = check_id(), hide_possible_values = true)]
+    skip: Vec<String>,
+    /// End with exit code 3 when there is a finding of this severity or worse
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t)]
+    fail_on: FailOn,
+    /// Answer in this form
+    #[arg(long, value_name = "FORMAT", value_parser = forms(&FORMS))]
+    format: Option<Format>,
+    /// Measure all branches against this ref
+    #[arg(long, value_name = "REF")]
+    base: Option<String>,
+    /// Show at most so many findings; 0 = all [default: what fits the terminal, else all]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// From which severity on findings are a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    Info,
+    Warning,
+    #[default]
+    Error,
+    Critical,
+    Never,
+}
+
+/// The forms in which it can answer.
+const FORMS: [Format; 5] = [Format::Human, Format::Json, Format::Markdown, Format::Sarif, Format::Junit];
+const FORMS_OF_LIST: [Format; 2] = [Format::Human, Format::Json];
+
+/// Inspects, judges and prints.
+pub(crate) fn run(global: &Global, asked: &Check) -> Result<Exit, Failure> {
+    if asked.list {
+        return list(global);
+    }
+    let form = global.form("check", &FORMS)?;
+    let repositories = asked.path.iter().map(|path| check_one(global, asked, path)).collect();
+    let report = CheckReport { repositories, fail_on: asked.fail_on.severity(), limit: asked.limit };
+    let answer = match form {
+        Format::Human => human::check(&report, &surroundings::screen(global)),
+        Format::Json => json::check(&report),
+        Format::Markdown => markdown::check(&report),
+        Format::Sarif => sarif::check(&report),
+        Format::Junit => junit::check(&report),
+    };
+    surroundings::answer(answer.as_bytes())?;
+    tell_failures(&report);
+    Ok(report.exit())
+}
+
+fn list(global: &Global) -> Result<Exit, Failure> {
+    let answer = match global.form("check --list", &FORMS_OF_LIST)? {
+        Format::Json => json::check_list(checks::ALL),
+        _ => human::check_list(checks::ALL, &surroundings::screen(global)),
+    };
+    surroundings::answer(answer.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn check_one(global: &Global, asked: &Check, path: &Path) -> Checked {
+    let started = Instant::now();
+    let question = Question { path, base: asked.base.as_deref(), predicts: true, for_checks: true };
+    let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, &Config::default(), asked));
+    Checked {
+        path: path.display().to_string(),
+        path_word: if path == Path::new(".") { String::new() } else { path_word(path) },
+        judgement,
+        elapsed: started.elapsed(),
+    }
+}
+
+fn path_word(path: &Path) -> String {
+    quote::shell_word(path.as_os_str().as_encoded_bytes())
+}
+
+fn judge(snapshot: Snapshot, config: &Config, asked: &Check) -> Judgement {
+    // The judge has no clock. It asks whether a check is wanted just before it runs it, and that is when we look.
+    let starts = RefCell::new(Vec::new());
+    let wanted = |rule: &Rule| {
+        starts.borrow_mut().push(Instant::now());
+        asked.wants(rule)
+    };
+    let judged = checks::judge(&snapshot, config, snapshot.seen_at, wanted);
+    let mut starts = starts.into_inner();
+    starts.push(Instant::now());
+    let elapsed = starts.windows(2).map(|pair| pair[1] - pair[0]);
+    let checks = judged.into_iter().zip(elapsed).map(|(judged, elapsed)| CheckResult::timed(judged, elapsed)).collect();
+    Judgement { snapshot, checks }
+}
+
+/// The documents say in their way that a repository could not be read; a person is told here as well.
+fn tell_failures(report: &CheckReport) {
+    for checked in &report.repositories {
+        if let Err(failure) = &checked.judgement {
+            surroundings::talk(&failure.told());
+        }
+    }
+}
+
+impl Check {
+    fn wants(&self, rule: &Rule) -> Result<(), String> {
+        if self.skip.iter().any(|id| id == rule.id) {
+            return Err("left out by --skip".to_owned());
+        }
+        if !self.only.is_empty() && !self.only.iter().any(|id| id == rule.id) {
+            return Err("left out by --only".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl FailOn {
+    fn severity(self) -> Option<Severity> {
+        match self {
+            FailOn::Info => Some(Severity::Info),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Critical => Some(Severity::Critical),
+            FailOn::Never => None,
+        }
+    }
+}
+
+/// Ids of checks; clap suggests the nearest for a wrong one.
+fn check_id() -> clap::builder::PossibleValuesParser {
+    checks::ALL.iter().map(|rule| rule.id).collect::<Vec<_>>().into()
+}

@@ -1,0 +1,140 @@
+//! The commands: one file each, whose doc comment is its help, and one list.
+
+use std::path::PathBuf;
+
+use clap::{
+    ArgAction, Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+
+use crate::{Exit, failure::Failure, output::Format, surroundings};
+
+pub(crate) mod branches;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod man;
+
+/// Watches over the work of keeping many Git branches in line with their base
+///
+/// Reads repositories and never changes them. Needs no configuration and no network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "alignwatch",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = FIRST_STEPS,
+    after_long_help = FIRST_STEPS_AND_EXIT_CODES
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+Examples:
+  alignwatch check                     what is wrong in this repository, and what to type
+  alignwatch branches                  every branch against its base, the urgent ones first
+  alignwatch check --json ~/src/*      several repositories, for programs";
+
+const FIRST_STEPS_AND_EXIT_CODES: &str = "\
+Examples:
+  alignwatch check                     what is wrong in this repository, and what to type
+  alignwatch branches                  every branch against its base, the urgent ones first
+  alignwatch check --json ~/src/*      several repositories, for programs
+
+Exit codes:
+  0   fine
+  1   could not do it
+  2   wrong usage or configuration
+  3   findings at or above --fail-on (default: error)
+  4   not now (gate)
+  70  a bug in alignwatch";
+
+/// Options of all commands.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Options of all commands")]
+pub(crate) struct Global {
+    /// Use this configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "ALIGNWATCH_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Remember facts between runs in this directory
+    #[arg(long, global = true, value_name = "DIR", env = "ALIGNWATCH_DATA_DIR", hide_env_values = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Answer in this form
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = forms(&[Format::Human, Format::Json]))]
+    pub(crate) format: Option<Format>,
+    /// Answer in JSON: short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Colour the answer; `auto` looks at the terminal and NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) color: Colour,
+    /// Show more: all evidence, thresholds with their source, impact
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Be silent on standard error, apart from errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The list of commands. The doc comment of each is its help.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check(check::Check),
+    Branches(branches::Branches),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Runs the command, prints its answer or why there is none.
+pub(crate) fn run(cli: Cli) -> Exit {
+    let Cli { global, command } = cli;
+    let ended = match command {
+        Command::Check(check) => check::run(&global, &check),
+        Command::Branches(branches) => branches::run(&global, &branches),
+        Command::Completions(completions) => completions::run(&completions),
+        Command::Man(man) => man::run(&man),
+    };
+    ended.unwrap_or_else(|failure| {
+        surroundings::talk(&failure.told());
+        failure.exit
+    })
+}
+
+impl Global {
+    /// The form of the answer, when it is one of those that the command has.
+    pub(crate) fn form(&self, command: &str, has: &[Format]) -> Result<Format, Failure> {
+        let form = if self.json { Format::Json } else { self.format.unwrap_or_default() };
+        if has.contains(&form) {
+            return Ok(form);
+        }
+        let words: Vec<_> = has.iter().map(|form| form.word()).collect();
+        Err(Failure::usage(format!("cannot answer `{command}` as {}: it speaks {}", form.word(), words.join(", "))))
+    }
+}
+
+/// Accepts these forms; clap lists them and suggests the nearest for a wrong one.
+///
+/// A command with more forms than `human` and `json` declares `--format` again
+/// with its own list; the value is always read from [`Global`].
+pub(crate) fn forms(has: &'static [Format]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(has.iter().filter_map(ValueEnum::to_possible_value))
+        .map(|word| Format::from_str(&word, false).expect("the word is one of the list"))
+}

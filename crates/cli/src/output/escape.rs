@@ -1,0 +1,326 @@
+//! Makes foreign text harmless, with one function for each sink.
+//!
+//! Branch names, authors, messages, paths and settings come from repositories
+//! that we do not trust. Before such text is printed anywhere it goes through
+//! one of these functions. Afterwards it holds no control character (C0, C1,
+//! DEL, not even a newline), nothing that changes the direction of text, and
+//! nothing invisible: each of them becomes visible, as `\u{202e}`.
+//!
+//! Bytes that are not UTF-8 were made visible as `\xNN` before they became text.
+//! JSON loses nothing: there, the same characters are written as `\uNNNN`.
+
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+/// For a terminal, and for any other plain text.
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        push_visible(&mut shown, char);
+    }
+    Cow::Owned(shown)
+}
+
+/// For flowing Markdown text: no markup, no HTML, no link, no mention of a person or an issue.
+pub fn markdown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 16);
+    let mut chars = text.chars().peekable();
+    let mut before = None;
+    while let Some(char) = chars.next() {
+        match char {
+            // An entity would not do for `@` and `#`: forges look for mentions in the finished page.
+            '@' | '#' if chars.peek().is_some_and(|next| next.is_alphanumeric()) => {
+                let _ = write!(shown, "\\{char}<!-- -->");
+            }
+            '.' if before.is_none_or(|before: char| before.is_ascii_digit() || before.eq_ignore_ascii_case(&'w')) => {
+                shown.push_str("\\.");
+            }
+            '-' | '+' | '=' | ')' if before.is_none_or(|before: char| before.is_ascii_digit()) => {
+                let _ = write!(shown, "\\{char}");
+            }
+            _ if "\\`*_{}[]<>#|~!&$:@\"'".contains(char) && needs_backslash(char) => {
+                let _ = write!(shown, "\\{char}");
+            }
+            _ => push_visible(&mut shown, char),
+        }
+        before = Some(char);
+    }
+    shown
+}
+
+/// Quotes are markup only inside of markup.
+fn needs_backslash(char: char) -> bool {
+    !matches!(char, '"' | '\'')
+}
+
+/// For Markdown as code, outside of a table: the text stands as it is, between long enough fences.
+pub fn markdown_code(text: &str) -> String {
+    let shown = terminal(text);
+    let fence = "`".repeat(longest_run_of_backticks(&shown) + 1);
+    // A space next to a backtick, or at both ends, belongs to the fence; so it is given one to eat.
+    let needs_space = shown.is_empty() || shown.starts_with(['`', ' ']) || shown.ends_with(['`', ' ']);
+    let space = if needs_space { " " } else { "" };
+    format!("{fence}{space}{shown}{space}{fence}")
+}
+
+/// For Markdown as code in a cell of a table, where a bar ends the cell even inside of code.
+pub fn markdown_cell(text: &str) -> String {
+    markdown_code(text).replace('|', "\\|")
+}
+
+/// For Markdown as a block of code, such as commands to paste, each line escaped on its own.
+pub fn markdown_block<'a>(language: &str, lines: impl IntoIterator<Item = &'a str>) -> String {
+    let lines: Vec<_> = lines.into_iter().map(terminal).collect();
+    let longest = lines.iter().map(|line| longest_run_of_backticks(line)).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}", lines.join("\n"))
+}
+
+fn longest_run_of_backticks(text: &str) -> usize {
+    text.split(|char| char != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// For XML, as text or as the value of an attribute in double quotes.
+pub fn xml(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match char {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '\'' => shown.push_str("&apos;"),
+            // The two noncharacters that XML forbids.
+            '\u{fffe}' | '\u{ffff}' => push_code(&mut shown, char),
+            _ => push_visible(&mut shown, char),
+        }
+    }
+    shown
+}
+
+/// For a plain-text message in SARIF, where brackets would make a link.
+pub fn sarif(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if matches!(char, '\\' | '[' | ']') {
+            shown.push('\\');
+        }
+        push_visible(&mut shown, char);
+    }
+    shown
+}
+
+/// A value as indented JSON with a newline at its end, in which even a terminal finds nothing to obey.
+///
+/// Panics when the value is none that JSON can hold (a map with keys that are no text): our own broken promise.
+pub fn json(value: &impl Serialize) -> String {
+    let mut out = Vec::new();
+    let formatter = Harmless { pretty: serde_json::ser::PrettyFormatter::new() };
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    value.serialize(&mut serializer).expect("our documents have text as keys, and memory takes every byte");
+    out.push(b'\n');
+    String::from_utf8(out).expect("JSON is made of text")
+}
+
+/// Pretty JSON that writes unsafe characters as `\uNNNN`, which readers turn back into the same text.
+struct Harmless {
+    pretty: serde_json::ser::PrettyFormatter<'static>,
+}
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_unsafe) {
+            let (safe, hurting) = rest.split_at(at);
+            let char = hurting.chars().next().expect("a character was found there");
+            writer.write_all(safe.as_bytes())?;
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &hurting[char.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.end_array(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.pretty.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.pretty.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.pretty.end_object_value(writer)
+    }
+}
+
+fn push_visible(shown: &mut String, char: char) {
+    if is_unsafe(char) { push_code(shown, char) } else { shown.push(char) }
+}
+
+fn push_code(shown: &mut String, char: char) {
+    // Writing to a String cannot fail.
+    let _ = write!(shown, "\\u{{{:x}}}", char as u32);
+}
+
+/// Would this character be obeyed, turn the text around, or hide?
+///
+/// Source: Unicode 16 `Bidi_Control` and `Default_Ignorable_Code_Point`, the
+/// control characters, the separators that end a line, and the interlinear marks.
+/// Ordinary combining marks stay: names in many languages need them.
+pub fn is_unsafe(char: char) -> bool {
+    matches!(char,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Names that hurt somebody once.
+    const NAUGHTY: [&str; 16] = [
+        "evil\u{202e}gnp",
+        "\x1b]0;title\x07\x1b[2J",
+        "\u{9b}31m csi in one character",
+        "line\nfeed\r\n\ttab",
+        "zero\u{200b}width\u{feff}",
+        "<svg/onload=alert(1)>",
+        "\"><script>alert('x')</script>&amp;",
+        "=cmd()|' /C calc'!A0",
+        "[click](javascript:alert(1)) ![x](http://x)",
+        "@everyone #1 www.example.com https://example.com",
+        "```\n# heading\n---\n| a | b |",
+        "` `` ``` ````",
+        "$(id) `id` ; | & > <",
+        "\\[\\u{202e}",
+        "tag \u{e0041}\u{e0042} selector \u{fe0f}\u{e0100}",
+        "]]> <![CDATA[ \u{ffff} \0 \x7f",
+    ];
+
+    fn every_sink(text: &str) -> [String; 7] {
+        [
+            terminal(text).into_owned(),
+            markdown(text),
+            markdown_code(text),
+            markdown_cell(text),
+            xml(text),
+            sarif(text),
+            json(&text).trim_end().to_owned(),
+        ]
+    }
+
+    fn assert_harmless(text: &str) {
+        for shown in every_sink(text) {
+            assert!(!shown.chars().any(is_unsafe), "{text:?} became {shown:?}");
+            assert!(shown.bytes().all(|byte| byte >= 0x20), "{text:?} became {shown:?}");
+        }
+        let block = markdown_block("sh", [text, text]);
+        assert_eq!(block.matches('\n').count(), 3, "{block:?}");
+        assert!(!block.chars().any(|char| char != '\n' && is_unsafe(char)), "{block:?}");
+    }
+
+    fn assert_json_loses_nothing(text: &str) {
+        assert_eq!(serde_json::from_str::<String>(&json(&text)).unwrap(), text);
+    }
+
+    #[test]
+    fn naughty_names_do_nothing_in_any_sink() {
+        for text in NAUGHTY {
+            assert_harmless(text);
+            assert_json_loses_nothing(text);
+        }
+    }
+
+    #[test]
+    fn what_would_be_obeyed_is_shown_instead() {
+        assert_eq!(terminal("evil\u{202e}gnp\x1b[31m\n"), "evil\\u{202e}gnp\\u{1b}[31m\\u{a}");
+        assert_eq!(terminal("grün/ünïcode-分支"), "grün/ünïcode-分支");
+        assert!(matches!(terminal("plain"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn markdown_takes_names_as_text() {
+        assert_eq!(markdown("see @you in #12 and <b>"), r"see \@<!-- -->you in \#<!-- -->12 and \<b\>");
+        assert_eq!(markdown("1. x"), r"1\. x");
+        assert_eq!(markdown("- x a-b"), r"\- x a-b");
+        assert_eq!(markdown("www.x.y https://z"), r"www\.x.y https\://z");
+        assert_eq!(markdown("it's 12 files, 3.5 %"), r"it's 12 files, 3\.5 %");
+    }
+
+    #[test]
+    fn markdown_code_is_fenced_more_tightly_than_its_text_can_open() {
+        assert_eq!(markdown_code("plain"), "`plain`");
+        assert_eq!(markdown_code("a`b``c"), "```a`b``c```");
+        assert_eq!(markdown_code("`x"), "`` `x ``");
+        assert_eq!(markdown_cell("a|b"), r"`a\|b`");
+        assert_eq!(markdown_block("sh", ["echo ```", "x"]), "````sh\necho ```\nx\n````");
+    }
+
+    #[test]
+    fn xml_and_sarif_hold_no_markup() {
+        assert_eq!(xml("<a b=\"c\">&'\u{ffff}"), "&lt;a b=&quot;c&quot;&gt;&amp;&apos;\\u{ffff}");
+        assert_eq!(sarif("[x](y) \\"), r"\[x\](y) \\");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_at_all_does_anything_in_any_sink(text in any::<String>()) {
+            assert_harmless(&text);
+            assert_json_loses_nothing(&text);
+        }
+
+        #[test]
+        fn text_full_of_unsafe_characters_does_nothing(
+            text in proptest::collection::vec(prop_oneof![
+                proptest::char::range('\0', '\u{ff}'),
+                proptest::char::range('\u{2000}', '\u{2070}'),
+                proptest::char::range('\u{fe00}', '\u{ffff}'),
+                proptest::char::range('\u{e0000}', '\u{e0fff}'),
+            ], 0..40)
+        ) {
+            let text: String = text.into_iter().collect();
+            assert_harmless(&text);
+            assert_json_loses_nothing(&text);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What a command found out, before it has any form: the input of every document.
+
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, time::Duration};
+
+use alignwatch_model::{
+    Branch, Drift, Finding, Known, Landed, Merge, Relation, Severity, Snapshot, Span, State, Status, Timestamp,
+    checks::{Check, Judged},
+    relation::Budget,
+    snapshot::BrokenRef,
+};
+
+use crate::{Exit, failure::Failure};
+
+/// A branch without a commit for this long is dormant: it asks for attention after all that are in use.
+///
+/// Source: GitHub calls a branch stale after three months without a commit.
+pub const DORMANT_AFTER: Span = Span::days(90);
+
+/// What `check` found in all repositories it was asked about.
+#[derive(Debug)]
+pub struct CheckReport {
+    /// One for each path, in the order they were given.
+    pub repositories: Vec<Checked>,
+    /// From this severity on, findings are a failure; `None` = never.
+    pub fail_on: Option<Severity>,
+    /// At most so many findings in documents for people; `None` = as many as fit, 0 = all.
+    pub limit: Option<usize>,
+}
+
+/// One repository, inspected and judged, or the reason why it could not be.
+#[derive(Debug)]
+pub struct Checked {
+    /// The path that was asked for, as text.
+    pub path: String,
+    /// The same as one word of a shell, for commands to paste; empty when it is the current directory.
+    pub path_word: String,
+    /// What was seen and judged.
+    pub judgement: Result<Judgement, Failure>,
+    /// Inspection and judgement together.
+    pub elapsed: Duration,
+}
+
+/// One repository as it was seen and what the checks say of it.
+#[derive(Debug)]
+pub struct Judgement {
+    /// What was seen.
+    pub snapshot: Snapshot,
+    /// Every check, in the order of the list.
+    pub checks: Vec<CheckResult>,
+}
+
+/// What one check says, and how long it took.
+pub struct CheckResult {
+    /// The check.
+    pub check: &'static Check,
+    /// Its status.
+    pub status: Status,
+    /// Why it is unknown or skipped.
+    pub reason: Option<String>,
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// Time of judgement.
+    pub elapsed: Duration,
+}
+
+/// What `branches` found, and which part of it is wanted.
+#[derive(Debug)]
+pub struct BranchesReport {
+    /// What was seen.
+    pub snapshot: Snapshot,
+    /// Time of inspection.
+    pub elapsed: Duration,
+    /// Which branches, in which order.
+    pub selection: Selection,
+}
+
+/// Which branches to show, and in which order.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these states; empty = all.
+    pub states: Vec<State>,
+    /// The order.
+    pub sort: Sort,
+    /// At most so many; `None` = as the document sees fit, 0 = all.
+    pub limit: Option<usize>,
+}
+
+/// The order of branches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sort {
+    /// What needs a person first: open work before landed, in use before dormant, worst state first, newest first.
+    #[default]
+    Attention,
+    /// By name.
+    Name,
+    /// Most commits of its own first.
+    Ahead,
+    /// Most commits missing first.
+    Behind,
+    /// Longest without a commit first.
+    Idle,
+    /// Most conflicting files first.
+    Conflicts,
+}
+
+/// How many branches are in each state; all states are there, also with 0.
+pub type ByState = BTreeMap<State, usize>;
+
+impl CheckReport {
+    /// How the process ends: a repository that could not be read wins over findings.
+    pub fn exit(&self) -> Exit {
+        let failed = self.repositories.iter().filter_map(|checked| checked.judgement.as_ref().err());
+        let worst = failed.map(|failure| failure.exit).max_by_key(|&exit| exit as u8);
+        worst.unwrap_or(if self.fails() { Exit::Findings } else { Exit::Fine })
+    }
+
+    fn fails(&self) -> bool {
+        let judgements = self.repositories.iter().filter_map(|checked| checked.judgement.as_ref().ok());
+        judgements.flat_map(Judgement::findings).any(|finding| self.is_failure(finding))
+    }
+
+    /// Is this finding at or above `--fail-on`?
+    pub fn is_failure(&self, finding: &Finding) -> bool {
+        self.fail_on.is_some_and(|least| least <= finding.severity)
+    }
+}
+
+impl Checked {
+    /// Its health: the worst status. What could not be read is unknown.
+    pub fn status(&self) -> Status {
+        self.judgement.as_ref().map_or(Status::Unknown, Judgement::status)
+    }
+}
+
+impl Judgement {
+    /// The worst status of all checks that looked.
+    pub fn status(&self) -> Status {
+        let looked = self.checks.iter().map(|result| result.status).filter(|&status| status != Status::Skipped);
+        looked.reduce(Status::worst).unwrap_or(Status::Skipped)
+    }
+
+    /// All findings, worst first, then in the order of the list of checks.
+    pub fn findings(&self) -> Vec<&Finding> {
+        let mut findings: Vec<_> = self.checks.iter().flat_map(|result| &result.findings).collect();
+        findings.sort_by_key(|finding| Reverse(finding.severity));
+        findings
+    }
+
+    /// The checks that ended like this.
+    pub fn with_status(&self, status: Status) -> impl Iterator<Item = &CheckResult> {
+        self.checks.iter().filter(move |result| result.status == status)
+    }
+
+    /// The checks that could not judge all they should, whatever else they found.
+    pub fn undecided(&self) -> impl Iterator<Item = &CheckResult> {
+        self.checks.iter().filter(|result| result.status != Status::Skipped && result.reason.is_some())
+    }
+}
+
+impl CheckResult {
+    /// The judgement with the time it took.
+    pub fn timed(judged: Judged, elapsed: Duration) -> CheckResult {
+        let Judged { check, status, reason, findings } = judged;
+        CheckResult { check, status, reason, findings, elapsed }
+    }
+}
+
+impl std::fmt::Debug for CheckResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} {:?}", self.check.id, self.status, self.findings)
+    }
+}
+
+impl BranchesReport {
+    /// The wanted branches in the wanted order, before any limit.
+    pub fn selected(&self) -> Vec<Cow<'_, Branch>> {
+        let mut branches = all_branches(&self.snapshot);
+        let wanted = &self.selection.states;
+        branches.retain(|branch| wanted.is_empty() || wanted.contains(&branch.state()));
+        sort(&mut branches, self.selection.sort, self.snapshot.seen_at);
+        branches
+    }
+}
+
+/// All branches; refs that could not be read stand among them as unknown, with the reason.
+pub fn all_branches(snapshot: &Snapshot) -> Vec<Cow<'_, Branch>> {
+    let mut branches: Vec<_> = snapshot.branches.iter().map(Cow::Borrowed).collect();
+    let broken = snapshot.broken_refs.iter().filter(|broken| snapshot.branch(&broken.name).is_none());
+    branches.extend(broken.map(|broken| Cow::Owned(unreadable(broken))));
+    branches.sort_by(|a, b| a.name.cmp(&b.name));
+    branches
+}
+
+/// How many branches are in each state.
+pub fn by_state(snapshot: &Snapshot) -> ByState {
+    let mut counts: ByState = State::ALL.into_iter().map(|state| (state, 0)).collect();
+    for branch in all_branches(snapshot) {
+        *counts.entry(branch.state()).or_default() += 1;
+    }
+    counts
+}
+
+/// Why the branch is in state `unknown`.
+pub fn reason_unknown(branch: &Branch) -> Option<&str> {
+    branch.tip.reason().or_else(|| branch.drift.reason())
+}
+
+/// States, the one that needs a person most first.
+pub const BY_CONCERN: [State; 10] = [
+    State::Reverted,
+    State::Continued,
+    State::Conflicting,
+    State::Unknown,
+    State::Unrelated,
+    State::Diverged,
+    State::Behind,
+    State::SquashMerged,
+    State::Merged,
+    State::Aligned,
+];
+
+fn unreadable(broken: &BrokenRef) -> Branch {
+    let reason = broken.reason.clone();
+    Branch {
+        name: broken.name.clone(),
+        tip: Known::Unknown(reason.clone()),
+        base: None,
+        relation: Relation::default(),
+        budget: Budget::default(),
+        drift: Known::Unknown(reason.clone()),
+        landed: Landed::Unknown(reason.clone()),
+        merge: Merge::unknown(reason.clone()),
+        upstream: None,
+        markers: Known::Unknown(reason),
+    }
+}
+
+fn sort(branches: &mut [Cow<'_, Branch>], sort: Sort, now: Timestamp) {
+    let drift = |branch: &Branch, count: fn(&Drift) -> u32| branch.drift.seen().map(count);
+    match sort {
+        Sort::Attention => branches.sort_by_cached_key(|branch| attention(branch, now)),
+        Sort::Name => branches.sort_by(|a, b| a.name.cmp(&b.name)),
+        Sort::Ahead => branches.sort_by_cached_key(|branch| Reverse(drift(branch, |drift| drift.ahead))),
+        Sort::Behind => branches.sort_by_cached_key(|branch| Reverse(drift(branch, |drift| drift.behind))),
+        Sort::Idle => branches.sort_by_cached_key(|branch| Reverse(branch.idle_age(now))),
+        Sort::Conflicts => branches.sort_by_cached_key(|branch| Reverse(n_conflicts(branch))),
+    }
+}
+
+/// Lower comes first. Among equals the newest: its author is around, and aligning it is still cheap.
+fn attention(branch: &Branch, now: Timestamp) -> (bool, bool, usize, Span) {
+    let state = branch.state();
+    let is_settled = matches!(state, State::Merged | State::SquashMerged | State::Aligned | State::Behind);
+    let idle = branch.idle_age(now).unwrap_or_default();
+    let place = BY_CONCERN.iter().position(|&other| other == state).unwrap_or(BY_CONCERN.len());
+    (is_settled, DORMANT_AFTER < idle, place, idle)
+}
+
+/// Files in conflict; a conflict whose files are not known counts as more than none.
+fn n_conflicts(branch: &Branch) -> Option<usize> {
+    (branch.state() == State::Conflicting).then(|| branch.merge.conflicts.as_ref().map_or(1, Vec::len))
+}

@@ -1,0 +1,1 @@
+//! What programs read: every document against its schema, over ill, healthy and hostile repositories.

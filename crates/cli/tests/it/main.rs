@@ -1,0 +1,8 @@
+//! What people, programs and scanners see, over made-up repositories and over the real binary.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
+
+mod command_line;
+mod documents;
+mod made_up;
+mod screens;

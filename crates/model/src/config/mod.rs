@@ -1,48 +1,355 @@
 //! The configuration: typed, each key with its meaning, unit, range, default and reason.
+//!
+//! The doc comment of a field is the one place where its key is described. The
+//! schema, the commented starter file, `config explain` and
+//! docs/CONFIGURATION.md are made from it, and what it says about range and
+//! default is held against the code by a test.
+//!
+//! No key runs a program. A value comes from the defaults, a file, the
+//! environment or a flag, each stronger than the one before; [`Origins`] tells
+//! which it was. Nothing here reads a file or the environment: both come in as values.
+
+mod amount;
+mod catalogue;
+mod decode;
+mod error;
+mod layers;
+mod pattern;
+mod rules;
+mod schema;
+mod starter;
+mod tree;
 
 use std::collections::BTreeMap;
 
-use crate::{Relation, relation::Budget};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use amount::optional_length;
+pub use amount::{length_text, parse_length, parse_size, size_text};
+pub use catalogue::{Doc, Key, Shape, Word, catalogue};
+pub use error::{ConfigError, Excerpt, Place};
+pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
+pub use pattern::{BadName, Patterns};
+pub(crate) use schema::LengthText;
+pub use schema::schema;
+pub use starter::starter_file;
+
+use crate::{RefName, Relation, Span, relation::Budget};
+use schema::{CheckId, CheckThresholds, LineName, PathPatternText, PathText, PatternText, SizeText, SpaceText};
+
+/// The largest file that is read as a configuration, in bytes.
+///
+/// Ours: a thousand rules with ten patterns each stay below half of it.
+pub const FILE_AT_MOST_BYTES: u64 = 1 << 20;
 
 /// The configuration in force.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Numbers that checks compare with, by check id, where they differ from the default.
-    pub thresholds: BTreeMap<String, i64>,
     /// Which refs are branches.
     pub refs: Refs,
-    /// Primary lines; empty = find them.
+    /// The primary lines that other branches are measured against, by name, the most important first.
+    ///
+    /// Unit: names of branches, short (`main`, `origin/main`) or full.
+    /// Range: any number of different names.
+    /// Default: [].
+    /// Reason: with none, they are found: the remote's HEAD, the usual names, and what most branches
+    /// forked from. Name them where that finds the wrong ones.
+    /// Example: [main, develop]
+    #[schemars(with = "Vec<LineName>", extend("uniqueItems" = true))]
     pub bases: Vec<String>,
-    /// Relations by pattern, first match wins.
-    pub relations: Vec<RelationRule>,
-    /// The budget of branches that no rule gives one.
+    /// The drift that a branch may have before it is a finding, where no relation says otherwise.
     pub budget: Budget,
+    /// What groups of branches owe their base. The first rule that matches a branch decides.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules; a pattern that an earlier rule takes whole is a mistake.
+    /// Default: [].
+    /// Reason: a branch without a rule tracks its nearest primary line. Lines that diverge on purpose
+    /// need a rule, since calling their drift bad would be wrong.
+    /// Example: [{branches: ["release/*"], relation: backport}]
+    pub relations: Vec<RelationRule>,
+    /// Numbers that checks compare with, by the id of the check.
+    #[schemars(with = "CheckThresholds")]
+    pub thresholds: BTreeMap<String, i64>,
+    /// Which checks are made.
+    pub checks: Checks,
+    /// How a repository is read, and how much that may cost.
+    pub inspect: Inspect,
+    /// The search for committed conflict markers.
+    pub markers: Markers,
+    /// The folder where alignwatch remembers what it found out.
+    ///
+    /// Unit: a path from the root.
+    /// Range: a folder that this user may write. It is made when it is missing.
+    /// Default: none (`$XDG_STATE_HOME/alignwatch`, or `~/.local/state/alignwatch`).
+    /// Reason: the place for what programs remember. It never lies in a repository, so that nothing is written there.
+    /// Example: /var/lib/alignwatch
+    #[schemars(with = "PathText")]
+    pub data_dir: Option<String>,
 }
 
 /// Which refs are branches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Refs {
-    /// Prefixes of full ref names that hold branches.
+    /// Where branches are: local ones (`heads`), those of remotes (`remotes`), the heads of pull and
+    /// merge requests (`pulls`), or all below a prefix of full names (`refs/agents/`).
+    ///
+    /// Unit: spaces of refs.
+    /// Range: at least one of heads, remotes, pulls, or a prefix that begins with `refs/` and ends with `/`.
+    /// Default: [heads, remotes].
+    /// Reason: where people work. Requests are often kept for ever, so that they outnumber branches by far.
+    /// Example: [heads, refs/agents/]
+    #[schemars(with = "Vec<SpaceText>", length(min = 1), extend("uniqueItems" = true))]
     pub spaces: Vec<String>,
-    /// Patterns of full or short names that are no branches.
+    /// Branches that are not looked at. They are not counted either.
+    ///
+    /// Unit: patterns of short or full names.
+    /// Range: any number of different patterns; `*` stays inside one part of a name, `**` crosses parts.
+    /// Default: [].
+    /// Reason: all branches are subjects until somebody says otherwise.
+    /// Example: ["backup/**", "tmp-*"]
+    #[schemars(with = "Vec<PatternText>", extend("uniqueItems" = true))]
     pub exclude: Vec<String>,
 }
 
 /// A relation for the branches that match.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["branches"]))]
 pub struct RelationRule {
-    /// Patterns of short or full branch names.
+    /// The branches that this rule is about.
+    ///
+    /// Unit: patterns of short or full names.
+    /// Range: at least one; `*` stays inside one part of a name, `**` crosses parts.
+    /// Default: [].
+    /// Reason: a rule about nothing is a mistake, so that there is no default that works.
+    /// Example: ["release/*"]
+    #[schemars(with = "Vec<PatternText>", length(min = 1), extend("uniqueItems" = true))]
     pub branches: Vec<String>,
-    /// The base, by short or full name; none = the nearest primary line.
+    /// The line that they are measured against.
+    ///
+    /// Unit: the name of a branch, short or full.
+    /// Range: one name.
+    /// Default: none (the nearest primary line).
+    /// Reason: where a branch forked from is seen in the history and seldom needs to be said.
+    /// Example: main
+    #[schemars(with = "LineName")]
     pub base: Option<String>,
-    /// The policy.
+    /// What they owe that line.
+    ///
+    /// Unit: one word.
+    /// Range: track, stack, mirror, backport, curated, forbidden, ignored.
+    /// Default: track.
+    /// Reason: what nearly all branches do.
+    /// Example: track
     pub relation: Relation,
-    /// The budget, where it differs.
+    /// The drift that they may have, in place of the general budget.
+    #[schemars(with = "Budget")]
     pub budget: Option<Budget>,
+}
+
+/// Which checks are made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Checks {
+    /// Checks that are left out. They are listed as skipped.
+    ///
+    /// Unit: ids of checks.
+    /// Range: ids that `alignwatch check --list` shows.
+    /// Default: [].
+    /// Reason: what is not looked at cannot be known to be fine, so that leaving out is for people to decide.
+    /// Example: [stale]
+    #[schemars(with = "Vec<CheckId>", extend("uniqueItems" = true))]
+    pub skip: Vec<String>,
+    /// The only checks that are made.
+    ///
+    /// Unit: ids of checks.
+    /// Range: ids that `alignwatch check --list` shows.
+    /// Default: [].
+    /// Reason: with none, all are made.
+    /// Example: [conflicting, far-behind]
+    #[schemars(with = "Vec<CheckId>", extend("uniqueItems" = true))]
+    pub only: Vec<String>,
+}
+
+/// How a repository is read, and how much that may cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inspect {
+    /// How many merges are predicted at the same time.
+    ///
+    /// Unit: threads.
+    /// Range: 1 to 256.
+    /// Default: none (as many as there are processors, at most 8).
+    /// Reason: reading objects from one disk gains little beyond eight.
+    /// Example: 2
+    #[schemars(with = "u32", range(min = 1, max = 256))]
+    pub jobs: Option<u32>,
+    /// How long one git process may take before it is stopped. What it should have told is then unknown.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1s to 1h.
+    /// Default: 2m.
+    /// Reason: ours. Ten times the slowest command we saw, on a cold disk.
+    /// Example: 10m
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1s", "x-most" = "1h"))]
+    pub git_deadline: Span,
+    /// How long git may take over the merge of one branch that could not be predicted without it.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1s to 1h.
+    /// Default: 30s.
+    /// Reason: ours. Ten times the slowest of 649 merges in a real repository, which took 3 seconds.
+    /// Example: 2m
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1s", "x-most" = "1h"))]
+    pub merge_deadline: Span,
+    /// How much one git process may write before it is stopped.
+    ///
+    /// Unit: a size.
+    /// Range: 1 MiB to 4 GiB.
+    /// Default: 256 MiB.
+    /// Reason: ours. A list of a million refs has about 100 MiB.
+    /// Example: 1 GiB
+    #[serde(with = "amount::size")]
+    #[schemars(with = "SizeText", extend("x-least" = "1 MiB", "x-most" = "4 GiB"))]
+    pub output_limit: u64,
+}
+
+/// The search for committed conflict markers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Markers {
+    /// Files in which conflict markers are meant to be.
+    ///
+    /// Unit: patterns of paths in the repository.
+    /// Range: any number of different patterns; `*` stays inside one folder, `**` crosses folders.
+    /// Default: [].
+    /// Reason: only a whole triple of markers counts, so that few files need this: manuals and test data about merging.
+    /// Example: ["docs/merging/**"]
+    #[schemars(with = "Vec<PathPatternText>", extend("uniqueItems" = true))]
+    pub exclude: Vec<String>,
+    /// The largest file that is searched.
+    ///
+    /// Unit: a size.
+    /// Range: 1 KiB to 512 MiB.
+    /// Default: 4 MiB.
+    /// Reason: ours. People resolve conflicts in files they can read; larger ones are generated or data.
+    /// Example: 16 MiB
+    #[serde(with = "amount::size")]
+    #[schemars(with = "SizeText", extend("x-least" = "1 KiB", "x-most" = "512 MiB"))]
+    pub file_limit: u64,
+}
+
+/// Tells branches from other refs, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct RefFilter {
+    spaces: Vec<String>,
+    exclude: Patterns,
+}
+
+impl Config {
+    /// The configuration that a file gives on top of the defaults, and where each value comes from.
+    ///
+    /// `file_name` is for messages. Errors: all mistakes, in the order of the file.
+    pub fn from_yaml(text: &str, file_name: &str) -> Result<(Config, Origins), Vec<ConfigError>> {
+        let file = File { name: file_name, bytes: text.as_bytes() };
+        let loaded = load(&Sources { file: Some(file), ..Sources::default() })?;
+        Ok((loaded.config, loaded.origins))
+    }
+}
+
+impl Refs {
+    /// Prefixes of full ref names outside of which no branch is: to read no more than that.
+    pub fn prefixes(&self) -> Vec<&str> {
+        self.spaces.iter().flat_map(|space| prefixes_of(space)).collect()
+    }
+
+    /// The rule that tells branches from other refs. Errors: a pattern that a checked configuration cannot have.
+    pub fn filter(&self) -> Result<RefFilter, BadName> {
+        let exclude = Patterns::new(self.exclude.iter().map(String::as_str))?;
+        Ok(RefFilter { spaces: self.spaces.clone(), exclude })
+    }
+}
+
+impl RefFilter {
+    /// Is this ref a branch, as far as its name tells? A symbolic ref such as `origin/HEAD` is for its reader to leave out.
+    pub fn is_branch(&self, name: &RefName) -> bool {
+        self.spaces.iter().any(|space| holds(space, name)) && !self.exclude.matches(name)
+    }
+}
+
+impl Inspect {
+    /// Threads to use where `n_processors` are there.
+    pub fn jobs_of(&self, n_processors: usize) -> usize {
+        /// See the reason of `inspect.jobs`.
+        const JOBS_AT_MOST: usize = 8;
+        self.jobs.map_or(n_processors.clamp(1, JOBS_AT_MOST), |jobs| jobs as usize)
+    }
+}
+
+/// `refs/pull/` is of GitHub, Gitea and Forgejo, `refs/merge-requests/` of GitLab.
+fn prefixes_of(space: &str) -> Vec<&str> {
+    match space {
+        "heads" => vec!["refs/heads/"],
+        "remotes" => vec!["refs/remotes/"],
+        "pulls" => vec!["refs/pull/", "refs/merge-requests/"],
+        prefix => vec![prefix],
+    }
+}
+
+fn holds(space: &str, name: &RefName) -> bool {
+    // Beside the head of a request stands the merge that the host made of it, which is nobody's work.
+    prefixes_of(space).iter().any(|prefix| name.starts_with(prefix))
+        && (space != "pulls" || name.as_bytes().ends_with(b"/head"))
 }
 
 impl Default for Refs {
     fn default() -> Refs {
-        Refs { spaces: vec!["refs/heads/".into(), "refs/remotes/".into()], exclude: Vec::new() }
+        Refs { spaces: vec!["heads".into(), "remotes".into()], exclude: Vec::new() }
+    }
+}
+
+impl Default for Inspect {
+    fn default() -> Inspect {
+        Inspect { jobs: None, git_deadline: Span::minutes(2), merge_deadline: Span(30), output_limit: 256 << 20 }
+    }
+}
+
+impl Default for Markers {
+    fn default() -> Markers {
+        Markers { exclude: Vec::new(), file_limit: 4 << 20 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_tell_branches_from_other_refs() {
+        let spaces = ["heads", "pulls", "refs/agents/"].map(String::from).to_vec();
+        let refs = Refs { spaces, exclude: vec!["tmp-*".into()] };
+        let filter = refs.filter().expect("good patterns");
+        let is_branch = |name| filter.is_branch(&RefName::from(name));
+        for name in ["refs/heads/x", "refs/pull/7/head", "refs/merge-requests/7/head", "refs/agents/a/b"] {
+            assert!(is_branch(name), "{name}");
+        }
+        for name in
+            ["refs/remotes/o/x", "refs/pull/7/merge", "refs/tags/v1", "refs/heads/tmp-1", "refs/original/refs/heads/x"]
+        {
+            assert!(!is_branch(name), "{name}");
+        }
+        assert_eq!(refs.prefixes(), ["refs/heads/", "refs/pull/", "refs/merge-requests/", "refs/agents/"]);
+    }
+
+    #[test]
+    fn jobs_follow_the_processors_within_reason() {
+        let jobs = |jobs, n_processors| Inspect { jobs, ..Inspect::default() }.jobs_of(n_processors);
+        assert_eq!([jobs(None, 0), jobs(None, 2), jobs(None, 64), jobs(Some(64), 2)], [1, 2, 8, 64]);
     }
 }

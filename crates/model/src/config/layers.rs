@@ -1,0 +1,319 @@
+//! Layers of the configuration: defaults, file, environment, flags; and which of them each value comes from.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Config, FILE_AT_MOST_BYTES,
+    catalogue::{Key, Shape, catalogue},
+    decode::{Decoded, Setting, decode_file, decode_value},
+    error::{ConfigError, Place, shown_name},
+    rules,
+    tree::{self, At, Content, Node, Problem, Scalar},
+};
+
+/// Mistakes that are told of one file. More would hide the first.
+const TOLD_AT_MOST: usize = 100;
+
+/// Variables that are read and set no key, so that they are not taken for a misspelled one.
+const OTHER_VARIABLES: [&str; 1] = ["ALIGNWATCH_CONFIG"];
+
+/// Everything that a configuration is made of besides the defaults, as values.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sources<'a> {
+    /// The file, if there is one.
+    pub file: Option<File<'a>>,
+    /// Environment variables; those that do not begin with `ALIGNWATCH_` are not looked at.
+    pub environment: Option<&'a BTreeMap<String, String>>,
+    /// Flags of the command line that set a key, in their order.
+    pub flags: &'a [Flag<'a>],
+}
+
+/// A configuration file, read.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Its name for messages.
+    pub name: &'a str,
+    /// What it holds. Of a file over [`FILE_AT_MOST_BYTES`], one byte more than that is enough.
+    pub bytes: &'a [u8],
+}
+
+/// A flag that sets a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag<'a> {
+    /// As it is typed: `--data-dir`.
+    pub name: &'a str,
+    /// The key that it sets: `data_dir`.
+    pub key: &'a str,
+    /// Its value.
+    pub value: &'a str,
+}
+
+/// A configuration in force.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// All values.
+    pub config: Config,
+    /// Where each comes from.
+    pub origins: Origins,
+    /// What is no mistake and should still be told, as sentences: variables that look misspelled.
+    pub notes: Vec<String>,
+}
+
+/// Where the value of a key comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    #[default]
+    Default,
+    /// A line of a file.
+    File {
+        /// The file's name as it was given.
+        name: String,
+        /// Line, from 1.
+        line: u32,
+        /// Column in characters, from 1.
+        column: u32,
+    },
+    /// An environment variable.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(String),
+}
+
+/// Where the values of a configuration come from, by the path of their key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    set: BTreeMap<String, Origin>,
+}
+
+impl Origins {
+    /// Where the value of this key comes from.
+    pub fn of(&self, path: &str) -> Origin {
+        self.set.get(path).cloned().unwrap_or_default()
+    }
+
+    /// The keys that somebody set.
+    pub fn set_keys(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.set.iter().map(|(path, origin)| (path.as_str(), origin))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { name, line, .. } => write!(f, "{name}:{line}"),
+            Origin::Variable(name) => write!(f, "${name}"),
+            Origin::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Puts the layers together: a flag beats the environment, that the file, and that the default.
+///
+/// Errors: all mistakes of all layers; those of the file first, in its order.
+pub fn load(sources: &Sources<'_>) -> Result<Loaded, Vec<ConfigError>> {
+    load_with(sources, catalogue())
+}
+
+pub(super) fn load_with(sources: &Sources<'_>, catalogue: &Key) -> Result<Loaded, Vec<ConfigError>> {
+    let mut stack = Stack::on_defaults(catalogue);
+    if let Some(file) = sources.file {
+        stack.add_file(file);
+    }
+    if let Some(environment) = sources.environment {
+        stack.add_environment(environment);
+    }
+    for flag in sources.flags {
+        stack.add_flag(flag);
+    }
+    stack.finish(sources.file)
+}
+
+struct Stack<'a> {
+    catalogue: &'a Key,
+    values: Value,
+    origins: Origins,
+    notes: Vec<String>,
+    errors: Vec<ConfigError>,
+    /// Where the parts of the file's values stand.
+    places: BTreeMap<String, At>,
+    text: &'a str,
+}
+
+impl<'a> Stack<'a> {
+    fn on_defaults(catalogue: &'a Key) -> Stack<'a> {
+        Stack {
+            catalogue,
+            values: serde_json::to_value(Config::default()).expect("the default configuration is plain JSON"),
+            origins: Origins::default(),
+            notes: Vec::new(),
+            errors: Vec::new(),
+            places: BTreeMap::new(),
+            text: "",
+        }
+    }
+
+    fn add_file(&mut self, file: File<'a>) {
+        let text = match text_of(file.bytes) {
+            Ok(text) => text,
+            Err(problem) => {
+                let place =
+                    Place::File { name: shown_name(file.name), line: problem.at.line, column: problem.at.column };
+                self.errors.push(ConfigError::at_place(place, problem));
+                return;
+            }
+        };
+        self.text = text;
+        let mut problems = Vec::new();
+        let root = tree::read(text, &mut problems);
+        let decoded = root.map(|root| decode_file(&root, self.catalogue)).unwrap_or_default();
+        problems.extend(decoded.problems);
+        self.errors.extend(problems.into_iter().map(|problem| ConfigError::in_file(problem, file.name, text)));
+        self.places = decoded.places;
+        for setting in decoded.settings {
+            let At { line, column, .. } = setting.at;
+            self.set(setting, Origin::File { name: shown_name(file.name), line, column });
+        }
+    }
+
+    fn add_environment(&mut self, environment: &BTreeMap<String, String>) {
+        let keys: BTreeMap<String, &Key> =
+            self.catalogue.leaves().into_iter().filter_map(|key| Some((key.variable()?, key))).collect();
+        for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("ALIGNWATCH_")) {
+            match keys.get(name) {
+                Some(key) => self.add_text(key, value, &Place::Variable(name.clone()), Origin::Variable(name.clone())),
+                None => self.notes.extend(misspelled(name, keys.keys())),
+            }
+        }
+    }
+
+    fn add_flag(&mut self, flag: &Flag<'_>) {
+        let key = self.catalogue.find(flag.key).expect("a flag names a key that exists");
+        self.add_text(key, flag.value, &Place::Flag(flag.name.to_owned()), Origin::Flag(flag.name.to_owned()));
+    }
+
+    fn add_text(&mut self, key: &Key, value: &str, place: &Place, origin: Origin) {
+        let mut problems = Vec::new();
+        let decoded = match node_of(value, &key.shape, &mut problems) {
+            Some(node) => decode_value(&node, key, self.catalogue),
+            None => Decoded::default(),
+        };
+        problems.extend(decoded.problems);
+        self.errors.extend(problems.into_iter().map(|problem| ConfigError::at_place(place.clone(), problem)));
+        for setting in decoded.settings {
+            self.set(setting, origin.clone());
+        }
+    }
+
+    fn set(&mut self, setting: Setting, origin: Origin) {
+        self.origins.set.insert(setting.path.clone(), origin);
+        put(&mut self.values, &setting.path, setting.value);
+    }
+
+    fn finish(mut self, file: Option<File<'_>>) -> Result<Loaded, Vec<ConfigError>> {
+        let config: Config = serde_json::from_value(std::mem::take(&mut self.values))
+            .expect("values that the catalogue accepts are those of the types");
+        for problem in rules::mistakes(&config) {
+            self.add_rule_problem(problem, file);
+        }
+        if self.errors.is_empty() {
+            return Ok(Loaded { config, origins: self.origins, notes: self.notes });
+        }
+        Err(in_order(self.errors))
+    }
+
+    /// A mistake between values: told where the value stands that came last.
+    fn add_rule_problem(&mut self, problem: rules::Mistake, file: Option<File<'_>>) {
+        let leaf = self.catalogue.find(&problem.path).map_or("", |key| key.path.split("[]").next().unwrap_or_default());
+        let rules::Mistake { path, problem, fix, also_at } = problem;
+        let other_line = also_at.and_then(|path| self.places.get(&path)).map(|at| at.line);
+        let problem = match other_line {
+            Some(line) => format!("{problem} (line {line})"),
+            None => problem,
+        };
+        let at = self.places.get(&path).copied().unwrap_or_default();
+        let problem = Problem { at, key: path, problem, fix };
+        let error = match (self.origins.of(leaf), file) {
+            (Origin::Variable(name), _) => ConfigError::at_place(Place::Variable(name), problem),
+            (Origin::Flag(name), _) => ConfigError::at_place(Place::Flag(name), problem),
+            (_, Some(file)) => ConfigError::in_file(problem, file.name, self.text),
+            (_, None) => ConfigError::at_place(Place::Variable("ALIGNWATCH_*".to_owned()), problem),
+        };
+        self.errors.push(error);
+    }
+}
+
+/// The text of a file, or why it is none.
+fn text_of(bytes: &[u8]) -> Result<&str, Problem> {
+    if bytes.len() as u64 > FILE_AT_MOST_BYTES {
+        let problem = format!("the file is larger than {}", super::size_text(FILE_AT_MOST_BYTES));
+        return Err(Problem::of_the_file(At::default(), problem, "is it the right one?"));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+        let at = At { line: line as u32, column: column as u32, width: 1 };
+        Problem::of_the_file(at, "a byte here is not UTF-8", "save the file as UTF-8")
+    })
+}
+
+/// The text of a variable or flag as a part of a file: as it stands, except for a list in brackets.
+fn node_of(text: &str, shape: &Shape, problems: &mut Vec<Problem>) -> Option<Node> {
+    let one = |text: &str| {
+        let scalar = Scalar { text: text.to_owned(), is_quoted: false };
+        let content = if text.is_empty() { Content::Nothing } else { Content::Scalar(scalar) };
+        Node { at: At::default(), content }
+    };
+    match shape {
+        Shape::List { .. } if text.trim_start().starts_with('[') => tree::read(text, problems),
+        Shape::List { .. } => Some(Node { at: At::default(), content: Content::List(vec![one(text)]) }),
+        _ => Some(one(text)),
+    }
+}
+
+/// A note about a variable that looks like one of ours and is none.
+///
+/// It is no error: container platforms set such names by themselves (`ALIGNWATCH_PORT`).
+fn misspelled<'k>(name: &str, known: impl Iterator<Item = &'k String>) -> Option<String> {
+    if OTHER_VARIABLES.contains(&name) || name.len() > 100 {
+        return None;
+    }
+    let distance_of = |known: &'k String| (strsim::damerau_levenshtein(name, known), known);
+    let (distance, nearest) = known.map(distance_of).min()?;
+    let shown = tree::for_message(name);
+    (distance <= 2).then(|| format!("the environment variable {shown} sets nothing; did you mean {nearest}?"))
+}
+
+/// Sets the value at a path of names.
+fn put(values: &mut Value, path: &str, value: Value) {
+    let mut place = values;
+    for name in path.split('.') {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        place = &mut place[name];
+    }
+    *place = value;
+}
+
+/// The mistakes of the file by line, then the others; each once, and not too many.
+fn in_order(mut errors: Vec<ConfigError>) -> Vec<ConfigError> {
+    errors.sort_by(|a, b| a.place.cmp(&b.place));
+    errors.dedup();
+    let n_untold = errors.len().saturating_sub(TOLD_AT_MOST);
+    errors.truncate(TOLD_AT_MOST);
+    if let (1.., Some(last)) = (n_untold, errors.last()) {
+        let place = match &last.place {
+            Place::File { name, .. } => Place::File { name: name.clone(), line: 0, column: 0 },
+            other => other.clone(),
+        };
+        let problem = Problem::of_the_file(At::default(), format!("{n_untold} more mistakes"), "mend these first");
+        errors.push(ConfigError::at_place(place, problem));
+    }
+    errors
+}

@@ -10,7 +10,8 @@ use alignwatch_model::{
     Branch, Drift, Evidence, Finding, HostSample, Known, Landed, Merge, Oid, Proof, RefName, Relation, Remedy,
     Severity, Snapshot, Span, Status, Threshold, Timestamp,
     branch::{BaseChoice, Conflict, Tip, Upstream},
-    checks::{Check, Outcome},
+    checks::{Check, Outcome, judge},
+    config::Config,
     relation::Budget,
     snapshot::{BrokenRef, CommitGraph, Head, Line, Repository},
 };
@@ -380,6 +381,13 @@ fn report(repositories: Vec<Checked>) -> CheckReport {
 /// A large repository with findings of all kinds.
 pub(crate) fn ill() -> CheckReport {
     report(vec![checked(large(), all_kinds())])
+}
+
+/// A snapshot judged by the real checks with the default configuration.
+pub(crate) fn judged(snapshot: Snapshot) -> CheckReport {
+    let timed = |judged| CheckResult::timed(judged, Duration::from_micros(321));
+    let checks = judge(&snapshot, &Config::default(), NOW, |_| Ok(())).into_iter().map(timed).collect();
+    report(vec![checked(snapshot, checks)])
 }
 
 /// Nothing is wrong.

@@ -13,8 +13,9 @@ const SMALL: Screen = Screen { width: 80, rows: Some(24), colour: false, unicode
 const LARGE: Screen = Screen { width: 120, rows: Some(40), ..SMALL };
 const PIPE: Screen = Screen { width: 100, rows: None, ..SMALL };
 
-fn all_reports() -> [CheckReport; 4] {
-    [made_up::ill(), made_up::well(), made_up::nasty(), made_up::fleet()]
+fn all_reports() -> [CheckReport; 6] {
+    let (large, hostile) = (made_up::judged(made_up::large()), made_up::judged(made_up::hostile()));
+    [made_up::ill(), made_up::well(), made_up::nasty(), made_up::fleet(), large, hostile]
 }
 
 #[test]

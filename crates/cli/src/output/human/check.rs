@@ -1,8 +1,9 @@
 //! `check` for people.
 //!
 //! On a terminal all of it fits on one screen. Every finding gets its line, worst
-//! first; what room is left goes to commands, then evidence, then the words of the
-//! remedy, again from the worst on. In a pipe, or with `-v`, there is room for all.
+//! first, and the grave ones their command; what room is left goes to more commands,
+//! then evidence, then the words of the remedy, again from the worst on. In a pipe,
+//! or with `-v`, there is room for all.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,8 +26,8 @@ const INDENT: usize = 11;
 /// From so many findings of one check and severity on, they stand as one.
 const CROWD: usize = 3;
 
-/// Checks that could not judge, before the rest is counted.
-const UNKNOWN_AT_MOST: usize = 3;
+/// Reasons why checks could not judge, before the rest is counted.
+const UNKNOWN_AT_MOST: usize = 2;
 
 /// The whole answer of `check`.
 pub fn check(report: &CheckReport, screen: &Screen) -> String {
@@ -131,6 +132,9 @@ fn by_severity(screen: &Screen, judgement: &Judgement) -> String {
 
 /// One cause of trouble, as lines in the order in which they are given room.
 struct Block {
+    severity: Severity,
+    /// The headline cut to one line, for when room is short.
+    brief: String,
     headline: Vec<String>,
     remedy: Vec<String>,
     evidence: Vec<String>,
@@ -147,7 +151,7 @@ fn blocks(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Bloc
         if crowd.len() < CROWD || screen.verbose > 0 {
             blocks.extend(crowd.iter().map(|finding| single(screen, checked, finding)));
         } else {
-            blocks.push(crowded(screen, checked, judgement, crowd));
+            blocks.push(crowded(screen, checked, crowd));
         }
     }
     blocks
@@ -160,7 +164,9 @@ fn single(screen: &Screen, checked: &Checked, finding: &Finding) -> Block {
         _ => evidence::all(screen, &finding.evidence, usize::MAX),
     };
     Block {
-        headline: headline(screen, finding.severity, &finding.summary, finding.check),
+        severity: finding.severity,
+        brief: brief(screen, finding, ""),
+        headline: headline(screen, finding, ""),
         remedy: remedy(screen, checked, finding),
         evidence: indented(top.iter().flat_map(|line| wrap(line, room))),
         words: words(screen, finding),
@@ -168,31 +174,32 @@ fn single(screen: &Screen, checked: &Checked, finding: &Finding) -> Block {
     }
 }
 
-fn crowded(screen: &Screen, checked: &Checked, judgement: &Judgement, crowd: &[&Finding]) -> Block {
+/// Many findings of one check: the first speaks for all, since checks put the gravest first.
+fn crowded(screen: &Screen, checked: &Checked, crowd: &[&Finding]) -> Block {
     let first = crowd[0];
-    let title = judgement.checks.iter().find(|result| result.check.id == first.check).map(|result| result.check.title);
-    let summary = format!("{}: {}", title.unwrap_or(first.check), count(crowd.len(), "finding"));
+    let more = format!(" (+ {} more)", crowd.len() - 1);
     let room = screen.width - INDENT;
-    let shown = crowd.iter().take(CROWD).map(|finding| cut(screen, &escape::terminal(&finding.summary), room));
-    let more = (crowd.len() > CROWD).then(|| format!("{} {} more", screen.ellipsis(), crowd.len() - CROWD));
+    let others = crowd[1..].iter().take(CROWD).map(|finding| cut(screen, &escape::terminal(&finding.summary), room));
+    let rest = (crowd.len() > CROWD + 1).then(|| format!("{} {} more", screen.ellipsis(), crowd.len() - CROWD - 1));
     Block {
-        headline: headline(screen, first.severity, &summary, first.check),
-        remedy: fix(screen, &show_command(checked, first.check), None),
-        evidence: indented(shown.chain(more)),
+        severity: first.severity,
+        brief: brief(screen, first, &more),
+        headline: headline(screen, first, &more),
+        remedy: vec![labelled(screen, SEE, &show_command(checked, first.check))],
+        evidence: indented(others.chain(rest)),
         words: Vec::new(),
         details: Vec::new(),
     }
 }
 
 /// The summary behind its severity, and the id of the check at the right edge where it fits.
-fn headline(screen: &Screen, severity: Severity, summary: &str, check: &str) -> Vec<String> {
-    let mark = pad(&format!("{} {}", screen.symbol(severity.into()), severity.word()), INDENT);
-    let mut lines = wrap(&escape::terminal(summary), screen.width - INDENT);
+fn headline(screen: &Screen, finding: &Finding, more: &str) -> Vec<String> {
+    let mut lines = wrap(&format!("{}{more}", escape::terminal(&finding.summary)), screen.width - INDENT);
     for (at, line) in lines.iter_mut().enumerate() {
-        let lead = if at == 0 { screen.paint(tone_of(severity), &mark) } else { " ".repeat(INDENT) };
-        let blanks = screen.width.saturating_sub(INDENT + layout::width(line) + check.len());
+        let lead = if at == 0 { mark(screen, finding.severity) } else { " ".repeat(INDENT) };
+        let blanks = screen.width.saturating_sub(INDENT + layout::width(line) + finding.check.len());
         let id = if at == 0 && blanks >= 2 && screen.is_wide() {
-            format!("{}{}", " ".repeat(blanks), screen.paint(Tone::Faint, check))
+            format!("{}{}", " ".repeat(blanks), screen.paint(Tone::Faint, finding.check))
         } else {
             String::new()
         };
@@ -201,55 +208,104 @@ fn headline(screen: &Screen, severity: Severity, summary: &str, check: &str) -> 
     lines
 }
 
-/// The command to type, with a word on whether it can be undone.
+fn brief(screen: &Screen, finding: &Finding, more: &str) -> String {
+    let room = screen.width - INDENT - layout::width(more);
+    let summary = cut(screen, &escape::terminal(&finding.summary), room);
+    format!("{}{}", mark(screen, finding.severity), screen.paint(Tone::Title, &format!("{summary}{more}")))
+}
+
+fn mark(screen: &Screen, severity: Severity) -> String {
+    let mark = format!("{} {}", screen.symbol(severity.into()), severity.word());
+    screen.paint(tone_of(severity), &pad(&mark, INDENT))
+}
+
+/// Stands before a command that changes something.
+const FIX: &str = "fix: ";
+
+/// Stands before a command that only looks.
+const SEE: &str = "see: ";
+
+/// The commands to type, with a word on whether they can be undone.
 fn remedy(screen: &Screen, checked: &Checked, finding: &Finding) -> Vec<String> {
-    let undo = Some(finding.remedy.reversible);
     let commands: Vec<_> = finding.remedy.commands.iter().map(|command| escape::terminal(command)).collect();
     let fits = |command: &str| INDENT + layout::width(command) <= screen.width;
+    let shows_all = screen.verbose > 0 || screen.rows.is_none();
     match &commands[..] {
         [] => Vec::new(),
-        _ if screen.verbose > 0 || screen.rows.is_none() => {
-            let mut lines = fix(screen, &commands[0], if commands.len() == 1 { undo } else { None });
-            let rest = commands[1..].iter().map(|command| screen.paint(Tone::Command, command));
-            lines.extend(rest.map(|command| format!("{}{command}", " ".repeat(INDENT))));
-            if commands.len() > 1 {
-                lines.push(format!("{}{}", " ".repeat(INDENT), screen.paint(Tone::Faint, undo_note(undo))));
-            }
-            lines
-        }
-        [only] if fits(only) => fix(screen, only, undo),
-        _ => fix(screen, &show_command(checked, finding.check), None),
+        [only] if shows_all || fits(only) => with_undo(screen, &commands, finding.remedy.reversible),
+        _ if shows_all => with_undo(screen, &commands, finding.remedy.reversible),
+        _ => vec![labelled(screen, SEE, &show_command(checked, finding.check))],
     }
 }
 
-/// Stands in the gutter, so that commands begin where all text begins.
-const FIX: &str = "      fix: ";
-
-fn fix(screen: &Screen, command: &str, undo: Option<bool>) -> Vec<String> {
-    let line = format!("{}{}", screen.paint(Tone::Faint, FIX), screen.paint(Tone::Command, command));
-    let note = undo_note(undo);
-    if note.is_empty() {
-        return vec![line];
+fn with_undo<T: AsRef<str>>(screen: &Screen, commands: &[T], is_reversible: bool) -> Vec<String> {
+    let mut label_before = "";
+    let mut lines = Vec::new();
+    for command in commands.iter().map(AsRef::as_ref) {
+        let label = if only_looks(command) { SEE } else { FIX };
+        lines.push(labelled(screen, if label == label_before { "" } else { label }, command));
+        label_before = label;
     }
-    let note_painted = screen.paint(Tone::Faint, note);
-    if INDENT + layout::width(command) + 2 + note.len() <= screen.width {
-        return vec![format!("{line}  {note_painted}")];
+    let Some(changing) = commands.iter().map(AsRef::as_ref).rfind(|command| !only_looks(command)) else {
+        return lines;
+    };
+    let note = if is_reversible { "undo: yes" } else { "undo: no" };
+    let painted = screen.paint(if is_reversible { Tone::Faint } else { Tone::Plain }, note);
+    let fits = commands.len() == 1 && INDENT + layout::width(changing) + 2 + note.len() <= screen.width;
+    match lines.last_mut().filter(|_| fits) {
+        Some(line) => line.push_str(&format!("  {painted}")),
+        None => lines.push(format!("{}{painted}", " ".repeat(INDENT))),
     }
-    vec![line, format!("{}{note_painted}", " ".repeat(INDENT))]
+    lines
 }
 
-fn undo_note(undo: Option<bool>) -> &'static str {
-    match undo {
-        None => "",
-        Some(true) => "undo: yes",
-        Some(false) => "undo: no",
+/// A command behind its label in the gutter, so that commands begin where all text begins.
+fn labelled(screen: &Screen, label: &str, command: &str) -> String {
+    let label = format!("{}{label}", " ".repeat(INDENT - label.len()));
+    format!("{}{}", screen.paint(Tone::Faint, &label), screen.paint(Tone::Command, command))
+}
+
+/// Commands of Git that change neither refs nor files nor settings.
+const LOOKING: [&str; 14] = [
+    "cat-file",
+    "cherry",
+    "diff",
+    "for-each-ref",
+    "fsck",
+    "grep",
+    "log",
+    "ls-remote",
+    "merge-base",
+    "merge-tree",
+    "range-diff",
+    "rev-list",
+    "show",
+    "status",
+];
+
+/// Does this command leave everything as it is? In doubt it does not.
+fn only_looks(command: &str) -> bool {
+    if command.contains(['&', ';', '|', '>', '$', '`']) {
+        return false;
+    }
+    let mut words = command.split(' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some("alignwatch"), Some("check" | "branches"), _) => true,
+        (Some("git"), Some("reflog"), Some("show")) => true,
+        (Some("git"), Some("config"), Some("--get" | "--get-all" | "--list" | "--show-origin")) => true,
+        (Some("git"), Some(verb), _) => LOOKING.contains(&verb),
+        _ => false,
     }
 }
 
 /// The command that shows a finding in full.
 fn show_command(checked: &Checked, check: &str) -> String {
-    let path = if checked.path_word.is_empty() { String::new() } else { format!(" {}", checked.path_word) };
-    format!("alignwatch check -v --only {check}{}", escape::terminal(&path))
+    format!("alignwatch check -v --only {check}{}", path_behind(checked))
+}
+
+/// The path as a last word of a command; nothing for the current directory.
+fn path_behind(checked: &Checked) -> String {
+    if checked.path_word.is_empty() { String::new() } else { format!(" {}", escape::terminal(&checked.path_word)) }
 }
 
 fn words(screen: &Screen, finding: &Finding) -> Vec<String> {
@@ -258,13 +314,10 @@ fn words(screen: &Screen, finding: &Finding) -> Vec<String> {
 }
 
 fn details(screen: &Screen, finding: &Finding) -> Vec<String> {
-    let threshold = finding.threshold.as_ref().map(|threshold| {
-        let value = match &threshold.value {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        format!("threshold: {value} ({})", threshold.source)
-    });
+    let threshold = finding
+        .threshold
+        .as_ref()
+        .map(|threshold| format!("threshold: {} ({})", evidence::value(&threshold.value), threshold.source));
     let impact = (!finding.impact.is_empty()).then(|| format!("impact: {}", finding.impact));
     let doc = (!finding.doc.is_empty()).then(|| format!("more: {}", finding.doc));
     let lines = [impact, threshold, doc, Some(format!("key: {}", finding.key))].into_iter().flatten();
@@ -284,67 +337,91 @@ fn fill(
     limit: Option<usize>,
     checked: &Checked,
 ) -> Vec<String> {
-    let limit = match limit {
+    let n_shown = match limit {
         Some(0) => blocks.len(),
         Some(limit) => limit.min(blocks.len()),
-        None => blocks_that_fit(blocks, room),
+        None => room.map_or(blocks.len(), |room| blocks_that_fit(blocks, room)),
     };
+    let shown = &blocks[..n_shown];
     // Asked for a number of findings, we show them as they are: then the screen may scroll.
-    let mut left = room.map_or(usize::MAX, |room| room.saturating_sub(heights(&blocks[..limit])));
-    let mut shown: Vec<_> = blocks[..limit].iter().map(|block| (block, [false; 3])).collect();
-    for part in 0..3 {
-        for (block, parts) in &mut shown {
-            let height = block.part(part).len();
-            if height <= left {
-                parts[part] = true;
-                left = left.saturating_sub(height);
-            }
-        }
-    }
-    let is_airy = left >= shown.len().saturating_sub(1);
+    let room = room.filter(|_| limit.is_none()).unwrap_or(usize::MAX);
+    let more = (n_shown < blocks.len()).then(|| more(screen, checked, blocks.len() - n_shown));
+    let (parts, left) = share(shown, room.saturating_sub(more.iter().len()));
+    let is_airy = left >= shown.len();
     let mut lines = Vec::new();
-    for (at, (block, parts)) in shown.into_iter().enumerate() {
+    for (at, (block, parts)) in shown.iter().zip(parts).enumerate() {
         if at > 0 && is_airy {
             lines.push(String::new());
         }
         lines.extend(block.lines(parts));
     }
-    if limit < blocks.len() {
-        let path = if checked.path_word.is_empty() { "" } else { " PATH" };
-        let more = format!("{} {} more: alignwatch check --limit 0{path}", screen.ellipsis(), blocks.len() - limit);
-        lines.push(screen.paint(Tone::Faint, &more));
-    }
+    lines.extend(more);
     lines
 }
 
-fn blocks_that_fit(blocks: &[Block], room: Option<usize>) -> usize {
-    let Some(room) = room else { return blocks.len() };
-    if heights(blocks) <= room {
-        return blocks.len();
-    }
-    // One line says how many are left.
-    (0..blocks.len()).rev().find(|&n| heights(&blocks[..n]) < room).unwrap_or(0).max(1)
+fn more(screen: &Screen, checked: &Checked, n_left: usize) -> String {
+    let path = path_behind(checked);
+    let more = format!("{} {n_left} more: alignwatch check --limit 0{path}", screen.ellipsis());
+    screen.paint(Tone::Faint, &cut(screen, &more, screen.width))
 }
 
-fn heights(blocks: &[Block]) -> usize {
-    blocks.iter().map(|block| block.headline.len()).sum()
+/// Which parts of a block are shown.
+#[derive(Clone, Copy, Default)]
+struct Parts {
+    remedy: bool,
+    headline: bool,
+    evidence: bool,
+    words: bool,
+}
+
+/// The most blocks that fit when each has its brief, and the grave ones their remedy: at least one.
+fn blocks_that_fit(blocks: &[Block], room: usize) -> usize {
+    let least = |block: &Block| 1 + if block.is_grave() { block.remedy.len() } else { 0 };
+    let fits = |&n: &usize| {
+        let line_of_the_rest = usize::from(n < blocks.len());
+        blocks[..n].iter().map(least).sum::<usize>() + line_of_the_rest <= room
+    };
+    (0..=blocks.len()).rev().find(fits).unwrap_or(0).max(1.min(blocks.len()))
+}
+
+/// Shares the room among the blocks: what tells most first, and of that the worst blocks first.
+///
+/// Gives what each block shows, and the lines that are left.
+fn share(blocks: &[Block], room: usize) -> (Vec<Parts>, usize) {
+    let mut left = room.saturating_sub(blocks.len());
+    let mut parts = vec![Parts::default(); blocks.len()];
+    let mut give = |height: fn(&Block) -> usize, wants: fn(&Block) -> bool, part: fn(&mut Parts) -> &mut bool| {
+        for (block, parts) in blocks.iter().zip(&mut parts).filter(|(block, _)| wants(block)) {
+            if !*part(parts) && height(block) <= left {
+                *part(parts) = true;
+                left = left.saturating_sub(height(block));
+            }
+        }
+    };
+    give(|block| block.remedy.len(), Block::is_grave, |parts| &mut parts.remedy);
+    give(|block| block.headline.len().saturating_sub(1), Block::is_grave, |parts| &mut parts.headline);
+    give(|block| block.remedy.len(), |_| true, |parts| &mut parts.remedy);
+    give(|block| block.headline.len().saturating_sub(1), |_| true, |parts| &mut parts.headline);
+    give(|block| block.evidence.len(), |_| true, |parts| &mut parts.evidence);
+    give(|block| block.words.len(), |_| true, |parts| &mut parts.words);
+    (parts, left)
 }
 
 impl Block {
-    /// The parts in the order in which they are given room.
-    fn part(&self, part: usize) -> &[String] {
-        [&self.remedy, &self.evidence, &self.words][part]
+    fn is_grave(&self) -> bool {
+        self.severity >= Severity::Error
     }
 
-    fn lines(&self, [remedy, evidence, words]: [bool; 3]) -> impl Iterator<Item = String> {
-        let parts = [
-            (true, &self.headline),
-            (evidence, &self.evidence),
+    fn lines(&self, parts: Parts) -> Vec<String> {
+        let mut lines = if parts.headline { self.headline.clone() } else { vec![self.brief.clone()] };
+        let details = [
+            (parts.evidence, &self.evidence),
             (true, &self.details),
-            (words, &self.words),
-            (remedy, &self.remedy),
+            (parts.words, &self.words),
+            (parts.remedy, &self.remedy),
         ];
-        parts.into_iter().filter(|(is_shown, _)| *is_shown).flat_map(|(_, lines)| lines.clone())
+        lines.extend(details.into_iter().filter(|(is_shown, _)| *is_shown).flat_map(|(_, lines)| lines.clone()));
+        lines
     }
 }
 
@@ -362,25 +439,34 @@ fn footer(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Stri
     lines
 }
 
+/// Reasons why something is not known, each with the checks that it blinds.
 fn unknown(screen: &Screen, judgement: &Judgement) -> Vec<String> {
-    let undecided: Vec<_> = judgement.undecided().collect();
-    let at_most = if screen.verbose > 0 || screen.rows.is_none() { undecided.len() } else { UNKNOWN_AT_MOST };
-    let mark = pad(&format!("{} unknown", screen.symbol(Status::Unknown)), INDENT);
-    let mut lines = Vec::new();
-    for result in undecided.iter().take(at_most) {
-        let text = format!("{}: {}", result.check.id, result.reason.as_deref().unwrap_or("no reason given"));
-        let room = screen.width - INDENT;
-        let wrapped = wrap(&escape::terminal(&text), room);
-        let told = if screen.verbose > 0 { wrapped } else { vec![cut(screen, &escape::terminal(&text), room)] };
-        for (at, line) in told.into_iter().enumerate() {
-            let lead = if at == 0 { mark.clone() } else { " ".repeat(INDENT) };
-            lines.push(format!("{}{line}", screen.paint(Tone::Status(Status::Unknown), &lead)));
+    let mut by_reason = Vec::<(&str, Vec<String>)>::new();
+    for result in judgement.undecided() {
+        let reason = result.reason.as_deref().unwrap_or("no reason given");
+        match by_reason.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, ids)) => ids.push(result.check.id.to_owned()),
+            None => by_reason.push((reason, vec![result.check.id.to_owned()])),
         }
     }
-    if at_most < undecided.len() {
-        lines.push(format!("{}{} {} more unknown", " ".repeat(INDENT), screen.ellipsis(), undecided.len() - at_most));
+    let at_most = if screen.verbose > 0 || screen.rows.is_none() { by_reason.len() } else { UNKNOWN_AT_MOST };
+    let mut lines: Vec<_> =
+        by_reason.iter().take(at_most).flat_map(|(reason, ids)| unknown_for(screen, reason, ids)).collect();
+    if let Some(n_left) = by_reason.len().checked_sub(at_most).filter(|&n_left| n_left > 0) {
+        lines.push(format!("{}{} {n_left} more reasons", " ".repeat(INDENT), screen.ellipsis()));
     }
     lines
+}
+
+fn unknown_for(screen: &Screen, reason: &str, ids: &[String]) -> Vec<String> {
+    let room = screen.width - INDENT;
+    let ids = layout::list(screen, ids, ids.len(), room / 2);
+    let text = format!("{ids}: {}", escape::terminal(reason));
+    let lines = if screen.verbose > 0 { wrap(&text, room) } else { vec![cut(screen, &text, room)] };
+    let mark = pad(&format!("{} unknown", screen.symbol(Status::Unknown)), INDENT);
+    let lead = |at| if at == 0 { mark.clone() } else { " ".repeat(INDENT) };
+    let paint = |at| screen.paint(Tone::Status(Status::Unknown), &lead(at));
+    lines.into_iter().enumerate().map(|(at, line)| format!("{}{line}", paint(at))).collect()
 }
 
 /// Skipped checks by their reason; those that were left out by request are only counted.

@@ -18,12 +18,20 @@ pub(super) fn top(screen: &Screen, evidence: &Evidence, columns: usize) -> Optio
     }
 }
 
-/// Every fact, a line each.
+/// Every fact, a line each, those first that tell most; empty lists say nothing and are left out.
 pub(super) fn all(screen: &Screen, evidence: &Evidence, columns: usize) -> Vec<String> {
     let is_told_by_its_list =
         |name: &str| name.strip_prefix("n_").is_some_and(|of| evidence.get(of).is_some_and(Value::is_array));
-    let names = evidence.keys().filter(|name| !is_told_by_its_list(name));
-    names.map(|name| fact(screen, evidence, name, columns)).collect()
+    let is_empty = |name: &str| evidence[name].as_array().is_some_and(Vec::is_empty);
+    let mut names: Vec<_> = evidence.keys().filter(|name| !is_told_by_its_list(name) && !is_empty(name)).collect();
+    let place = |name: &str| TELLING.iter().position(|&telling| telling == name).unwrap_or(TELLING.len());
+    names.sort_by_key(|name| place(name));
+    names.into_iter().map(|name| fact(screen, evidence, name, columns)).collect()
+}
+
+/// One value without a name.
+pub(super) fn value(value: &Value) -> String {
+    scalar("", value)
 }
 
 fn scalars(screen: &Screen, evidence: &Evidence, columns: usize) -> Option<String> {
@@ -71,7 +79,7 @@ fn object(fields: &Map<String, Value>) -> String {
     let Some(head) = ["branch", "ref", "path", "name"].into_iter().find(is_head) else {
         let told: Vec<_> =
             fields.iter().map(|(name, value)| format!("{} {}", label(name), scalar(name, value))).collect();
-        return told.join(" ");
+        return told.join(", ");
     };
     let line = if head == "path" { text("line") } else { None };
     let rest = fields.iter().filter(|(name, _)| *name != head && (line.is_none() || *name != "line"));
@@ -141,7 +149,7 @@ mod tests {
             json!({"base": "refs/heads/main", "branches": ["refs/heads/a", "refs/heads/\u{1b}b"], "n_branches": 12}),
         );
         assert_eq!(top(&SCREEN, &seen, 60).unwrap(), "branches: a, \\u{1b}b, … 10 more");
-        assert_eq!(all(&SCREEN, &seen, 60), ["base: main", "branches: a, \\u{1b}b, … 10 more"]);
+        assert_eq!(all(&SCREEN, &seen, 60), ["branches: a, \\u{1b}b, … 10 more", "base: main"]);
     }
 
     #[test]

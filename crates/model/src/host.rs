@@ -71,7 +71,7 @@ pub struct FileSystem {
     pub is_network: Known<bool>,
     /// Space for ordinary users; total as `df` counts it: used and available.
     pub space: Known<Room>,
-    /// Files that can be created; unknown where the file system does not count them.
+    /// Files that can be created; a total of 0 where the file system sets no number.
     pub inodes: Known<Room>,
 }
 

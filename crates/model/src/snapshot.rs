@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub checked_out: Known<Vec<RefName>>,
     /// For each pair with the relation `forbidden`: whether their histories were ever merged.
     pub crossings: Vec<Crossing>,
+    /// Files at the tips that could not be looked into for conflict markers.
+    pub unread_files: Vec<UnreadFile>,
     /// The machine, sampled while the inspection ran.
     pub host: Known<HostSample>,
 }
@@ -157,6 +159,19 @@ pub struct Unfinished {
     pub began_at: Option<Timestamp>,
     /// User work that was stashed away by it and would be lost.
     pub autostash: Option<Oid>,
+}
+
+/// A file or folder at the tip of a branch that could not be looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadFile {
+    /// Its path on one of the branches, as text; bytes that are not UTF-8 are shown as `\xNN`.
+    pub path: String,
+    /// The blob or tree.
+    pub oid: Oid,
+    /// Why, as a sentence part.
+    pub reason: String,
+    /// Branches that hold it.
+    pub n_branches: u32,
 }
 
 /// Whether two lines that must stay apart were merged.

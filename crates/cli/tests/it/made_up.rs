@@ -181,6 +181,7 @@ pub(crate) fn snapshot(mut branches: Vec<Branch>) -> Snapshot {
         hazards: Known::Seen(Vec::new()),
         checked_out: Known::Seen(Vec::new()),
         crossings: Vec::new(),
+        unread_files: Vec::new(),
         host: Known::Seen(host()),
     }
 }

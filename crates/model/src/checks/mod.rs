@@ -6,6 +6,7 @@
 
 mod base_behind_remote;
 mod commit_graph;
+mod conflict_markers;
 mod conflicting;
 mod criss_cross;
 mod dangerous_config;
@@ -13,6 +14,7 @@ mod draft;
 mod far_behind;
 mod forbidden_merged;
 mod git_bugs;
+mod host;
 mod landed;
 mod missing_objects;
 mod names;
@@ -42,6 +44,7 @@ pub const ALL: &[&Check] = &[
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
     &conflicting::CHECK,
+    &conflict_markers::CHECK,
     &over_budget::CHECK,
     &far_behind::CHECK,
     &stale::CHECK,
@@ -53,6 +56,11 @@ pub const ALL: &[&Check] = &[
     &upstream_gone::CHECK,
     &names::HOSTILE,
     &names::AMBIGUOUS,
+    &host::CPU,
+    &host::MEMORY,
+    &host::LOAD,
+    &host::DISK,
+    &host::INODES,
 ];
 
 /// A rule over a snapshot, with all that people should know about it.

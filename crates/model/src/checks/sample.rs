@@ -53,6 +53,7 @@ pub(super) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
         hazards: Known::Seen(Vec::new()),
         checked_out: Known::Seen(vec![RefName::from("refs/heads/main")]),
         crossings: Vec::new(),
+        unread_files: Vec::new(),
         host: Known::Unknown("not sampled".into()),
     }
 }

@@ -4,4 +4,5 @@
 //! answer is Git's to give, Git is asked, through the one hardened runner.
 
 pub mod graph;
+pub mod memory;
 pub mod objects;

@@ -9,6 +9,7 @@ pub mod branch;
 pub mod checks;
 pub mod config;
 pub mod finding;
+pub mod lines;
 pub mod host;
 mod known;
 mod oid;

@@ -1,0 +1,310 @@
+//! Remembers on disk what was once worked out, by object id.
+//!
+//! Ids never change their meaning, so what is remembered never becomes wrong
+//! and needs no invalidation; it can only become useless. All of it can be
+//! worked out again: a memory that is missing, damaged or not writable costs
+//! time, never an answer.
+//!
+//! A shelf is one file: a header line that names what wrote it, then records,
+//! each with a checksum. New records are appended in one write under a lock;
+//! a torn tail is ignored. Two processes may share a memory: the slower one
+//! to get the lock leaves its new records out.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    ops::Range,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustc_hash::FxHashMap;
+
+/// A shelf that grows beyond this is written anew with only what the last run used.
+///
+/// Source: ours; a repository of 900 branches needs about 2 MiB.
+const SHELF_AT_MOST_BYTES: u64 = 64 << 20;
+
+/// Bytes before the key of a record: checksum, length of the key, length of the value.
+const RECORD_HEAD_BYTES: usize = 12;
+
+/// Where the remembered facts of one repository are kept, if anywhere.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    folder: Option<PathBuf>,
+}
+
+/// One kind of remembered facts: keys and values are bytes.
+pub struct Shelf {
+    file: Option<PathBuf>,
+    header: Vec<u8>,
+    bytes: Vec<u8>,
+    records: FxHashMap<Box<[u8]>, Kept>,
+    n_new: usize,
+}
+
+struct Kept {
+    value: Value,
+    was_used: bool,
+}
+
+enum Value {
+    OnDisk(Range<usize>),
+    New(Vec<u8>),
+}
+
+impl Memory {
+    /// A memory in this folder, which is made when something is first kept.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Memory {
+        Memory { folder: Some(folder.into()) }
+    }
+
+    /// A memory that forgets everything at the end.
+    pub fn none() -> Memory {
+        Memory { folder: None }
+    }
+
+    /// The folder, for files that are kept whole.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// Opens a shelf. `written_by` names everything besides the keys that an answer
+    /// depends on (our own version of the algorithm, git's version): records of
+    /// another writer are not read.
+    pub fn shelf(&self, name: &str, written_by: &str) -> Shelf {
+        let file = self.folder.as_ref().map(|folder| folder.join(name));
+        let header = format!("alignwatch {name} {}\n", written_by.replace('\n', " ")).into_bytes();
+        let bytes = file.as_ref().and_then(|file| read_shelf(file, &header).ok()).unwrap_or_default();
+        let mut shelf = Shelf { file, header, bytes, records: FxHashMap::default(), n_new: 0 };
+        shelf.index();
+        shelf
+    }
+}
+
+fn read_shelf(file: &Path, header: &[u8]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(2 * SHELF_AT_MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(if bytes.starts_with(header) { bytes } else { Vec::new() })
+}
+
+impl Shelf {
+    fn index(&mut self) {
+        let mut at = self.header.len();
+        while let Some((key, value)) = record_at(&self.bytes, at) {
+            at = value.end;
+            let kept = Kept { value: Value::OnDisk(value), was_used: false };
+            self.records.insert(self.bytes[key].into(), kept);
+        }
+        // What follows the last whole record is a torn tail: later records must not land behind it.
+        self.bytes.truncate(at.min(self.bytes.len()));
+    }
+
+    /// What is remembered under this key.
+    pub fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
+        let kept = self.records.get_mut(key)?;
+        kept.was_used = true;
+        Some(match &kept.value {
+            Value::OnDisk(range) => &self.bytes[range.clone()],
+            Value::New(value) => value,
+        })
+    }
+
+    /// Remembers a value, in place of what was there.
+    pub fn put(&mut self, key: &[u8], value: Vec<u8>) {
+        self.n_new += 1;
+        self.records.insert(key.into(), Kept { value: Value::New(value), was_used: true });
+    }
+
+    /// Number of facts on the shelf.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Is nothing remembered?
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Writes what is new. Losing it only costs time, so it is not synced to the disk.
+    ///
+    /// Errors: the folder or file can't be written. Nothing is lost then but speed.
+    pub fn save(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        if self.n_new == 0 {
+            return Ok(());
+        }
+        if let Some(folder) = file.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut handle = fs::OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&file)?;
+        if handle.try_lock().is_err() {
+            return Ok(());
+        }
+        let length = handle.metadata()?.len();
+        let new = self.records.iter().filter_map(|(key, kept)| match &kept.value {
+            Value::New(value) => Some((key, value)),
+            Value::OnDisk(_) => None,
+        });
+        let is_as_we_read_it = length == self.bytes.len() as u64 && !self.bytes.is_empty();
+        if is_as_we_read_it && length < SHELF_AT_MOST_BYTES {
+            let mut appended = Vec::new();
+            new.for_each(|(key, value)| write_record(&mut appended, key, value));
+            handle.write_all(&appended)?;
+        } else if length < SHELF_AT_MOST_BYTES && starts_with(&file, &self.header) {
+            // Somebody else appended meanwhile; a torn tail of theirs would swallow ours, so skip it.
+            let mut theirs = self.other(&file)?;
+            new.for_each(|(key, value)| write_record(&mut theirs, key, value));
+            replace(&file, &theirs)?;
+        } else {
+            replace(&file, &self.used())?;
+        }
+        self.n_new = 0;
+        Ok(())
+    }
+
+    fn other(&self, file: &Path) -> io::Result<Vec<u8>> {
+        let mut bytes = read_shelf(file, &self.header)?;
+        let mut at = self.header.len();
+        while let Some((_, value)) = record_at(&bytes, at) {
+            at = value.end;
+        }
+        bytes.truncate(at);
+        Ok(bytes)
+    }
+
+    fn used(&self) -> Vec<u8> {
+        let mut bytes = self.header.clone();
+        for (key, kept) in self.records.iter().filter(|(_, kept)| kept.was_used) {
+            let value = match &kept.value {
+                Value::OnDisk(range) => &self.bytes[range.clone()],
+                Value::New(value) => value,
+            };
+            write_record(&mut bytes, key, value);
+        }
+        bytes
+    }
+}
+
+fn starts_with(file: &Path, header: &[u8]) -> bool {
+    let mut start = vec![0; header.len()];
+    File::open(file).and_then(|mut handle| handle.read_exact(&mut start)).is_ok() && start == header
+}
+
+fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut fresh = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+    fresh.write_all(bytes)?;
+    fresh.persist(file)?;
+    Ok(())
+}
+
+fn write_record(into: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let start = into.len();
+    into.extend([0; 4]);
+    into.extend((key.len() as u32).to_le_bytes());
+    into.extend((value.len() as u32).to_le_bytes());
+    into.extend(key);
+    into.extend(value);
+    let checksum = crc32fast::hash(&into[start + 4..]);
+    into[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Where key and value of the record at `at` lie, if it is whole.
+fn record_at(bytes: &[u8], at: usize) -> Option<(Range<usize>, Range<usize>)> {
+    let head = bytes.get(at..at.checked_add(RECORD_HEAD_BYTES)?)?;
+    let number = |from: usize| u32::from_le_bytes([head[from], head[from + 1], head[from + 2], head[from + 3]]);
+    let key_at = at + RECORD_HEAD_BYTES;
+    let value_at = key_at.checked_add(number(4) as usize)?;
+    let end = value_at.checked_add(number(8) as usize)?;
+    let whole = bytes.get(at + 4..end)?;
+    (crc32fast::hash(whole) == number(0)).then_some((key_at..value_at, value_at..end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> (tempfile::TempDir, Memory) {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::in_folder(folder.path().join("facts"));
+        (folder, memory)
+    }
+
+    #[test]
+    fn what_was_saved_is_there_the_next_time() {
+        let (_folder, memory) = memory();
+        let mut shelf = memory.shelf("merges", "1");
+        shelf.put(b"key", b"value".to_vec());
+        assert_eq!(shelf.get(b"key"), Some(&b"value"[..]));
+        shelf.save().unwrap();
+        let mut again = memory.shelf("merges", "1");
+        assert_eq!(again.get(b"key"), Some(&b"value"[..]));
+        again.put(b"other", b"2".to_vec());
+        again.save().unwrap();
+        assert_eq!(memory.shelf("merges", "1").len(), 2);
+    }
+
+    #[test]
+    fn another_writer_is_not_believed() {
+        let (_folder, memory) = memory();
+        let mut shelf = memory.shelf("merges", "1");
+        shelf.put(b"key", b"value".to_vec());
+        shelf.save().unwrap();
+        let mut newer = memory.shelf("merges", "2");
+        assert_eq!(newer.get(b"key"), None);
+        newer.put(b"key", b"new".to_vec());
+        newer.save().unwrap();
+        assert_eq!(memory.shelf("merges", "2").get(b"key"), Some(&b"new"[..]));
+    }
+
+    #[test]
+    fn a_torn_or_damaged_record_is_forgotten_and_the_shelf_stays_usable() {
+        let (_folder, memory) = memory();
+        let mut shelf = memory.shelf("merges", "1");
+        for number in 0..20u8 {
+            shelf.put(&[number], vec![number; 30]);
+        }
+        shelf.save().unwrap();
+        let file = memory.folder().unwrap().join("merges");
+        let whole = fs::read(&file).unwrap();
+        for cut in 0..whole.len() {
+            fs::write(&file, &whole[..cut]).unwrap();
+            let mut torn = memory.shelf("merges", "1");
+            for number in 0..20u8 {
+                assert!(torn.get(&[number]).is_none_or(|value| value == [number; 30]));
+            }
+            torn.put(b"new", b"x".to_vec());
+            torn.save().unwrap();
+            assert_eq!(memory.shelf("merges", "1").get(b"new"), Some(&b"x"[..]), "cut at {cut}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x41;
+            fs::write(&file, &damaged).unwrap();
+            let mut shelf = memory.shelf("merges", "1");
+            for number in 0..20u8 {
+                assert!(shelf.get(&[number]).is_none_or(|value| value == [number; 30]), "flipped at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_writers_lose_nothing_of_each_other() {
+        let (_folder, memory) = memory();
+        let (mut one, mut two) = (memory.shelf("merges", "1"), memory.shelf("merges", "1"));
+        one.put(b"one", b"1".to_vec());
+        two.put(b"two", b"2".to_vec());
+        one.save().unwrap();
+        two.save().unwrap();
+        let mut both = memory.shelf("merges", "1");
+        assert!(both.get(b"one").is_some() && both.get(b"two").is_some());
+    }
+
+    #[test]
+    fn without_a_folder_it_forgets_and_does_not_fail() {
+        let mut shelf = Memory::none().shelf("merges", "1");
+        shelf.put(b"key", b"value".to_vec());
+        assert!(shelf.save().is_ok());
+        assert!(Memory::none().shelf("merges", "1").is_empty());
+    }
+}

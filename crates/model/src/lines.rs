@@ -1,0 +1,206 @@
+//! Finds the primary lines of a repository, and the line that each branch belongs to.
+//!
+//! Without configuration a line is what people align with: the remote's HEAD,
+//! the usual names, and a branch that many others forked from at many points.
+//! Each branch then belongs to the nearest line. Both answers carry how sure
+//! they are and why, so that they can be shown and corrected.
+
+use crate::{Drift, Oid, RefName};
+
+/// Names that people give to the line everything starts from, the likeliest first.
+///
+/// Source: `main` and `master` are Git's own defaults; `trunk` and `develop` are those of
+/// Subversion users and of git-flow.
+const FIRST_NAMES: [&str; 4] = ["main", "master", "trunk", "develop"];
+
+/// Names of further long-lived lines. Such a branch is a line only if something forked from it.
+const FURTHER_NAMES: [&str; 8] = ["develop", "dev", "development", "next", "master", "stable", "production", "staging"];
+
+/// Distinct commits of its own that others forked from, to take a branch for a line by its history.
+///
+/// Source: ours. A branch that was split once or twice is a stack; a line is left at many points.
+const FORK_POINTS_AT_LEAST: u32 = 5;
+
+/// The same for a branch with one of the [`FURTHER_NAMES`].
+const FORK_POINTS_OF_A_NAMED_LINE: u32 = 2;
+
+/// Share of the branches that forked from a line by its history.
+///
+/// Source: ours; in a real repository with 649 branches the second line had half of them.
+const SHARE_AT_LEAST: f64 = 0.05;
+
+/// Lines that are looked for at most. Source: ours; more lines cost a pass over the history each.
+const LINES_AT_MOST: usize = 4;
+
+/// A branch that could be a line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Full name.
+    pub name: RefName,
+    /// The commit there.
+    pub oid: Oid,
+    /// It is what HEAD of this remote points to.
+    pub is_head_of: Option<String>,
+    /// It is what HEAD of the repository itself points to.
+    pub is_own_head: bool,
+    /// Commits on its first-parent line, outside of the first line, that other branches forked from.
+    pub n_fork_points: u32,
+    /// Branches that forked from it there.
+    pub n_forked: u32,
+}
+
+/// A line that was found, with the reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Index of the candidate.
+    pub candidate: usize,
+    /// Why it is one, as a sentence part.
+    pub because: String,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+}
+
+/// The line that everything starts from; `None` when there is no branch at all.
+///
+/// Order: the remote's HEAD (of `origin` before others), the usual names, the repository's own
+/// HEAD, and last the only branch there is.
+pub fn first_line(candidates: &[Candidate]) -> Option<Found> {
+    let found = |candidate, because: String, confidence| Some(Found { candidate, because, confidence });
+    let at = |test: &dyn Fn(&Candidate) -> bool| candidates.iter().position(test);
+    if let Some(candidate) = at(&|candidate| candidate.is_head_of.as_deref() == Some("origin")) {
+        return found(candidate, "HEAD of origin points to it".into(), 0.98);
+    }
+    if let Some(candidate) = at(&|candidate| candidate.is_head_of.is_some()) {
+        let remote = candidates[candidate].is_head_of.clone().unwrap_or_default();
+        return found(candidate, format!("HEAD of {remote} points to it"), 0.9);
+    }
+    for name in FIRST_NAMES {
+        if let Some(candidate) = at(&|candidate| is_named(candidate, name)) {
+            let (because, confidence) = match candidates[candidate].is_own_head {
+                true => ("its name is a usual one, and HEAD points to it".to_owned(), 0.95),
+                false => ("its name is a usual one".to_owned(), 0.85),
+            };
+            return found(candidate, because, confidence);
+        }
+    }
+    if let Some(candidate) = at(&|candidate| candidate.is_own_head) {
+        return found(candidate, "HEAD points to it".into(), 0.7);
+    }
+    let most = (0..candidates.len()).max_by_key(|&number| candidates[number].n_forked)?;
+    match candidates.len() {
+        1 => found(most, "it is the only branch".into(), 0.7),
+        _ => found(most, "most branches forked from it".into(), 0.5),
+    }
+}
+
+/// Further lines besides the first, the most forked from first, never more than make sense.
+///
+/// `candidates` are measured against the first line. Several candidates of one line (a local branch
+/// and its remote counterpart) must have been made one before.
+pub fn further_lines(candidates: &[Candidate], first: usize, n_branches: usize) -> Vec<Found> {
+    let mut order: Vec<usize> = (0..candidates.len()).filter(|&number| number != first).collect();
+    order.sort_by_key(|&number| {
+        let candidate = &candidates[number];
+        (std::cmp::Reverse((candidate.n_fork_points, candidate.n_forked)), candidate.name.clone())
+    });
+    order.into_iter().filter_map(|number| further_line(number, &candidates[number], n_branches)).take(LINES_AT_MOST - 1).collect()
+}
+
+fn further_line(number: usize, candidate: &Candidate, n_branches: usize) -> Option<Found> {
+    let share = f64::from(candidate.n_forked) / n_branches.max(1) as f64;
+    let is_named = FURTHER_NAMES.iter().any(|name| is_named(candidate, name));
+    let by_history = FORK_POINTS_AT_LEAST <= candidate.n_fork_points && SHARE_AT_LEAST <= share;
+    if !by_history && !(is_named && FORK_POINTS_OF_A_NAMED_LINE <= candidate.n_fork_points) {
+        return None;
+    }
+    let because = format!("{} branches forked from it at {} commits", candidate.n_forked, candidate.n_fork_points);
+    let confidence = if is_named { 0.9 } else { (0.5 + share).min(0.85) };
+    Some(Found { candidate: number, because, confidence })
+}
+
+fn is_named(candidate: &Candidate, name: &str) -> bool {
+    let full = candidate.name.as_bytes();
+    full.strip_prefix(b"refs/heads/") == Some(name.as_bytes())
+        || candidate.name.remote_parts().is_some_and(|(remote, branch)| remote == b"origin" && branch == name.as_bytes())
+}
+
+/// The nearest of several lines to a branch, by its drift from each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nearest {
+    /// Index of the line.
+    pub line: usize,
+    /// How much nearer it is than the next, 0.5 (just as near) to 1 (nothing else is related).
+    pub confidence: f64,
+    /// Why, as a sentence part.
+    pub because: String,
+}
+
+/// The line that a branch belongs to: the one with the fewest commits of its own apart.
+///
+/// The branch's own commits count first: what it has and the line lacks is what it brought
+/// along from elsewhere. Among equals the one it is less behind is nearer; then the first.
+/// `drifts` has one entry for each line; `None` where it is unknown. Unrelated lines are never near.
+pub fn nearest(drifts: &[Option<&Drift>]) -> Option<Nearest> {
+    let related = |drift: &&Drift| !drift.is_unrelated();
+    let distance = |drift: &Drift| (drift.ahead, drift.behind);
+    let mut order: Vec<(usize, (u32, u32))> = Vec::new();
+    for (line, drift) in drifts.iter().enumerate() {
+        order.extend(drift.filter(related).map(|drift| (line, distance(drift))));
+    }
+    order.sort_by_key(|&(line, distance)| (distance, line));
+    let &(line, (ahead, behind)) = order.first()?;
+    let Some(&(_, (next_ahead, next_behind))) = order.get(1) else {
+        return Some(Nearest { line, confidence: 1.0, because: "no other line is related".into() });
+    };
+    let (near, next) = (f64::from(ahead + 1), f64::from(next_ahead + 1));
+    let (near, next) = if ahead == next_ahead { (f64::from(behind + 1), f64::from(next_behind + 1)) } else { (near, next) };
+    let because = format!("{ahead} commits of its own here, {next_ahead} from the next line");
+    Some(Nearest { line, confidence: next / (near + next), because })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(name: &str) -> Candidate {
+        let oid = Oid::from_bytes(&[7; 20]).unwrap();
+        Candidate { name: name.into(), oid, is_head_of: None, is_own_head: false, n_fork_points: 0, n_forked: 0 }
+    }
+
+    fn drift(ahead: u32, behind: u32) -> Drift {
+        let merge_bases = vec![Oid::from_bytes(&[1; 20]).unwrap()];
+        Drift { ahead, behind, merge_bases, on_base_line: false, base_at: None, missing_since: None }
+    }
+
+    #[test]
+    fn the_remotes_head_wins_over_names_and_names_over_our_own_head() {
+        let mut candidates = [candidate("refs/heads/main"), candidate("refs/remotes/origin/prod"), candidate("refs/heads/x")];
+        candidates[2].is_own_head = true;
+        assert_eq!(first_line(&candidates).unwrap().candidate, 0);
+        candidates[1].is_head_of = Some("origin".into());
+        assert_eq!(first_line(&candidates).unwrap().candidate, 1);
+        assert_eq!(first_line(&candidates[2..]).unwrap().because, "HEAD points to it");
+        assert_eq!(first_line(&[]), None);
+    }
+
+    #[test]
+    fn a_branch_that_many_forked_from_at_many_points_is_a_line() {
+        let mut candidates = vec![candidate("refs/heads/main"), candidate("refs/heads/scientific"), candidate("refs/heads/stack")];
+        (candidates[1].n_fork_points, candidates[1].n_forked) = (40, 300);
+        (candidates[2].n_fork_points, candidates[2].n_forked) = (1, 60);
+        let lines = further_lines(&candidates, 0, 649);
+        assert_eq!(lines.iter().map(|line| line.candidate).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn the_nearest_line_is_the_one_with_the_fewest_own_commits() {
+        let (main, scientific) = (drift(1531, 3), drift(2, 900));
+        let near = nearest(&[Some(&main), Some(&scientific)]).unwrap();
+        assert_eq!(near.line, 1);
+        assert!(0.99 < near.confidence);
+        let equal = nearest(&[Some(&main), Some(&main)]).unwrap();
+        assert_eq!((equal.line, equal.confidence), (0, 0.5));
+        let unrelated = Drift { merge_bases: Vec::new(), ..drift(5, 5) };
+        assert_eq!(nearest(&[Some(&unrelated), None]), None);
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Nothing is said by colour alone: each severity and state has its word and its
 //! symbol. The palette works without telling red from green: trouble is red or
-//! yellow, facts are blue, what is not known is magenta, and what is well is plain.
+//! yellow, facts are cyan, what is not known is magenta, and what is well is plain.
 
 use alignwatch_model::{Severity, State, Status};
 use anstyle::{AnsiColor, Style};
@@ -108,7 +108,7 @@ fn style(tone: Tone) -> Style {
         Tone::Status(Status::Critical) => coloured(AnsiColor::Red).bold().invert(),
         Tone::Status(Status::Error) => coloured(AnsiColor::Red).bold(),
         Tone::Status(Status::Warning) => coloured(AnsiColor::Yellow),
-        Tone::Status(Status::Info) => coloured(AnsiColor::Blue),
+        Tone::Status(Status::Info) => coloured(AnsiColor::Cyan),
         Tone::Status(Status::Unknown) => coloured(AnsiColor::Magenta),
     }
 }

@@ -6,3 +6,4 @@ mod command_line;
 mod documents;
 mod made_up;
 mod screens;
+mod terminal;

@@ -135,7 +135,7 @@ fn a_terminal_finds_nothing_to_obey_but_our_colours() {
     }
 }
 
-fn without_colours(text: &str) -> String {
+pub(crate) fn without_colours(text: &str) -> String {
     let mut rest = text;
     let mut plain = String::new();
     while let Some(at) = rest.find("\u{1b}[") {

@@ -428,6 +428,7 @@ impl Block {
 fn footer(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<String> {
     let mut lines = unknown(screen, judgement);
     lines.extend(skipped(screen, judgement));
+    lines.extend(where_to_paste(screen, checked, judgement));
     let well = judgement.with_status(Status::Ok).count();
     let ok = format!("{} {} ok", screen.symbol(Status::Ok), count(well, "check"));
     let path =
@@ -437,6 +438,13 @@ fn footer(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Stri
     let line = format!("{ok} {} {}{next}", screen.dot(), seconds(checked.elapsed));
     lines.push(screen.paint(Tone::Faint, &cut(screen, &line, screen.width.max(layout::width(&ok) + 12))));
     lines
+}
+
+/// Commands are for a shell in the repository; that is worth a line when the shell is elsewhere.
+fn where_to_paste(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Option<String> {
+    let has_commands = judgement.findings().iter().any(|finding| !finding.remedy.commands.is_empty());
+    let is_elsewhere = has_commands && !checked.path_word.is_empty();
+    is_elsewhere.then(|| labelled(screen, "first: ", &format!("cd{}", path_behind(checked))))
 }
 
 /// Reasons why something is not known, each with the checks that it blinds.

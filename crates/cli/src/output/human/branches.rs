@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use alignwatch_model::{Branch, Landed, Relation, Snapshot, State, Status, Timestamp, Verdict};
 
-use super::{check::seconds, measured_against, short, states};
+use super::{footer::seconds, measured_against, short, states};
 use crate::{
     output::{
         escape,

@@ -9,12 +9,18 @@ use super::{
 };
 use crate::report::{BY_CONCERN, ByState};
 
+mod block;
 mod branches;
 mod check;
 mod evidence;
+mod footer;
+mod remedy;
 
 pub use branches::branches;
 pub use check::{check, check_list};
+
+/// Columns before the text of a finding: a symbol, the longest word for a severity, a blank.
+const INDENT: usize = 11;
 
 /// The name of a ref as people say it, harmless.
 fn short(name: &RefName) -> String {

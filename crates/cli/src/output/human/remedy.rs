@@ -1,0 +1,133 @@
+//! Commands to paste: which to show, behind which label, and whether they can be undone.
+
+use alignwatch_model::Finding;
+
+use super::INDENT;
+use crate::{
+    output::{
+        escape,
+        layout::width,
+        style::{Screen, Tone},
+    },
+    report::Checked,
+};
+
+/// Stands before a command that changes something.
+const FIX: &str = "fix: ";
+
+/// Stands before a command that only looks.
+const SEE: &str = "see: ";
+
+/// The commands to type, with a word on whether they can be undone.
+pub(super) fn remedy(screen: &Screen, checked: &Checked, finding: &Finding) -> Vec<String> {
+    let commands: Vec<_> = finding.remedy.commands.iter().map(|command| escape::terminal(command)).collect();
+    let fits = |command: &str| INDENT + width(command) <= screen.width;
+    let shows_all = screen.verbose > 0 || screen.rows.is_none();
+    match &commands[..] {
+        [] => Vec::new(),
+        [only] if shows_all || fits(only) => with_undo(screen, &commands, finding.remedy.reversible),
+        _ if shows_all => with_undo(screen, &commands, finding.remedy.reversible),
+        _ => vec![see_all(screen, checked, finding.check)],
+    }
+}
+
+fn with_undo<T: AsRef<str>>(screen: &Screen, commands: &[T], is_reversible: bool) -> Vec<String> {
+    let mut label_before = "";
+    let mut lines = Vec::new();
+    for command in commands.iter().map(AsRef::as_ref) {
+        let label = if only_looks(command) { SEE } else { FIX };
+        lines.push(labelled(screen, if label == label_before { "" } else { label }, command));
+        label_before = label;
+    }
+    let Some(changing) = commands.iter().map(AsRef::as_ref).rfind(|command| !only_looks(command)) else {
+        return lines;
+    };
+    let note = if is_reversible { "undo: yes" } else { "undo: no" };
+    let painted = screen.paint(if is_reversible { Tone::Faint } else { Tone::Plain }, note);
+    let fits = commands.len() == 1 && INDENT + width(changing) + 2 + note.len() <= screen.width;
+    match lines.last_mut().filter(|_| fits) {
+        Some(line) => line.push_str(&format!("  {painted}")),
+        None => lines.push(format!("{}{painted}", " ".repeat(INDENT))),
+    }
+    lines
+}
+
+/// The line that says how to see a finding in full.
+pub(super) fn see_all(screen: &Screen, checked: &Checked, check: &str) -> String {
+    labelled(screen, SEE, &show_command(checked, check))
+}
+
+/// A command behind its label in the gutter, so that commands begin where all text begins.
+pub(super) fn labelled(screen: &Screen, label: &str, command: &str) -> String {
+    let label = format!("{}{label}", " ".repeat(INDENT - label.len()));
+    format!("{}{}", screen.paint(Tone::Faint, &label), screen.paint(Tone::Command, command))
+}
+
+/// Commands of Git that change neither refs nor files nor settings.
+const LOOKING: [&str; 14] = [
+    "cat-file",
+    "cherry",
+    "diff",
+    "for-each-ref",
+    "fsck",
+    "grep",
+    "log",
+    "ls-remote",
+    "merge-base",
+    "merge-tree",
+    "range-diff",
+    "rev-list",
+    "show",
+    "status",
+];
+
+/// Does this command leave everything as it is? In doubt it does not.
+fn only_looks(command: &str) -> bool {
+    if command.contains(['&', ';', '|', '>', '$', '`']) {
+        return false;
+    }
+    let mut words = command.split(' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some("alignwatch"), Some("check" | "branches"), _) => true,
+        (Some("git"), Some("reflog"), Some("show")) => true,
+        (Some("git"), Some("config"), Some("--get" | "--get-all" | "--list" | "--show-origin")) => true,
+        (Some("git"), Some(verb), _) => LOOKING.contains(&verb),
+        _ => false,
+    }
+}
+
+/// The command that shows a finding in full.
+fn show_command(checked: &Checked, check: &str) -> String {
+    format!("alignwatch check -v --only {check}{}", path_behind(checked))
+}
+
+/// The path as a last word of a command; nothing for the current directory.
+pub(super) fn path_behind(checked: &Checked) -> String {
+    if checked.path_word.is_empty() { String::new() } else { format!(" {}", escape::terminal(&checked.path_word)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_may_change_something_is_never_called_harmless() {
+        for looks in ["git log -3 refs/heads/x", "git reflog show x", "alignwatch branches", "git merge-base a b"] {
+            assert!(only_looks(looks), "{looks}");
+        }
+        for changes in [
+            "git update-ref -d refs/heads/x 1234",
+            "git fetch --refetch",
+            "git log x && git branch -D x",
+            "git log $(git branch -D x)",
+            "git log > x",
+            "git reflog expire --all",
+            "git config core.hooksPath x",
+            "rm .git/index.lock",
+            "git",
+            "",
+        ] {
+            assert!(!only_looks(changes), "{changes}");
+        }
+    }
+}

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use crate::{Evidence, Known};
 
+/// Shortest span that gives a CPU figure.
+///
+/// Source: ours; fifteen of the kernel's clock ticks, so that the first and the last are a tenth of the answer.
+pub const CPU_SPAN_AT_LEAST_SECONDS: f64 = 0.15;
+
 /// CPU, memory, load and file systems of this machine, as far as they could be read.
 ///
 /// Limits of the control group (container) count as the size of the machine.
@@ -15,7 +20,7 @@ pub struct HostSample {
     pub span_seconds: f64,
     /// Processors that may be used; a quota of one and a half is 1.5.
     pub n_cpus: Known<f64>,
-    /// Busy share of these processors over the span, 0 to 100.
+    /// Busy share of these processors over the span, 0 to 100, without what alignwatch itself used.
     pub cpu_percent: Known<f64>,
     /// Memory that may be used and what is left of it.
     pub memory: Known<Memory>,

@@ -3,7 +3,7 @@
 use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
 use crate::{
     Finding, HostSample, Known, Remedy, Severity,
-    host::{FileSystem, Room},
+    host::{CPU_SPAN_AT_LEAST_SECONDS, FileSystem, Room},
     quote::shell_word,
 };
 
@@ -70,6 +70,13 @@ const fn percent(default: i64, source: &'static str) -> ThresholdSpec {
 }
 
 fn cpu(seen: &Seen<'_>) -> Outcome {
+    if let Known::Seen(sample) = &seen.snapshot.host
+        && sample.span_seconds < CPU_SPAN_AT_LEAST_SECONDS
+    {
+        // The inspection was over too soon: waiting for a figure would make every quick look slow.
+        let reason = sample.cpu_percent.reason().unwrap_or("too short a span").to_owned();
+        return Outcome { skipped: Some(reason), ..Outcome::default() };
+    }
     machine(
         seen,
         |sample| sample.cpu_percent.clone(),
@@ -288,9 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn a_quick_look_skips_the_processors_and_says_so() {
+        let quick = with(|sample| {
+            sample.span_seconds = 0.02;
+            sample.cpu_percent = Known::Unknown("20 ms is too short for an average".into());
+        });
+        assert_eq!(judged(&CPU, &quick).skipped.unwrap(), "20 ms is too short for an average");
+    }
+
+    #[test]
     fn what_could_not_be_felt_is_unknown() {
         let unread = with(|sample| {
-            sample.cpu_percent = Known::Unknown("too short a span".into());
+            sample.cpu_percent = Known::Unknown("no /proc".into());
             sample.memory = Known::Unknown("/proc/meminfo: permission denied".into());
             sample.load = Known::Unknown("no /proc".into());
             sample.file_systems[0].space = Known::Unknown("no such file".into());

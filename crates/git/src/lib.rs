@@ -4,5 +4,6 @@
 //! answer is Git's to give, Git is asked, through the one hardened runner.
 
 pub mod graph;
+pub mod markers;
 pub mod memory;
 pub mod objects;

@@ -182,8 +182,18 @@ impl Objects {
 
     /// A blob's content. The empty blob is known to all, also where nobody stored it.
     pub fn blob(&self, oid: &Oid) -> Result<Vec<u8>, ReadError> {
+        self.blob_up_to(oid, BLOB_AT_MOST)
+    }
+
+    /// A blob's content, unless it has more bytes than `at_most`: then [`ReadError::TooLarge`].
+    pub fn blob_up_to(&self, oid: &Oid, at_most: u64) -> Result<Vec<u8>, ReadError> {
         if to_gix(oid).is_empty_blob() {
             return Ok(Vec::new());
+        }
+        // Only a blob may be large in honest repositories; asking first costs a second look-up.
+        let (_, size) = self.kind_and_size(oid)?;
+        if at_most.min(BLOB_AT_MOST) < size {
+            return Err(ReadError::TooLarge(*oid, size));
         }
         self.read(oid, gix_object::Kind::Blob, |data| Ok(data.to_vec()))
     }
@@ -209,13 +219,6 @@ impl Objects {
         parse: impl FnOnce(&[u8]) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let damaged = |error: String| ReadError::Damaged(*oid, error);
-        // Only a blob may be large in honest repositories; asking first costs a second look-up.
-        if kind == gix_object::Kind::Blob {
-            let (_, size) = self.kind_and_size(oid)?;
-            if BLOB_AT_MOST < size {
-                return Err(ReadError::TooLarge(*oid, size));
-            }
-        }
         let mut buffer = self.buffer.borrow_mut();
         let found = self.odb.try_find(&to_gix(oid), &mut buffer).map_err(|error| damaged(error.to_string()))?;
         let data = found.ok_or(ReadError::Missing(*oid))?;

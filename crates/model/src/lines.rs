@@ -103,7 +103,11 @@ pub fn further_lines(candidates: &[Candidate], first: usize, n_branches: usize) 
         let candidate = &candidates[number];
         (std::cmp::Reverse((candidate.n_fork_points, candidate.n_forked)), candidate.name.clone())
     });
-    order.into_iter().filter_map(|number| further_line(number, &candidates[number], n_branches)).take(LINES_AT_MOST - 1).collect()
+    order
+        .into_iter()
+        .filter_map(|number| further_line(number, &candidates[number], n_branches))
+        .take(LINES_AT_MOST - 1)
+        .collect()
 }
 
 fn further_line(number: usize, candidate: &Candidate, n_branches: usize) -> Option<Found> {
@@ -121,7 +125,10 @@ fn further_line(number: usize, candidate: &Candidate, n_branches: usize) -> Opti
 fn is_named(candidate: &Candidate, name: &str) -> bool {
     let full = candidate.name.as_bytes();
     full.strip_prefix(b"refs/heads/") == Some(name.as_bytes())
-        || candidate.name.remote_parts().is_some_and(|(remote, branch)| remote == b"origin" && branch == name.as_bytes())
+        || candidate
+            .name
+            .remote_parts()
+            .is_some_and(|(remote, branch)| remote == b"origin" && branch == name.as_bytes())
 }
 
 /// The nearest of several lines to a branch, by its drift from each.
@@ -153,7 +160,8 @@ pub fn nearest(drifts: &[Option<&Drift>]) -> Option<Nearest> {
         return Some(Nearest { line, confidence: 1.0, because: "no other line is related".into() });
     };
     let (near, next) = (f64::from(ahead + 1), f64::from(next_ahead + 1));
-    let (near, next) = if ahead == next_ahead { (f64::from(behind + 1), f64::from(next_behind + 1)) } else { (near, next) };
+    let (near, next) =
+        if ahead == next_ahead { (f64::from(behind + 1), f64::from(next_behind + 1)) } else { (near, next) };
     let because = format!("{ahead} commits of its own here, {next_ahead} from the next line");
     Some(Nearest { line, confidence: next / (near + next), because })
 }
@@ -174,7 +182,8 @@ mod tests {
 
     #[test]
     fn the_remotes_head_wins_over_names_and_names_over_our_own_head() {
-        let mut candidates = [candidate("refs/heads/main"), candidate("refs/remotes/origin/prod"), candidate("refs/heads/x")];
+        let mut candidates =
+            [candidate("refs/heads/main"), candidate("refs/remotes/origin/prod"), candidate("refs/heads/x")];
         candidates[2].is_own_head = true;
         assert_eq!(first_line(&candidates).unwrap().candidate, 0);
         candidates[1].is_head_of = Some("origin".into());
@@ -185,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_branch_that_many_forked_from_at_many_points_is_a_line() {
-        let mut candidates = vec![candidate("refs/heads/main"), candidate("refs/heads/scientific"), candidate("refs/heads/stack")];
+        let mut candidates =
+            vec![candidate("refs/heads/main"), candidate("refs/heads/scientific"), candidate("refs/heads/stack")];
         (candidates[1].n_fork_points, candidates[1].n_forked) = (40, 300);
         (candidates[2].n_fork_points, candidates[2].n_forked) = (1, 60);
         let lines = further_lines(&candidates, 0, 649);

@@ -200,6 +200,12 @@ pub fn by_state(snapshot: &Snapshot) -> ByState {
     counts
 }
 
+/// Branches with a commit in the last [`DORMANT_AFTER`]; those whose age is not known are not counted.
+pub fn n_in_use(snapshot: &Snapshot) -> usize {
+    let is_in_use = |branch: &&Branch| branch.idle_age(snapshot.seen_at).is_some_and(|idle| idle <= DORMANT_AFTER);
+    snapshot.branches.iter().filter(is_in_use).count()
+}
+
 /// Why the branch is in state `unknown`.
 pub fn reason_unknown(branch: &Branch) -> Option<&str> {
     branch.tip.reason().or_else(|| branch.drift.reason())

@@ -80,6 +80,7 @@ fn judged(text: &mut String, judgement: &Judgement, report: &CheckReport) {
     text.push_str(&summary(&judgement.snapshot));
     let findings = judgement.findings();
     let limit = report.limit.filter(|&limit| limit > 0).unwrap_or(findings.len());
+    at_a_glance(text, &findings[..limit.min(findings.len())]);
     for finding in findings.iter().take(limit) {
         put(text, format_args!("\n## {}: {}\n\n", finding.severity, markdown(&finding.summary)));
         told(text, finding);
@@ -88,6 +89,18 @@ fn judged(text: &mut String, judgement: &Judgement, report: &CheckReport) {
         put(text, format_args!("\n{} more findings.\n", findings.len() - limit));
     }
     checks(text, judgement);
+}
+
+fn at_a_glance(text: &mut String, findings: &[&Finding]) {
+    if findings.is_empty() {
+        text.push_str("\nNothing found.\n");
+        return;
+    }
+    text.push_str("\n| severity | finding | check |\n|---|---|---|\n");
+    for finding in findings {
+        let summary = markdown(&finding.summary);
+        put(text, format_args!("| {} | {summary} | {} |\n", finding.severity, markdown_cell(finding.check)));
+    }
 }
 
 fn told(text: &mut String, finding: &Finding) {

@@ -32,7 +32,7 @@ const COLUMNS: [Column; 8] = [
 /// The whole answer of `branches`.
 pub fn branches(report: &BranchesReport, screen: &Screen) -> String {
     let snapshot = &report.snapshot;
-    let mut lines = states(screen, &report::by_state(snapshot));
+    let mut lines = states(screen, snapshot);
     lines.extend(measured_against(screen, &snapshot.lines));
     let selected = report.selected();
     let limit = limit(report.selection.limit, screen, lines.len()).min(selected.len());

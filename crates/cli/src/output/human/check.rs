@@ -16,7 +16,7 @@ use crate::{
         style::{Screen, Tone},
         table::{self, Cell, Column, Gives},
     },
-    report::{self, CheckReport, Checked, Judgement},
+    report::{CheckReport, Checked, Judgement},
 };
 
 /// The whole answer of `check`.
@@ -29,8 +29,12 @@ pub fn check(report: &CheckReport, screen: &Screen) -> String {
     sections.join("\n\n") + "\n"
 }
 
-/// The list of checks.
+/// The list of checks; with `-v`, all that is known of each.
 pub fn check_list(list: &[&Check], screen: &Screen) -> String {
+    if screen.verbose > 0 {
+        let told: Vec<_> = list.iter().map(|check| in_full(screen, check).join("\n")).collect();
+        return told.join("\n\n") + "\n";
+    }
     let columns = [
         Column { title: "check", gives: Gives::Nothing, is_number: false },
         Column { title: "finds", gives: Gives::EndThenAll { at_least: 30, rank: 1 }, is_number: false },
@@ -47,6 +51,17 @@ pub fn check_list(list: &[&Check], screen: &Screen) -> String {
     };
     let rows: Vec<_> = list.iter().map(row).collect();
     table::lines(screen, &columns, &rows).join("\n") + "\n"
+}
+
+fn in_full(screen: &Screen, check: &Check) -> Vec<String> {
+    let threshold = check.threshold.as_ref().map(|spec| {
+        let (least, most) = spec.range;
+        format!("threshold: {} {}, {least} to {most} ({})", spec.default, spec.unit, spec.source)
+    });
+    let facts = [check.title.to_owned(), format!("looks at: {}", check.looks_at), format!("why: {}", check.why)];
+    let lines = facts.into_iter().chain(threshold).flat_map(|fact| wrap(&fact, screen.width - 2));
+    let indented = lines.map(|line| format!("  {line}"));
+    std::iter::once(screen.paint(Tone::Command, check.id)).chain(indented).collect()
 }
 
 fn section(checked: &Checked, report: &CheckReport, screen: &Screen) -> Vec<String> {
@@ -91,7 +106,7 @@ fn header(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Stri
     let snapshot = &judgement.snapshot;
     let path = if snapshot.repository.path.is_empty() { &checked.path } else { &snapshot.repository.path };
     let mut lines = vec![title(screen, path, judgement.status(), &by_severity(screen, judgement))];
-    lines.extend(states(screen, &report::by_state(snapshot)));
+    lines.extend(states(screen, snapshot));
     lines.extend(measured_against(screen, &snapshot.lines));
     lines
 }

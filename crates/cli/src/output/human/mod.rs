@@ -1,13 +1,13 @@
 //! For people on a terminal: what is wrong, how bad, and what to type, on one screen.
 
-use alignwatch_model::{RefName, snapshot::Line};
+use alignwatch_model::{RefName, Snapshot, snapshot::Line};
 
 use super::{
     escape,
-    layout::{count, thousands, wrap, wrap_into},
+    layout::{count, thousands, width, wrap, wrap_into},
     style::{Screen, Tone, concern},
 };
-use crate::report::{BY_CONCERN, ByState};
+use crate::report::{self, BY_CONCERN};
 
 mod block;
 mod branches;
@@ -28,37 +28,36 @@ fn short(name: &RefName) -> String {
 }
 
 /// Branches by state, the ones that need a person first, on as many lines as it takes.
-fn states(screen: &Screen, counts: &ByState) -> Vec<String> {
+fn states(screen: &Screen, snapshot: &Snapshot) -> Vec<String> {
+    let counts = report::by_state(snapshot);
     let total: usize = counts.values().sum();
-    let opening = format!("{}: ", count(total, "branch"));
-    let dot = format!(" {} ", screen.dot());
-    let mut lines = vec![opening.clone()];
-    let mut used = opening.chars().count();
-    let mut is_first = true;
-    for state in BY_CONCERN {
-        let n = counts.get(&state).copied().unwrap_or(0);
-        if n == 0 {
-            continue;
-        }
-        let text = format!("{} {}", thousands(n), state.word());
-        if !is_first && used + 3 + text.chars().count() > screen.width {
-            lines.push("  ".to_owned());
-            used = 2;
-            is_first = true;
-        }
-        let last = lines.last_mut().expect("there is always a line to write on");
-        if !is_first {
-            last.push_str(&dot);
-            used += 3;
-        }
-        used += text.chars().count();
-        last.push_str(&screen.paint(Tone::Status(concern(state)), &text));
-        is_first = false;
-    }
     if total == 0 {
         return vec!["no branches".to_owned()];
     }
+    let present = BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
+    let states = present.map(|state| (state, format!("{} {}", thousands(counts[&state]), state.word())));
+    let dot = format!(" {} ", screen.dot());
+    let mut lines = vec![opening(snapshot, total)];
+    let (mut used, mut is_first) = (width(&lines[0]), true);
+    for (state, text) in states {
+        if !is_first && used + width(&dot) + width(&text) > screen.width {
+            lines.push("  ".to_owned());
+            (used, is_first) = (2, true);
+        }
+        let before = if is_first { "" } else { &dot };
+        used += width(before) + width(&text);
+        let painted = screen.paint(Tone::Status(concern(state)), &text);
+        lines.last_mut().expect("there is always a line to write on").push_str(&format!("{before}{painted}"));
+        is_first = false;
+    }
     lines
+}
+
+fn opening(snapshot: &Snapshot, total: usize) -> String {
+    match report::n_in_use(snapshot) {
+        in_use if in_use == total => format!("{}: ", count(total, "branch")),
+        in_use => format!("{}, {} in use: ", count(total, "branch"), thousands(in_use)),
+    }
 }
 
 /// What everything was measured against and how that was found.

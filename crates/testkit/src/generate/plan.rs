@@ -135,7 +135,7 @@ pub(super) const NEW: FileId = 1 << 24;
 /// The id of the file with conflict markers.
 pub(super) const MARKED: FileId = LATE - 1;
 
-/// Steps that must lie behind a fork before the branch can land in any way.
+/// Steps that must lie behind a fork before the branch can land in any way; in short histories an eighth.
 const ROOM_TO_LAND: usize = 60;
 
 impl Layout {
@@ -369,7 +369,8 @@ impl<'a> Planner<'a> {
         let shape = self.shape;
         let mut drafts: Vec<Draft> = (0..n).map(|_| Draft::default()).collect();
         self.name_all(&mut drafts);
-        let is_old = |rank: &usize| self.step_of_rank(*rank, n) + ROOM_TO_LAND < self.last_step();
+        let room = ROOM_TO_LAND.min(self.last_step() / 8);
+        let is_old = |rank: &usize| self.step_of_rank(*rank, n) + room < self.last_step();
         let mut old: Vec<usize> = (0..n).filter(is_old).collect();
         self.random.shuffle(&mut old);
         for (fate, share) in shape.landed.by_fate() {

@@ -3,7 +3,15 @@
 //! Objects, refs and the commit-graph are read directly, for speed; where the
 //! answer is Git's to give, Git is asked, through the one hardened runner.
 
+mod config_text;
+mod files;
 pub mod graph;
+pub mod harden;
 pub mod markers;
 pub mod memory;
 pub mod objects;
+mod ownership;
+pub mod refs;
+pub mod repository;
+pub mod run;
+pub mod version;

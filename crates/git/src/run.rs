@@ -1,0 +1,887 @@
+//! Starts git: the only place of alignwatch that starts a process.
+//!
+//! Every git runs hardened ([`harden`](crate::harden)), in a process group of its own, with a
+//! deadline, with bounds on what it may say, and at a lower priority than the
+//! alignments we watch. How it ended is always an answer: an exit code, a
+//! signal, too late, too much. Nothing here reads meaning into output.
+//!
+//! Data cannot become an option: options are literals of this program, data goes
+//! behind `--end-of-options`, behind `--`, or to standard input.
+//!
+//! Known and accepted: limits of memory and files are set just after the start,
+//! so a git runs its first microseconds without them; and if alignwatch itself is
+//! killed, a git of ours lives on until it writes into the closed pipe or uses up
+//! its processor time.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use alignwatch_model::Oid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
+
+use crate::harden::{self, Setting};
+use crate::repository::Opened;
+use crate::version::{self, GitVersion};
+
+/// What one git may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long it may take; in a [`Conversation`], how long one answer may take.
+    pub time: Duration,
+    /// Bytes of standard output; in a [`Conversation`], of one answer.
+    pub stdout_bytes: usize,
+    /// Bytes of standard error that are kept; what follows is read and dropped.
+    pub stderr_bytes: usize,
+    /// Seconds of processor time.
+    pub cpu_seconds: u64,
+    /// Bytes of the largest file it may write.
+    pub file_bytes: u64,
+    /// Priority, 0 (as everybody) to 19 (only when nobody else wants to run).
+    pub niceness: i32,
+}
+
+impl Default for Limits {
+    /// Enough for any single question of an inspection, on a cold disk.
+    fn default() -> Limits {
+        Limits {
+            time: Duration::from_secs(30),
+            // 18,000 refs fill 2 MB; a hundred times a very large repository.
+            stdout_bytes: 256 << 20,
+            stderr_bytes: 64 << 10,
+            cpu_seconds: 120,
+            // Git never writes a file of this size to answer a question.
+            file_bytes: 4 << 30,
+            niceness: 5,
+        }
+    }
+}
+
+/// Why a git gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GitError {
+    /// No git is in `PATH`.
+    #[error("cannot find git in PATH")]
+    NotFound,
+    /// It says it is something else.
+    #[error("cannot use `{program}`: it does not say which version of git it is")]
+    NotGit {
+        /// The program.
+        program: String,
+    },
+    /// It cannot be hardened.
+    #[error("cannot use git {found}: it is older than {oldest}")]
+    TooOld {
+        /// Its version.
+        found: String,
+        /// The oldest that will do.
+        oldest: String,
+    },
+    /// The process did not start.
+    #[error("cannot start `git {command}`: {cause}")]
+    CannotStart {
+        /// The subcommand.
+        command: String,
+        /// The system's words.
+        cause: String,
+    },
+    /// It was stopped at its deadline.
+    #[error("`git {command}` did not end within {seconds} s and was stopped")]
+    TimedOut {
+        /// The subcommand.
+        command: String,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// It was stopped for what it said.
+    #[error("`git {command}` said more than {bytes} bytes and was stopped")]
+    TooMuchOutput {
+        /// The subcommand.
+        command: String,
+        /// The bound.
+        bytes: usize,
+    },
+    /// A signal ended it; a crash, a limit, or somebody else.
+    #[error("`git {command}` was ended by signal {signal}{}", tail(.message))]
+    Killed {
+        /// The subcommand.
+        command: String,
+        /// The signal's number.
+        signal: i32,
+        /// First line of its standard error; may hold control characters.
+        message: String,
+    },
+    /// It ended with an exit code that means failure.
+    #[error("`git {command}` failed with exit code {code}{}", tail(.message))]
+    Failed {
+        /// The subcommand.
+        command: String,
+        /// The exit code.
+        code: i32,
+        /// First line of its standard error; may hold control characters.
+        message: String,
+    },
+    /// It ended well, but before it had answered.
+    #[error("`git {command}` ended before it answered")]
+    Ended {
+        /// The subcommand.
+        command: String,
+    },
+    /// The pipe to it broke.
+    #[error("cannot talk to `git {command}`: {cause}")]
+    Pipe {
+        /// The subcommand.
+        command: String,
+        /// The system's words.
+        cause: String,
+    },
+}
+
+fn tail(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+/// An executable git.
+#[derive(Clone, Debug)]
+pub struct Git {
+    program: PathBuf,
+    version: GitVersion,
+}
+
+impl Git {
+    /// The first git in `PATH`. Relative folders of `PATH` are passed over.
+    ///
+    /// Errors: [`GitError::NotFound`], [`GitError::TooOld`], and those of running it.
+    pub fn find() -> Result<Git, GitError> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        let program = folders.map(|folder| folder.join("git")).find(|file| is_executable(file));
+        Git::at_program(&program.ok_or(GitError::NotFound)?)
+    }
+
+    /// The git in this file.
+    pub fn at_program(program: &Path) -> Result<Git, GitError> {
+        let probe = GitVersion { number: version::OLDEST, text: String::new() };
+        let mut git = Git { program: program.to_owned(), version: probe };
+        let answer = git.outside("version").run()?;
+        let not_git = || GitError::NotGit { program: program.display().to_string() };
+        git.version = GitVersion::parse(&answer.stdout).ok_or_else(not_git)?;
+        if git.version.number < version::OLDEST {
+            return Err(GitError::TooOld { found: git.version.text, oldest: version::OLDEST.to_string() });
+        }
+        Ok(git)
+    }
+
+    /// Which version it is.
+    pub fn version(&self) -> &GitVersion {
+        &self.version
+    }
+
+    /// Where it lies.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// This git for one repository: reads which programs its configuration names, so that they can be disarmed.
+    ///
+    /// Costs one process, and none where the repository has no configuration.
+    pub fn at<'a>(&'a self, opened: &'a Opened) -> Result<GitAt<'a>, GitError> {
+        let mut at = GitAt { git: self, opened, entries: Vec::new(), disarmed: Vec::new() };
+        if opened.has_config() {
+            let list = at.command("config").option("--list").option("-z").option("--show-scope").run()?;
+            at.entries = parse_entries(&list.stdout);
+        }
+        at.disarmed = harden::disarm(at.entries.iter().map(|entry| entry.key.as_slice()));
+        Ok(at)
+    }
+
+    /// A call that needs no repository.
+    pub(crate) fn outside(&self, command: &'static str) -> Call<'_> {
+        Call::new(self, None, &[], command)
+    }
+}
+
+fn is_executable(file: &Path) -> bool {
+    rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file()
+}
+
+/// A git together with one opened repository, whose programs are disarmed.
+pub struct GitAt<'a> {
+    git: &'a Git,
+    opened: &'a Opened,
+    entries: Vec<Entry>,
+    disarmed: Vec<Setting>,
+}
+
+/// One setting of the repository's own configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// In which file it counts.
+    pub scope: Scope,
+    /// `section.name.key`; section and key in lower case, the name as it was written.
+    pub key: Vec<u8>,
+    /// Its value; `None` for a key without `=`, which means true.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Whose setting it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Of the repository, or a file it includes.
+    Local,
+    /// Of one worktree.
+    Worktree,
+}
+
+impl<'a> GitAt<'a> {
+    /// Begins a call of this subcommand.
+    pub fn command(&self, command: &'static str) -> Call<'_> {
+        Call::new(self.git, Some(self.opened), &self.disarmed, command)
+    }
+
+    /// The repository's own configuration, includes followed, in the order in which it counts.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The repository.
+    pub fn opened(&self) -> &'a Opened {
+        self.opened
+    }
+
+    /// The git.
+    pub fn git(&self) -> &'a Git {
+        self.git
+    }
+}
+
+/// Reads `git config --list -z --show-scope`: scope, NUL, key, and behind a newline its value, NUL.
+fn parse_entries(list: &[u8]) -> Vec<Entry> {
+    let mut words = list.split(|&byte| byte == 0);
+    let mut entries = Vec::new();
+    while let (Some(scope), Some(pair)) = (words.next(), words.next()) {
+        let scope = match scope {
+            b"local" => Scope::Local,
+            b"worktree" => Scope::Worktree,
+            _ => continue,
+        };
+        let mut parts = pair.splitn(2, |&byte| byte == b'\n');
+        let key = parts.next().unwrap_or_default().to_vec();
+        entries.push(Entry { scope, key, value: parts.next().map(<[u8]>::to_vec) });
+    }
+    entries
+}
+
+/// One call of git, being put together.
+///
+/// Options and settings are literals; bytes that come from elsewhere are
+/// *revisions*, *paths* or the value of an option that holds its `=`.
+#[must_use = "a call does nothing until it is run"]
+pub struct Call<'a> {
+    git: &'a Git,
+    opened: Option<&'a Opened>,
+    disarmed: &'a [Setting],
+    command: &'static str,
+    options: Vec<OsString>,
+    revisions: Vec<OsString>,
+    paths: Vec<OsString>,
+    pins: Vec<Setting>,
+    variables: Vec<(&'static str, OsString)>,
+    in_worktree: bool,
+    input: Vec<u8>,
+    limits: Limits,
+}
+
+impl<'a> Call<'a> {
+    fn new(git: &'a Git, opened: Option<&'a Opened>, disarmed: &'a [Setting], command: &'static str) -> Call<'a> {
+        Call {
+            git,
+            opened,
+            disarmed,
+            command,
+            options: Vec::new(),
+            revisions: Vec::new(),
+            paths: Vec::new(),
+            pins: Vec::new(),
+            variables: Vec::new(),
+            in_worktree: false,
+            input: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// An option, or a literal word such as `verify` in `refs verify`.
+    pub fn option(mut self, option: &'static str) -> Self {
+        self.options.push(option.into());
+        self
+    }
+
+    /// An option with a value in the same word; `option` ends in `=`.
+    pub fn option_with(mut self, option: &'static str, value: impl AsRef<[u8]>) -> Self {
+        assert!(option.starts_with('-') && option.ends_with('='), "`{option}` would let its value become an option");
+        self.options.push(glued(option, value.as_ref()));
+        self
+    }
+
+    /// A revision, a pattern, or other data: it stands behind `--end-of-options`.
+    pub fn revision(mut self, revision: impl AsRef<[u8]>) -> Self {
+        self.revisions.push(OsString::from_vec(revision.as_ref().to_vec()));
+        self
+    }
+
+    /// A path: it stands behind `--`.
+    pub fn path(mut self, path: impl AsRef<OsStr>) -> Self {
+        self.paths.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// A setting for this call alone, such as `merge.renames` for a prediction.
+    pub fn pin(mut self, key: &'static str, value: impl AsRef<str>) -> Self {
+        self.pins.push((key.into(), value.as_ref().into()));
+        self
+    }
+
+    /// Lets the command see the working tree. Without it there is none for it.
+    pub fn in_worktree(mut self) -> Self {
+        self.in_worktree = true;
+        self
+    }
+
+    /// New objects go into this folder (`GIT_OBJECT_DIRECTORY`), not into the repository, which is borrowed from.
+    pub fn object_directory(mut self, folder: &Path) -> Self {
+        let borrowed: Vec<&Path> = self.opened.iter().map(|opened| opened.objects_dir.as_path()).collect();
+        self.variables.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", path_list(&borrowed)));
+        self.variables.push(("GIT_OBJECT_DIRECTORY", folder.into()));
+        self
+    }
+
+    /// Borrows objects from these folders (`GIT_ALTERNATE_OBJECT_DIRECTORIES`); replaces what was set before.
+    pub fn alternate_object_directories(mut self, folders: &[&Path]) -> Self {
+        self.variables.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", path_list(folders)));
+        self
+    }
+
+    /// Attributes come from this commit or tree (`GIT_ATTR_SOURCE`); without it there are none but built-in ones.
+    pub fn attribute_source(mut self, treeish: Oid) -> Self {
+        self.variables.push(("GIT_ATTR_SOURCE", treeish.hex().into()));
+        self
+    }
+
+    /// Another index than the repository's (`GIT_INDEX_FILE`).
+    pub fn index_file(mut self, file: &Path) -> Self {
+        self.variables.push(("GIT_INDEX_FILE", file.into()));
+        self
+    }
+
+    /// What the command reads from standard input; nothing otherwise.
+    pub fn input(mut self, input: Vec<u8>) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// Other limits than the default ones.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Runs it and takes exit code 0 alone for an answer.
+    pub fn run(self) -> Result<Output, GitError> {
+        self.run_allowing(&[])
+    }
+
+    /// Runs it; exit codes in `allowed` are answers, too.
+    pub fn run_allowing(mut self, allowed: &[i32]) -> Result<Output, GitError> {
+        let input = std::mem::take(&mut self.input);
+        let mut running = self.start()?;
+        let until = Instant::now() + self.limits.time;
+        let code = running.hear_out(&input, until)?;
+        if code != 0 && !allowed.contains(&code) {
+            return Err(running.failed(code));
+        }
+        Ok(running.output(code))
+    }
+
+    /// Starts it for a longer conversation. Input given before is its first message.
+    pub fn converse(mut self) -> Result<Conversation, GitError> {
+        let input = std::mem::take(&mut self.input);
+        let mut conversation = Conversation { running: self.start()?, taken: 0 };
+        conversation.send(&input)?;
+        Ok(conversation)
+    }
+
+    fn start(&self) -> Result<Running, GitError> {
+        let cannot =
+            |cause: io::Error| GitError::CannotStart { command: self.command.into(), cause: cause.to_string() };
+        let child = self.build().spawn().map_err(cannot)?;
+        Running::of(child, self.command, self.limits).map_err(cannot)
+    }
+
+    fn build(&self) -> Command {
+        let mut command = Command::new(&self.git.program);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own, so that its children can be ended with it; a folder that no repository can write to.
+        command.process_group(0).current_dir("/");
+        self.set_environment(&mut command);
+        self.set_arguments(&mut command);
+        command
+    }
+
+    fn set_environment(&self, command: &mut Command) {
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(harden::ENVIRONMENT.iter().map(|row| (row.name, row.value)));
+        if let Some(opened) = self.opened {
+            command.env("GIT_ATTR_SOURCE", harden::empty_tree(&opened.object_format));
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let mut count = 0;
+        for (key, value) in harden::settings().chain(self.disarmed.iter().cloned()).chain(self.pins.iter().cloned()) {
+            command.env(format!("GIT_CONFIG_KEY_{count}"), key).env(format!("GIT_CONFIG_VALUE_{count}"), value);
+            count += 1;
+        }
+        command.env("GIT_CONFIG_COUNT", count.to_string());
+    }
+
+    fn set_arguments(&self, command: &mut Command) {
+        command.arg("--no-pager").arg("--literal-pathspecs");
+        if let Some(opened) = self.opened {
+            command.arg(glued("--git-dir=", opened.git_dir.as_os_str().as_bytes()));
+            match opened.worktree.as_ref().filter(|_| self.in_worktree) {
+                Some(worktree) => command.arg(glued("--work-tree=", worktree.as_os_str().as_bytes())),
+                // Otherwise the current folder would be taken for the working tree.
+                None => command.arg("--bare"),
+            };
+        }
+        command.arg(self.command).args(&self.options);
+        if !self.revisions.is_empty() {
+            command.arg("--end-of-options").args(&self.revisions);
+        }
+        if !self.paths.is_empty() {
+            command.arg("--").args(&self.paths);
+        }
+    }
+}
+
+fn glued(option: &str, value: &[u8]) -> OsString {
+    OsString::from_vec([option.as_bytes(), value].concat())
+}
+
+/// Paths joined by `:`; one that holds a special character is quoted as git(1) asks.
+fn path_list(folders: &[&Path]) -> OsString {
+    let quoted: Vec<Vec<u8>> = folders.iter().map(|folder| quoted(folder.as_os_str().as_bytes())).collect();
+    OsString::from_vec(quoted.join(&b':'))
+}
+
+fn quoted(path: &[u8]) -> Vec<u8> {
+    if !path.iter().any(|&byte| byte == b':' || byte == b'"' || byte == b'\n' || byte == b'\\') {
+        return path.to_vec();
+    }
+    let mut word = vec![b'"'];
+    for &byte in path {
+        match byte {
+            b'"' | b'\\' => word.extend([b'\\', byte]),
+            b'\n' => word.extend(b"\\n"),
+            _ => word.push(byte),
+        }
+    }
+    word.push(b'"');
+    word
+}
+
+/// What a git said and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// All of standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error, up to its bound.
+    pub stderr: Vec<u8>,
+    /// Its exit code.
+    pub code: i32,
+}
+
+/// A git that answers one message after the other. Dropped, it and its children are ended.
+///
+/// What it says meanwhile is read while a message is sent, so that neither side waits for the other.
+pub struct Conversation {
+    running: Running,
+    taken: usize,
+}
+
+impl Conversation {
+    /// Sends bytes. Errors: those of a git that ended, or does not read within [`Limits::time`].
+    pub fn send(&mut self, mut bytes: &[u8]) -> Result<(), GitError> {
+        let until = self.deadline();
+        while !bytes.is_empty() {
+            if self.running.stdin.is_none() {
+                return Err(self.ended());
+            }
+            let sent = self.running.turn(bytes, until)?;
+            bytes = &bytes[sent..];
+            self.check_bound()?;
+        }
+        Ok(())
+    }
+
+    /// Closes its standard input: there will be no further message.
+    pub fn close_input(&mut self) {
+        self.running.stdin = None;
+    }
+
+    /// The bytes up to the next `end`, without it; `None` when it ended well with nothing left to say.
+    pub fn read_until(&mut self, end: u8) -> Result<Option<Vec<u8>>, GitError> {
+        let until = self.deadline();
+        let mut searched = self.taken;
+        loop {
+            if let Some(at) = self.running.said[searched..].iter().position(|&byte| byte == end) {
+                let answer = self.take(searched + at - self.taken);
+                self.taken += 1;
+                return Ok(Some(answer));
+            }
+            searched = self.running.said.len();
+            if !self.listen(until)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Exactly so many bytes.
+    pub fn read_exact(&mut self, len: usize) -> Result<Vec<u8>, GitError> {
+        let until = self.deadline();
+        while self.running.said.len() - self.taken < len {
+            if !self.listen(until)? {
+                return Err(GitError::Ended { command: self.running.command.clone() });
+            }
+        }
+        Ok(self.take(len))
+    }
+
+    /// Closes its input, takes all that is left, and waits for its end. A code other than 0 is an answer here.
+    pub fn finish(mut self) -> Result<Output, GitError> {
+        self.close_input();
+        let until = self.deadline();
+        self.forget_taken();
+        let code = self.running.hear_out(&[], until)?;
+        Ok(self.running.output(code))
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.running.limits.time
+    }
+
+    /// Waits for more output; `false` when it ended well and everything it said was taken.
+    fn listen(&mut self, until: Instant) -> Result<bool, GitError> {
+        if self.running.stdout.is_none() {
+            let ended = self.ended();
+            let all_taken = self.taken == self.running.said.len();
+            return if all_taken && matches!(ended, GitError::Ended { .. }) { Ok(false) } else { Err(ended) };
+        }
+        self.running.turn(&[], until)?;
+        self.check_bound()?;
+        Ok(true)
+    }
+
+    /// How it ended, as the reason for an answer that will not come.
+    fn ended(&mut self) -> GitError {
+        let until = self.deadline();
+        match self.running.hear_out(&[], until) {
+            Ok(0) => GitError::Ended { command: self.running.command.clone() },
+            Ok(code) => self.running.failed(code),
+            Err(error) => error,
+        }
+    }
+
+    fn take(&mut self, len: usize) -> Vec<u8> {
+        let answer = self.running.said[self.taken..self.taken + len].to_vec();
+        self.taken += len;
+        // Moving what is left to the front is paid by what was taken before it.
+        if self.running.said.len() / 2 < self.taken && READ_BYTES < self.taken {
+            self.forget_taken();
+        }
+        answer
+    }
+
+    fn forget_taken(&mut self) {
+        self.running.said.drain(..self.taken);
+        self.taken = 0;
+    }
+
+    fn check_bound(&self) -> Result<(), GitError> {
+        self.running.check_bound(self.running.said.len() - self.taken)
+    }
+}
+
+/// The size of a pipe on Linux: no read returns more.
+const READ_BYTES: usize = 64 << 10;
+
+/// How long a git that was asked to end may take to remove its temporary files, before it is killed.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// How often to look whether a silent git still lives. Only matters when a child of it holds the pipe open.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A started git and its three pipes. Dropped, it and its children are ended.
+struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    said: Vec<u8>,
+    complained: Vec<u8>,
+    command: String,
+    limits: Limits,
+    status: Option<ExitStatus>,
+}
+
+impl Running {
+    fn of(mut child: Child, command: &str, limits: Limits) -> io::Result<Running> {
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (said, complained) = (Vec::new(), Vec::new());
+        let command = command.to_owned();
+        let running = Running { child, stdin, stdout, stderr, said, complained, command, limits, status: None };
+        running.restrict();
+        for pipe in [running.stdin.as_ref().map(AsFd::as_fd), running.stdout.as_ref().map(AsFd::as_fd)] {
+            pipe.map_or(Ok(()), |pipe| rustix::io::ioctl_fionbio(pipe, true))?;
+        }
+        running.stderr.as_ref().map_or(Ok(()), |pipe| rustix::io::ioctl_fionbio(pipe, true))?;
+        Ok(running)
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sets limits and priority. A limit the system refuses is left out: the deadline still holds.
+    fn restrict(&self) {
+        let pid = self.pid();
+        #[cfg(target_os = "linux")]
+        for (resource, most) in [
+            (Resource::Cpu, self.limits.cpu_seconds),
+            (Resource::Fsize, self.limits.file_bytes),
+            (Resource::Core, 0),
+            // Git keeps to fewer packs when it may open fewer files.
+            (Resource::Nofile, 1024),
+        ] {
+            let hard = rustix::process::getrlimit(resource).maximum;
+            let most = Some(hard.map_or(most, |hard| hard.min(most)));
+            let _ = rustix::process::prlimit(Some(pid), resource, Rlimit { current: most, maximum: most });
+        }
+        let ours = rustix::process::getpriority_process(None).unwrap_or(0);
+        let _ = rustix::process::setpriority_process(Some(pid), ours.max(self.limits.niceness));
+    }
+
+    /// Sends `input`, hears all output, and waits for the end: its exit code.
+    fn hear_out(&mut self, mut input: &[u8], until: Instant) -> Result<i32, GitError> {
+        while self.stdout.is_some() || self.stderr.is_some() {
+            if input.is_empty() {
+                self.stdin = None;
+            }
+            let sent = self.turn(input, until)?;
+            input = &input[sent..];
+            self.check_bound(self.said.len())?;
+        }
+        self.stdin = None;
+        let status = self.await_end(until)?;
+        status.code().ok_or_else(|| self.killed(status))
+    }
+
+    fn output(&mut self, code: i32) -> Output {
+        Output { stdout: std::mem::take(&mut self.said), stderr: std::mem::take(&mut self.complained), code }
+    }
+
+    /// Waits until something moves: sends from `input`, reads what is there. Returns how much of `input` is gone.
+    fn turn(&mut self, input: &[u8], until: Instant) -> Result<usize, GitError> {
+        let now = Instant::now();
+        if until <= now {
+            return Err(GitError::TimedOut { command: self.command.clone(), seconds: self.limits.time.as_secs() });
+        }
+        let wait = LOOK_EVERY.min(until - now);
+        let Ready { write, read, complain } =
+            self.poll(!input.is_empty(), wait).map_err(|error| self.broken(error.into()))?;
+        if !write && !read && !complain {
+            self.look_for_orphaned_pipes();
+            return Ok(0);
+        }
+        if read {
+            self.read_output()?;
+        }
+        if complain {
+            self.read_complaints()?;
+        }
+        if write { self.write(input) } else { Ok(0) }
+    }
+
+    fn poll(&self, has_input: bool, wait: Duration) -> rustix::io::Result<Ready> {
+        let wanted = [
+            self.stdin.as_ref().filter(|_| has_input).map(|pipe| PollFd::new(pipe, PollFlags::OUT)),
+            self.stdout.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)),
+            self.stderr.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)),
+        ];
+        let is_there = [wanted[0].is_some(), wanted[1].is_some(), wanted[2].is_some()];
+        let mut fds: Vec<PollFd<'_>> = wanted.into_iter().flatten().collect();
+        let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+        match poll(&mut fds, Some(&timeout)) {
+            // A signal to us: nothing moved, and the deadline is looked at again.
+            Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),
+            other => other?,
+        };
+        let mut moved = fds.iter().map(|fd| !fd.revents().is_empty());
+        let mut next = |is_there: bool| is_there && moved.next().unwrap_or(false);
+        Ok(Ready { write: next(is_there[0]), read: next(is_there[1]), complain: next(is_there[2]) })
+    }
+
+    fn write(&mut self, input: &[u8]) -> Result<usize, GitError> {
+        let Some(pipe) = &mut self.stdin else { return Ok(0) };
+        match pipe.write(input) {
+            Ok(sent) => Ok(sent),
+            Err(error) if is_later(&error) => Ok(0),
+            // It does not want to hear more; its exit code says whether that is right.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.stdin = None;
+                Ok(input.len())
+            }
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    fn read_output(&mut self) -> Result<(), GitError> {
+        let mut chunk = [0; READ_BYTES];
+        let Some(pipe) = &mut self.stdout else { return Ok(()) };
+        match pipe.read(&mut chunk) {
+            Ok(0) => self.stdout = None,
+            Ok(len) => self.said.extend_from_slice(&chunk[..len]),
+            Err(error) if is_later(&error) => {}
+            Err(error) => return Err(self.broken(error)),
+        }
+        Ok(())
+    }
+
+    fn read_complaints(&mut self) -> Result<(), GitError> {
+        let mut chunk = [0; READ_BYTES];
+        let Some(pipe) = &mut self.stderr else { return Ok(()) };
+        match pipe.read(&mut chunk) {
+            Ok(0) => self.stderr = None,
+            Ok(len) => {
+                let room = self.limits.stderr_bytes.saturating_sub(self.complained.len());
+                self.complained.extend_from_slice(&chunk[..len.min(room)]);
+            }
+            Err(error) if is_later(&error) => {}
+            Err(error) => return Err(self.broken(error)),
+        }
+        Ok(())
+    }
+
+    /// When git is gone and yet a pipe is open, some child of it holds it: what it said counts, the child does not.
+    fn look_for_orphaned_pipes(&mut self) {
+        if !self.has_exited() {
+            return;
+        }
+        self.signal_group(Signal::KILL);
+        // All that git said lies in the pipes already; a pipe holds no more than one read takes.
+        let _ = self.read_output();
+        let _ = self.read_complaints();
+        (self.stdin, self.stdout, self.stderr) = (None, None, None);
+    }
+
+    /// Has git ended? It stays a zombie, so that its process group stays its own.
+    fn has_exited(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.status.is_some()
+            || !matches!(
+                rustix::process::waitid(WaitId::Pid(self.pid()), options),
+                Ok(None) | Err(rustix::io::Errno::INTR)
+            )
+    }
+
+    /// Waits for its end, which is near: it closed its output.
+    fn await_end(&mut self, until: Instant) -> Result<ExitStatus, GitError> {
+        let mut pause = Duration::from_micros(20);
+        while !self.has_exited() {
+            if until <= Instant::now() {
+                return Err(GitError::TimedOut { command: self.command.clone(), seconds: self.limits.time.as_secs() });
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(5));
+        }
+        self.reap().map_err(|error| self.broken(error))
+    }
+
+    /// Ends what is left of the group, then takes git's exit status.
+    fn reap(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        self.signal_group(Signal::KILL);
+        let status = self.child.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
+
+    /// Only called while git is not reaped, so the number of the group is still its own.
+    fn signal_group(&self, signal: Signal) {
+        if self.status.is_none() {
+            let _ = rustix::process::kill_process_group(self.pid(), signal);
+        }
+    }
+
+    fn check_bound(&self, len: usize) -> Result<(), GitError> {
+        if len <= self.limits.stdout_bytes {
+            return Ok(());
+        }
+        Err(GitError::TooMuchOutput { command: self.command.clone(), bytes: self.limits.stdout_bytes })
+    }
+
+    fn failed(&self, code: i32) -> GitError {
+        GitError::Failed { command: self.command.clone(), code, message: first_line(&self.complained) }
+    }
+
+    fn killed(&self, status: ExitStatus) -> GitError {
+        let signal = status.signal().unwrap_or_default();
+        GitError::Killed { command: self.command.clone(), signal, message: first_line(&self.complained) }
+    }
+
+    fn broken(&self, error: io::Error) -> GitError {
+        GitError::Pipe { command: self.command.clone(), cause: error.to_string() }
+    }
+}
+
+impl Drop for Running {
+    /// Asks the group to end, and makes it end when it does not.
+    fn drop(&mut self) {
+        if self.status.is_some() {
+            return;
+        }
+        (self.stdin, self.stdout, self.stderr) = (None, None, None);
+        self.signal_group(Signal::TERM);
+        let until = Instant::now() + GRACE;
+        while !self.has_exited() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = self.reap();
+    }
+}
+
+/// Which pipes can be used now.
+#[derive(Default)]
+struct Ready {
+    write: bool,
+    read: bool,
+    complain: bool,
+}
+
+fn is_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// The first line of standard error, without git's `fatal: ` or `error: `; at most 300 characters.
+fn first_line(complained: &[u8]) -> String {
+    let text = String::from_utf8_lossy(complained);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = ["fatal: ", "error: "].iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
+    line.chars().take(300).collect()
+}

@@ -1,0 +1,299 @@
+//! Opening, compared with what `git rev-parse` says of the same path.
+
+#![allow(clippy::unwrap_used)]
+
+mod plain_git;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use alignwatch_git::repository::{OpenError, Opened, RefBackend, open};
+use plain_git::{attempt, can, commit, git, with_commit};
+
+fn temp() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fs::canonicalize(folder.path()).unwrap();
+    (folder, path)
+}
+
+/// Opens the path and compares every answer that `git rev-parse` gives, too.
+fn as_git_opens(path: &Path) -> Opened {
+    let opened = open(path).unwrap();
+    let ask = |question: &str| git(path, &["rev-parse", "--path-format=absolute", question]);
+    let real = |text: String| fs::canonicalize(text).unwrap();
+    assert_eq!(opened.git_dir, real(ask("--absolute-git-dir")));
+    assert_eq!(opened.common_dir, real(ask("--git-common-dir")));
+    assert_eq!(opened.is_bare.to_string(), ask("--is-bare-repository"));
+    assert_eq!(opened.is_shallow().to_string(), ask("--is-shallow-repository"));
+    assert_eq!(opened.object_format, ask("--show-object-format"));
+    assert_eq!(opened.objects_dir, real(git(path, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])));
+    if git(path, &["rev-parse", "--is-inside-work-tree"]) == "true" {
+        assert_eq!(opened.worktree.clone(), Some(real(ask("--show-toplevel"))));
+    }
+    opened
+}
+
+#[test]
+fn a_working_tree_is_found_from_any_folder_in_it() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    let opened = as_git_opens(&root.join("a/b"));
+    assert_eq!(opened.worktree, Some(root.clone()));
+    assert_eq!(opened.ref_backend, RefBackend::Files);
+    assert_eq!((opened.is_shallow(), opened.is_partial, opened.has_grafts), (false, false, false));
+    assert!(opened.alternates.is_empty() && opened.links_outside.is_empty());
+    assert_eq!(opened.id(), open(&root).unwrap().id());
+    assert_eq!(opened.id().len(), 16);
+}
+
+#[test]
+fn a_path_inside_of_dot_git_is_its_repository() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    for inside in [".git", ".git/refs/heads"] {
+        let opened = as_git_opens(&root.join(inside));
+        assert_eq!(opened.git_dir, root.join(".git"));
+        assert_eq!(opened.worktree, Some(root.clone()));
+    }
+}
+
+#[test]
+fn a_bare_repository_has_no_working_tree() {
+    let (_keep, root) = temp();
+    git(&root, &["init", "-q", "--bare", "x.git"]);
+    let opened = as_git_opens(&root.join("x.git"));
+    assert_eq!((opened.is_bare, opened.worktree), (true, None));
+    as_git_opens(&root.join("x.git/objects"));
+}
+
+#[test]
+fn a_mirror_without_a_configuration_is_a_bare_repository() {
+    let (_keep, root) = temp();
+    git(&root, &["init", "-q", "--bare", "x"]);
+    fs::remove_file(root.join("x/config")).unwrap();
+    let opened = as_git_opens(&root.join("x"));
+    assert!(opened.is_bare && !opened.has_config());
+}
+
+#[test]
+fn settings_without_a_format_version_do_not_count() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    for config in ["[core]\nbare=true\n", "[extensions]\nobjectFormat=sha256\n", "[core]\nworktree=/\n"] {
+        fs::write(root.join(".git/config"), config).unwrap();
+        as_git_opens(&root);
+    }
+}
+
+#[test]
+fn a_linked_worktree_shares_its_repository() {
+    let (_keep, root) = temp();
+    with_commit(&root.join("main"));
+    git(&root.join("main"), &["worktree", "add", "-q", "../linked"]);
+    let opened = as_git_opens(&root.join("linked"));
+    assert!(opened.is_linked());
+    assert_eq!(opened.common_dir, root.join("main/.git"));
+    assert_eq!(opened.id(), open(&root.join("main")).unwrap().id());
+    let inside = as_git_opens(&root.join("main/.git/worktrees/linked"));
+    assert_eq!(inside.worktree, Some(root.join("linked")));
+}
+
+#[test]
+fn worktrees_may_each_say_what_they_are() {
+    let (_keep, root) = temp();
+    with_commit(&root.join("main"));
+    let main = root.join("main");
+    git(&main, &["config", "extensions.worktreeConfig", "true"]);
+    git(&main, &["config", "--worktree", "core.bare", "true"]);
+    let opened = open(&main).unwrap();
+    assert_eq!(opened.is_bare.to_string(), git(&main, &["rev-parse", "--is-bare-repository"]));
+    assert!(opened.is_bare);
+}
+
+#[test]
+fn core_worktree_is_honoured_and_bare_beats_dot_git() {
+    let (_keep, root) = temp();
+    with_commit(&root.join("repo"));
+    fs::create_dir(root.join("tree")).unwrap();
+    git(&root.join("repo"), &["config", "core.worktree", "../../tree"]);
+    let opened = open(&root.join("repo")).unwrap();
+    assert_eq!(opened.worktree, Some(root.join("tree")));
+    git(&root.join("repo"), &["config", "--unset", "core.worktree"]);
+    git(&root.join("repo"), &["config", "core.bare", "true"]);
+    assert_eq!(as_git_opens(&root.join("repo")).worktree, None);
+}
+
+#[test]
+fn sha256_and_its_shallow_and_partial_kin_are_told_apart() {
+    let (_keep, root) = temp();
+    git(&root, &["init", "-q", "--object-format=sha256", "-b", "main", "big"]);
+    commit(&root.join("big"), "one");
+    commit(&root.join("big"), "two");
+    assert_eq!(as_git_opens(&root.join("big")).object_format, "sha256");
+    git(&root.join("big"), &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", root.join("big").display());
+    git(&root, &["clone", "-q", "--depth=1", &url, "shallow"]);
+    let shallow = as_git_opens(&root.join("shallow"));
+    assert_eq!(shallow.shallow.len(), 1);
+    assert_eq!(shallow.shallow[0].hex(), git(&root.join("shallow"), &["rev-parse", "HEAD"]));
+    git(&root, &["clone", "-q", "--filter=blob:none", "--no-checkout", &url, "partial"]);
+    assert!(as_git_opens(&root.join("partial")).is_partial);
+}
+
+#[test]
+fn a_reftable_repository_is_recognised() {
+    if !can(45, "reftable") {
+        return;
+    }
+    let (_keep, root) = temp();
+    git(&root, &["init", "-q", "--ref-format=reftable", "r"]);
+    let opened = as_git_opens(&root.join("r"));
+    assert_eq!(opened.ref_backend, RefBackend::Reftable);
+    assert_eq!(git(&root.join("r"), &["rev-parse", "--show-ref-format"]), "reftable");
+}
+
+#[test]
+fn a_new_repository_without_a_commit_opens() {
+    let (_keep, root) = temp();
+    git(&root, &["init", "-q", "-b", "main"]);
+    as_git_opens(&root);
+}
+
+#[test]
+fn a_submodule_is_a_repository_of_its_own() {
+    let (_keep, root) = temp();
+    with_commit(&root.join("inner"));
+    with_commit(&root.join("outer"));
+    let outer = root.join("outer");
+    let url = format!("file://{}", root.join("inner").display());
+    git(&outer, &["-c", "protocol.file.allow=always", "submodule", "add", "-q", &url, "sub"]);
+    let opened = as_git_opens(&outer.join("sub"));
+    assert_eq!(opened.git_dir, outer.join(".git/modules/sub"));
+    assert_eq!(opened.worktree, Some(outer.join("sub")));
+    let inside = as_git_opens(&outer.join(".git/modules/sub"));
+    assert_eq!(inside.worktree, Some(outer.join("sub")));
+}
+
+#[test]
+fn a_dot_git_file_may_lead_anywhere_and_must_lead_somewhere() {
+    let (_keep, root) = temp();
+    fs::create_dir(root.join("tree")).unwrap();
+    git(&root.join("tree"), &["init", "-q", "--separate-git-dir", "../store"]);
+    assert_eq!(as_git_opens(&root.join("tree")).git_dir, root.join("store"));
+    assert_eq!(open(&root.join("tree/.git")).unwrap().git_dir, root.join("store"));
+    for (content, reason) in
+        [("gitdir: nowhere\n", "is not a repository"), ("x", "does not begin"), ("gitdir: ", "names no")]
+    {
+        fs::write(root.join("tree/.git"), content).unwrap();
+        let error = open(&root.join("tree")).unwrap_err();
+        assert!(matches!(error, OpenError::BadGitFile { .. }) && error.to_string().contains(reason), "{error}");
+        assert!(!attempt(&root.join("tree"), &["rev-parse"]).status.success());
+    }
+}
+
+#[test]
+fn an_empty_dot_git_folder_does_not_hide_the_repository_above() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    fs::create_dir_all(root.join("sub/.git")).unwrap();
+    assert_eq!(as_git_opens(&root.join("sub")).git_dir, root.join(".git"));
+}
+
+#[test]
+fn an_embedded_bare_repository_is_opened_only_by_its_own_path() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    git(&root, &["init", "-q", "--bare", "trap.git"]);
+    assert_eq!(open(&root.join("trap.git")).unwrap().git_dir, root.join("trap.git"));
+    assert_eq!(open(&root.join("trap.git/refs")).unwrap().git_dir, root.join(".git"));
+}
+
+#[test]
+fn what_is_borrowed_is_listed_through_all_levels_without_end() {
+    let (_keep, root) = temp();
+    for name in ["a", "b", "c"] {
+        with_commit(&root.join(name));
+    }
+    let objects = |name: &str| root.join(name).join(".git/objects");
+    let borrow = |name: &str, lines: String| fs::write(objects(name).join("info/alternates"), lines).unwrap();
+    borrow("a", "# comment\n../../../b/.git/objects\n/nowhere/objects\n".into());
+    borrow("b", format!("{}\n{}\n", objects("c").display(), objects("a").display()));
+    let found: Vec<_> = open(&root.join("a")).unwrap().alternates.into_iter().map(|at| (at.path, at.exists)).collect();
+    assert_eq!(found, [(objects("b"), true), (objects("c"), true), ("/nowhere/objects".into(), false)]);
+    let listed = git(&root.join("a"), &["count-objects", "-v"]);
+    let listed: Vec<&str> = listed.lines().filter_map(|line| line.strip_prefix("alternate: ")).collect();
+    assert_eq!(listed, [objects("b").to_str().unwrap(), objects("c").to_str().unwrap()]);
+}
+
+#[test]
+fn links_are_followed_as_git_does_and_noted_when_they_lead_out() {
+    let (_keep, root) = temp();
+    with_commit(&root.join("real"));
+    fs::create_dir(root.join("tree")).unwrap();
+    symlink(root.join("real/.git"), root.join("tree/.git")).unwrap();
+    let opened = as_git_opens(&root.join("tree"));
+    assert_eq!(opened.links_outside, [(root.join("tree/.git"), root.join("real/.git"))]);
+    symlink(root.join("real"), root.join("alias")).unwrap();
+    assert_eq!(as_git_opens(&root.join("alias")).links_outside, []);
+    fs::rename(root.join("real/.git/objects"), root.join("objects")).unwrap();
+    symlink(root.join("objects"), root.join("real/.git/objects")).unwrap();
+    let opened = open(&root.join("real")).unwrap();
+    assert_eq!(opened.links_outside, [(root.join("real/.git/objects"), root.join("objects"))]);
+}
+
+#[test]
+fn what_is_no_repository_is_said_to_be_none() {
+    let (_keep, root) = temp();
+    fs::write(root.join("file"), "x").unwrap();
+    for path in [root.clone(), root.join("file"), root.join("missing")] {
+        assert_eq!(open(&path).unwrap_err(), OpenError::NotARepository { path });
+    }
+}
+
+#[test]
+fn an_unknown_format_or_extension_is_named_and_git_refuses_it_too() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    for (config, named) in [
+        ("[core]\nrepositoryformatversion=2\n", "version is 2"),
+        ("[core]\nrepositoryformatversion=1\n[extensions]\nfutureThing=1\n", "`futurething`"),
+        ("[core]\nrepositoryformatversion=0\n[extensions]\nobjectFormat=sha256\n", "`objectformat`"),
+        ("[core]\nrepositoryformatversion=1\n[extensions]\nobjectFormat=md5\n", "`objectformat=md5`"),
+        ("[core]\nrepositoryformatversion=1\n[extensions]\nrefStorage=cloud\n", "`refstorage=cloud`"),
+        ("[core\n", "line 1"),
+    ] {
+        fs::write(root.join(".git/config"), config).unwrap();
+        let error = open(&root).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+        assert!(!attempt(&root, &["rev-parse", "HEAD"]).status.success(), "git accepts {config}");
+    }
+}
+
+#[test]
+fn extensions_that_do_not_matter_here_are_accepted() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    for config in [
+        "[core]\nrepositoryformatversion=0\n[extensions]\nfutureThing=1\nnoop=1\n",
+        "[core]\nrepositoryformatversion=1\n[extensions]\nnoop=1\nnoop-v1=1\npreciousObjects=true\n",
+        "[core]\nrepositoryformatversion=1\n[extensions]\npartialClone=origin\n",
+    ] {
+        fs::write(root.join(".git/config"), config).unwrap();
+        let opened = as_git_opens(&root);
+        assert_eq!(opened.is_partial, config.contains("partialClone"));
+    }
+    assert_eq!(open(&root).unwrap().extensions, [("partialclone".to_owned(), "origin".to_owned())]);
+}
+
+#[test]
+fn grafts_are_seen_and_their_comments_are_not() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    fs::write(root.join(".git/info/grafts"), "# none\n\n").unwrap();
+    assert!(!open(&root).unwrap().has_grafts);
+    let oid = git(&root, &["rev-parse", "HEAD"]);
+    fs::write(root.join(".git/info/grafts"), format!("{oid}\n")).unwrap();
+    assert!(open(&root).unwrap().has_grafts);
+}

@@ -169,6 +169,11 @@ impl Objects {
         self.read(oid, gix_object::Kind::Commit, |data| Ok(parse_about(data)))
     }
 
+    /// A commit with its author and subject.
+    pub fn commit_and_about(&self, oid: &Oid) -> Result<(Commit, About), ReadError> {
+        self.read(oid, gix_object::Kind::Commit, |data| Ok((parse_commit(oid, data)?, parse_about(data))))
+    }
+
     /// A tree; recently read ones come from memory.
     pub fn tree(&self, oid: &Oid) -> Result<Rc<Tree>, ReadError> {
         if let Some(tree) = self.trees.borrow_mut().get(oid) {

@@ -258,6 +258,11 @@ impl Branch {
         }
     }
 
+    /// It has commits that its base lacks, as far as that is known.
+    pub fn has_own_commits(&self) -> bool {
+        self.drift.seen().is_some_and(|drift| 0 < drift.ahead)
+    }
+
     /// Nothing of the branch is missing in the base, and it once had something of its own.
     pub fn has_landed(&self) -> bool {
         matches!(self.state(), State::Merged | State::SquashMerged)

@@ -5,6 +5,8 @@
 //! Each branch then belongs to the nearest line. Both answers carry how sure
 //! they are and why, so that they can be shown and corrected.
 
+use std::cmp::Reverse;
+
 use crate::{Drift, Oid, RefName};
 
 /// Names that people give to the line everything starts from, the likeliest first.
@@ -24,13 +26,25 @@ const FORK_POINTS_AT_LEAST: u32 = 5;
 /// The same for a branch with one of the [`FURTHER_NAMES`].
 const FORK_POINTS_OF_A_NAMED_LINE: u32 = 2;
 
-/// Share of the branches that forked from a line by its history.
+/// Branches that are named after a line by its history: people speak of what they align with.
 ///
-/// Source: ours; in a real repository with 649 branches the second line had half of them.
-const SHARE_AT_LEAST: f64 = 0.05;
+/// Source: ours; in a real repository with 649 branches the two further lines had 10 and more,
+/// while no branch that had only been built upon had any.
+const NAMED_AFTER_AT_LEAST: u32 = 3;
 
-/// Lines that are looked for at most. Source: ours; more lines cost a pass over the history each.
-const LINES_AT_MOST: usize = 4;
+/// Share of the branches that makes a line without any being named after it. Source: ours.
+const SHARE_OF_A_PLAIN_LINE: f64 = 0.25;
+
+/// Digits in a row that no person gives a line: dates have eight, tickets up to five.
+const LONG_NUMBER_DIGITS: usize = 6;
+
+/// Shorter names stand in others by chance.
+const NAME_BYTES_AT_LEAST: usize = 3;
+
+/// Branches that forked from a line by its history.
+///
+/// Source: ours; in a real repository with 649 branches the two further lines had 14 each.
+const FORKED_AT_LEAST: u32 = 10;
 
 /// A branch that could be a line.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +61,10 @@ pub struct Candidate {
     pub n_fork_points: u32,
     /// Branches that forked from it there.
     pub n_forked: u32,
+    /// Other branches that are named after it.
+    pub n_named_after: u32,
+    /// Commits of its own on its first-parent line.
+    pub n_own: u32,
 }
 
 /// A line that was found, with the reason.
@@ -93,33 +111,65 @@ pub fn first_line(candidates: &[Candidate]) -> Option<Found> {
     }
 }
 
-/// Further lines besides the first, the most forked from first, never more than make sense.
+/// The best further line, if there is one: many others forked from it.
 ///
-/// `candidates` are measured against the first line. Several candidates of one line (a local branch
-/// and its remote counterpart) must have been made one before.
-pub fn further_lines(candidates: &[Candidate], first: usize, n_branches: usize) -> Vec<Found> {
-    let mut order: Vec<usize> = (0..candidates.len()).filter(|&number| number != first).collect();
-    order.sort_by_key(|&number| {
-        let candidate = &candidates[number];
-        (std::cmp::Reverse((candidate.n_fork_points, candidate.n_forked)), candidate.name.clone())
-    });
-    order
-        .into_iter()
-        .filter_map(|number| further_line(number, &candidates[number], n_branches))
-        .take(LINES_AT_MOST - 1)
-        .collect()
+/// `candidates` are counted outside of the lines found so far, which therefore count nothing.
+/// Several names of one line (a local branch and its remote counterpart) must have been made one before.
+pub fn further_line(candidates: &[Candidate], n_branches: usize) -> Option<Found> {
+    let judged = candidates
+        .iter()
+        .enumerate()
+        .filter_map(|(number, candidate)| judge_further(number, candidate, n_branches).map(|found| (candidate, found)));
+    // The line is what people name other branches after; among branches that share all fork points,
+    // it is the one that added the least to them.
+    let key = |candidate: &Candidate| {
+        let counts = (candidate.n_named_after, candidate.n_fork_points, candidate.n_forked);
+        (counts, Reverse(candidate.n_own), Reverse(candidate.name.clone()))
+    };
+    judged.max_by_key(|(candidate, _)| key(candidate)).map(|(_, found)| found)
 }
 
-fn further_line(number: usize, candidate: &Candidate, n_branches: usize) -> Option<Found> {
+fn judge_further(number: usize, candidate: &Candidate, n_branches: usize) -> Option<Found> {
     let share = f64::from(candidate.n_forked) / n_branches.max(1) as f64;
-    let is_named = FURTHER_NAMES.iter().any(|name| is_named(candidate, name));
-    let by_history = FORK_POINTS_AT_LEAST <= candidate.n_fork_points && SHARE_AT_LEAST <= share;
-    if !by_history && !(is_named && FORK_POINTS_OF_A_NAMED_LINE <= candidate.n_fork_points) {
+    let is_usual = FURTHER_NAMES.iter().any(|name| is_named(candidate, name));
+    let named_after = NAMED_AFTER_AT_LEAST <= candidate.n_named_after;
+    let by_history = may_be_line(candidate) && (named_after || SHARE_OF_A_PLAIN_LINE <= share);
+    if !by_history && !(is_usual && FORK_POINTS_OF_A_NAMED_LINE <= candidate.n_fork_points) {
         return None;
     }
-    let because = format!("{} branches forked from it at {} commits", candidate.n_forked, candidate.n_fork_points);
-    let confidence = if is_named { 0.9 } else { (0.5 + share).min(0.85) };
+    let mut because = format!("{} branches forked from it, at {} commits", candidate.n_forked, candidate.n_fork_points);
+    if named_after {
+        because.push_str(&format!(", and {} are named after it", candidate.n_named_after));
+    }
+    let confidence = if is_usual { 0.9 } else { (0.5 + share).min(0.85) };
     Some(Found { candidate: number, because, confidence })
+}
+
+/// Its history alone would make this branch a line, if its name does not speak against it.
+///
+/// A name with a long number was made by a program for one purpose.
+pub fn may_be_line(candidate: &Candidate) -> bool {
+    let has_forks = FORK_POINTS_AT_LEAST <= candidate.n_fork_points && FORKED_AT_LEAST <= candidate.n_forked;
+    has_forks && !has_long_number(candidate.name.as_bytes())
+}
+
+fn has_long_number(name: &[u8]) -> bool {
+    name.split(|byte| !byte.is_ascii_digit()).any(|digits| LONG_NUMBER_DIGITS <= digits.len())
+}
+
+/// Does a branch name hold the name of a line as a whole word?
+///
+/// `fix-scientific-import` is named after `scientific`; `scientifically` is not.
+pub fn is_named_after(branch: &RefName, line: &RefName) -> bool {
+    let (branch, line) = (branch.short(), line.short());
+    let (text, word) = (branch.as_bytes(), line.as_bytes());
+    if text.len() <= word.len() || word.len() < NAME_BYTES_AT_LEAST {
+        return false;
+    }
+    let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let stands_at =
+        |at: usize| text[at..].starts_with(word) && is_edge(text[..at].last()) && is_edge(text.get(at + word.len()));
+    (0..=text.len() - word.len()).any(stands_at)
 }
 
 fn is_named(candidate: &Candidate, name: &str) -> bool {
@@ -172,7 +222,16 @@ mod tests {
 
     fn candidate(name: &str) -> Candidate {
         let oid = Oid::from_bytes(&[7; 20]).unwrap();
-        Candidate { name: name.into(), oid, is_head_of: None, is_own_head: false, n_fork_points: 0, n_forked: 0 }
+        Candidate {
+            name: name.into(),
+            oid,
+            is_head_of: None,
+            is_own_head: false,
+            n_fork_points: 0,
+            n_forked: 0,
+            n_named_after: 0,
+            n_own: 0,
+        }
     }
 
     fn drift(ahead: u32, behind: u32) -> Drift {
@@ -198,8 +257,23 @@ mod tests {
             vec![candidate("refs/heads/main"), candidate("refs/heads/scientific"), candidate("refs/heads/stack")];
         (candidates[1].n_fork_points, candidates[1].n_forked) = (40, 300);
         (candidates[2].n_fork_points, candidates[2].n_forked) = (1, 60);
-        let lines = further_lines(&candidates, 0, 649);
-        assert_eq!(lines.iter().map(|line| line.candidate).collect::<Vec<_>>(), [1]);
+        assert_eq!(further_line(&candidates, 649).unwrap().candidate, 1);
+        candidates[1].n_forked = 20;
+        assert_eq!(further_line(&candidates, 649), None, "a share that is too small");
+        (candidates[1].n_forked, candidates[1].n_named_after) = (20, 3);
+        assert_eq!(further_line(&candidates, 649).unwrap().candidate, 1, "named after, so a smaller share is enough");
+        candidates[1].name = "refs/heads/agent-1234567".into();
+        assert_eq!(further_line(&candidates, 649), None, "a name that a program made");
+    }
+
+    #[test]
+    fn a_branch_is_named_after_a_line_by_whole_words() {
+        let named = |branch: &str, line: &str| is_named_after(&RefName::from(branch), &RefName::from(line));
+        assert!(named("refs/heads/fix-scientific-import", "refs/heads/scientific"));
+        assert!(named("refs/heads/backup/scientific", "refs/heads/scientific"));
+        assert!(!named("refs/heads/scientifically", "refs/heads/scientific"));
+        assert!(!named("refs/heads/scientific", "refs/heads/scientific"));
+        assert!(!named("refs/heads/a-b", "refs/heads/a"), "too short to mean it");
     }
 
     #[test]

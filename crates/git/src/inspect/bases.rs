@@ -1,0 +1,271 @@
+//! Gives each branch its line, its relation and its drift.
+
+use std::collections::HashSet;
+
+use alignwatch_model::{
+    Drift, Known, Oid, RefName, Relation,
+    config::Patterns,
+    lines::{Nearest, nearest},
+    relation::Budget,
+    snapshot::{Head, Line},
+};
+
+use super::{InspectError, Look, full_names, no_drift, shown, watched::Watched};
+use crate::{
+    graph::{Graph, Pos, Trunk, ahead_behind, measure},
+    lines::{self, FoundLine, Tip},
+    refs::Refs,
+};
+
+/// Names like an unknown one that are offered.
+const ALIKE_AT_MOST: usize = 3;
+
+/// The lines, and where each branch stands to them.
+pub(super) struct Bases {
+    /// Full names of what is measured against: for a local line that lags behind its remote, the remote's.
+    pub(super) names: Vec<RefName>,
+    /// Their histories.
+    pub(super) trunks: Vec<Trunk>,
+    /// One for each watched branch, in order.
+    pub(super) placed: Vec<Placed>,
+    lines: Vec<Line>,
+}
+
+/// One branch and its line.
+#[derive(Clone)]
+pub(super) struct Placed {
+    /// The line, and how sure that is.
+    pub(super) base: Option<Nearest>,
+    /// The policy.
+    pub(super) relation: Relation,
+    /// The drift that is allowed.
+    pub(super) budget: Budget,
+    /// The drift from the line.
+    pub(super) drift: Known<Drift>,
+}
+
+/// A line before its branches are placed.
+struct Chosen {
+    name: RefName,
+    because: String,
+    confidence: f64,
+    trunk: Trunk,
+}
+
+/// Finds the lines and places every branch.
+///
+/// Errors: a base that was asked for or configured does not exist, or a pattern can't be read.
+pub(super) fn find(look: &Look<'_>, refs: &Refs, graph: &Graph, watched: &Watched) -> Result<Bases, InspectError> {
+    let rules = Rules::of(look, refs, graph)?;
+    let mut chosen = choose(look, refs, graph, watched)?;
+    let n_lines = chosen.len();
+    chosen.extend(rules.further(graph, &chosen));
+    let mut bases = Bases { names: Vec::new(), trunks: Vec::new(), placed: Vec::new(), lines: Vec::new() };
+    for (number, line) in chosen.into_iter().enumerate() {
+        let (name, trunk, shown) = at_remote(refs, graph, watched, line);
+        bases.names.push(name);
+        bases.trunks.push(trunk);
+        bases.lines.extend((number < n_lines).then_some(shown));
+    }
+    let drifts = measure_all(graph, watched, &bases.trunks);
+    bases.placed = (0..watched.branches.len())
+        .map(|branch| place(look, watched, branch, &rules, &bases, &drifts, n_lines))
+        .collect();
+    Ok(bases)
+}
+
+impl Bases {
+    /// The lines as the snapshot shows them.
+    pub(super) fn into_lines(self, _graph: &Graph) -> Vec<Line> {
+        self.lines
+    }
+}
+
+/// The lines: asked for, configured, or found.
+fn choose(look: &Look<'_>, refs: &Refs, graph: &Graph, watched: &Watched) -> Result<Vec<Chosen>, InspectError> {
+    let declared: Vec<(&str, &str)> = match &look.wanted.base {
+        Some(base) => vec![(base.as_str(), "asked for")],
+        None => look.config.bases.iter().map(|base| (base.as_str(), "configured")).collect(),
+    };
+    if declared.is_empty() {
+        return Ok(found(refs, graph, watched));
+    }
+    let choose = |(name, because): (&str, &str)| {
+        let (name, at) = resolve(look, refs, graph, name)?;
+        Ok(Chosen { name, because: because.to_owned(), confidence: 1.0, trunk: Trunk::of(graph, at) })
+    };
+    declared.into_iter().map(choose).collect()
+}
+
+fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> Vec<Chosen> {
+    let own_head = match refs.head.seen() {
+        Some(Head::Branch(name)) => Some(name),
+        _ => None,
+    };
+    let head_of =
+        |name: &RefName| watched.remote_heads.iter().find(|(_, head)| *head == name).map(|(remote, _)| remote.clone());
+    let counterparts: HashSet<&RefName> =
+        watched.branches.iter().filter_map(|branch| branch.counterpart.as_ref()).collect();
+    let mut tips = Vec::new();
+    // A local branch speaks for its counterpart, too.
+    for branch in watched.branches.iter().filter(|branch| !counterparts.contains(&branch.name)) {
+        let Some(at) = graph.find(&branch.oid) else { continue };
+        let is_head_of = head_of(&branch.name).or_else(|| head_of(branch.counterpart.as_ref()?));
+        let is_own_head = own_head == Some(&branch.name);
+        tips.push(Tip { name: branch.name.clone(), at, is_head_of, is_own_head });
+    }
+    let chosen = |line: FoundLine| Chosen {
+        name: tips[line.tip].name.clone(),
+        because: line.because,
+        confidence: line.confidence,
+        trunk: line.trunk,
+    };
+    lines::find(graph, &tips).into_iter().map(chosen).collect()
+}
+
+/// A ref by a name that a person gave, with its commit. Errors: there is none.
+fn resolve(look: &Look<'_>, refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), InspectError> {
+    for full in full_names(name) {
+        let Some(found) = refs.get(&full) else { continue };
+        if let Some(at) = graph.find(&found.peeled.unwrap_or(found.oid)) {
+            return Ok((found.symref.clone().unwrap_or(full), at));
+        }
+    }
+    let mut alike: Vec<String> =
+        refs.all.iter().map(|one| one.name.short().text().into_owned()).filter(|other| is_alike(other, name)).collect();
+    alike.truncate(ALIKE_AT_MOST);
+    Err(InspectError::NoSuchBase { name: name.to_owned(), path: shown(&look.opened.path), alike })
+}
+
+fn is_alike(other: &str, name: &str) -> bool {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    last(other).starts_with(&last(name)) || last(name).starts_with(&last(other))
+}
+
+/// A local line that only lags behind its remote counterpart is measured there: what the team
+/// aligns with is at the remote.
+fn at_remote(refs: &Refs, graph: &Graph, watched: &Watched, line: Chosen) -> (RefName, Trunk, Line) {
+    let mut shown = Line {
+        name: line.name.clone(),
+        oid: graph.oid(line.trunk.tip()),
+        because: line.because.clone(),
+        confidence: line.confidence,
+        behind_remote: None,
+        n_commits: line.trunk.line().len() as u32,
+    };
+    let remote =
+        watched.branches.iter().find(|branch| branch.name == line.name).and_then(|branch| branch.counterpart.clone());
+    let at = remote.as_ref().and_then(|remote| graph.find(&refs.get(remote)?.oid));
+    let (Some(remote), Some(at)) = (remote, at) else { return (line.name, line.trunk, shown) };
+    let theirs = Trunk::of(graph, at);
+    let apart = ahead_behind(graph, &theirs, &[line.trunk.tip()]);
+    let Some(Known::Seen(apart)) = apart.first() else { return (line.name, line.trunk, shown) };
+    shown.behind_remote = (0 < apart.behind).then(|| (remote.clone(), apart.behind));
+    if apart.ahead == 0 && 0 < apart.behind { (remote, theirs, shown) } else { (line.name, line.trunk, shown) }
+}
+
+/// The drift of every branch from every line: by line, then by branch.
+fn measure_all(graph: &Graph, watched: &Watched, trunks: &[Trunk]) -> Vec<Vec<Known<Drift>>> {
+    let positions: Vec<Result<Pos, String>> =
+        watched.branches.iter().map(|branch| position(graph, &branch.oid)).collect();
+    let tips: Vec<Pos> = positions.iter().flatten().copied().collect();
+    let with_unknown = |trunk: &Trunk| {
+        let mut measured = measure(graph, trunk, &tips).into_iter();
+        let drift = |at: &Result<Pos, String>| match at {
+            Ok(_) => measured.next().unwrap_or_else(|| Known::Unknown("it was not measured".into())),
+            Err(reason) => Known::Unknown(reason.clone()),
+        };
+        positions.iter().map(drift).collect()
+    };
+    trunks.iter().map(with_unknown).collect()
+}
+
+fn position(graph: &Graph, oid: &Oid) -> Result<Pos, String> {
+    let missing = || graph.missing(oid).map_or_else(|| format!("commit {oid} is not there"), str::to_owned);
+    graph.find(oid).ok_or_else(missing)
+}
+
+fn place(
+    look: &Look<'_>,
+    watched: &Watched,
+    branch: usize,
+    rules: &Rules,
+    bases: &Bases,
+    drifts: &[Vec<Known<Drift>>],
+    n_lines: usize,
+) -> Placed {
+    let seen = &watched.branches[branch];
+    let rule = rules.of_branch(&seen.name);
+    let mut placed = Placed {
+        base: None,
+        relation: rule.map_or(Relation::Track, |rule| rule.relation),
+        budget: rule.and_then(|rule| rule.budget).unwrap_or(look.config.budget),
+        drift: Known::Unknown("no line was found to measure against".into()),
+    };
+    let own_line = bases.lines.iter().position(|line| line.name == seen.name);
+    let declared =
+        rule.and_then(|rule| rule.base.as_ref()).and_then(|base| bases.names.iter().position(|name| name == base));
+    // The first line stands for itself; a further line is measured against the lines before it.
+    if own_line == Some(0) && declared.is_none() {
+        placed.base = Some(Nearest { line: 0, confidence: 1.0, because: "it is the first line".into() });
+        let itself = bases.names[0] == seen.name;
+        placed.drift = if itself { Known::Seen(no_drift(seen.oid)) } else { drifts[0][branch].clone() };
+        return placed;
+    }
+    let eligible = own_line.unwrap_or(n_lines);
+    placed.base = match declared {
+        Some(line) => Some(Nearest { line, confidence: 1.0, because: "configured".into() }),
+        None => nearest(&drifts[..eligible].iter().map(|of_line| of_line[branch].seen()).collect::<Vec<_>>()),
+    };
+    // Related to no line: measured against the first, which says just that.
+    let line = placed.base.as_ref().map_or(0, |base| base.line);
+    if let Some(of_line) = drifts.get(line) {
+        placed.drift = of_line[branch].clone();
+        placed.base.get_or_insert(Nearest { line, confidence: 0.0, because: "it is related to no line".into() });
+    }
+    placed
+}
+
+/// The configured relations, ready to be asked.
+struct Rules {
+    rules: Vec<Rule>,
+}
+
+struct Rule {
+    branches: Patterns,
+    base: Option<RefName>,
+    base_at: Option<Pos>,
+    relation: Relation,
+    budget: Option<Budget>,
+}
+
+impl Rules {
+    fn of(look: &Look<'_>, refs: &Refs, graph: &Graph) -> Result<Rules, InspectError> {
+        let mut rules = Vec::new();
+        for rule in &look.config.relations {
+            let branches = Patterns::new(rule.branches.iter().map(String::as_str))
+                .map_err(|error| InspectError::Pattern(error.problem))?;
+            let base = rule.base.as_ref().map(|base| resolve(look, refs, graph, base)).transpose()?;
+            let (base, base_at) = base.map_or((None, None), |(name, at)| (Some(name), Some(at)));
+            rules.push(Rule { branches, base, base_at, relation: rule.relation, budget: rule.budget });
+        }
+        Ok(Rules { rules })
+    }
+
+    fn of_branch(&self, name: &RefName) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.branches.matches(name))
+    }
+
+    /// Bases that rules name and that are no lines otherwise.
+    fn further(&self, graph: &Graph, chosen: &[Chosen]) -> Vec<Chosen> {
+        let mut further: Vec<Chosen> = Vec::new();
+        for rule in &self.rules {
+            let (Some(name), Some(at)) = (&rule.base, rule.base_at) else { continue };
+            if !chosen.iter().chain(&further).any(|line| line.name == *name) {
+                let because = "a relation names it".to_owned();
+                further.push(Chosen { name: name.clone(), because, confidence: 1.0, trunk: Trunk::of(graph, at) });
+            }
+        }
+        further
+    }
+}

@@ -1,0 +1,397 @@
+//! Looks at one repository once, and says all that was seen.
+//!
+//! The order is: open, read the refs, load the history, find the lines, measure
+//! every branch, prove what landed, predict what would merge, look for markers.
+//! Each part that can't be read is unknown with its reason; it ends nothing else.
+//! Nothing is written into the repository. What was worked out is remembered in
+//! a folder of our own.
+
+mod bases;
+mod watched;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use alignwatch_model::{
+    Branch, Drift, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
+    branch::{BaseChoice, Tip},
+    config::Config,
+    snapshot::{BrokenRef, Repository},
+};
+
+use self::{bases::Bases, watched::Watched};
+use crate::{
+    graph::{Graph, GraphSources},
+    memory::Memory,
+    merge::{Patience, Predictor, Question},
+    objects::{Objects, ReadError},
+    refs::{Refs, RefsError, read_files, read_refs, upstreams},
+    repository::{OpenError, Opened, RefBackend, open},
+    run::{Git, GitAt, GitError},
+};
+
+/// What to look at, besides the refs and their drift.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Measure all branches against this ref, short or full, instead of what is found or configured.
+    pub base: Option<String>,
+    /// Prove what landed and predict merges.
+    pub predicts: bool,
+    /// Look for what only checks need: markers, locks, hazards.
+    pub for_checks: bool,
+    /// How long Git may take for the paths of conflicts whose verdict is known.
+    pub paths_patience: Duration,
+}
+
+/// Where an inspection stands, for those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A part began.
+    Phase(&'static str),
+    /// So many of so many are done in this part.
+    Step(usize, usize),
+}
+
+/// Hears where an inspection stands, from several threads.
+pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// Why a repository could not be inspected at all.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// It could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its refs could not be read.
+    #[error(transparent)]
+    Refs(#[from] RefsError),
+    /// Its refs can only be read by a git, and there is none.
+    #[error("cannot read the refs of `{path}`: {source}")]
+    NoGit {
+        /// The repository.
+        path: String,
+        /// Why there is no git.
+        source: GitError,
+    },
+    /// Its object database could not be opened.
+    #[error("cannot read the objects of `{path}`: {source}")]
+    Objects {
+        /// The repository.
+        path: String,
+        /// What is wrong.
+        source: ReadError,
+    },
+    /// A file that changes history could not be read.
+    #[error(transparent)]
+    Sources(#[from] crate::graph::SourcesError),
+    /// A base that was asked for or configured does not exist.
+    #[error("cannot measure against `{name}`: there is no such branch in `{path}`")]
+    NoSuchBase {
+        /// The name as it was given.
+        name: String,
+        /// The repository.
+        path: String,
+        /// Names that are alike.
+        alike: Vec<String>,
+    },
+    /// A pattern of the configuration can't be read.
+    #[error("cannot use a pattern of the configuration: it {0}")]
+    Pattern(String),
+}
+
+/// Inspects the repository at `path`, or the one it lies in.
+///
+/// `data_dir` is where facts are remembered; without it every run begins anew. `now` is the time
+/// that ages are counted to. Errors: [`InspectError`]; what only concerns a part of the
+/// repository is not among them.
+pub fn inspect(
+    path: &Path,
+    config: &Config,
+    now: Timestamp,
+    data_dir: Option<&Path>,
+    wanted: &Wanted,
+    listener: Listener<'_>,
+) -> Result<Snapshot, InspectError> {
+    listener(Progress::Phase("reading refs"));
+    let opened = open(path)?;
+    let git = Git::find();
+    let at = git.as_ref().map_err(GitError::clone).and_then(|git| git.at(&opened));
+    let refs = refs_of(&opened, &at)?;
+    let place = shown(&opened.path);
+    let no_objects = |source| InspectError::Objects { path: place.clone(), source };
+    let objects = Objects::open(&opened.objects_dir, &opened.object_format).map_err(no_objects)?;
+    let memory =
+        data_dir.map_or_else(Memory::none, |folder| Memory::in_folder(folder.join("remembered").join(opened.id())));
+    let look = Look {
+        config,
+        now,
+        wanted,
+        listener,
+        opened: &opened,
+        git: at.as_ref().ok(),
+        objects: &objects,
+        memory: &memory,
+    };
+    look.snapshot(&refs, repository(&opened, &git, &refs))
+}
+
+fn refs_of(opened: &Opened, git: &Result<GitAt<'_>, GitError>) -> Result<Refs, InspectError> {
+    match (opened.ref_backend, git) {
+        (_, Ok(git)) => Ok(read_refs(opened, git)?),
+        (RefBackend::Files, Err(_)) => Ok(read_files(opened)?),
+        (RefBackend::Reftable, Err(source)) => {
+            Err(InspectError::NoGit { path: shown(&opened.path), source: source.clone() })
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+}
+
+fn repository(opened: &Opened, git: &Result<Git, GitError>, refs: &Refs) -> Repository {
+    let backend = match opened.ref_backend {
+        RefBackend::Files => "files",
+        RefBackend::Reftable => "reftable",
+    };
+    Repository {
+        path: shown(&opened.path),
+        id: opened.id(),
+        git_dir: opened.git_dir.to_string_lossy().into_owned(),
+        object_format: opened.object_format.clone(),
+        ref_backend: backend.to_owned(),
+        is_bare: opened.is_bare,
+        is_shallow: opened.is_shallow(),
+        is_partial: opened.is_partial,
+        has_grafts: opened.has_grafts,
+        n_replace_refs: refs.n_replacements(),
+        alternates: opened
+            .alternates
+            .iter()
+            .map(|other| (other.path.to_string_lossy().into_owned(), other.exists))
+            .collect(),
+        git_version: match git {
+            Ok(git) => Known::Seen(git.version().text.clone()),
+            Err(error) => Known::Unknown(error.to_string()),
+        },
+        git_bugs: git.as_ref().map(|git| git.version().known_bugs()).unwrap_or_default(),
+    }
+}
+
+/// Everything that the parts of one inspection share.
+struct Look<'a> {
+    config: &'a Config,
+    now: Timestamp,
+    wanted: &'a Wanted,
+    listener: Listener<'a>,
+    opened: &'a Opened,
+    git: Option<&'a GitAt<'a>>,
+    objects: &'a Objects,
+    memory: &'a Memory,
+}
+
+impl Look<'_> {
+    fn snapshot(&self, refs: &Refs, repository: Repository) -> Result<Snapshot, InspectError> {
+        let filter = self.config.refs.filter().map_err(|error| InspectError::Pattern(error.problem))?;
+        let entries = self.git.map(|git| git.entries()).unwrap_or_default();
+        let watched = watched::choose(refs, &filter, upstreams(refs, entries), self.objects);
+        self.say("reading history");
+        let mut sources = GraphSources::in_git_dir(&self.opened.common_dir, &self.opened.object_format)?;
+        sources.side_dir = self.memory.folder().map(Path::to_owned);
+        let tips = self.tips(refs, &watched);
+        let (graph, coverage) = Graph::open(&sources, self.objects, &tips);
+        self.say("measuring drift");
+        let bases = bases::find(self, refs, &graph, &watched)?;
+        let mut branches = self.branches(&graph, &watched, &bases);
+        if self.wanted.predicts {
+            self.prove_and_predict(&graph, &bases, &mut branches);
+        }
+        let lines = bases.into_lines(&graph);
+        let not_looked = || "not looked at".to_owned();
+        Ok(Snapshot {
+            seen_at: self.now,
+            repository,
+            head: refs.head.clone(),
+            lines,
+            branches,
+            broken_refs: broken(refs, watched),
+            commit_graph: Known::Seen(coverage.commit_graph),
+            locks: Known::Unknown(not_looked()),
+            unfinished: Known::Unknown(not_looked()),
+            hazards: Known::Unknown(not_looked()),
+            checked_out: Known::Unknown(not_looked()),
+            crossings: Vec::new(),
+            unread_files: Vec::new(),
+            host: Known::Unknown(not_looked()),
+        })
+    }
+
+    /// All commits whose history is needed: branches, their counterparts, and what people named as a base.
+    fn tips(&self, refs: &Refs, watched: &Watched) -> Vec<Oid> {
+        let counterparts = watched.branches.iter().filter_map(|branch| branch.counterpart.as_ref());
+        let named = self.wanted.base.iter().chain(&self.config.bases);
+        let named = named.chain(self.config.relations.iter().filter_map(|rule| rule.base.as_ref()));
+        let named: Vec<RefName> = named.flat_map(|name| full_names(name)).collect();
+        let others = counterparts.chain(&named).filter_map(|name| refs.get(name));
+        let others = others.map(|one| one.peeled.unwrap_or(one.oid));
+        watched.branches.iter().map(|branch| branch.oid).chain(others).collect()
+    }
+
+    fn say(&self, phase: &'static str) {
+        (self.listener)(Progress::Phase(phase));
+    }
+
+    fn n_threads(&self) -> usize {
+        let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+        self.config.inspect.jobs_of(n_processors)
+    }
+
+    /// Every branch with its base and its drift. Neither proofs nor predictions are there yet.
+    fn branches(&self, graph: &Graph, watched: &Watched, bases: &Bases) -> Vec<Branch> {
+        let mut branches = Vec::with_capacity(watched.branches.len());
+        for (number, seen) in watched.branches.iter().enumerate() {
+            let placed = &bases.placed[number];
+            let base = placed.base.as_ref().map(|base| BaseChoice {
+                name: bases.names[base.line].clone(),
+                oid: graph.oid(bases.trunks[base.line].tip()),
+                confidence: base.confidence,
+                because: base.because.clone(),
+            });
+            branches.push(Branch {
+                name: seen.name.clone(),
+                tip: self.tip(&seen.oid),
+                base,
+                relation: placed.relation,
+                budget: placed.budget,
+                drift: placed.drift.clone(),
+                landed: Landed::Unknown("not looked at".into()),
+                merge: Merge::unknown("not looked at"),
+                upstream: seen.upstream.clone(),
+                markers: Known::Unknown("not looked at".into()),
+            });
+        }
+        branches
+    }
+
+    fn tip(&self, oid: &Oid) -> Known<Tip> {
+        let read = || -> Result<Tip, ReadError> {
+            let (commit, about) = self.objects.commit_and_about(oid)?;
+            Ok(Tip {
+                oid: *oid,
+                tree: commit.tree,
+                committed_at: commit.committed_at,
+                author: about.author,
+                subject: about.subject,
+            })
+        };
+        Known::from_result(read())
+    }
+
+    fn prove_and_predict(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
+        self.settle_by_ancestry(branches);
+        self.prove(graph, bases, branches);
+        self.predict(branches);
+    }
+
+    /// What follows from the drift alone.
+    fn settle_by_ancestry(&self, branches: &mut [Branch]) {
+        for branch in branches {
+            let (landed, merge) = match branch.state() {
+                State::Merged => (Landed::Yes(alignwatch_model::Proof::Ancestor), Merge::clean()),
+                State::Behind | State::Aligned => (Landed::No, Merge::clean()),
+                State::Unrelated => (Landed::No, Merge::unknown("the branch and its base have no common commit")),
+                State::Unknown => {
+                    let reason = branch.drift.reason().unwrap_or("its tip can't be read").to_owned();
+                    (Landed::Unknown(reason.clone()), Merge::unknown(reason))
+                }
+                _ => continue,
+            };
+            (branch.landed, branch.merge) = (landed, merge);
+        }
+    }
+
+    fn prove(&self, _graph: &Graph, _bases: &Bases, _branches: &mut [Branch]) {}
+
+    /// Predicts the merge of every branch that has not landed and is meant to be merged.
+    fn predict(&self, branches: &mut [Branch]) {
+        self.say("predicting merges");
+        let mut asked: Vec<usize> = Vec::new();
+        let mut questions = Vec::new();
+        for (number, branch) in branches.iter_mut().enumerate() {
+            if branch.state() != State::Diverged && branch.state() != State::Conflicting {
+                if matches!(branch.landed, Landed::Yes(_) | Landed::Continued(_) | Landed::Reverted(_))
+                    && branch.has_own_commits()
+                {
+                    branch.merge = Merge::unknown("not predicted: the work has landed");
+                }
+                continue;
+            }
+            let (Some(base), Known::Seen(tip), Known::Seen(drift)) = (&branch.base, &branch.tip, &branch.drift) else {
+                continue;
+            };
+            if branch.relation == Relation::Ignored {
+                branch.merge = Merge::unknown("not predicted: the branch is ignored");
+                continue;
+            }
+            asked.push(number);
+            questions.push(Question { line: base.oid, tip: tip.oid, merge_bases: drift.merge_bases.clone() });
+        }
+        let objects = self.objects.opener();
+        let predictor = Predictor {
+            objects: &objects,
+            memory: self.memory,
+            git: self.git,
+            attributes: self.info_attributes(),
+            drivers: self.drivers(),
+            patience: Patience {
+                verdicts: Duration::from_secs(self.config.inspect.merge_deadline.0.unsigned_abs()),
+                paths: self.wanted.paths_patience,
+            },
+            n_threads: self.n_threads(),
+        };
+        let step = |done, total| (self.listener)(Progress::Step(done, total));
+        let (answers, _effort) = predictor.predict(&questions, &step);
+        for (number, merge) in asked.into_iter().zip(answers) {
+            branches[number].merge = merge;
+        }
+    }
+
+    /// `info/attributes`; a file that can't be read must not be taken for none.
+    fn info_attributes(&self) -> Vec<u8> {
+        match fs::read(self.opened.common_dir.join("info/attributes")) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(_) => b"* merge=unreadable".to_vec(),
+        }
+    }
+
+    /// Names of the merge drivers that the repository configures.
+    fn drivers(&self) -> Vec<Vec<u8>> {
+        let name = |key: &[u8]| Some(key.strip_prefix(b"merge.")?.strip_suffix(b".driver")?.to_vec());
+        self.git.map(|git| git.entries().iter().filter_map(|entry| name(&entry.key)).collect()).unwrap_or_default()
+    }
+}
+
+fn broken(refs: &Refs, watched: Watched) -> Vec<BrokenRef> {
+    let mut broken: Vec<BrokenRef> = refs.broken.iter().cloned().chain(watched.broken).collect();
+    broken.sort_by(|a, b| a.name.cmp(&b.name));
+    broken
+}
+
+/// The drift of a line from itself.
+fn no_drift(oid: Oid) -> Drift {
+    Drift { ahead: 0, behind: 0, merge_bases: vec![oid], on_base_line: true, base_at: None, missing_since: None }
+}
+
+/// Where a name that a person gave may stand.
+fn full_names(name: &str) -> [RefName; 4] {
+    [name.to_owned(), format!("refs/heads/{name}"), format!("refs/remotes/{name}"), format!("refs/{name}")]
+        .map(RefName::new)
+}
+
+/// The folder in which a command remembers, if there is one: for messages.
+pub fn remembered_in(data_dir: &Path, opened: &Opened) -> PathBuf {
+    data_dir.join("remembered").join(opened.id())
+}

@@ -1,0 +1,352 @@
+//! Predicts merges: would Git merge this branch into that line, and where would it stop?
+//!
+//! The answer is always Git's. Most pairs are decided here, from trees and file
+//! contents, by rules that give what Git gives (the tests compare thousands);
+//! what the rules can't decide goes to a supervised `git merge-tree`, whose
+//! objects land in a folder of our own. Nothing is written into the repository
+//! and no program of the repository is run. What was decided is remembered by
+//! object ids.
+//!
+//! The way of a pair: [`pair`] walks its three trees and finds what both sides
+//! changed; [`texts`] merges each distinct file once; [`ask`] puts the rest to Git.
+
+mod ask;
+mod attributes;
+mod pair;
+mod quarantine;
+mod sides;
+mod similar;
+mod text;
+mod texts;
+mod walk;
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use alignwatch_model::{Merge, Oid, Verdict, branch::Conflict};
+use rustc_hash::FxHashMap;
+
+use self::{
+    attributes::Attributes,
+    pair::{BINARY, CONTENTS, Draft, Trees, Triple, Walked, conflict},
+    similar::SimilarFiles,
+    text::TextMerge,
+    texts::TextAnswer,
+    walk::WalkError,
+};
+use crate::{
+    memory::{Memory, Shelf},
+    objects::{Objects, OpenObjects, ReadError},
+    run::GitAt,
+};
+
+/// Raised whenever an answer could come out differently than before: old answers are forgotten then.
+const ENGINE: u32 = 1;
+
+/// Two commits that may be merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The line that would take the branch in. Its attributes apply.
+    pub line: Oid,
+    /// The tip of the branch.
+    pub tip: Oid,
+    /// All best common ancestors, as in [`alignwatch_model::Drift::merge_bases`].
+    pub merge_bases: Vec<Oid>,
+}
+
+/// All that predictions of one repository share.
+pub struct Predictor<'a> {
+    /// The object database.
+    pub objects: &'a OpenObjects,
+    /// Where answers are remembered.
+    pub memory: &'a Memory,
+    /// The git to ask for what can't be decided here; none = such pairs are unknown.
+    pub git: Option<&'a GitAt<'a>>,
+    /// Content of `info/attributes`; empty if there is none.
+    pub attributes: Vec<u8>,
+    /// Names of the merge drivers that the repository configures. None of them is ever run.
+    pub drivers: Vec<Vec<u8>>,
+    /// How long Git may take for everything that must be asked, and how long for lists of paths
+    /// where the verdict is known already.
+    pub patience: Patience,
+    /// Threads for reading and comparing files.
+    pub n_threads: usize,
+}
+
+/// How long Git may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For verdicts, all pairs together. What is not answered then is unknown, with that reason.
+    pub verdicts: Duration,
+    /// For the paths of conflicts whose verdict is known, all pairs together.
+    pub paths: Duration,
+}
+
+/// How the answers came about, for those who tune it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Pairs that were remembered.
+    pub n_remembered: usize,
+    /// Pairs that were decided without a process.
+    pub n_decided: usize,
+    /// Conflicts whose paths are not known.
+    pub n_without_paths: usize,
+    /// Pairs that Git answered.
+    pub n_asked: usize,
+    /// Pairs that nobody answered.
+    pub n_unknown: usize,
+}
+
+impl Predictor<'_> {
+    /// One answer for each question, in order. `progress` is told how many of how many are done.
+    pub fn predict(&self, questions: &[Question], progress: &(dyn Fn(usize, usize) + Sync)) -> (Vec<Merge>, Effort) {
+        let mut shelf = self.memory.shelf("merges", &self.written_by());
+        let mut answers: Vec<Option<Answer>> =
+            questions.iter().map(|question| remembered(&mut shelf, question)).collect();
+        let new: Vec<usize> = (0..questions.len()).filter(|&number| answers[number].is_none()).collect();
+        let asked: Vec<&Question> = new.iter().map(|&number| &questions[number]).collect();
+        for (number, answer) in new.iter().zip(self.work_out(&asked, progress)) {
+            answers[*number] = Some(answer);
+        }
+        let mut answers: Vec<Answer> =
+            answers.into_iter().map(|answer| answer.expect("every question was answered")).collect();
+        let mut effort = Effort { n_remembered: questions.len() - new.len(), ..Effort::default() };
+        let asked_git = self.ask_git(questions, &mut answers, progress);
+        effort.count(&answers, new.len(), asked_git.len());
+        for number in new.into_iter().chain(asked_git) {
+            keep(&mut shelf, &questions[number], &answers[number]);
+        }
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = shelf.save();
+        (answers.into_iter().map(Answer::into_merge).collect(), effort)
+    }
+
+    /// Everything besides the commits that an answer depends on.
+    fn written_by(&self) -> String {
+        let drivers = self.drivers.join(&b'\n');
+        let git = self.git.map_or_else(String::new, |git| git.git().version().text.clone());
+        format!("{ENGINE} {git} {:08x} {:08x}", crc32fast::hash(&self.attributes), crc32fast::hash(&drivers))
+    }
+
+    /// What can be said without putting whole pairs to Git.
+    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Answer> {
+        let drafts = self.drafts(questions, progress);
+        let triples = drafts.iter().flatten().flat_map(|draft| draft.texts.iter().map(|(_, triple)| *triple));
+        let mut shelf = self.memory.shelf("texts", &ENGINE.to_string());
+        let mut texts = texts::merge_all(triples, self.objects, &mut shelf, self.n_threads);
+        self.settle_doubts(&mut texts, &mut shelf);
+        let _ = shelf.save();
+        drafts.into_iter().map(|draft| answer(draft, &texts)).collect()
+    }
+
+    /// Compares the trees of all pairs, on several threads.
+    fn drafts(
+        &self,
+        questions: &[&Question],
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Vec<Result<Draft, WalkError>> {
+        let n_done = AtomicUsize::new(0);
+        let n_each = questions.len().div_ceil(self.n_threads.max(1)).max(1);
+        thread::scope(|scope| {
+            let work =
+                |some| self.drafts_of(some, &|| progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len()));
+            let threads: Vec<_> = questions.chunks(n_each).map(|some| scope.spawn(move || work(some))).collect();
+            let done = threads.into_iter().map(|thread| thread.join().expect("comparing trees does not panic"));
+            done.flatten().collect()
+        })
+    }
+
+    fn drafts_of(&self, questions: &[&Question], one_done: &dyn Fn()) -> Vec<Result<Draft, WalkError>> {
+        let objects = self.objects.open();
+        let mut similar = SimilarFiles::default();
+        let walk = |question: &&Question| {
+            let walked = walk(&objects, question)?;
+            if let Some((_, walked)) = &walked {
+                walked.index(&objects, &mut similar)?;
+            }
+            Ok(walked)
+        };
+        let walked: Vec<Result<Option<(Oid, Walked)>, WalkError>> = questions.iter().map(walk).collect();
+        let mut attributes: FxHashMap<Oid, Attributes<'_>> = FxHashMap::default();
+        let mut judge = |walked: Result<Option<(Oid, Walked)>, WalkError>| {
+            let Some((tree, walked)) = walked? else {
+                return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
+            };
+            let mut draft = walked.judge(&objects, &mut similar)?;
+            let of_line =
+                attributes.entry(tree).or_insert_with(|| Attributes::of(&objects, tree, self.attributes.clone()));
+            draft.apply(of_line, &self.drivers)?;
+            Ok(draft)
+        };
+        walked.into_iter().map(|walked| (judge(walked), one_done()).0).collect()
+    }
+
+    /// Lets Git merge the files about which our algorithms differ.
+    fn settle_doubts(&self, texts: &mut FxHashMap<Triple, TextAnswer>, shelf: &mut Shelf) {
+        // Attributes of the repository would apply to our made-up names.
+        if !self.attributes.is_empty() {
+            return;
+        }
+        let doubtful =
+            |(triple, answer): (&Triple, &TextAnswer)| (*answer == Ok(TextMerge::Doubtful)).then_some(*triple);
+        let doubtful: Vec<Triple> = texts.iter().filter_map(doubtful).collect();
+        let Some(git) = self.git.filter(|_| !doubtful.is_empty()) else { return };
+        // What Git does not answer stays doubtful: those pairs are put to Git as a whole.
+        for (triple, merge) in ask::texts(git, &doubtful, self.patience.verdicts).unwrap_or_default() {
+            texts::remember(shelf, &triple, &Ok(merge));
+            texts.insert(triple, Ok(merge));
+        }
+    }
+
+    /// Puts what is not decided to Git, verdicts first. Returns which answers came from there.
+    fn ask_git(
+        &self,
+        questions: &[Question],
+        answers: &mut [Answer],
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Vec<usize> {
+        // A driver that is not run would look like a conflict.
+        let Some(git) = self.git.filter(|_| self.drivers.is_empty()) else { return Vec::new() };
+        let mut answered = Vec::new();
+        for (patience, is_wanted) in [
+            (self.patience.verdicts, Answer::is_open as fn(&Answer) -> bool),
+            (self.patience.paths, Answer::lacks_paths),
+        ] {
+            let some: Vec<usize> = (0..answers.len()).filter(|&number| is_wanted(&answers[number])).collect();
+            answered.extend(ask_some(git, questions, answers, &some, Instant::now() + patience, progress));
+        }
+        answered
+    }
+}
+
+fn walk(objects: &Objects, question: &Question) -> Result<Option<(Oid, Walked)>, WalkError> {
+    let [base] = question.merge_bases.as_slice() else { return Ok(None) };
+    let tree = |commit: &Oid| -> Result<Oid, ReadError> { Ok(objects.commit(commit)?.tree) };
+    let trees = Trees { base: tree(base)?, ours: tree(&question.line)?, theirs: tree(&question.tip)? };
+    Ok(Some((trees.ours, pair::walk(objects, trees)?)))
+}
+
+/// What is known of a pair so far.
+enum Answer {
+    /// The verdict and all paths.
+    Final(Merge),
+    /// It conflicts; the paths are not all known.
+    ConflictWithoutPaths(&'static str),
+    /// Only Git can say, for this reason.
+    Open(&'static str),
+}
+
+fn answer(draft: Result<Draft, WalkError>, texts: &FxHashMap<Triple, TextAnswer>) -> Answer {
+    let draft = match draft {
+        Ok(draft) => draft,
+        Err(error) => return Answer::Final(Merge::unknown(error.to_string())),
+    };
+    let mut conflicts = draft.conflicts;
+    let mut open = draft.ask_git;
+    let mut unreadable = None;
+    for (path, triple) in &draft.texts {
+        match texts.get(triple) {
+            Some(Ok(TextMerge::Clean)) => {}
+            Some(Ok(TextMerge::Conflict)) => conflicts.push(conflict(path, CONTENTS)),
+            Some(Ok(TextMerge::Binary)) => conflicts.push(conflict(path, BINARY)),
+            Some(Ok(TextMerge::Doubtful)) | None => open = Some("a file can be compared in two ways"),
+            Some(Err(error)) => unreadable = Some(error.to_string()),
+        }
+    }
+    let is_conflict = draft.is_conflict || !conflicts.is_empty();
+    let driver = draft.foreign_driver.map(|name| format!("the merge driver `{name}` decides a file, and is not run"));
+    match (is_conflict, unreadable.or(driver), open) {
+        (true, None, None) => Answer::Final(Merge::conflict(Some(sorted(conflicts)))),
+        (true, None, Some(why)) => Answer::ConflictWithoutPaths(why),
+        (true, Some(why), _) => Answer::Final(Merge { reason: Some(why), ..Merge::conflict(None) }),
+        (false, Some(why), _) => Answer::Final(Merge::unknown(why)),
+        (false, None, Some(why)) => Answer::Open(why),
+        (false, None, None) => Answer::Final(Merge::clean()),
+    }
+}
+
+fn sorted(mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
+    conflicts.sort();
+    conflicts.dedup();
+    conflicts
+}
+
+/// Puts some of the pairs to Git; what it does not answer in time stays as it is. Returns which it answered.
+fn ask_some(
+    git: &GitAt<'_>,
+    questions: &[Question],
+    answers: &mut [Answer],
+    some: &[usize],
+    until: Instant,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<usize> {
+    let mut answered = Vec::new();
+    let pairs: Vec<(Oid, Oid)> = some.iter().map(|&number| (questions[number].line, questions[number].tip)).collect();
+    ask::pairs(git, &pairs, until, &mut |at, merge| {
+        answered.push(some[at]);
+        progress(answered.len(), some.len());
+        let answer = &mut answers[some[at]];
+        // A verdict that we know already is not given up because Git could not answer.
+        if !(answer.lacks_paths() && merge.verdict == Verdict::Unknown) {
+            *answer = Answer::Final(merge);
+        }
+    });
+    answered
+}
+
+impl Answer {
+    fn is_open(&self) -> bool {
+        matches!(self, Answer::Open(_))
+    }
+
+    fn lacks_paths(&self) -> bool {
+        matches!(self, Answer::ConflictWithoutPaths(_))
+    }
+
+    fn into_merge(self) -> Merge {
+        match self {
+            Answer::Final(merge) => merge,
+            Answer::ConflictWithoutPaths(why) => {
+                let reason = format!("the paths were not asked of Git in time: {why}");
+                Merge { reason: Some(reason), ..Merge::conflict(None) }
+            }
+            Answer::Open(why) => Merge::unknown(format!("Git did not answer in time: {why}")),
+        }
+    }
+}
+
+impl Effort {
+    fn count(&mut self, answers: &[Answer], n_new: usize, n_asked: usize) {
+        self.n_asked = n_asked;
+        self.n_unknown = answers.iter().filter(|answer| answer.is_open()).count();
+        self.n_without_paths = answers.iter().filter(|answer| answer.lacks_paths()).count();
+        self.n_decided = n_new.saturating_sub(n_asked);
+    }
+}
+
+/// Remembers an answer that depends on nothing but the two commits and what the shelf names.
+///
+/// A conflict whose paths are not known is remembered as that; its paths can still be asked for.
+fn keep(shelf: &mut Shelf, question: &Question, answer: &Answer) {
+    let merge = match answer {
+        Answer::Final(merge) if merge.reason.is_none() => merge.clone(),
+        Answer::ConflictWithoutPaths(_) => Merge::conflict(None),
+        Answer::Final(_) | Answer::Open(_) => return,
+    };
+    shelf.put(&key(question), postcard::to_stdvec(&merge).unwrap_or_default());
+}
+
+fn key(question: &Question) -> Vec<u8> {
+    [question.line.as_bytes(), question.tip.as_bytes()].concat()
+}
+
+fn remembered(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
+    let merge: Merge = postcard::from_bytes(shelf.get(&key(question))?).ok()?;
+    Some(match merge {
+        Merge { verdict: Verdict::Conflict, conflicts: None, .. } => Answer::ConflictWithoutPaths("renames"),
+        merge => Answer::Final(merge),
+    })
+}

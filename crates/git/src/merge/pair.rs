@@ -1,0 +1,498 @@
+//! Judges one pair of branches as far as trees alone allow.
+//!
+//! What both sides changed is sorted into texts to merge, conflicts that are
+//! certain, and the rest, which is Git's to decide. Renames are followed only
+//! where there is one way to see them: a removed file with one added file that
+//! is at least half like it, which no other removed file is like, or with none.
+
+use alignwatch_model::{Oid, RefName, branch::Conflict};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+
+use super::{
+    attributes::{Attributes, Driver},
+    sides::OneSide,
+    similar::{Likeness, SimilarFiles},
+    walk::{BothChanged, Side, WalkError, both_changed},
+};
+use crate::objects::{Objects, ReadError};
+
+/// Removed times added files up to which a rename that we do not see is none to Git either.
+///
+/// Source: Git before 2.32 looked for renames among at most 1,000 by 1,000 files in a merge, later 7,000.
+const RENAME_MATRIX_AT_MOST: usize = 1_000_000;
+
+/// Three versions of a file, by content.
+pub(super) type Triple = (Oid, Oid, Oid);
+
+/// What is known of a pair after its trees were compared.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// Conflicts that are certain.
+    pub(super) conflicts: Vec<Conflict>,
+    /// Some path conflicts for certain, though it is not known which.
+    pub(super) is_conflict: bool,
+    /// Files whose content both sides changed, by path.
+    pub(super) texts: Vec<(Vec<u8>, Triple)>,
+    /// Why Git must be asked for the rest, if there is a rest.
+    pub(super) ask_git: Option<&'static str>,
+    /// A merge driver of the repository would decide a path: nobody is asked.
+    pub(super) foreign_driver: Option<String>,
+}
+
+/// The three trees of a pair.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trees {
+    /// Of the one merge base.
+    pub(super) base: Oid,
+    /// Of our side: the line.
+    pub(super) ours: Oid,
+    /// Of their side: the branch.
+    pub(super) theirs: Oid,
+}
+
+/// A pair whose trees were walked, before renames are considered.
+pub(super) struct Walked {
+    trees: Trees,
+    settled: Draft,
+    /// Removed on this side, changed on the other.
+    removed: [Vec<Removed>; 2],
+    removed_on_both: Vec<(Vec<u8>, Oid)>,
+    added_on_both: Vec<(Vec<u8>, Oid, Oid)>,
+    /// What this side added in folders that the other side removed.
+    added_in_removed_folder: [Vec<Vec<u8>>; 2],
+}
+
+/// A file of the merge base that one side removed.
+struct Removed {
+    path: Vec<u8>,
+    was: Oid,
+    /// What the other side made of it.
+    other: Oid,
+}
+
+/// What became of a removed file on the side that removed it.
+enum Fate {
+    Gone,
+    Renamed(Vec<u8>, Oid),
+    Unclear(Vec<Vec<u8>>),
+}
+
+/// Our side and theirs, as indices.
+const SIDES: [usize; 2] = [0, 1];
+
+/// Walks the trees of a pair. Errors: [`WalkError`].
+pub(super) fn walk(objects: &Objects, trees: Trees) -> Result<Walked, WalkError> {
+    let mut walked = Walked {
+        trees,
+        settled: Draft::default(),
+        removed: [Vec::new(), Vec::new()],
+        removed_on_both: Vec::new(),
+        added_on_both: Vec::new(),
+        added_in_removed_folder: [Vec::new(), Vec::new()],
+    };
+    for changed in both_changed(objects, trees.base, trees.ours, trees.theirs)? {
+        walked.sort(changed);
+    }
+    Ok(walked)
+}
+
+impl Walked {
+    fn sort(&mut self, BothChanged { path, base, ours, theirs }: BothChanged) {
+        use Stands::{File, Nothing, Other, Submodule};
+        match (stands(base), stands(ours), stands(theirs)) {
+            (File(b), File(o), File(t)) => {
+                // Modes of regular files have two values, so they never conflict by themselves.
+                if b != o && b != t && o != t {
+                    self.settled.texts.push((path, (b, o, t)));
+                }
+            }
+            (File(was), Nothing, File(other)) => self.removed[0].push(Removed { path, was, other }),
+            (File(was), File(other), Nothing) => self.removed[1].push(Removed { path, was, other }),
+            (File(was), Nothing, Nothing) => self.removed_on_both.push((path, was)),
+            (Nothing, File(o), File(t)) if o != t => self.added_on_both.push((path, o, t)),
+            (Nothing, Nothing, _) => self.added_in_removed_folder[1].push(path),
+            (Nothing, _, Nothing) => self.added_in_removed_folder[0].push(path),
+            // Submodules are never renamed.
+            (Submodule, Nothing, Nothing) => {}
+            (File(_) | Other | Submodule | Nothing, _, _) => {
+                self.settled.ask_git = Some("links, submodules, modes or folders meet at one path");
+            }
+        }
+    }
+
+    fn needs_no_renames(&self) -> bool {
+        let nothing_removed = self.removed.iter().all(Vec::is_empty) && self.removed_on_both.is_empty();
+        nothing_removed && self.added_in_removed_folder.iter().all(Vec::is_empty)
+    }
+
+    fn sources(&self, side: usize) -> impl Iterator<Item = (&[u8], Oid)> {
+        let changed = self.removed[side].iter().map(|file| (file.path.as_slice(), file.was));
+        changed.chain(self.removed_on_both.iter().map(|(path, was)| (path.as_slice(), *was)))
+    }
+
+    /// Puts the files that may be renamed ones into the index, before [`Walked::judge`] asks it.
+    /// Errors: [`WalkError`].
+    pub(super) fn index(&self, objects: &Objects, similar: &mut SimilarFiles) -> Result<(), WalkError> {
+        for side in SIDES {
+            if self.sources(side).next().is_some() || !self.added_in_removed_folder[1 - side].is_empty() {
+                for oid in self.one_side(objects, side)?.added.keys() {
+                    similar.add(objects, oid)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn one_side(&self, objects: &Objects, side: usize) -> Result<OneSide, WalkError> {
+        OneSide::between(objects, self.trees.base, self.trees.side(side))
+    }
+
+    /// All that can be said without Git. Errors: [`WalkError`].
+    pub(super) fn judge(mut self, objects: &Objects, similar: &mut SimilarFiles) -> Result<Draft, WalkError> {
+        if self.needs_no_renames() {
+            return Ok(self.with_added_on_both(&[]));
+        }
+        let sides = [self.one_side(objects, 0)?, self.one_side(objects, 1)?];
+        let mut fates = [
+            fates_of(objects, similar, self.sources(0), &sides[0])?,
+            fates_of(objects, similar, self.sources(1), &sides[1])?,
+        ];
+        for side in SIDES {
+            let trees = (self.trees.base, self.trees.side(side));
+            let added = &self.added_in_removed_folder[1 - side];
+            match folder_fate(objects, similar, trees, added, &sides[side])? {
+                FolderFate::Gone => continue,
+                FolderFate::Renamed => self.settled.is_conflict = true,
+                FolderFate::Unclear => {}
+            }
+            self.settled.ask_git = Some("a folder may have been renamed");
+            // What else moved with the folder is paired differently then.
+            fates.iter_mut().flatten().for_each(Fate::doubt);
+        }
+        self.combine(objects, &fates)
+    }
+
+    fn with_added_on_both(mut self, may_be_renamed: &[&[u8]]) -> Draft {
+        for (path, ours, theirs) in std::mem::take(&mut self.added_on_both) {
+            if may_be_renamed.contains(&path.as_slice()) {
+                self.settled.ask_git = Some("a file that both sides added may be a renamed one");
+            } else {
+                // Git merges two new files as if both had grown from an empty one.
+                let empty = empty_blob(&ours);
+                if ours != empty && theirs != empty {
+                    self.settled.texts.push((path, (empty, ours, theirs)));
+                }
+            }
+        }
+        self.settled
+    }
+
+    fn combine(mut self, objects: &Objects, fates: &[Vec<Fate>; 2]) -> Result<Draft, WalkError> {
+        let mut n_changed = [0, 0];
+        for side in SIDES {
+            let removed = std::mem::take(&mut self.removed[side]);
+            n_changed[side] = removed.len();
+            for (file, fate) in removed.iter().zip(&fates[side]) {
+                self.changed_on_the_other(objects, side, file, fate)?;
+            }
+        }
+        let mut wanted: Vec<&[u8]> = fates.iter().flatten().flat_map(Fate::candidates).collect();
+        for (number, (_, was)) in std::mem::take(&mut self.removed_on_both).into_iter().enumerate() {
+            let [ours, theirs] = SIDES.map(|side| &fates[side][n_changed[side] + number]);
+            match (ours, theirs) {
+                (Fate::Gone, Fate::Gone) => {}
+                (Fate::Renamed(to, our_content), Fate::Renamed(also_to, their_content)) if to == also_to => {
+                    self.added_on_both.retain(|(path, ..)| path != to);
+                    wanted.retain(|path| path != to);
+                    if was != *our_content && was != *their_content && our_content != their_content {
+                        self.settled.texts.push((to.clone(), (was, *our_content, *their_content)));
+                    }
+                }
+                (Fate::Renamed(..), Fate::Renamed(..)) => {
+                    self.settled.is_conflict = true;
+                    self.settled.ask_git = Some("both sides renamed a file, to different names");
+                }
+                (Fate::Renamed(to, content), Fate::Gone) => self.kept_by_one(objects, 0, to, *content != was)?,
+                (Fate::Gone, Fate::Renamed(to, content)) => self.kept_by_one(objects, 1, to, *content != was)?,
+                _ => self.settled.ask_git = Some("both sides may have renamed a file"),
+            }
+        }
+        Ok(self.with_added_on_both(&wanted))
+    }
+
+    fn changed_on_the_other(
+        &mut self,
+        objects: &Objects,
+        side: usize,
+        file: &Removed,
+        fate: &Fate,
+    ) -> Result<(), WalkError> {
+        match fate {
+            Fate::Gone => self.settled.conflicts.push(conflict(&file.path, &["modify/delete"])),
+            Fate::Renamed(to, content) if self.is_free(objects, 1 - side, to)? => {
+                let (ours, theirs) = if side == 0 { (*content, file.other) } else { (file.other, *content) };
+                if *content != file.was && ours != theirs {
+                    self.settled.texts.push((to.clone(), (file.was, ours, theirs)));
+                }
+            }
+            Fate::Renamed(..) => self.settled.ask_git = Some("a file was renamed to where the other side has one"),
+            Fate::Unclear(_) => self.settled.ask_git = Some("a file may have been renamed in several ways"),
+        }
+        Ok(())
+    }
+
+    /// One side removed a file that the other kept under a new name.
+    fn kept_by_one(&mut self, objects: &Objects, side: usize, to: &[u8], is_changed: bool) -> Result<(), WalkError> {
+        if self.is_free(objects, 1 - side, to)? {
+            let kinds: &[&str] = if is_changed { &["modify/delete", "rename/delete"] } else { &["rename/delete"] };
+            self.settled.conflicts.push(conflict(to, kinds));
+        } else {
+            self.settled.is_conflict = true;
+            self.settled.ask_git = Some("a file was renamed to where the other side has one");
+        }
+        Ok(())
+    }
+
+    /// Could a file stand at this path on that side, with nothing in its way?
+    fn is_free(&self, objects: &Objects, side: usize, path: &[u8]) -> Result<bool, WalkError> {
+        let mut tree = objects.tree(&self.trees.side(side))?;
+        for name in path.split(|&byte| byte == b'/') {
+            let Some(entry) = tree.find(name) else { return Ok(true) };
+            if !entry.mode.is_tree() {
+                return Ok(false);
+            }
+            let below = entry.oid;
+            tree = objects.tree(&below)?;
+        }
+        Ok(false)
+    }
+}
+
+impl Trees {
+    fn side(&self, side: usize) -> Oid {
+        if side == 0 { self.ours } else { self.theirs }
+    }
+}
+
+/// What stands at a path, as far as merging cares.
+enum Stands {
+    Nothing,
+    File(Oid),
+    Submodule,
+    Other,
+}
+
+fn stands(side: Side) -> Stands {
+    match side {
+        None => Stands::Nothing,
+        Some((mode, oid)) if mode.is_file() => Stands::File(oid),
+        Some((mode, _)) if mode.is_submodule() => Stands::Submodule,
+        Some(_) => Stands::Other,
+    }
+}
+
+impl Fate {
+    fn doubt(&mut self) {
+        if let Fate::Renamed(to, _) = self {
+            *self = Fate::Unclear(vec![std::mem::take(to)]);
+        }
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &[u8]> {
+        let (one, several) = match self {
+            Fate::Gone => (None, &[][..]),
+            Fate::Renamed(to, _) => (Some(to.as_slice()), &[][..]),
+            Fate::Unclear(paths) => (None, paths.as_slice()),
+        };
+        one.into_iter().chain(several.iter().map(Vec::as_slice))
+    }
+}
+
+/// What became of a folder that one side removed and the other added to.
+enum FolderFate {
+    Gone,
+    /// Git sees that it was renamed, and by default stops: the new file may belong there.
+    Renamed,
+    Unclear,
+}
+
+/// Removed files below one folder that are looked at to see where the folder went.
+const FOLDER_FILES_AT_MOST: usize = 300;
+
+/// Where the folders went that `added` paths stand in: one rename of a file out of such a
+/// folder makes Git take the folder for renamed.
+fn folder_fate(
+    objects: &Objects,
+    similar: &mut SimilarFiles,
+    (base, side): (Oid, Oid),
+    added: &[Vec<u8>],
+    changes: &OneSide,
+) -> Result<FolderFate, ReadError> {
+    if added.is_empty() || changes.n_added == 0 {
+        return Ok(FolderFate::Gone);
+    }
+    let mut folders: BTreeSet<&[u8]> = BTreeSet::new();
+    for path in added {
+        removed_folders_above(objects, base, side, path, &mut folders)?;
+    }
+    let mut below: Vec<(bool, Oid)> = Vec::new();
+    for (oid, paths) in &changes.removed {
+        for path in paths {
+            let parents = || parents_of(path).map(|end| &path[..end]);
+            if parents().any(|parent| folders.contains(parent)) {
+                let is_direct = parents().last().is_some_and(|parent| folders.contains(parent));
+                below.push((is_direct, *oid));
+            }
+        }
+    }
+    folder_fate_by_files(objects, similar, &below, changes)
+}
+
+fn folder_fate_by_files(
+    objects: &Objects,
+    similar: &mut SimilarFiles,
+    below: &[(bool, Oid)],
+    changes: &OneSide,
+) -> Result<FolderFate, ReadError> {
+    let kept_as_it_was = |(is_direct, oid): &&(bool, Oid)| *is_direct && changes.added.contains_key(oid);
+    for (_, oid) in below.iter().filter(kept_as_it_was) {
+        if 0 < objects.kind_and_size(oid)?.1 {
+            return Ok(FolderFate::Renamed);
+        }
+    }
+    if FOLDER_FILES_AT_MOST < below.len() || similar.is_full() {
+        return Ok(FolderFate::Unclear);
+    }
+    let fates = fates_of(objects, similar, below.iter().map(|(_, oid)| (&b""[..], *oid)), changes)?;
+    let mut fate = FolderFate::Gone;
+    for ((is_direct, _), file) in below.iter().zip(&fates) {
+        match file {
+            Fate::Gone => {}
+            Fate::Renamed(..) if *is_direct => return Ok(FolderFate::Renamed),
+            Fate::Renamed(..) | Fate::Unclear(_) => fate = FolderFate::Unclear,
+        }
+    }
+    Ok(fate)
+}
+
+/// Ends of the folder names within a path, the longest last.
+fn parents_of(path: &[u8]) -> impl Iterator<Item = usize> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
+}
+
+fn removed_folders_above<'a>(
+    objects: &Objects,
+    base: Oid,
+    side: Oid,
+    path: &'a [u8],
+    folders: &mut BTreeSet<&'a [u8]>,
+) -> Result<(), ReadError> {
+    let (mut before, mut after) = (Some(base), Some(side));
+    let mut start = 0;
+    for end in parents_of(path) {
+        let name = &path[start..end];
+        start = end + 1;
+        let below = |tree: Option<Oid>| -> Result<Option<Oid>, ReadError> {
+            let Some(tree) = tree else { return Ok(None) };
+            Ok(objects.tree(&tree)?.find(name).filter(|entry| entry.mode.is_tree()).map(|entry| entry.oid))
+        };
+        (before, after) = (below(before)?, below(after)?);
+        if before.is_some() && after.is_none() {
+            folders.insert(&path[..end]);
+        }
+    }
+    Ok(())
+}
+
+/// The id of the empty blob, in the same hash function as another id.
+fn empty_blob(like: &Oid) -> Oid {
+    let kind = if like.as_bytes().len() == 20 { gix_hash::Kind::Sha1 } else { gix_hash::Kind::Sha256 };
+    Oid::from_bytes(gix_hash::ObjectId::empty_blob(kind).as_bytes()).expect("an id of this hash function")
+}
+
+/// What became of the files that a side removed, each seen beside the others.
+fn fates_of<'a>(
+    objects: &Objects,
+    similar: &mut SimilarFiles,
+    sources: impl Iterator<Item = (&'a [u8], Oid)>,
+    side: &OneSide,
+) -> Result<Vec<Fate>, ReadError> {
+    let sources: Vec<Oid> = sources.map(|(_, was)| was).collect();
+    if side.n_added == 0 {
+        return Ok(sources.iter().map(|_| Fate::Gone).collect());
+    }
+    if similar.is_full() || RENAME_MATRIX_AT_MOST < sources.len().saturating_mul(side.n_added) {
+        return Ok(sources.iter().map(|_| Fate::Unclear(Vec::new())).collect());
+    }
+    let mut fates = sources.iter().map(|was| fate_of(objects, similar, was, side)).collect::<Result<Vec<_>, _>>()?;
+    let mut n_claims: FxHashMap<Vec<u8>, usize> = FxHashMap::default();
+    for path in fates.iter().flat_map(Fate::candidates) {
+        *n_claims.entry(path.to_vec()).or_default() += 1;
+    }
+    for fate in &mut fates {
+        if matches!(fate, Fate::Renamed(to, _) if 1 < n_claims[to]) {
+            fate.doubt();
+        }
+    }
+    Ok(fates)
+}
+
+fn fate_of(objects: &Objects, similar: &mut SimilarFiles, was: &Oid, side: &OneSide) -> Result<Fate, ReadError> {
+    // An empty file is like every other; Git does not follow it in a merge.
+    if objects.kind_and_size(was)?.1 == 0 {
+        return Ok(Fate::Gone);
+    }
+    if let Some(paths) = side.added.get(was) {
+        let is_plain = paths.len() == 1 && side.removed.get(was).is_some_and(|paths| paths.len() == 1);
+        return Ok(if is_plain { Fate::Renamed(paths[0].clone(), *was) } else { Fate::Unclear(paths.clone()) });
+    }
+    let mut candidates: Vec<(&Vec<u8>, Oid, Likeness)> = Vec::new();
+    for &(oid, likeness) in similar.like(objects, was)?.iter() {
+        let paths = side.added.get(&oid).map_or(&[][..], Vec::as_slice);
+        let n_removed_alike = side.removed.get(&oid).map_or(0, Vec::len);
+        // The same content was removed elsewhere: those two belong together, before all else.
+        if n_removed_alike < paths.len() {
+            let likeness = if n_removed_alike == 0 { likeness } else { Likeness::Unclear };
+            candidates.extend(paths.iter().map(|path| (path, oid, likeness)));
+        }
+    }
+    Ok(match candidates.as_slice() {
+        [] => Fate::Gone,
+        [(path, oid, Likeness::Alike)] => Fate::Renamed((*path).clone(), *oid),
+        several => Fate::Unclear(several.iter().map(|(path, ..)| (*path).clone()).collect()),
+    })
+}
+
+impl Draft {
+    /// Sorts the texts by what the attributes say of their paths: only those that are merged
+    /// line by line stay. `configured` are the names of the merge drivers that the repository defines.
+    /// Errors: an attributes file can't be read.
+    pub(super) fn apply(&mut self, attributes: &mut Attributes<'_>, configured: &[Vec<u8>]) -> Result<(), ReadError> {
+        let mut texts = Vec::with_capacity(self.texts.len());
+        for (path, triple) in std::mem::take(&mut self.texts) {
+            match attributes.driver(&path)? {
+                Driver::Union => {}
+                Driver::Binary => self.conflicts.push(conflict(&path, BINARY)),
+                Driver::Named(name) if configured.contains(&name) => {
+                    self.foreign_driver = Some(String::from_utf8_lossy(&name).into_owned());
+                }
+                Driver::Text | Driver::Named(_) => texts.push((path, triple)),
+            }
+        }
+        self.texts = texts;
+        Ok(())
+    }
+}
+
+/// Git's names of the kinds of a conflict in a text.
+pub(super) const CONTENTS: &[&str] = &["contents"];
+
+/// Git's names of the kinds of a conflict in a binary file.
+pub(super) const BINARY: &[&str] = &["binary", "contents"];
+
+/// A conflict at one path, with Git's names of its kinds.
+pub(super) fn conflict(path: &[u8], kinds: &[&str]) -> Conflict {
+    let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    Conflict { path: RefName::new(path).text().into_owned(), kinds }
+}

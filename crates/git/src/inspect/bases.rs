@@ -76,7 +76,7 @@ pub(super) fn find(look: &Look<'_>, refs: &Refs, graph: &Graph, watched: &Watche
 
 impl Bases {
     /// The lines as the snapshot shows them.
-    pub(super) fn into_lines(self, _graph: &Graph) -> Vec<Line> {
+    pub(super) fn into_lines(self) -> Vec<Line> {
         self.lines
     }
 }

@@ -7,30 +7,31 @@
 //! a folder of our own.
 
 mod bases;
+mod crossing;
 mod watched;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use alignwatch_model::{
     Branch, Drift, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
     config::Config,
-    snapshot::{BrokenRef, Repository},
+    snapshot::{BrokenRef, Crossing, Repository, UnreadFile},
 };
 
 use self::{bases::Bases, watched::Watched};
 use crate::{
     graph::{Graph, GraphSources},
+    locks::LockWatch,
+    markers,
     memory::Memory,
     merge::{Patience, Predictor, Question},
     objects::{Objects, ReadError},
     refs::{Refs, RefsError, read_files, read_refs, upstreams},
     repository::{OpenError, Opened, RefBackend, open},
     run::{Git, GitAt, GitError},
+    unfinished::unfinished,
+    worktrees::checked_out,
 };
 
 /// What to look at, besides the refs and their drift.
@@ -194,6 +195,8 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn snapshot(&self, refs: &Refs, repository: Repository) -> Result<Snapshot, InspectError> {
+        // The second look at the locks comes at the end: what the inspection takes is the time between.
+        let locks = self.wanted.for_checks.then(|| LockWatch::first_look(&self.opened.common_dir));
         let filter = self.config.refs.filter().map_err(|error| InspectError::Pattern(error.problem))?;
         let entries = self.git.map(|git| git.entries()).unwrap_or_default();
         let watched = watched::choose(refs, &filter, upstreams(refs, entries), self.objects);
@@ -208,8 +211,10 @@ impl Look<'_> {
         if self.wanted.predicts {
             self.prove_and_predict(&graph, &bases, &mut branches);
         }
-        let lines = bases.into_lines(&graph);
-        let not_looked = || "not looked at".to_owned();
+        let unread_files = self.mark(&mut branches);
+        let crossings = crossings(&graph, &bases, &branches);
+        let lines = bases.into_lines();
+        let common_dir = &self.opened.common_dir;
         Ok(Snapshot {
             seen_at: self.now,
             repository,
@@ -218,13 +223,13 @@ impl Look<'_> {
             branches,
             broken_refs: broken(refs, watched),
             commit_graph: Known::Seen(coverage.commit_graph),
-            locks: Known::Unknown(not_looked()),
-            unfinished: Known::Unknown(not_looked()),
-            hazards: Known::Unknown(not_looked()),
-            checked_out: Known::Unknown(not_looked()),
-            crossings: Vec::new(),
-            unread_files: Vec::new(),
-            host: Known::Unknown(not_looked()),
+            locks: locks.map_or_else(not_looked, |locks| locks.second_look(self.now)),
+            unfinished: if self.wanted.for_checks { unfinished(common_dir) } else { not_looked() },
+            hazards: not_looked(),
+            checked_out: if self.wanted.for_checks { checked_out(common_dir) } else { not_looked() },
+            crossings,
+            unread_files,
+            host: not_looked(),
         })
     }
 
@@ -358,6 +363,27 @@ impl Look<'_> {
         }
     }
 
+    /// Looks for committed conflict markers at the tips. Returns what could not be looked at.
+    fn mark(&self, branches: &mut [Branch]) -> Vec<UnreadFile> {
+        if !self.wanted.for_checks {
+            return Vec::new();
+        }
+        self.say("looking for conflict markers");
+        let limit = self.config.markers.file_limit;
+        let mut shelf = self.memory.shelf("markers", &markers::written_by(limit));
+        let roots: Vec<Oid> = branches.iter().filter_map(|branch| Some(branch.tip.seen()?.tree)).collect();
+        let marks = markers::scan(self.objects, &roots, limit, &mut shelf);
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = shelf.save();
+        for branch in branches {
+            branch.markers = match &branch.tip {
+                Known::Seen(tip) => marks.of(&tip.tree),
+                Known::Unknown(reason) => Known::Unknown(reason.clone()),
+            };
+        }
+        marks.unread
+    }
+
     /// `info/attributes`; a file that can't be read must not be taken for none.
     fn info_attributes(&self) -> Vec<u8> {
         match fs::read(self.opened.common_dir.join("info/attributes")) {
@@ -372,6 +398,29 @@ impl Look<'_> {
         let name = |key: &[u8]| Some(key.strip_prefix(b"merge.")?.strip_suffix(b".driver")?.to_vec());
         self.git.map(|git| git.entries().iter().filter_map(|entry| name(&entry.key)).collect()).unwrap_or_default()
     }
+}
+
+fn not_looked<T>() -> Known<T> {
+    Known::Unknown("it was not looked at".into())
+}
+
+/// For each forbidden pair the merges between its lines.
+///
+/// Two histories that share commits were merged, or one forked from the other: what was merged is
+/// told by merge commits that only one side has and that bring in what the other has.
+fn crossings(graph: &Graph, bases: &Bases, branches: &[Branch]) -> Vec<Crossing> {
+    let forbidden = branches.iter().enumerate().filter(|(_, branch)| branch.relation == Relation::Forbidden);
+    forbidden
+        .filter_map(|(number, branch)| {
+            let base = branch.base.as_ref()?;
+            let trunk = &bases.trunks[bases.placed[number].base.as_ref()?.line];
+            let merges = match (&branch.tip, &branch.drift) {
+                (Known::Seen(tip), Known::Seen(drift)) => Known::Seen(crossing::merges(graph, trunk, &tip.oid, drift)),
+                (Known::Unknown(reason), _) | (_, Known::Unknown(reason)) => Known::Unknown(reason.clone()),
+            };
+            Some(Crossing { branch: branch.name.clone(), base: base.name.clone(), merges })
+        })
+        .collect()
 }
 
 fn broken(refs: &Refs, watched: Watched) -> Vec<BrokenRef> {
@@ -389,9 +438,4 @@ fn no_drift(oid: Oid) -> Drift {
 fn full_names(name: &str) -> [RefName; 4] {
     [name.to_owned(), format!("refs/heads/{name}"), format!("refs/remotes/{name}"), format!("refs/{name}")]
         .map(RefName::new)
-}
-
-/// The folder in which a command remembers, if there is one: for messages.
-pub fn remembered_in(data_dir: &Path, opened: &Opened) -> PathBuf {
-    data_dir.join("remembered").join(opened.id())
 }

@@ -4,9 +4,11 @@
 //! answer is Git's to give, Git is asked, through the one hardened runner.
 
 mod config_text;
+pub mod crossings;
 mod files;
 pub mod graph;
 pub mod harden;
+pub mod hazards;
 pub mod inspect;
 pub mod lines;
 pub mod locks;

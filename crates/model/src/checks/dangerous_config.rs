@@ -42,6 +42,9 @@ fn judge(seen: &Seen<'_>) -> Outcome {
 
 fn found(seen: &Seen<'_>, kind: HazardKind, hazards: &[&Hazard]) -> Finding {
     let (severity, cause, does, do_) = told_as(kind);
+    // Hooks of one's own are the rule, and a clone brings none along.
+    let only_hooks = hazards.iter().all(|hazard| hazard.scope == "hook");
+    let severity = if only_hooks { Severity::Info } else { severity };
     let keys: Vec<_> = hazards.iter().take(3).map(|hazard| format!("`{}`", hazard.key)).collect();
     let more = if hazards.len() > keys.len() { ", …" } else { "" };
     let what = agree(hazards.len(), does, do_);
@@ -152,6 +155,13 @@ mod tests {
              [warning] dangerous-config:runs-program: 2 settings run programs: `core.fsmonitor`, `core.sshcommand`"
         );
         assert_eq!(outcome.findings[0].remedy.commands, ["git config --local --unset-all remote.origin.mirror"]);
+    }
+
+    #[test]
+    fn hooks_alone_are_only_worth_knowing() {
+        let hook = Hazard { scope: "hook".into(), ..hazard("pre-commit", HazardKind::RunsProgram) };
+        let finding = only(judged(&CHECK, &with(vec![hook])));
+        assert_eq!(told([&finding]), "[info] dangerous-config:runs-program: 1 setting runs a program: `pre-commit`");
     }
 
     #[test]

@@ -1,1 +1,75 @@
-fn main() {}
+//! Tidies: `cargo xtask docs` writes the documents that are made from the code.
+//!
+//! Tests of this crate fail when one of them is not what the code would write.
+
+mod configuration;
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// A document that is made from the code.
+struct Document {
+    /// Where it lies, from the top of the workspace.
+    path: &'static str,
+    /// What it says.
+    text: fn() -> String,
+}
+
+/// All of them. One line a document.
+const DOCUMENTS: &[Document] = &[
+    Document { path: "docs/CONFIGURATION.md", text: configuration::document },
+    Document { path: "docs/schema/configuration.schema.json", text: configuration::schema },
+    Document { path: "docs/alignwatch.yaml", text: alignwatch_model::config::starter_file },
+];
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let ended = match asked.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["docs"] => write_documents(),
+        _ => Err(io::Error::other("usage: cargo xtask docs")),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // When even standard error is gone, there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write_documents() -> io::Result<()> {
+    for document in DOCUMENTS {
+        let path = whole_path(document.path);
+        let text = (document.text)();
+        let is_current = fs::read_to_string(&path).is_ok_and(|there| there == text);
+        if !is_current {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+            fs::write(&path, text)?;
+            writeln!(io::stdout(), "wrote {}", document.path)?;
+        }
+    }
+    Ok(())
+}
+
+fn whole_path(path: &str) -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).join(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_generated_document_is_current() {
+        for document in DOCUMENTS {
+            let there = fs::read_to_string(whole_path(document.path)).unwrap_or_default();
+            assert!(there == (document.text)(), "{} is not current: run `cargo xtask docs`", document.path);
+        }
+    }
+}

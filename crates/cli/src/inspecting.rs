@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alignwatch_model::Snapshot;
+use alignwatch_model::{Snapshot, config::Config};
 
 use crate::{commands::Global, failure::Failure, output::progress::Progress, surroundings};
 
@@ -10,6 +10,8 @@ use crate::{commands::Global, failure::Failure, output::progress::Progress, surr
 pub(crate) struct Question<'a> {
     /// The repository.
     pub(crate) path: &'a Path,
+    /// The configuration in force.
+    pub(crate) config: &'a Config,
     /// Measure everything against this ref.
     pub(crate) base: Option<&'a str>,
     /// Are merges to be predicted?
@@ -22,6 +24,6 @@ pub(crate) struct Question<'a> {
 pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapshot, Failure> {
     let progress = Progress::new(!global.quiet && surroundings::is_watched());
     progress.phase("reading the repository");
-    let _ = (question.base, question.predicts, question.for_checks);
+    let _ = (question.config, question.base, question.predicts, question.for_checks);
     Err(Failure::could_not(format!("cannot inspect `{}`: not built yet", question.path.display())))
 }

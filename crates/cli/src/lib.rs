@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches};
 
 mod commands;
+mod configuring;
 pub mod exit;
 pub mod failure;
 mod inspecting;

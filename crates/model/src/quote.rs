@@ -1,4 +1,5 @@
-//! Names inside of commands that a person pastes into a shell.
+//! Foreign text in front of people: names inside of commands that they paste into a shell, and
+//! characters that must not reach their terminal.
 
 use crate::RefName;
 
@@ -31,6 +32,21 @@ pub fn shell_word(bytes: &[u8]) -> String {
 /// A ref as one word of a shell, by its full name, so that no tag or option can take its place.
 pub fn shell_ref(name: &RefName) -> String {
     shell_word(name.as_bytes())
+}
+
+/// Would this character be obeyed, turn the text around, or hide?
+///
+/// Source: Unicode 16 `Bidi_Control` and `Default_Ignorable_Code_Point`, the
+/// control characters, the separators that end a line, and the interlinear marks.
+/// Ordinary combining marks stay: names in many languages need them.
+pub fn is_unsafe(char: char) -> bool {
+    matches!(char,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use clap::{
 
 use super::{Global, forms};
 use crate::{
-    Exit,
+    Exit, configuring,
     failure::Failure,
     inspecting::{self, Question},
     output::{Format, human, json, markdown},
@@ -74,8 +74,14 @@ const FORMS: [Format; 3] = [Format::Human, Format::Json, Format::Markdown];
 pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
     let form = global.form("branches", &FORMS)?;
     let started = Instant::now();
-    let question =
-        Question { path: &asked.path, base: asked.base.as_deref(), predicts: !asked.no_predict, for_checks: false };
+    let config = configuring::configure(global)?;
+    let question = Question {
+        path: &asked.path,
+        config: &config,
+        base: asked.base.as_deref(),
+        predicts: !asked.no_predict,
+        for_checks: false,
+    };
     let snapshot = inspecting::inspect(global, &question)?;
     let selection = Selection { states: asked.state.clone(), sort: asked.sort, limit: asked.limit };
     let report = BranchesReport { snapshot, elapsed: started.elapsed(), selection };

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Global, forms};
 use crate::{
-    Exit,
+    Exit, configuring,
     failure::Failure,
     inspecting::{self, Question},
     output::{Format, human, json, junit, markdown, sarif},
@@ -87,7 +87,8 @@ pub(crate) fn run(global: &Global, asked: &Check) -> Result<Exit, Failure> {
         return list(global);
     }
     let form = global.form("check", &FORMS)?;
-    let repositories = asked.path.iter().map(|path| check_one(global, asked, path)).collect();
+    let config = configuring::configure(global)?;
+    let repositories = asked.path.iter().map(|path| check_one(global, &config, asked, path)).collect();
     let report = CheckReport { repositories, fail_on: asked.fail_on.severity(), limit: asked.limit };
     let answer = match form {
         Format::Human => human::check(&report, &surroundings::screen(global)),
@@ -110,10 +111,10 @@ fn list(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-fn check_one(global: &Global, asked: &Check, path: &Path) -> Checked {
+fn check_one(global: &Global, config: &Config, asked: &Check, path: &Path) -> Checked {
     let started = Instant::now();
-    let question = Question { path, base: asked.base.as_deref(), predicts: true, for_checks: true };
-    let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, &Config::default(), asked));
+    let question = Question { path, config, base: asked.base.as_deref(), predicts: true, for_checks: true };
+    let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, config, asked));
     Checked {
         path: path.display().to_string(),
         path_word: if path == Path::new(".") { String::new() } else { path_word(path) },
@@ -131,7 +132,7 @@ fn judge(snapshot: Snapshot, config: &Config, asked: &Check) -> Judgement {
     let starts = RefCell::new(Vec::new());
     let wanted = |rule: &Rule| {
         starts.borrow_mut().push(Instant::now());
-        asked.wants(rule)
+        asked.wants(rule, config)
     };
     let judged = checks::judge(&snapshot, config, snapshot.seen_at, wanted);
     let mut starts = starts.into_inner();
@@ -151,14 +152,15 @@ fn tell_failures(report: &CheckReport) {
 }
 
 impl Check {
-    fn wants(&self, rule: &Rule) -> Result<(), String> {
+    /// `--only` stands in place of the configured lists, `--skip` beside them.
+    fn wants(&self, rule: &Rule, config: &Config) -> Result<(), String> {
         if self.skip.iter().any(|id| id == rule.id) {
             return Err("left out by --skip".to_owned());
         }
         if !self.only.is_empty() && !self.only.iter().any(|id| id == rule.id) {
             return Err("left out by --only".to_owned());
         }
-        Ok(())
+        if self.only.is_empty() { config.checks.wants(rule.id) } else { Ok(()) }
     }
 }
 

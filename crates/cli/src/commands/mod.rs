@@ -12,6 +12,7 @@ use crate::{Exit, failure::Failure, output::Format, surroundings};
 pub(crate) mod branches;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod man;
 
 /// Watches over the work of keeping many Git branches in line with their base
@@ -59,11 +60,11 @@ Exit codes:
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Global {
-    /// Use this configuration file
-    #[arg(long, global = true, value_name = "FILE", env = "ALIGNWATCH_CONFIG", hide_env_values = true)]
+    /// Use this configuration file [env: ALIGNWATCH_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Remember facts between runs in this directory
-    #[arg(long, global = true, value_name = "DIR", env = "ALIGNWATCH_DATA_DIR", hide_env_values = true)]
+    /// Remember facts between runs in this directory [env: ALIGNWATCH_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Answer in this form
     #[arg(long, global = true, value_name = "FORMAT", value_parser = forms(&[Format::Human, Format::Json]))]
@@ -99,6 +100,7 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     Check(check::Check),
     Branches(branches::Branches),
+    Config(config::ConfigArgs),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -109,6 +111,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
     let ended = match command {
         Command::Check(check) => check::run(&global, &check),
         Command::Branches(branches) => branches::run(&global, &branches),
+        Command::Config(config) => config::run(&global, &config),
         Command::Completions(completions) => completions::run(&completions),
         Command::Man(man) => man::run(&man),
     };

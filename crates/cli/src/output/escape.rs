@@ -15,6 +15,7 @@ use std::{
     io::{self, Write},
 };
 
+pub use alignwatch_model::quote::is_unsafe;
 use serde::Serialize;
 
 /// For a terminal, and for any other plain text.
@@ -194,21 +195,6 @@ fn push_visible(shown: &mut String, char: char) {
 fn push_code(shown: &mut String, char: char) {
     // Writing to a String cannot fail.
     let _ = write!(shown, "\\u{{{:x}}}", char as u32);
-}
-
-/// Would this character be obeyed, turn the text around, or hide?
-///
-/// Source: Unicode 16 `Bidi_Control` and `Default_Ignorable_Code_Point`, the
-/// control characters, the separators that end a line, and the interlinear marks.
-/// Ordinary combining marks stay: names in many languages need them.
-pub fn is_unsafe(char: char) -> bool {
-    matches!(char,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

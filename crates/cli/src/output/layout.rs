@@ -114,6 +114,7 @@ pub fn count(number: usize, noun: &str) -> String {
     let ending = match noun.as_bytes() {
         _ if number == 1 => "",
         [.., b'h' | b's' | b'x'] => "es",
+        [.., b'a' | b'e' | b'o' | b'u', b'y'] => "s",
         [.., b'y'] => return format!("{} {}ies", thousands(number), &noun[..noun.len() - 1]),
         _ => "s",
     };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
 mod command_line;
+mod configuration;
 mod documents;
 mod made_up;
 mod screens;

@@ -56,8 +56,6 @@ pub enum Shape {
         /// There must be one at least.
         is_filled: bool,
     },
-    /// `true` or `false`.
-    Flag,
     /// A whole number between two, both included.
     Whole {
         /// Least.
@@ -155,10 +153,11 @@ impl Key {
         below.flat_map(|key| std::iter::once(key).chain(key.descendants())).collect()
     }
 
-    /// The key with this path, such as `budget.age`. Indexes may stand in it: `relations[2].base`.
+    /// The key with this path, such as `budget.age`. Indexes may stand in it, or be left out:
+    /// `relations[2].base` and `relations.base` are one key.
     pub fn find(&self, path: &str) -> Option<&Key> {
         let plain = without_indexes(path);
-        self.descendants().into_iter().find(|key| key.path == plain)
+        self.descendants().into_iter().find(|key| without_indexes(&key.path) == plain)
     }
 
     /// The environment variable that sets it; `None` for sections and lists of sections.
@@ -168,18 +167,16 @@ impl Key {
     }
 }
 
-/// `relations[2].base` as it stands in the catalogue: `relations[].base`.
+/// `relations[2].base` without what stands in brackets: `relations.base`.
 fn without_indexes(path: &str) -> String {
-    let mut plain = String::new();
-    for part in path.split_inclusive('[') {
-        let digits = if plain.ends_with('[') {
-            part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len()
-        } else {
-            0
-        };
-        plain.push_str(&part[digits..]);
-    }
-    plain
+    let mut depth = 0;
+    let mut is_outside = |c: char| {
+        depth += i32::from(c == '[');
+        let is_outside = depth == 0;
+        depth -= i32::from(c == ']');
+        is_outside
+    };
+    path.chars().filter(|&c| is_outside(c)).collect()
 }
 
 fn of_schema(schema: &Value, name: &str, path: &str, default: &Value, is_required: bool) -> Key {
@@ -209,7 +206,6 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
             item: Box::new(shape_of(&schema["items"], &format!("{path}[]"), &Value::Null)),
             is_filled: schema["minItems"].as_u64().is_some_and(|least| least > 0),
         },
-        "boolean" => Shape::Flag,
         "integer" => Shape::Whole {
             least: schema["minimum"].as_i64().unwrap_or(0),
             most: schema["maximum"].as_i64().unwrap_or(i64::MAX),
@@ -342,6 +338,7 @@ mod tests {
         let path = |text| catalogue().find(text).map(|key| key.path.as_str());
         assert_eq!(path("budget.age"), Some("budget.age"));
         assert_eq!(path("relations[12].budget.age"), Some("relations[].budget.age"));
+        assert_eq!(path("relations.base"), Some("relations[].base"));
         assert_eq!(path("relations"), Some("relations"));
         assert_eq!(path("nonsense"), None);
     }

@@ -3,13 +3,13 @@
 //! A value that is wrong is left out, so that the default stands in its place
 //! while the rest is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::{
     amount::{parse_length, parse_size},
-    catalogue::{Key, Shape},
+    catalogue::{Doc, Key, Shape, catalogue},
     pattern::{BadName, check_name, check_path_pattern, check_pattern},
     tree::{At, Content, Node, Problem, Scalar, for_message},
 };
@@ -59,6 +59,18 @@ pub(super) fn decode_value(node: &Node, key: &Key, catalogue: &Key) -> Decoded {
     decoder.out
 }
 
+/// The key whose path or name is most like this; `None` when none is near.
+pub fn nearest_key(asked: &str) -> Option<&'static Key> {
+    let keys = catalogue().descendants();
+    let path = nearest(asked, keys.iter().map(|key| key.path.as_str()), 1);
+    let key_of = |path| keys.iter().find(|key| key.path == path);
+    let by_name = || {
+        let name = nearest(asked, keys.iter().map(|key| key.name.as_str()), 0)?;
+        keys.iter().find(|key| key.name == name)
+    };
+    path.and_then(key_of).or_else(by_name).copied()
+}
+
 struct Decoder<'a> {
     catalogue: &'a Key,
     out: Decoded,
@@ -78,7 +90,7 @@ impl Decoder<'_> {
             (Shape::Section(_), Content::Nothing) => {}
             (Shape::List { .. }, Content::Nothing) if !key.item_keys().is_empty() => {}
             (Shape::Section(_), Content::Section(entries)) => self.section(entries, key),
-            (Shape::Section(_), _) => self.wrong(node, &key.path, not_a_section(key)),
+            (Shape::Section(_), _) => self.wrong(node, &key.path, not_a_section(key, node)),
             (shape, _) => {
                 if let Some(value) = self.value(node, shape, &key.path, key) {
                     self.out.settings.push(Setting { path: key.path.clone(), value, at: node.at });
@@ -93,8 +105,7 @@ impl Decoder<'_> {
         match (shape, &node.content) {
             (_, Content::Broken) => None,
             (_, Content::Nothing) => {
-                let fix = format!("write it like `{}`, or leave the key out for the default", key.doc.example);
-                self.wrong(node, path, Wrong { problem: "has no value".to_owned(), fix });
+                self.wrong(node, path, no_value(path, key));
                 None
             }
             (Shape::List { item, is_filled }, Content::List(items)) => {
@@ -105,7 +116,7 @@ impl Decoder<'_> {
                 self.wrong(node, path, wrong_kind(node, shape, key));
                 None
             }
-            (shape, Content::Scalar(scalar)) => match scalar_value(scalar, shape, &key.doc.example) {
+            (shape, Content::Scalar(scalar)) => match scalar_value(scalar, shape, &key.doc) {
                 Ok(value) => Some(value),
                 Err(wrong) => {
                     self.wrong(node, path, wrong);
@@ -129,27 +140,25 @@ impl Decoder<'_> {
             self.wrong(node, path, Wrong { problem: "is empty".to_owned(), fix });
             return None;
         }
+        let is_of_rules = matches!(item, Shape::Section(_));
         let mut values: Vec<Value> = Vec::new();
-        for node in items {
-            let path = format!("{path}[{}]", values.len());
-            let Some(value) = self.value(node, item, &path, key) else {
-                // A rule keeps its place, so that the others keep theirs.
-                if matches!(item, Shape::Section(_)) {
-                    values.push(Value::Object(Map::new()));
+        let mut texts: BTreeSet<String> = BTreeSet::new();
+        for (index, node) in items.iter().enumerate() {
+            let item_path = format!("{path}[{index}]");
+            match self.value(node, item, &item_path, key) {
+                Some(Value::String(text)) if !texts.insert(text.clone()) => {
+                    let shown = for_message(&text);
+                    let problem = format!("`{shown}` is listed twice");
+                    self.wrong(node, path, Wrong { problem, fix: "take one out".to_owned() });
                 }
-                continue;
-            };
-            if !matches!(item, Shape::Section(_)) && values.contains(&value) {
-                let shown = for_message(value.as_str().unwrap_or_default());
-                let problem = format!("`{shown}` is listed twice");
-                self.wrong(
-                    node,
-                    path.rsplit_once('[').map_or("", |(list, _)| list),
-                    Wrong { problem, fix: "take one out".to_owned() },
-                );
-                continue;
+                Some(value) => {
+                    self.out.places.insert(format!("{path}[{}]", values.len()), node.at);
+                    values.push(value);
+                }
+                // A rule keeps its place, so that the others keep theirs.
+                None if is_of_rules => values.push(Value::Object(Map::new())),
+                None => {}
             }
-            values.push(value);
         }
         Some(Value::Array(values))
     }
@@ -163,12 +172,15 @@ impl Decoder<'_> {
                 object.insert(key.name.clone(), value);
             }
         }
-        for key in keys.iter().filter(|key| key.is_required) {
-            if !entries.iter().any(|(name, _)| name.text() == Some(key.name.as_str())) {
-                let problem = format!("the key `{}` is missing", key.name);
-                let fix = format!("add a line like `{}: {}`", key.name, key.doc.example);
-                self.wrong(node, path, Wrong { problem, fix });
-            }
+        // A misspelled key is told already.
+        let is_there = |key: &Key| {
+            let mut names = entries.iter().filter_map(|(name, _)| name.text());
+            names.any(|name| nearest(name, std::iter::once(key.name.as_str()), 1).is_some())
+        };
+        for key in keys.iter().filter(|key| key.is_required && !is_there(key)) {
+            let problem = format!("the key `{}` is missing", key.name);
+            let fix = format!("add a line like `{}: {}`", key.name, key.doc.example);
+            self.wrong(node, path, Wrong { problem, fix });
         }
         Value::Object(object)
     }
@@ -211,7 +223,8 @@ impl Decoder<'_> {
         let shown = for_message(name);
         let problem = match path {
             "" => format!("there is no key `{shown}` at the top level"),
-            path => format!("there is no key `{shown}` in `{path}`"),
+            "thresholds" if self.is_check(name) => format!("the check `{shown}` compares with no number"),
+            _ => format!("there is no key `{shown}` here"),
         };
         let fix = if name == "<<" {
             "write the keys out: merging is not understood".to_owned()
@@ -221,6 +234,8 @@ impl Decoder<'_> {
             key
         } else if let Some(key) = nearest(name, here.iter().map(|key| key.name.as_str()), 1) {
             format!("did you mean `{key}`?")
+        } else if path == "thresholds" {
+            "`alignwatch check --list` shows the checks with their numbers".to_owned()
         } else {
             keys_there(here)
         };
@@ -247,6 +262,15 @@ impl Decoder<'_> {
         })
     }
 
+    fn is_check(&self, id: &str) -> bool {
+        match self.catalogue.find("checks.skip").map(|key| &key.shape) {
+            Some(Shape::List { item, .. }) => {
+                matches!(&**item, Shape::CheckId(ids) if ids.iter().any(|other| other == id))
+            }
+            _ => false,
+        }
+    }
+
     fn wrong(&mut self, node: &Node, path: &str, Wrong { problem, fix }: Wrong) {
         self.out.problems.push(Problem { at: node.at, key: for_message(path), problem, fix });
     }
@@ -261,22 +285,24 @@ impl Node {
     }
 }
 
-fn scalar_value(scalar: &Scalar, shape: &Shape, example: &str) -> Result<Value, Wrong> {
+fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<Value, Wrong> {
     let text = scalar.text.as_str();
     let shown = for_message(text);
-    let like = format!("write it like `{example}`");
+    let like = format!("write it like `{}`", doc.example);
     match shape {
-        Shape::Flag => flag(scalar).map(Value::from).ok_or_else(|| {
-            let good = if matches!(text, "no" | "off" | "0" | "No" | "NO" | "n") { "false" } else { "true" };
-            Wrong { problem: format!("`{shown}` is neither `true` nor `false`"), fix: format!("write `{good}`") }
-        }),
-        Shape::Whole { least, most } => whole(scalar, *least, *most, &like).map(Value::from),
+        Shape::Whole { least, most } => whole(scalar, *least, *most, doc).map(Value::from),
         Shape::Length { least, most } => {
             bounded(text, least, most, parse_length, "a length of time", &like).map(Value::from)
         }
         Shape::Size { least, most } => bounded(text, least, most, parse_size, "a size", &like).map(Value::from),
-        Shape::Words(words) => one_of(text, words.iter().map(|word| &word.word), "a word that is known here"),
-        Shape::CheckId(ids) => one_of(text, ids.iter(), "the id of a check"),
+        Shape::Words(words) => {
+            let words: Vec<&str> = words.iter().map(|word| word.word.as_str()).collect();
+            one_of(text, &words, "a word for this key", &format!("write one of {}", words.join(", ")))
+        }
+        Shape::CheckId(ids) => {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            one_of(text, &ids, "the id of a check", "`alignwatch check --list` shows all ids")
+        }
         Shape::Pattern => named(text, &shown, check_pattern(text)),
         Shape::PathPattern => named(text, &shown, check_path_pattern(text)),
         Shape::Name => named(text, &shown, check_name(text)),
@@ -286,28 +312,19 @@ fn scalar_value(scalar: &Scalar, shape: &Shape, example: &str) -> Result<Value, 
     }
 }
 
-fn flag(scalar: &Scalar) -> Option<bool> {
-    match scalar.text.as_str() {
-        "true" | "True" | "TRUE" if !scalar.is_quoted => Some(true),
-        "false" | "False" | "FALSE" if !scalar.is_quoted => Some(false),
-        _ => None,
-    }
-}
-
-fn whole(scalar: &Scalar, least: i64, most: i64, like: &str) -> Result<i64, Wrong> {
+fn whole(scalar: &Scalar, least: i64, most: i64, doc: &Doc) -> Result<i64, Wrong> {
     let shown = for_message(&scalar.text);
+    let like = format!("write it like `{}`", doc.example);
     let digits = scalar.text.strip_prefix(['-', '+']).unwrap_or(&scalar.text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Wrong { problem: format!("`{shown}` is not a whole number"), fix: like.to_owned() });
+        return Err(Wrong { problem: format!("`{shown}` is not a whole number"), fix: like });
     }
     if scalar.is_quoted {
         let problem = format!("`\"{shown}\"` is text and not a number");
         return Err(Wrong { problem, fix: "take away the quotes".to_owned() });
     }
-    let out_of_range = || Wrong {
-        problem: format!("`{shown}` is outside of {least} to {most}"),
-        fix: format!("write a number from {least} to {most}"),
-    };
+    let out_of_range =
+        || Wrong { problem: format!("`{shown}` is outside of {least} to {most} {}", doc.unit), fix: like.clone() };
     // More digits than an i64 holds are outside of every range.
     let number: i64 = scalar.text.parse().map_err(|_| out_of_range())?;
     if (least..=most).contains(&number) { Ok(number) } else { Err(out_of_range()) }
@@ -332,27 +349,22 @@ fn bounded<T: PartialOrd>(
     if is_inside {
         return Ok(text.to_owned());
     }
-    Err(Wrong {
-        problem: format!("`{shown}` is outside of {least} to {most}"),
-        fix: format!("write {kind} from {least} to {most}"),
-    })
+    Err(Wrong { problem: format!("`{shown}` is outside of {least} to {most}"), fix: like.to_owned() })
 }
 
-fn one_of<'a>(text: &str, words: impl Iterator<Item = &'a String>, kind: &str) -> Result<Value, Wrong> {
-    let words: Vec<&str> = words.map(String::as_str).collect();
+fn one_of(text: &str, words: &[&str], kind: &str, all: &str) -> Result<Value, Wrong> {
     if words.contains(&text) {
         return Ok(Value::from(text));
     }
-    let fix = match nearest(text, words.iter().copied(), 1) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => format!("write one of {}", words.join(", ")),
-    };
+    let near = nearest(text, words.iter().copied(), 1);
+    let fix = near.map_or_else(|| all.to_owned(), |word| format!("did you mean `{word}`?"));
     Err(Wrong { problem: format!("`{}` is not {kind}", for_message(text)), fix })
 }
 
 fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value, Wrong> {
     match checked {
         Ok(()) => Ok(Value::from(text)),
+        Err(BadName { problem, fix }) if text.is_empty() => Err(Wrong { problem: format!("`\"\"` {problem}"), fix }),
         Err(BadName { problem, fix }) => Err(Wrong { problem: format!("`{shown}` {problem}"), fix }),
     }
 }
@@ -392,7 +404,20 @@ fn path_from_root(text: &str, shown: &str) -> Result<Value, Wrong> {
     Err(Wrong { problem, fix: "write the whole path, like `/var/lib/alignwatch`".to_owned() })
 }
 
-fn not_a_section(key: &Key) -> Wrong {
+fn no_value(path: &str, key: &Key) -> Wrong {
+    let fix = match path.ends_with(']') {
+        true => "write a value, or take the item out".to_owned(),
+        false => format!("write it like `{}`, or leave the key out for the default", key.doc.example),
+    };
+    Wrong { problem: "has no value".to_owned(), fix }
+}
+
+fn not_a_section(key: &Key, node: &Node) -> Wrong {
+    if let Some((name, value)) = node.text().and_then(|text| text.split_once(':')) {
+        let (name, value) = (for_message(name), for_message(value));
+        let problem = "a space is missing after `:`".to_owned();
+        return Wrong { problem, fix: format!("write `{name}: {value}`") };
+    }
     let example = key.children().iter().find(|child| !child.is_section());
     let fix = example.map_or_else(
         || "write keys below it".to_owned(),
@@ -417,6 +442,7 @@ fn wrong_kind(node: &Node, shape: &Shape, key: &Key) -> Wrong {
         (Shape::List { .. }, Content::Scalar(scalar)) if key.item_keys().is_empty() => {
             format!("[{}]", for_message(&scalar.text))
         }
+        (Shape::Section(_), _) => key.doc.example.trim_start_matches('[').trim_end_matches(']').to_owned(),
         _ => key.doc.example.clone(),
     };
     let fix = if good.is_empty() { "write keys below it".to_owned() } else { format!("write it like `{good}`") };

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::tree::{At, Problem, acts_on_a_terminal};
+use super::tree::{At, Problem};
+use crate::quote::is_unsafe;
 
 /// One mistake.
 ///
@@ -70,7 +71,7 @@ impl ConfigError {
 
 /// A name of a file as it may be printed.
 pub(super) fn shown_name(name: &str) -> String {
-    name.chars().map(|c| if acts_on_a_terminal(c) { '\u{fffd}' } else { c }).collect()
+    name.chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }
 
 impl fmt::Display for ConfigError {
@@ -118,7 +119,7 @@ impl Excerpt {
 fn harmless(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if acts_on_a_terminal(c) => '\u{fffd}',
+        c if is_unsafe(c) => '\u{fffd}',
         c => c,
     }
 }

@@ -138,6 +138,8 @@ struct Stack<'a> {
     origins: Origins,
     notes: Vec<String>,
     errors: Vec<ConfigError>,
+    /// Mistakes that there are besides.
+    n_untold: usize,
     /// Where the parts of the file's values stand.
     places: BTreeMap<String, At>,
     text: &'a str,
@@ -151,6 +153,7 @@ impl<'a> Stack<'a> {
             origins: Origins::default(),
             notes: Vec::new(),
             errors: Vec::new(),
+            n_untold: 0,
             places: BTreeMap::new(),
             text: "",
         }
@@ -171,7 +174,11 @@ impl<'a> Stack<'a> {
         let root = tree::read(text, &mut problems);
         let decoded = root.map(|root| decode_file(&root, self.catalogue)).unwrap_or_default();
         problems.extend(decoded.problems);
-        self.errors.extend(problems.into_iter().map(|problem| ConfigError::in_file(problem, file.name, text)));
+        // Cut before each gets its line: a flood of mistakes must not take long to tell.
+        problems.sort_by_key(|problem| problem.at);
+        self.n_untold += problems.len().saturating_sub(TOLD_AT_MOST);
+        let told = problems.into_iter().take(TOLD_AT_MOST);
+        self.errors.extend(told.map(|problem| ConfigError::in_file(problem, file.name, text)));
         self.places = decoded.places;
         for setting in decoded.settings {
             let At { line, column, .. } = setting.at;
@@ -184,6 +191,8 @@ impl<'a> Stack<'a> {
             self.catalogue.leaves().into_iter().filter_map(|key| Some((key.variable()?, key))).collect();
         for (name, value) in environment.iter().filter(|(name, _)| name.starts_with("ALIGNWATCH_")) {
             match keys.get(name) {
+                // Set to nothing is how people take a variable away.
+                Some(_) if value.is_empty() => {}
                 Some(key) => self.add_text(key, value, &Place::Variable(name.clone()), Origin::Variable(name.clone())),
                 None => self.notes.extend(misspelled(name, keys.keys())),
             }
@@ -216,13 +225,15 @@ impl<'a> Stack<'a> {
     fn finish(mut self, file: Option<File<'_>>) -> Result<Loaded, Vec<ConfigError>> {
         let config: Config = serde_json::from_value(std::mem::take(&mut self.values))
             .expect("values that the catalogue accepts are those of the types");
-        for problem in rules::mistakes(&config) {
+        let problems = rules::mistakes(&config);
+        self.n_untold += problems.len().saturating_sub(TOLD_AT_MOST);
+        for problem in problems.into_iter().take(TOLD_AT_MOST) {
             self.add_rule_problem(problem, file);
         }
         if self.errors.is_empty() {
             return Ok(Loaded { config, origins: self.origins, notes: self.notes });
         }
-        Err(in_order(self.errors))
+        Err(in_order(self.errors, self.n_untold))
     }
 
     /// A mistake between values: told where the value stands that came last.
@@ -302,10 +313,10 @@ fn put(values: &mut Value, path: &str, value: Value) {
 }
 
 /// The mistakes of the file by line, then the others; each once, and not too many.
-fn in_order(mut errors: Vec<ConfigError>) -> Vec<ConfigError> {
+fn in_order(mut errors: Vec<ConfigError>, n_untold: usize) -> Vec<ConfigError> {
     errors.sort_by(|a, b| a.place.cmp(&b.place));
     errors.dedup();
-    let n_untold = errors.len().saturating_sub(TOLD_AT_MOST);
+    let n_untold = n_untold + errors.len().saturating_sub(TOLD_AT_MOST);
     errors.truncate(TOLD_AT_MOST);
     if let (1.., Some(last)) = (n_untold, errors.last()) {
         let place = match &last.place {
@@ -316,4 +327,111 @@ fn in_order(mut errors: Vec<ConfigError>) -> Vec<ConfigError> {
         errors.push(ConfigError::at_place(place, problem));
     }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Span;
+
+    fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn file(bytes: &[u8]) -> Option<File<'_>> {
+        Some(File { name: "a.yaml", bytes })
+    }
+
+    fn told(sources: &Sources<'_>) -> Vec<String> {
+        load(sources).expect_err("mistakes").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_that_the_file_and_that_the_default() {
+        let text = b"inspect:\n  jobs: 2\n  git_deadline: 5s\n  merge_deadline: 6s\ndata_dir: /file\n";
+        let environment = variables(&[
+            ("ALIGNWATCH_INSPECT_GIT_DEADLINE", "7s"),
+            ("ALIGNWATCH_DATA_DIR", "/variable"),
+            ("ALIGNWATCH_BASES", "[main, origin/dev]"),
+        ]);
+        let flags = [Flag { name: "--data-dir", key: "data_dir", value: "/flag: 1" }];
+        let sources = Sources { file: file(text), environment: Some(&environment), flags: &flags };
+        let Loaded { config, origins, notes } = load(&sources).expect("no mistakes");
+        assert_eq!(config.inspect.jobs, Some(2));
+        assert_eq!(config.inspect.git_deadline, Span(7));
+        assert_eq!(config.inspect.merge_deadline, Span(6));
+        assert_eq!(config.data_dir.as_deref(), Some("/flag: 1"));
+        assert_eq!(config.bases, ["main", "origin/dev"]);
+        let origin = |path| origins.of(path).to_string();
+        assert_eq!(origin("inspect.jobs"), "a.yaml:2");
+        assert_eq!(origin("inspect.git_deadline"), "$ALIGNWATCH_INSPECT_GIT_DEADLINE");
+        assert_eq!(origin("data_dir"), "--data-dir");
+        assert_eq!(origin("inspect.output_limit"), "default");
+        assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_value_of_a_variable_is_text_as_it_stands() {
+        let environment = variables(&[("ALIGNWATCH_BASES", "NO"), ("ALIGNWATCH_DATA_DIR", "/a: b # c")]);
+        let loaded = load(&Sources { environment: Some(&environment), ..Sources::default() }).expect("no mistakes");
+        assert_eq!(loaded.config.bases, ["NO"]);
+        assert_eq!(loaded.config.data_dir.as_deref(), Some("/a: b # c"));
+    }
+
+    #[test]
+    fn variables_of_others_do_no_harm_and_near_misses_are_noted() {
+        let environment = variables(&[
+            ("ALIGNWATCH_PORT_8750_TCP_ADDR", "10.0.0.1"),
+            ("ALIGNWATCH_SERVICE_HOST", "10.0.0.1"),
+            ("ALIGNWATCH_CONFIG", "/x"),
+            ("ALIGNWATCH_INSPECT_JOBS", ""),
+            ("ALIGNWATCH_INSPECT_JOB", "2"),
+            ("OTHER_BASES", "x"),
+        ]);
+        let loaded = load(&Sources { environment: Some(&environment), ..Sources::default() }).expect("no mistakes");
+        assert_eq!(loaded.config, Config::default());
+        assert_eq!(
+            loaded.notes,
+            ["the environment variable ALIGNWATCH_INSPECT_JOB sets nothing; did you mean ALIGNWATCH_INSPECT_JOBS?"]
+        );
+    }
+
+    #[test]
+    fn mistakes_of_all_layers_are_told_together() {
+        let environment = variables(&[("ALIGNWATCH_INSPECT_JOBS", "many"), ("ALIGNWATCH_BASES", "[a, a")]);
+        let flags = [Flag { name: "--data-dir", key: "data_dir", value: "here" }];
+        let sources = Sources { file: file(b"base: [x]\n"), environment: Some(&environment), flags: &flags };
+        insta::assert_snapshot!(told(&sources).join("\n"), @r"
+        a.yaml:1:1: there is no key `base` at the top level (did you mean `bases`?)
+        environment variable ALIGNWATCH_BASES: `[` is opened and not closed (close the list: `[main, develop]`)
+        environment variable ALIGNWATCH_INSPECT_JOBS: inspect.jobs: `many` is not a whole number (write it like `2`)
+        --data-dir: data_dir: `here` would depend on the folder that alignwatch is started in (write the whole path, like `/var/lib/alignwatch`)
+        ");
+    }
+
+    #[test]
+    fn values_of_different_layers_must_go_together_as_well() {
+        let environment = variables(&[("ALIGNWATCH_CHECKS_SKIP", "stale")]);
+        let sources =
+            Sources { file: file(b"checks: {only: [stale]}"), environment: Some(&environment), ..Sources::default() };
+        insta::assert_snapshot!(told(&sources).join("\n"), @"environment variable ALIGNWATCH_CHECKS_SKIP: checks.skip[0]: `stale` is listed in `checks.only`, too (take it out of one of the lists)");
+    }
+
+    #[test]
+    fn what_is_no_text_or_too_much_is_told_with_its_place() {
+        let told_of = |bytes: &[u8]| told(&Sources { file: file(bytes), ..Sources::default() }).join("\n");
+        insta::assert_snapshot!(told_of(b"bases: [main]\n# gr\xfcn\n"), @"a.yaml:2:5: a byte here is not UTF-8 (save the file as UTF-8)");
+        let large = vec![b'#'; FILE_AT_MOST_BYTES as usize + 1];
+        insta::assert_snapshot!(told_of(&large), @"a.yaml: the file is larger than 1 MiB (is it the right one?)");
+        let largest = &large[1..];
+        assert!(load(&Sources { file: file(largest), ..Sources::default() }).is_ok());
+    }
+
+    #[test]
+    fn a_flood_of_mistakes_is_cut() {
+        let text: String = (0..5_000).map(|number| format!("x{number}: 1\n")).collect();
+        let told = told(&Sources { file: file(text.as_bytes()), ..Sources::default() });
+        assert_eq!(told.len(), TOLD_AT_MOST + 1);
+        assert_eq!(told[TOLD_AT_MOST], "a.yaml: 4900 more mistakes (mend these first)");
+    }
 }

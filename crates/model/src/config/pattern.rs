@@ -43,6 +43,20 @@ impl Patterns {
         Ok(Patterns { set })
     }
 
+    /// Which of them match this text as it stands, by their index, in order.
+    pub(super) fn matching(&self, text: &str) -> Vec<usize> {
+        let mut matching = self.set.matches(text);
+        matching.sort_unstable();
+        matching
+    }
+
+    /// Which of them match the full name, the short one, or the one at the remote: the first by its index.
+    pub(super) fn first_match(&self, name: &RefName) -> Option<usize> {
+        let hits = |bytes: &[u8]| self.set.matches_candidate(&Candidate::from_bytes(bytes)).into_iter().min();
+        let at_remote = name.remote_parts().and_then(|(_, branch)| hits(branch));
+        [hits(name.as_bytes()), hits(name.short().as_bytes()), at_remote].into_iter().flatten().min()
+    }
+
     /// Does one of them match this path in the repository?
     pub fn matches_path(&self, path: &[u8]) -> bool {
         self.set.is_match_candidate(&Candidate::from_bytes(path))
@@ -93,17 +107,16 @@ pub(super) fn check_name(name: &str) -> Result<(), BadName> {
     Ok(())
 }
 
-/// Does the earlier pattern match all that the later one could? `false` when that is not certain.
-pub(super) fn covers(earlier: &str, later: &str) -> bool {
-    if earlier == later || earlier == "**" {
-        return true;
-    }
-    if let Some(folder) = earlier.strip_suffix("/**")
-        && !folder.contains(WILD)
-    {
-        return later.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1);
-    }
-    !later.contains(WILD) && compile(earlier).is_ok_and(|glob| glob.compile_matcher().is_match(later))
+/// Texts that a pattern may be, each of which would match all that it does: itself, `**`, and `x/**` of its folders.
+pub(super) fn wider_texts(pattern: &str) -> impl Iterator<Item = String> + '_ {
+    let plain_end = pattern.find(WILD).unwrap_or(pattern.len());
+    let folders = pattern[..plain_end].match_indices('/').map(|(slash, _)| format!("{}/**", &pattern[..slash]));
+    [pattern.to_owned(), "**".to_owned()].into_iter().chain(folders)
+}
+
+/// Holds the pattern no wild character, so that it is the name of one branch?
+pub(super) fn is_name(pattern: &str) -> bool {
+    !pattern.contains(WILD)
 }
 
 fn compile(pattern: &str) -> Result<globset::Glob, BadName> {
@@ -131,10 +144,12 @@ fn check_shape(text: &str, kind: &str) -> Result<(), BadName> {
     }
     if text.ends_with('/') {
         let folder = text.trim_end_matches('/');
-        return Err(BadName::new(
-            "ends with `/`, so no branch can match it",
-            format!("write `{folder}/**` for all below it"),
-        ));
+        let fix = if kind == "a name" {
+            format!("write `{folder}`")
+        } else {
+            format!("write `{folder}/**` for all below it")
+        };
+        return Err(BadName::new("ends with `/`, so no branch can match it", fix));
     }
     if text.contains("//") || text.contains("..") {
         let twice = if text.contains("//") { "//" } else { ".." };
@@ -216,8 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_covered_is_told_only_when_it_is_certain() {
-        assert!(covers("a/*", "a/b") && covers("a/**", "a/b/*") && covers("**", "x/*") && covers("a/*", "a/*"));
-        assert!(!covers("a/*", "a/b/c") && !covers("a/*", "a/b*") && !covers("a/**", "a") && !covers("a", "b"));
+    fn wider_patterns_are_those_of_the_folders_around() {
+        let wider = |pattern| wider_texts(pattern).collect::<Vec<_>>();
+        assert_eq!(wider("a/b/*"), ["a/b/*", "**", "a/**", "a/b/**"]);
+        assert_eq!(wider("a*/b"), ["a*/b", "**"]);
+        assert_eq!(wider("a"), ["a", "**"]);
     }
 }

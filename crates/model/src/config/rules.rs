@@ -1,6 +1,11 @@
 //! Mistakes between values that are each fine alone.
 
-use super::{Config, RelationRule, pattern::covers};
+use std::collections::HashMap;
+
+use super::{
+    Config, Patterns, RelationRule,
+    pattern::{is_name, wider_texts},
+};
 
 /// Values that do not go together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +22,8 @@ pub(super) struct Mistake {
 
 /// All values that do not go together.
 pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
-    let mut found = Vec::new();
+    let mut found = never_applying(&config.relations);
     for (index, rule) in config.relations.iter().enumerate() {
-        found.extend(never_applies(&config.relations[..index], index, rule));
         found.extend(budget_without_meaning(index, rule));
         found.extend(measured_against_itself(index, rule));
     }
@@ -27,28 +31,43 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     found
 }
 
-/// The first rule that matches wins, so a pattern that an earlier rule takes whole is dead.
-fn never_applies<'a>(
-    earlier: &'a [RelationRule],
-    index: usize,
-    rule: &'a RelationRule,
-) -> impl Iterator<Item = Mistake> + use<'a> {
-    rule.branches.iter().enumerate().filter_map(move |(at, pattern)| {
-        let winner = earlier.iter().enumerate().find_map(|(number, other)| {
-            let taker = other.branches.iter().position(|other| covers(other, pattern))?;
-            Some((number, taker))
-        });
-        let (number, taker) = winner?;
-        Some(Mistake {
-            path: format!("relations[{index}].branches[{at}]"),
-            problem: format!(
-                "`{pattern}` never applies here: an earlier rule takes `{}`",
-                earlier[number].branches[taker]
-            ),
-            fix: "put this rule before that one, or take the pattern out of one of them".to_owned(),
-            also_at: Some(format!("relations[{number}].branches[{taker}]")),
-        })
-    })
+/// A pattern by its rule and its place in it.
+type PatternAt = (usize, usize);
+
+/// The first rule that matches wins, so that a pattern that an earlier rule takes whole is dead.
+///
+/// Linear in the number of patterns but for the matching itself: a thousand rules are looked at in no time.
+fn never_applying(rules: &[RelationRule]) -> Vec<Mistake> {
+    let patterns: Vec<(PatternAt, &str)> = rules.iter().enumerate().flat_map(patterns_of).collect();
+    let mut first_at: HashMap<&str, PatternAt> = HashMap::new();
+    for (at, pattern) in &patterns {
+        first_at.entry(pattern).or_insert(*at);
+    }
+    // A pattern that cannot be read was told before and takes nothing.
+    let all = Patterns::new(patterns.iter().map(|(_, pattern)| *pattern)).ok();
+    let mut dead = Vec::new();
+    for &((rule, at), pattern) in &patterns {
+        let by_text = wider_texts(pattern).filter_map(|wider| first_at.get(wider.as_str()).copied());
+        let by_match = all.iter().filter(|_| is_name(pattern)).flat_map(|all| all.matching(pattern));
+        let takers = by_text.chain(by_match.map(|index| patterns[index].0));
+        if let Some(taker) = takers.filter(|(number, _)| *number < rule).min() {
+            dead.push(never_applies((rule, at), pattern, taker, &rules[taker.0].branches[taker.1]));
+        }
+    }
+    dead
+}
+
+fn patterns_of((rule, content): (usize, &RelationRule)) -> impl Iterator<Item = (PatternAt, &str)> {
+    content.branches.iter().enumerate().map(move |(at, pattern)| ((rule, at), pattern.as_str()))
+}
+
+fn never_applies((rule, at): PatternAt, pattern: &str, (number, taker): PatternAt, takes: &str) -> Mistake {
+    Mistake {
+        path: format!("relations[{rule}].branches[{at}]"),
+        problem: format!("`{pattern}` never applies here: an earlier rule takes `{takes}`"),
+        fix: "put this rule before that one, or take the pattern out of one of them".to_owned(),
+        also_at: Some(format!("relations[{number}].branches[{taker}]")),
+    }
 }
 
 fn budget_without_meaning(index: usize, rule: &RelationRule) -> Option<Mistake> {

@@ -7,7 +7,10 @@
 
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag, options};
+use crate::quote::is_unsafe;
+use serde_saphyr::granit_parser::{
+    ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag, options,
+};
 
 /// How deep lists and keys may nest. A configuration needs five levels.
 const DEPTH_AT_MOST: usize = 24;
@@ -80,7 +83,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
     for event in Parser::new_from_str_with_options(text, limits) {
         let taken = match event {
             Ok((event, span)) => reader.take(event, span),
-            Err(error) => Err(syntax_problem(text, &error)),
+            Err(error) => Err(reader.syntax_problem(text, &error)),
         };
         if let Err(problem) = taken {
             reader.problems.push(problem);
@@ -103,6 +106,8 @@ struct Reader<'a> {
 struct Open {
     at: At,
     anchor: usize,
+    /// Between brackets.
+    is_flow: bool,
     content: OpenContent,
 }
 
@@ -122,16 +127,19 @@ impl Reader<'_> {
         let at = place(&span);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), at);
-                self.put(Node { at, content: scalar(&text, style) }, anchor)
+                let content = match tag {
+                    Some(tag) => self.refuse_tag(&tag, &span),
+                    None => scalar(&text, style),
+                };
+                self.put(Node { at, content }, anchor)
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), at);
-                self.begin(at, anchor, OpenContent::List(Vec::new()))
+            Event::SequenceStart(style, anchor, tag) => {
+                tag.map(|tag| self.refuse_tag(&tag, &span));
+                self.begin(at, anchor, style, OpenContent::List(Vec::new()))
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), at);
-                self.begin(at, anchor, OpenContent::Section { entries: Vec::new(), key: None })
+            Event::MappingStart(style, anchor, tag) => {
+                tag.map(|tag| self.refuse_tag(&tag, &span));
+                self.begin(at, anchor, style, OpenContent::Section { entries: Vec::new(), key: None })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => self.unfold(anchor, at),
@@ -148,16 +156,16 @@ impl Reader<'_> {
         }
     }
 
-    fn begin(&mut self, at: At, anchor: usize, content: OpenContent) -> Result<(), Problem> {
+    fn begin(&mut self, at: At, anchor: usize, style: StructureStyle, content: OpenContent) -> Result<(), Problem> {
         if self.open.len() >= DEPTH_AT_MOST {
             return Err(too_deep(at));
         }
-        self.open.push(Open { at: At { width: 1, ..at }, anchor, content });
+        self.open.push(Open { at: At { width: 1, ..at }, anchor, is_flow: style == StructureStyle::Flow, content });
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), Problem> {
-        let Some(Open { at, anchor, content }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { at, anchor, content, .. }) = self.open.pop() else { return Ok(()) };
         let content = match content {
             OpenContent::List(nodes) => Content::List(nodes),
             OpenContent::Section { entries, .. } => Content::Section(entries),
@@ -199,12 +207,33 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn refuse_tag(&mut self, tag: Option<&Tag>, at: At) {
-        if let Some(tag) = tag {
-            let shown = tag.original();
-            let problem = format!("`{}` is a YAML tag, which means nothing here", for_message(&shown));
-            self.problems.push(Problem::of_the_file(at, problem, "put text that begins with `!` in quotes"));
+    fn refuse_tag(&mut self, tag: &Tag, span: &Span) -> Content {
+        let shown = for_message(&tag.original());
+        let at = match &span.tag_start {
+            Some(start) => At { width: small(shown.chars().count()), ..place(&Span::empty(*start)) },
+            None => place(span),
+        };
+        let problem = format!("`{shown}` is a YAML tag, which means nothing here");
+        self.problems.push(Problem::of_the_file(at, problem, "put text that begins with `!` in quotes"));
+        Content::Broken
+    }
+
+    /// What the YAML reader says, in words that name a way out.
+    fn syntax_problem(&self, text: &str, error: &ScanError) -> Problem {
+        let marker = error.marker();
+        let at = At { line: small(marker.line().max(1)), column: small(marker.col() + 1), width: 1 };
+        if let Some(tab) = tab_in_indentation(text, at.line) {
+            return Problem::of_the_file(tab, "a tab stands in the indentation", "indent with spaces, two a level");
         }
+        // In a bracket that was not closed, the next lines look wrong; the bracket is what is.
+        let unclosed = self.open.last().filter(|open| open.is_flow && open.at.line < at.line);
+        let (at, kind) = match unclosed.map(|open| (open.at, &open.content)) {
+            Some((at, OpenContent::List(_))) => (at, &ErrorKind::UnexpectedEofFlowSequence),
+            Some((at, OpenContent::Section { .. })) => (at, &ErrorKind::UnexpectedEofFlowMapping),
+            None => (at, error.kind()),
+        };
+        let (problem, fix) = in_words(kind);
+        Problem::of_the_file(at, problem, fix)
     }
 
     /// After a mistake in the syntax: the top-level keys that had ended before it.
@@ -247,18 +276,12 @@ pub(super) fn for_message(text: &str) -> String {
     const SHOWN_AT_MOST: usize = 60;
     let mut shown = String::new();
     for c in text.chars().take(SHOWN_AT_MOST) {
-        if acts_on_a_terminal(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        if is_unsafe(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     if text.chars().nth(SHOWN_AT_MOST).is_some() {
         shown.push('…');
     }
     shown
-}
-
-/// Control characters, and those that turn the direction of text or cannot be seen.
-pub(super) fn acts_on_a_terminal(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn scalar(text: &str, style: ScalarStyle) -> Content {
@@ -293,17 +316,6 @@ fn star_problem(name: &str, at: At) -> Problem {
     let shown = for_message(name);
     let problem = format!("`*{shown}` without quotes is a YAML alias, and nothing is named `&{shown}`");
     Problem::of_the_file(at, problem, format!("put a pattern that begins with `*` in quotes: `\"*{shown}\"`"))
-}
-
-/// What the YAML reader says, in words that name a way out.
-fn syntax_problem(text: &str, error: &ScanError) -> Problem {
-    let marker = error.marker();
-    let at = At { line: small(marker.line().max(1)), column: small(marker.col() + 1), width: 1 };
-    if let Some(tab) = tab_in_indentation(text, at.line) {
-        return Problem::of_the_file(tab, "a tab stands in the indentation", "indent with spaces, two a level");
-    }
-    let (problem, fix) = in_words(error.kind());
-    Problem::of_the_file(at, problem, fix)
 }
 
 /// The tab that the reader stumbled over, in the line it complains about or the one before.
@@ -341,7 +353,14 @@ fn in_words(kind: &ErrorKind) -> (String, &'static str) {
         ErrorKind::InvalidIndentation | ErrorKind::InvalidFlowScalarIndent | ErrorKind::InvalidQuotedScalarIndent => {
             ("the indentation fits no line above", "indent keys of one level alike, with spaces")
         }
-        ErrorKind::BlockSequenceEntryNotAllowed | ErrorKind::ExpectedBlockSequenceEntry => {
+        ErrorKind::ExpectedBlockSequenceEntry => (
+            "this line belongs to no item of the list above",
+            "indent it like the first key of its item, or begin it with `- `",
+        ),
+        ErrorKind::MissingAnchorOrAliasName => {
+            ("`*` or `&` without quotes begins a YAML alias", "put the value in quotes: `\"*\"`")
+        }
+        ErrorKind::BlockSequenceEntryNotAllowed => {
             ("`-` does not fit here", "give each item of a list its own line below the key")
         }
         ErrorKind::UnexpectedCharacter { character } => {

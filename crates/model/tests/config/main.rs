@@ -1,0 +1,5 @@
+//! The configuration as people meet it: mistakes, schema, hostile files.
+
+mod hostile;
+mod mistakes;
+mod schema;

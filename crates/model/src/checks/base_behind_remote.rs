@@ -20,7 +20,7 @@ pub(super) static CHECK: Check = Check {
 };
 
 fn judge(seen: &Seen<'_>) -> Outcome {
-    if seen.snapshot.lines.is_empty() {
+    if seen.snapshot.lines.is_empty() && !seen.snapshot.branches.is_empty() {
         return Outcome::unknown("no primary line was found");
     }
     Outcome::found(seen.snapshot.lines.iter().filter_map(|line| found(seen, line)).collect())
@@ -89,8 +89,10 @@ mod tests {
 
     #[test]
     fn without_a_line_it_is_unknown() {
-        let mut none = snapshot([]);
+        let mut none = snapshot([branch("refs/heads/x", 1, 1)]);
         none.lines.clear();
         assert!(judged(&CHECK, &none).unknown.is_some());
+        none.branches.clear();
+        assert_eq!(judged(&CHECK, &none), Outcome::default(), "an empty repository has no base to lag behind");
     }
 }

@@ -10,6 +10,7 @@ mod conflict_markers;
 mod conflicting;
 mod criss_cross;
 mod dangerous_config;
+mod diverging_lines;
 mod draft;
 mod far_behind;
 mod forbidden_merged;
@@ -28,6 +29,7 @@ mod stale;
 mod stale_lock;
 mod unfinished_operation;
 mod unrelated;
+mod unsure_base;
 mod upstream_gone;
 
 use crate::{Finding, Snapshot, Status, Threshold, Timestamp, config::Config};
@@ -43,6 +45,8 @@ pub const ALL: &[&Check] = &[
     &commit_graph::CHECK,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
+    &diverging_lines::CHECK,
+    &unsure_base::CHECK,
     &conflicting::CHECK,
     &conflict_markers::CHECK,
     &over_budget::CHECK,

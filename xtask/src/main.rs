@@ -3,6 +3,8 @@
 //! Tests of this crate fail when one of them is not what the code would write.
 
 mod configuration;
+#[cfg(test)]
+mod layout;
 
 use std::{
     fs,

@@ -21,6 +21,7 @@ class Ran:
     output: bytes
     code: int
     said: str = ""
+    peak_bytes: int | None = None
 
 
 @dataclass
@@ -75,17 +76,17 @@ def run(command, env=None, given=b"", may_fail=False):
     return ran
 
 
-def peak_bytes(command, env=None):
-    """Peak resident memory of a command and its children, the largest of them; None where time(1) is missing.
+def run_for_peak(command, env=None):
+    """Runs a command once and tells the peak of its resident memory, too; None where time(1) is missing.
 
     Not from a wait4 of our own: a child begins with the peak of the Python that starts it.
     """
     if not os.access("/usr/bin/time", os.X_OK):
-        return None
+        return run(command, env)
     with tempfile.NamedTemporaryFile() as report:
-        run(["/usr/bin/time", "-f", "%M", "-o", report.name, *command], env, may_fail=True)
-        words = report.read().split()
-    return int(words[-1]) * 1024 if words else None
+        ran = run(["/usr/bin/time", "-f", "%M", "-o", report.name, *command], env)
+        ran.peak_bytes = int(report.read().split()[-1]) * 1024
+    return ran
 
 
 def processes_started(command, env=None):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import peer
 from floors import MOST_PROCESSES
-from measure import Failed, Taken, alternate, peak_bytes, processes_started, run, taken
+from measure import Failed, Taken, alternate, processes_started, run, run_for_peak, taken
 from places import Place, program
 
 
@@ -45,7 +45,7 @@ def drift(place, budget):
     """Ahead and behind of all branches, a cold process on each side: byte for byte what git prints."""
     git = peer.drift_command(place.path, place.base, place.prefixes)
     ours = [program("examples/drift"), place.path, place.base, *(f"{prefix.rstrip('/')}/" for prefix in place.prefixes)]
-    first, answer = run(git), run(ours)
+    first, answer = run_for_peak(git), run_for_peak(ours)
     wrong = different_lines(first.output, answer.output)
     if wrong:
         raise Failed(f"drift is not git's for {len(wrong)} refs, so there is no ratio:\n" + "\n".join(wrong[:10]))
@@ -53,7 +53,7 @@ def drift(place, budget):
     once = [first.seconds] if first.seconds > budget else []
     git_taken, our_taken = alternate(lambda: once.pop() if once else run(git).seconds, lambda: run(ours).seconds, budget)
     yield Row("drift", place, git_taken, our_taken)
-    yield memory("drift, memory", place, peak_bytes(git) if first.seconds < 10 * budget else None, peak_bytes(ours))
+    yield memory("drift, memory", place, first.peak_bytes, answer.peak_bytes)
     yield drift_by_loop(place, first.output, our_taken)
 
 
@@ -87,11 +87,11 @@ def merges(place, budget):
         yield Row("merges, cold", place, git_taken, taken(lambda: forgetting(command, data).seconds, budget), note)
         same_answers(document, json.loads(run(command).output))
         yield Row("merges, again", place, git_taken, taken(lambda: run(command).seconds, budget), note)
-        yield memory("merges, again, memory", place, None, peak_bytes(command))
+        yield memory("merges, again, memory", place, None, run_for_peak(command).peak_bytes)
         yield processes("merges, again", place, command)
         yield from moved(place, command, data, document, git_taken)
         shutil.rmtree(data, ignore_errors=True)
-        yield memory("merges, cold, memory", place, None, peak_bytes(command))
+        yield memory("merges, cold, memory", place, None, run_for_peak(command).peak_bytes)
         shutil.rmtree(data, ignore_errors=True)
         yield processes("merges, cold", place, command)
 
@@ -159,7 +159,7 @@ def check(place, budget):
         git_taken = Taken([git.seconds + drift_seconds])
         yield Row("check, cold", place, git_taken, taken(lambda: forgetting(command, data).seconds, budget))
         yield Row("check, again", place, git_taken, taken(lambda: run(command).seconds, budget))
-        yield memory("check, again, memory", place, None, peak_bytes(command))
+        yield memory("check, again, memory", place, None, run_for_peak(command).peak_bytes)
         yield processes("check, again", place, command)
 
 

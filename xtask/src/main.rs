@@ -5,6 +5,7 @@
 mod configuration;
 #[cfg(test)]
 mod layout;
+mod operating;
 
 use std::{
     fs,
@@ -24,6 +25,7 @@ struct Document {
 /// All of them. One line a document.
 const DOCUMENTS: &[Document] = &[
     Document { path: "docs/CONFIGURATION.md", text: configuration::document },
+    Document { path: "docs/OPERATING.md", text: operating::document },
     Document { path: "docs/schema/configuration.schema.json", text: configuration::schema },
     Document { path: "docs/alignwatch.yaml", text: alignwatch_model::config::starter_file },
 ];

@@ -1,0 +1,83 @@
+//! docs/OPERATING.md: how alignwatch is run, and the manual of the checks, from their list.
+
+use alignwatch_model::checks::{self, Check};
+
+const HEAD: &str = "\
+<!-- Made by `cargo xtask docs` from xtask/src/operating.rs and the checks in crates/model/src/checks. Do not edit. -->
+# Operating
+
+How to run alignwatch, what it leaves behind, and what each finding means.
+
+## Running it
+
+`alignwatch check PATH…` looks at each repository once and ends. It needs no configuration, no network and no daemon. It
+reads normal and bare repositories, linked worktrees, shallow and partial clones, sha1 and sha256, refs as files and as
+reftable. What it cannot know there is `unknown`, with the reason.
+
+In CI, or from a timer:
+
+```sh
+alignwatch check --json . > report.json             # for programs; docs/schema has the schema
+alignwatch check --format sarif . > report.sarif    # for code scanning
+alignwatch check --fail-on warning .                # exit 3 from a warning on
+```
+
+A clone in CI often has one branch and no history. Fetch all branches, and all of their history, before looking.
+
+## Exit codes
+
+| code | means |
+|---|---|
+| 0 | fine: it was done, and nothing at or above `--fail-on` was found |
+| 1 | it could not be done; the answer is not whole |
+| 2 | wrong usage or configuration |
+| 3 | findings at or above `--fail-on` (default `error`) |
+| 4 | not now |
+| 70 | a bug in alignwatch |
+
+## What it writes
+
+Nothing into a repository: no object, no ref, no lock. What it worked out is remembered by object ids below `--data-dir`
+(default `$XDG_STATE_HOME/alignwatch`, else `~/.local/state/alignwatch`), so that the next look is fast. That directory
+may be deleted at any time; only time is lost.
+
+Programs that a repository's settings name (hooks, filters, drivers, pagers, monitors) are never run.
+
+## How fast it is
+
+`bench/run` measures it against git on generated repositories, and `bench/run --repo PATH` on one of yours
+(`bench/README.md`). All branches are measured in one pass over the history, so a commit-graph helps: without one, the
+history is read from packs first, and remembered.
+
+## Checks
+
+`alignwatch check --list` prints this list; `thresholds` in the [configuration](CONFIGURATION.md) changes the numbers.
+";
+
+/// docs/OPERATING.md.
+pub(crate) fn document() -> String {
+    let sections: String = checks::ALL.iter().copied().map(section).collect();
+    format!("{HEAD}{sections}")
+}
+
+fn section(check: &Check) -> String {
+    let Check { id, title, looks_at, why, .. } = check;
+    format!(
+        "\n### {id}\n\n{title}.\n\nLooks at: {}.\n\nWhy: {}.\n{}",
+        looks_at.trim_end_matches('.'),
+        why.trim_end_matches('.'),
+        threshold(check)
+    )
+}
+
+fn threshold(check: &Check) -> String {
+    check.threshold.as_ref().map_or_else(String::new, |threshold| {
+        let (least, most) = threshold.range;
+        format!(
+            "\nThreshold: {} {}, from {least} to {most}. Source: {}.\n",
+            threshold.default,
+            threshold.unit,
+            threshold.source.trim_end_matches('.')
+        )
+    })
+}

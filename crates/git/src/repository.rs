@@ -1,7 +1,7 @@
 //! Opens a repository: finds it, checks that it may and can be read, and says what kind it is.
 //!
-//! No git is started for this (but see [`ownership`](crate::ownership)) and nothing is
-//! guessed: a format or an extension that we do not know is an error that names it,
+//! No git is started for this, unless the repository belongs to somebody else, and nothing
+//! is guessed: a format or an extension that we do not know is an error that names it,
 //! since reading on would give wrong answers.
 //!
 //! Discovery is Git's own: upwards from the given path, `.git` before the folder
@@ -18,10 +18,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use alignwatch_model::Oid;
+use alignwatch_model::quote::shell_word;
 
 use crate::config_text::{self, Pair};
 use crate::files;
-use crate::ownership;
+use crate::ownership::{self, Parts};
 
 /// Largest configuration, HEAD or shallow file that is read. git-sizer's largest known honest one is far below 1 MiB.
 const SMALL_FILE_BYTES: u64 = 64 << 20;
@@ -176,6 +177,19 @@ impl Opened {
     }
 }
 
+impl OpenError {
+    /// What to type to get further, where there is such a thing.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            OpenError::DubiousOwnership { allow, .. } => {
+                let allow = shell_word(allow.as_os_str().as_bytes());
+                Some(format!("git config --global --add safe.directory {allow}"))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Opens the repository at this path, or the one it lies in.
 pub fn open(path: &Path) -> Result<Opened, OpenError> {
     let start = canonical(path).map_err(|cause| match files::is_absent(&cause) {
@@ -183,9 +197,9 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
         false => unreadable(path, &cause),
     })?;
     let found = discover(path, &start)?;
-    let opened = describe(path, &found)?;
-    ownership::check(&opened, found.git_file.as_deref())?;
-    Ok(opened)
+    let worktree = found.worktree.as_deref().filter(|_| found.dot_git.is_some());
+    ownership::check(&Parts { git_dir: &found.git_dir, worktree, git_file: found.git_file.as_deref() })?;
+    describe(path, &found)
 }
 
 /// Where discovery ended.

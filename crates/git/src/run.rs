@@ -205,6 +205,11 @@ impl Git {
     pub(crate) fn outside(&self, command: &'static str) -> Call<'_> {
         Call::new(self, None, &[], command)
     }
+
+    /// A call that reads the settings of whoever runs us, and of no repository.
+    pub(crate) fn as_operator(&self, command: &'static str) -> Call<'_> {
+        Call { is_operators: true, ..self.outside(command) }
+    }
 }
 
 fn is_executable(file: &Path) -> bool {
@@ -294,6 +299,7 @@ pub struct Call<'a> {
     pins: Vec<Setting>,
     variables: Vec<(&'static str, OsString)>,
     in_worktree: bool,
+    is_operators: bool,
     input: Vec<u8>,
     limits: Limits,
 }
@@ -311,6 +317,7 @@ impl<'a> Call<'a> {
             pins: Vec::new(),
             variables: Vec::new(),
             in_worktree: false,
+            is_operators: false,
             input: Vec::new(),
             limits: Limits::default(),
         }
@@ -435,6 +442,12 @@ impl<'a> Call<'a> {
 
     fn set_environment(&self, command: &mut Command) {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        if self.is_operators {
+            let kept = OPERATORS_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+            // There is no repository below a device.
+            command.envs(kept).env("LC_ALL", "C").env("GIT_DIR", "/dev/null/none");
+            return;
+        }
         command.envs(harden::ENVIRONMENT.iter().map(|row| (row.name, row.value)));
         if let Some(opened) = self.opened {
             command.env("GIT_ATTR_SOURCE", harden::empty_tree(&opened.object_format));
@@ -467,6 +480,10 @@ impl<'a> Call<'a> {
         }
     }
 }
+
+/// Where the settings of whoever runs us are. Source: git-config(1), "Files".
+const OPERATORS_VARIABLES: [&str; 5] =
+    ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
 
 fn glued(option: &str, value: &[u8]) -> OsString {
     OsString::from_vec([option.as_bytes(), value].concat())

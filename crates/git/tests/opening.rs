@@ -297,3 +297,105 @@ fn grafts_are_seen_and_their_comments_are_not() {
     fs::write(root.join(".git/info/grafts"), format!("{oid}\n")).unwrap();
     assert!(open(&root).unwrap().has_grafts);
 }
+
+/// Opens what the environment names and says how it went; the tests below run it as another process.
+#[test]
+fn opens_what_the_environment_names() {
+    let Some(path) = std::env::var_os("ALIGNWATCH_TEST_OPEN") else { return };
+    let said = match open(Path::new(&path)) {
+        Ok(_) => "opened".into(),
+        Err(error) => format!("{error}; {}", error.hint().unwrap_or_default()),
+    };
+    fs::write(std::env::var_os("ALIGNWATCH_TEST_SAID").unwrap(), said).unwrap();
+}
+
+/// What we say and whether git opens it, with these user settings and this `SUDO_UID`.
+fn opened_by_us_and_git(path: &Path, settings: &str, sudo: Option<&str>) -> (String, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, said) = (folder.path().join("config"), folder.path().join("said"));
+    fs::write(&config, settings).unwrap();
+    let set = |command: &mut std::process::Command| {
+        command.env("GIT_CONFIG_GLOBAL", &config).env_remove("SUDO_UID");
+        command.envs(sudo.map(|uid| ("SUDO_UID", uid)));
+    };
+    let mut ours = std::process::Command::new(std::env::current_exe().unwrap());
+    ours.args(["--exact", "opens_what_the_environment_names"]).env("ALIGNWATCH_TEST_OPEN", path);
+    set(ours.env("ALIGNWATCH_TEST_SAID", &said).env("GIT_CONFIG_NOSYSTEM", "1"));
+    assert!(ours.output().unwrap().status.success());
+    let mut gits = plain_git::command(path);
+    set(gits.args(["rev-parse", "--git-dir"]));
+    (fs::read_to_string(said).unwrap(), gits.output().unwrap().status.success())
+}
+
+fn give_away(path: &Path) {
+    std::os::unix::fs::lchown(path, Some(12_345), None).unwrap();
+}
+
+#[test]
+fn a_repository_of_another_user_is_refused_until_the_operator_allows_it() {
+    if !rustix::process::geteuid().is_root() {
+        println!("not tried: only root can give files away");
+        return;
+    }
+    let (_keep, root) = temp();
+    let path = with_commit(&root.join("it's"));
+    let allow = |value: &str| format!("[safe]\n\tdirectory = {value}\n");
+    assert_eq!(opened_by_us_and_git(&path, "", None), ("opened".into(), true));
+    for part in ["", ".git"] {
+        give_away(&path.join(part));
+        let (said, git_opens) = opened_by_us_and_git(&path, "", None);
+        assert!(said.contains("it belongs to another user"), "{said}");
+        assert!(said.ends_with(&format!("; git config --global --add safe.directory '{}/it'\\''s'", root.display())));
+        assert!(!git_opens);
+        std::os::unix::fs::lchown(path.join(part), Some(0), None).unwrap();
+    }
+    give_away(&path.join(".git"));
+    let (exact, above) = (path.display().to_string(), format!("{}/*", root.display()));
+    for (settings, opens) in [
+        (allow(&exact), true),
+        (allow("*"), true),
+        (allow(&above), true),
+        (allow(&format!("{exact}/*")), false),
+        (allow("/somewhere/else"), false),
+        (allow("*") + &allow(""), false),
+    ] {
+        let (said, git_opens) = opened_by_us_and_git(&path, &settings, None);
+        assert_eq!(said == "opened", opens, "{settings}: {said}");
+        // Git itself knows `path/*` since 2.46.
+        let is_known = !settings.contains(&above) || 2046 <= plain_git::version();
+        assert_eq!(git_opens, opens && is_known, "{settings}");
+    }
+    assert_eq!(opened_by_us_and_git(&path, "", Some("12345")), ("opened".into(), true));
+    assert!(opened_by_us_and_git(&path, "", Some("54321")).0.contains("another user"));
+}
+
+#[test]
+fn a_repository_cannot_allow_itself() {
+    if !rustix::process::geteuid().is_root() {
+        println!("not tried: only root can give files away");
+        return;
+    }
+    let (_keep, root) = temp();
+    let (trap, allowed) = (with_commit(&root.join("trap")), with_commit(&root.join("allowed")));
+    git(&trap, &["config", "safe.directory", "*"]);
+    git(&trap, &["config", "core.worktree", allowed.to_str().unwrap()]);
+    give_away(&trap);
+    give_away(&trap.join(".git"));
+    let settings = format!("[safe]\n\tdirectory = {}\n", allowed.display());
+    let (said, git_opens) = opened_by_us_and_git(&trap, &settings, None);
+    assert!(said.contains("another user") && !git_opens, "{said}");
+}
+
+#[test]
+fn a_git_file_of_another_user_is_refused_whatever_it_names() {
+    if !rustix::process::geteuid().is_root() {
+        println!("not tried: only root can give files away");
+        return;
+    }
+    let (_keep, root) = temp();
+    fs::create_dir(root.join("tree")).unwrap();
+    git(&root.join("tree"), &["init", "-q", "--separate-git-dir", "../store"]);
+    give_away(&root.join("tree/.git"));
+    let (said, git_opens) = opened_by_us_and_git(&root.join("tree"), "", None);
+    assert!(said.contains("tree/.git`: it belongs to another user") && !git_opens, "{said}");
+}

@@ -2,9 +2,12 @@
 //!
 //! Only what the repository itself brings counts: its configuration (with what
 //! that includes), its worktrees' and its hooks. What the user or the system
-//! sets is their own choice. Values are shown short and without secrets.
+//! sets is their own choice. Secrets are taken out of everything that leaves this file.
+//!
+//! Whether a setting is wanted cannot be told from here: an honest repository has
+//! hooks and filters, too.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 use alignwatch_model::{
     Known,
@@ -12,61 +15,23 @@ use alignwatch_model::{
 };
 
 use crate::{
+    config_text::boolean,
     files,
-    harden::{HOOK_EVENTS, PROGRAMS},
+    harden::HOOK_EVENTS,
     run::{Entry, Scope},
 };
 
-/// Characters of a value that are shown.
-const VALUE_AT_MOST: usize = 80;
-
-/// Plain keys whose value is a program. Source: git-config(1).
-const RUN_PROGRAMS: [&str; 17] = [
-    "core.hookspath",
-    "core.sshcommand",
-    "core.gitproxy",
-    "core.askpass",
-    "core.editor",
-    "core.alternaterefscommand",
-    "sequence.editor",
-    "credential.helper",
-    "diff.external",
-    "interactive.difffilter",
-    "gc.recentobjectshook",
-    "gpg.program",
-    "gpg.openpgp.program",
-    "gpg.x509.program",
-    "gpg.ssh.program",
-    "gpg.ssh.defaultkeycommand",
-    "uploadpack.packobjectshook",
-];
-
-/// Keys whose value is a program, unless it is a yes or no.
-const RUN_PROGRAMS_OR_BOOLEAN: [&str; 2] = ["core.fsmonitor", "core.pager"];
-
-/// Keys that change how a merge comes out. Source: git-config(1), merge and diff.
-const CHANGE_MERGES: [&str; 8] = [
-    "merge.renames",
-    "merge.renamelimit",
-    "merge.directoryrenames",
-    "merge.renormalize",
-    "diff.renames",
-    "diff.renamelimit",
-    "diff.algorithm",
-    "core.attributesfile",
-];
-
-/// Keys after whose time lost work is thrown away.
-const EXPIRIES: [&str; 3] = ["gc.pruneexpire", "gc.reflogexpire", "gc.reflogexpireunreachable"];
+/// Characters of a key or value that are shown.
+const SHOWN_CHARS: usize = 120;
 
 /// Shortest expiry that is no hazard, in days. Source: Git's own `gc.pruneExpire`, two weeks.
-const EXPIRY_DAYS_AT_LEAST: u64 = 14;
+const EXPIRY_DAYS_AT_LEAST: f64 = 14.0;
 
-/// All hazards: of these settings, and of the hooks below the common folder.
+/// All hazards: of these settings, and of the hooks below the common folder. One setting may be several.
 ///
 /// Unknown when the hooks cannot be listed.
 pub fn hazards(entries: &[Entry], common_dir: &Path) -> Known<Vec<Hazard>> {
-    let mut found: Vec<_> = entries.iter().filter_map(of_entry).collect();
+    let mut found: Vec<Hazard> = entries.iter().flat_map(of_entry).collect();
     match hooks(&common_dir.join("hooks")) {
         Ok(hooks) => found.extend(hooks),
         Err(error) => return Known::Unknown(format!("cannot list the hooks: {error}")),
@@ -74,132 +39,190 @@ pub fn hazards(entries: &[Entry], common_dir: &Path) -> Known<Vec<Hazard>> {
     Known::Seen(found)
 }
 
-fn of_entry(entry: &Entry) -> Option<Hazard> {
-    let key = String::from_utf8_lossy(&entry.key).into_owned();
-    let value = String::from_utf8_lossy(entry.value.as_deref().unwrap_or(b"true")).into_owned();
-    let kind = kind_of(&key, &value)?;
-    let scope = match entry.scope {
-        Scope::Local => "local",
-        Scope::Worktree => "worktree",
-    };
-    let shown = if kind == HazardKind::Secret { hidden(&value) } else { shortened(&without_userinfo(&value)) };
-    Some(Hazard { key, value: shown, scope: scope.to_owned(), kind })
+/// A key in its parts. Without a name, `name` is empty.
+struct Key<'a> {
+    section: &'a str,
+    name: &'a [u8],
+    last: &'a str,
 }
 
-fn kind_of(key: &str, value: &str) -> Option<HazardKind> {
-    let (section, last) = (key.split('.').next()?, key.rsplit('.').next()?);
-    if is_secret(section, last, value) {
-        Some(HazardKind::Secret)
-    } else if section == "remote" && last == "mirror" && is_true(value) {
-        Some(HazardKind::MirrorPush)
-    } else if runs_program(key, section, last, value) {
-        Some(HazardKind::RunsProgram)
-    } else if is_short_undo(key, value) {
-        Some(HazardKind::ShortUndo)
-    } else {
-        CHANGE_MERGES.contains(&key).then_some(HazardKind::MergeBehaviour)
+impl<'a> Key<'a> {
+    fn of(key: &'a [u8]) -> Option<Key<'a>> {
+        let first = key.iter().position(|&byte| byte == b'.')?;
+        let last = key.iter().rposition(|&byte| byte == b'.')?;
+        Some(Key {
+            section: std::str::from_utf8(&key[..first]).ok()?,
+            name: key.get(first + 1..last).unwrap_or_default(),
+            last: std::str::from_utf8(&key[last + 1..]).ok()?,
+        })
     }
 }
 
-fn is_secret(section: &str, last: &str, value: &str) -> bool {
-    match last {
-        "url" | "pushurl" | "proxy" | "insteadof" | "pushinsteadof" => has_password(value),
-        "extraheader" => value.to_ascii_lowercase().contains("authorization"),
-        "password" | "token" | "oauthtoken" | "smtppass" | "pass" => section != "pager" && !value.is_empty(),
+fn of_entry(entry: &Entry) -> Vec<Hazard> {
+    let Some(key) = Key::of(&entry.key) else { return Vec::new() };
+    let value = entry.value.as_deref();
+    let judges: [(HazardKind, bool); 5] = [
+        (HazardKind::RunsProgram, runs_program(&key, value)),
+        (HazardKind::MirrorPush, (key.section, key.last) == ("remote", "mirror") && boolean(value) == Some(true)),
+        (HazardKind::Secret, holds_secret(&key, value)),
+        (HazardKind::ShortUndo, shortens_undo(&key, value)),
+        (HazardKind::MergeBehaviour, changes_merges(&key)),
+    ];
+    let hazard = |kind| Hazard {
+        key: shown(&entry.key, false),
+        value: shown(value.unwrap_or(b"true"), is_secret_key(&key)),
+        scope: match entry.scope {
+            Scope::Local => "local".into(),
+            Scope::Worktree => "worktree".into(),
+        },
+        kind,
+    };
+    judges.into_iter().filter(|(_, holds)| *holds).map(|(kind, _)| hazard(kind)).collect()
+}
+
+/// Does git run the value as a program? Source: git-config(1) of 2.47 and of master, August 2026.
+fn runs_program(key: &Key<'_>, value: Option<&[u8]>) -> bool {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return false };
+    let is_named = !key.name.is_empty();
+    match (key.section, key.last) {
+        // A boolean switches the daemon that is part of git, or the built-in pager.
+        ("core", "fsmonitor") | ("pager", _) => boolean(Some(value)).is_none(),
+        ("alias", _) => value.starts_with(b"!"),
+        ("submodule", "update") => is_named && value.starts_with(b"!"),
+        ("remote", "url" | "pushurl") => value.starts_with(b"ext::"),
+        ("url", _) => key.name.starts_with(b"ext::"),
+        ("protocol", "allow") => key.name == b"ext" && value != b"never",
+        ("core", last) => CORE_PROGRAMS.contains(&last),
+        ("sequence", "editor") | ("diff", "external") | ("interactive", "difffilter") => true,
+        ("credential", "helper") | ("gpg", "program" | "defaultkeycommand") => true,
+        ("gc", "recentobjectshook") | ("uploadpack", "packobjectshook") => true,
+        ("sendemail", "sendmailcmd" | "tocmd" | "cccmd" | "headercmd") | ("imap", "tunnel") => true,
+        ("filter", "clean" | "smudge" | "process") | ("merge", "driver") | ("diff", "command" | "textconv") => is_named,
+        ("remote", "uploadpack" | "receivepack" | "vcs") | ("hook", "command") => is_named,
+        ("trailer", "command" | "cmd") | ("tar", "command") => is_named,
+        ("mergetool" | "difftool" | "browser" | "man" | "guitool", "cmd" | "path") => is_named,
         _ => false,
     }
 }
 
-/// `scheme://user:password@host`: a name alone is no secret, except where it is a token.
-fn has_password(url: &str) -> bool {
-    let is_token =
-        |user: &str| ["ghp_", "gho_", "ghs_", "github_pat_", "glpat-"].iter().any(|start| user.starts_with(start));
-    userinfo(url).is_some_and(|(from, to)| {
-        let (user, password) = url[from..to].split_once(':').unwrap_or((&url[from..to], ""));
-        !password.is_empty() || is_token(user)
-    })
-}
+const CORE_PROGRAMS: [&str; 7] =
+    ["hookspath", "sshcommand", "gitproxy", "askpass", "editor", "pager", "alternaterefscommand"];
 
-/// Where the part before `@` stands in the address.
-fn userinfo(url: &str) -> Option<(usize, usize)> {
-    let from = url.find("://")? + 3;
-    let end = url[from..].find('/').map_or(url.len(), |length| from + length);
-    Some((from, from + url[from..end].rfind('@')?))
-}
-
-fn without_userinfo(value: &str) -> String {
-    match userinfo(value) {
-        Some((from, to)) => format!("{}…{}", &value[..from], &value[to..]),
-        None => value.to_owned(),
+fn shortens_undo(key: &Key<'_>, value: Option<&[u8]>) -> bool {
+    match (key.section, key.last) {
+        ("gc", "reflogexpire" | "reflogexpireunreachable" | "pruneexpire") => {
+            value.and_then(days).is_some_and(|days| days < EXPIRY_DAYS_AT_LEAST)
+        }
+        ("core", "logallrefupdates") => boolean(value) == Some(false),
+        _ => false,
     }
 }
 
-fn runs_program(key: &str, section: &str, last: &str, value: &str) -> bool {
-    if value.is_empty() {
-        return false;
+/// The length of time of an expiry date such as `now`, `2.weeks.ago` or `30`; `None` for never, and for other forms.
+fn days(value: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(value).ok()?.trim().to_ascii_lowercase();
+    if matches!(text.as_str(), "now" | "all") {
+        return Some(0.0);
     }
-    let has_name = key.len() > section.len() + last.len() + 1;
-    match (section, last) {
-        // Without its `!`, an alias is a git command, and a way to update is a word of git's.
-        ("alias", _) | ("submodule", "update") => value.trim_start().starts_with('!'),
-        ("pager", _) => !is_boolean(value),
-        // Only what starts a program: the others decide when.
-        ("filter", "required") | ("hook", "event") => false,
-        _ if RUN_PROGRAMS.contains(&key) => true,
-        _ if RUN_PROGRAMS_OR_BOOLEAN.contains(&key) => !is_boolean(value),
-        _ => has_name && PROGRAMS.iter().any(|row| row.section == section && row.key.eq_ignore_ascii_case(last)),
-    }
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let number: f64 = words.next()?.parse().ok()?;
+    let unit = match words.next().unwrap_or("days").trim_end_matches('s') {
+        "second" => 1.0 / 86_400.0,
+        "minute" => 1.0 / 1_440.0,
+        "hour" => 1.0 / 24.0,
+        "day" => 1.0,
+        "week" => 7.0,
+        "month" => 30.0,
+        "year" => 365.0,
+        _ => return None,
+    };
+    Some(number * unit)
 }
 
-fn is_short_undo(key: &str, value: &str) -> bool {
-    let last = key.rsplit('.').next().unwrap_or_default();
-    let is_expiry = EXPIRIES.contains(&key) || (key.starts_with("gc.") && last.starts_with("reflogexpire"));
-    (is_expiry && days(value).is_some_and(|days| days < EXPIRY_DAYS_AT_LEAST))
-        || (key == "core.logallrefupdates" && is_false(value))
-}
-
-/// The days of `now`, `3.days.ago`, `2 weeks`, or a bare number of days; `None` for what is longer or something else.
-fn days(expiry: &str) -> Option<u64> {
-    let expiry = expiry.trim().to_ascii_lowercase();
-    if matches!(expiry.as_str(), "now" | "all") {
-        return Some(0);
-    }
-    let mut words = expiry.split(['.', ' ', '_']).filter(|word| !word.is_empty());
-    let number: u64 = words.next()?.parse().ok()?;
-    match words.next().unwrap_or("day").trim_end_matches('s') {
-        "second" | "minute" | "hour" => Some(0),
-        "day" => Some(number),
-        "week" => number.checked_mul(7),
-        _ => None,
+/// Settings that make a merge come out differently from one host to the next. Source:
+/// git-config(1), `merge.*` and `diff.*`.
+fn changes_merges(key: &Key<'_>) -> bool {
+    match (key.section, key.last) {
+        ("merge", "renames" | "renamelimit" | "directoryrenames" | "renormalize") => key.name.is_empty(),
+        ("merge", "driver") => !key.name.is_empty(),
+        ("diff", "renames" | "renamelimit" | "algorithm") => true,
+        ("core", "attributesfile") => true,
+        _ => false,
     }
 }
 
-fn is_true(value: &str) -> bool {
-    ["true", "yes", "on", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
+fn holds_secret(key: &Key<'_>, value: Option<&[u8]>) -> bool {
+    let value = value.unwrap_or_default();
+    !value.is_empty() && is_secret_key(key) || has_secret(value) || has_secret(key.name)
 }
 
-fn is_false(value: &str) -> bool {
-    ["false", "no", "off", "0"].iter().any(|word| value.eq_ignore_ascii_case(word))
+/// Keys whose whole value is a secret.
+fn is_secret_key(key: &Key<'_>) -> bool {
+    matches!(
+        (key.section, key.last),
+        ("http", "extraheader") | ("sendemail", "smtppass") | ("imap", "pass") | (_, "password" | "token" | "apikey")
+    )
 }
 
-fn is_boolean(value: &str) -> bool {
-    is_true(value) || is_false(value)
+fn has_secret(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    without_secrets(&text) != text
 }
 
-fn shortened(value: &str) -> String {
-    let mut shown: String = value.chars().take(VALUE_AT_MOST).collect();
-    if shown.len() < value.len() {
-        shown.push('…');
+/// A key or value as it may be shown: secrets gone, and not too long.
+fn shown(text: &[u8], is_secret: bool) -> String {
+    if is_secret {
+        return SECRET.into();
     }
-    shown
+    let text = without_secrets(&String::from_utf8_lossy(text));
+    if text.chars().count() <= SHOWN_CHARS {
+        return text;
+    }
+    text.chars().take(SHOWN_CHARS).chain(['…']).collect()
 }
 
-/// Of an address, everything but who logs in; of anything else, nothing.
-fn hidden(value: &str) -> String {
-    if userinfo(value).is_some() { shortened(&without_userinfo(value)) } else { "(hidden)".to_owned() }
+/// What stands in place of a secret.
+const SECRET: &str = "(secret)";
+
+/// The text with the secret part of the user info of every address taken out.
+fn without_secrets(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        // User info ends at the last `@` before the path. Source: url.c and credential.c of Git.
+        let host_end = after.find(|c: char| c == '/' || c == '?' || c == '#' || c.is_whitespace());
+        let authority = &after[..host_end.unwrap_or(after.len())];
+        let user_len = authority.rfind('@').unwrap_or(0);
+        out.push_str(&harmless_user(&authority[..user_len]));
+        rest = &after[user_len..];
+    }
+    out + rest
 }
 
-/// Hooks that Git would run: executable, and named as one. The samples that Git installs are none.
+fn harmless_user(user: &str) -> String {
+    match user.split_once(':') {
+        Some((name, password)) if !password.is_empty() && is_token(name) => format!("{SECRET}:{SECRET}"),
+        Some((name, password)) if !password.is_empty() => format!("{name}:{SECRET}"),
+        _ if is_token(user) => SECRET.into(),
+        _ => user.to_owned(),
+    }
+}
+
+/// Forges take tokens in place of a user's name.
+///
+/// Source: token prefixes as GitHub, GitLab and Bitbucket document them; otherwise letters and digits of the
+/// length of the shortest such token, with a digit among them.
+fn is_token(name: &str) -> bool {
+    const PREFIXES: [&str; 8] = ["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "ATBB"];
+    let is_random = 20 <= name.len()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.chars().any(|c| c.is_ascii_digit());
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || is_random
+}
+
+/// The hooks Git would run from this folder: executable, and named for an event. The samples that Git installs are none.
 fn hooks(folder: &Path) -> io::Result<Vec<Hazard>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -208,16 +231,27 @@ fn hooks(folder: &Path) -> io::Result<Vec<Hazard>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let file = folder.join(&name);
-        let is_executable = rustix::fs::access(&file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file();
-        if is_executable && HOOK_EVENTS.contains(&name.as_str()) {
-            let value = "an executable file".to_owned();
-            found.push(Hazard { key: name, value, scope: "hook".to_owned(), kind: HazardKind::RunsProgram });
+        let entry = entry?;
+        let key = entry.file_name().to_string_lossy().into_owned();
+        if HOOK_EVENTS.contains(&key.as_str()) && is_executable(&entry.path()) {
+            let (scope, value) = ("hook".to_owned(), leads_to(&entry.path()));
+            found.push(Hazard { key, value, scope, kind: HazardKind::RunsProgram });
         }
     }
     found.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(found)
+}
+
+/// A link to nowhere is not.
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|kind| kind.is_file() && kind.permissions().mode() & 0o111 != 0)
+}
+
+fn leads_to(file: &Path) -> String {
+    match fs::read_link(file) {
+        Ok(target) => format!("a link to {}", target.display()),
+        Err(_) => "an executable file".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +259,98 @@ mod tests {
     use super::*;
     use crate::{repository::open, run::Git};
     use alignwatch_testkit::{Repo, sketch};
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::symlink;
+
+    fn said(key: &str, value: &str) -> String {
+        let entry = Entry { scope: Scope::Local, key: key.into(), value: Some(value.into()) };
+        let line = |hazard: Hazard| format!("{:?} {}={}", hazard.kind, hazard.key, hazard.value);
+        of_entry(&entry).into_iter().map(line).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn programs_are_told_from_switches() {
+        for (key, value) in [
+            ("core.fsmonitor", "./x"),
+            ("core.hookspath", ".husky"),
+            ("core.sshcommand", "x"),
+            ("alias.st", "!x"),
+            ("submodule.a.b.update", "!x"),
+            ("filter.lfs.process", "git-lfs filter-process"),
+            ("diff.x.textconv", "x"),
+            ("remote.o.uploadpack", "x"),
+            ("remote.o.url", "ext::sh -c x"),
+            ("url.ext::x.insteadof", "https://e"),
+            ("hook.any.name.command", "x"),
+            ("credential.https://example.org.helper", "x"),
+            ("pager.log", "x"),
+            ("gpg.ssh.program", "x"),
+        ] {
+            assert_eq!(said(key, value), format!("RunsProgram {key}={value}"));
+        }
+        for (key, value) in [
+            ("core.fsmonitor", "true"),
+            ("core.editor", ""),
+            ("alias.st", "status"),
+            ("pager.log", "false"),
+            ("submodule.x.update", "merge"),
+            ("core.bare", "true"),
+            ("filter.x.required", "true"),
+            ("diff.command", "x"),
+            ("remote.o.url", "https://example.org/x"),
+        ] {
+            assert_eq!(said(key, value), "", "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_found_and_never_shown() {
+        let key = "remote.o.url";
+        assert_eq!(said(key, "https://u:p4ss@e.org/x"), "Secret remote.o.url=https://u:(secret)@e.org/x");
+        assert_eq!(said(key, "https://u:a@b@e.org"), "Secret remote.o.url=https://u:(secret)@e.org");
+        assert_eq!(said(key, "https://ghp_abc@e.org"), "Secret remote.o.url=https://(secret)@e.org");
+        assert_eq!(
+            said("http.https://e.org.extraheader", "Authorization: Basic eA=="),
+            "Secret http.https://e.org.extraheader=(secret)"
+        );
+        assert_eq!(said("url.https://u:p@e.org/.insteadof", "e:"), "Secret url.https://u:(secret)@e.org/.insteadof=e:");
+        for harmless in
+            ["https://e.org/x@y", "ssh://git@e.org/x", "https://alice@e.org", "git@e.org:x", "https://u:@e.org"]
+        {
+            assert_eq!(said(key, harmless), "");
+        }
+    }
+
+    #[test]
+    fn a_program_that_holds_a_secret_is_both_and_the_secret_is_gone() {
+        assert_eq!(
+            said("core.sshcommand", "x --to https://u:p@e.org"),
+            "RunsProgram core.sshcommand=x --to https://u:(secret)@e.org; Secret core.sshcommand=x --to https://u:(secret)@e.org"
+        );
+    }
+
+    #[test]
+    fn undo_is_short_below_its_limits() {
+        let is_short = |key: &str, value: &str| said(key, value).starts_with("ShortUndo");
+        assert!(is_short("gc.pruneexpire", "now") && is_short("gc.pruneexpire", "300.hours.ago"));
+        assert!(!is_short("gc.pruneexpire", "2.weeks.ago") && !is_short("gc.pruneexpire", "never"));
+        assert!(is_short("gc.reflogexpire", "7.days") && is_short("gc.refs/heads/*.reflogexpire", "1 week"));
+        assert!(is_short("gc.reflogexpireunreachable", "13") && !is_short("gc.reflogexpire", "90"));
+        assert!(is_short("core.logallrefupdates", "false") && !is_short("core.logallrefupdates", "always"));
+    }
+
+    #[test]
+    fn what_changes_merges_and_what_mirrors_is_named() {
+        assert_eq!(said("merge.renames", "false"), "MergeBehaviour merge.renames=false");
+        assert_eq!(said("merge.x.driver", "y"), "RunsProgram merge.x.driver=y; MergeBehaviour merge.x.driver=y");
+        assert_eq!(said("remote.o.mirror", "true"), "MirrorPush remote.o.mirror=true");
+        assert_eq!(said("remote.o.mirror", "false"), "");
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let hazard = said("core.editor", &"x".repeat(500));
+        assert!(hazard.ends_with('…') && hazard.chars().count() < 160);
+    }
 
     fn with(settings: &[(&str, &str)]) -> Repo {
         let repo = sketch("main: a").worktree().draw();
@@ -241,29 +366,9 @@ mod tests {
         hazards(at.entries(), &repo.git_dir()).seen().unwrap().clone()
     }
 
-    fn kinds(settings: &[(&str, &str)]) -> Vec<HazardKind> {
-        found(&with(settings)).into_iter().map(|hazard| hazard.kind).collect()
-    }
-
     #[test]
     fn a_fresh_repository_has_no_hazards() {
         assert_eq!(found(&with(&[])), []);
-    }
-
-    #[test]
-    fn each_kind_is_told_apart_as_git_itself_reads_the_settings() {
-        use HazardKind::{MergeBehaviour, MirrorPush, RunsProgram, Secret, ShortUndo};
-        assert_eq!(kinds(&[("core.fsmonitor", "./watch")]), [RunsProgram]);
-        assert_eq!(kinds(&[("Merge.Mine.Driver", "./merge %A")]), [RunsProgram]);
-        assert_eq!(kinds(&[("filter.a.b.clean", "x")]), [RunsProgram]);
-        assert_eq!(kinds(&[("alias.x", "!rm -rf ."), ("submodule.s.update", "!x")]), [RunsProgram, RunsProgram]);
-        assert_eq!(kinds(&[("remote.origin.mirror", "yes")]), [MirrorPush]);
-        assert_eq!(kinds(&[("remote.origin.url", "https://me:secret@example.org/x")]), [Secret]);
-        assert_eq!(kinds(&[("http.https://example.org/.extraHeader", "AUTHORIZATION: basic eDp5")]), [Secret]);
-        assert_eq!(kinds(&[("gc.pruneExpire", "now"), ("gc.reflogExpire", "3.days.ago")]), [ShortUndo, ShortUndo]);
-        assert_eq!(kinds(&[("gc.refs/heads/x.reflogExpire", "1 week")]), [ShortUndo]);
-        assert_eq!(kinds(&[("core.logAllRefUpdates", "false")]), [ShortUndo]);
-        assert_eq!(kinds(&[("merge.renames", "false")]), [MergeBehaviour]);
     }
 
     #[test]
@@ -296,24 +401,36 @@ mod tests {
         let found = found(&with(&settings));
         assert_eq!(found.len(), 4);
         assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
-        assert_eq!(found[0].value, "https://…@example.org/x");
+        assert_eq!(found[0].value, "https://me:(secret)@example.org/x");
     }
 
     #[test]
-    fn hooks_count_when_git_would_run_them() {
-        let repo = with(&[]);
+    fn hazards_are_found_in_both_scopes_in_includes_and_in_hooks() {
+        let repo =
+            with(&[("remote.up.mirror", "true"), ("include.path", "more"), ("extensions.worktreeConfig", "true")]);
+        fs::write(repo.git_dir().join("more"), "[Core]\n\tPAGER = less\n[http]\n\textraHeader = X: y\n").unwrap();
+        repo.git(["config", "--worktree", "gc.pruneExpire", "now"]);
         let hooks = repo.git_dir().join("hooks");
         fs::create_dir_all(&hooks).unwrap();
         for (name, mode) in
-            [("pre-commit", 0o755), ("pre-push", 0o644), ("pre-rebase.sample", 0o755), ("notes.sh", 0o755)]
+            [("pre-commit", 0o755), ("post-merge", 0o644), ("pre-rebase.sample", 0o755), ("notes.sh", 0o755)]
         {
             fs::write(hooks.join(name), "#!/bin/sh\n").unwrap();
             fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(mode)).unwrap();
         }
-        let found = found(&repo);
+        symlink("/bin/true", hooks.join("pre-push")).unwrap();
+        symlink("/nowhere", hooks.join("update")).unwrap();
+        let line = |hazard: Hazard| format!("{} {:?} {}={}", hazard.scope, hazard.kind, hazard.key, hazard.value);
         assert_eq!(
-            found.iter().map(|hazard| (&*hazard.key, &*hazard.scope)).collect::<Vec<_>>(),
-            [("pre-commit", "hook")]
+            found(&repo).into_iter().map(line).collect::<Vec<_>>(),
+            [
+                "local MirrorPush remote.up.mirror=true",
+                "local RunsProgram core.pager=less",
+                "local Secret http.extraheader=(secret)",
+                "worktree ShortUndo gc.pruneexpire=now",
+                "hook RunsProgram pre-commit=an executable file",
+                "hook RunsProgram pre-push=a link to /bin/true",
+            ]
         );
     }
 

@@ -21,7 +21,6 @@ mod processes;
 pub mod refs;
 pub mod repository;
 pub mod run;
-pub mod settings;
 pub mod unfinished;
 pub mod version;
 pub mod worktrees;

@@ -192,7 +192,7 @@ impl Git {
     ///
     /// Costs one process, and none where the repository has no configuration.
     pub fn at<'a>(&'a self, opened: &'a Opened) -> Result<GitAt<'a>, GitError> {
-        let mut at = GitAt { git: self, opened, entries: Vec::new(), disarmed: Vec::new() };
+        let mut at = GitAt { git: self, opened, entries: Vec::new(), disarmed: Vec::new(), limits: Limits::default() };
         if opened.has_config() {
             let list = at.command("config").option("--list").option("-z").option("--show-scope").run()?;
             at.entries = parse_entries(&list.stdout);
@@ -222,6 +222,7 @@ pub struct GitAt<'a> {
     opened: &'a Opened,
     entries: Vec<Entry>,
     disarmed: Vec<Setting>,
+    limits: Limits,
 }
 
 /// One setting of the repository's own configuration.
@@ -247,7 +248,13 @@ pub enum Scope {
 impl<'a> GitAt<'a> {
     /// Begins a call of this subcommand.
     pub fn command(&self, command: &'static str) -> Call<'_> {
-        Call::new(self.git, Some(self.opened), &self.disarmed, command)
+        Call::new(self.git, Some(self.opened), &self.disarmed, command).limits(self.limits)
+    }
+
+    /// The same with other limits for calls that set none of their own.
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The repository's own configuration, includes followed, in the order in which it counts.

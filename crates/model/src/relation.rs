@@ -36,7 +36,7 @@ pub struct Budget {
     /// Range: 0 to 1000000.
     /// Default: none (no limit).
     /// Reason: a promise that nobody made cannot be broken. Far too much drift is found without it.
-    /// Example: 200
+    /// Example: `200`
     #[schemars(with = "u32", range(min = 0, max = 1_000_000))]
     pub behind: Option<u32>,
     /// How long a branch may lack something that its base has.
@@ -45,7 +45,7 @@ pub struct Budget {
     /// Range: 1m to 3650d.
     /// Default: none (no limit).
     /// Reason: a promise that nobody made cannot be broken. Two weeks are longer than a holiday and shorter than a release.
-    /// Example: 14d
+    /// Example: `14d`
     #[serde(with = "crate::config::optional_length")]
     #[schemars(with = "crate::config::LengthText", extend("x-least" = "1m", "x-most" = "3650d"))]
     pub age: Option<Span>,

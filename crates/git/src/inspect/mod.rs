@@ -15,7 +15,7 @@ use std::{fs, io, path::Path, time::Duration};
 use alignwatch_model::{
     Branch, Drift, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
-    config::Config,
+    config::{Config, Patterns},
     snapshot::{BrokenRef, Crossing, Repository, UnreadFile},
 };
 
@@ -29,7 +29,7 @@ use crate::{
     objects::{Objects, ReadError},
     refs::{Refs, RefsError, read_files, read_refs, upstreams},
     repository::{OpenError, Opened, RefBackend, open},
-    run::{Git, GitAt, GitError},
+    run::{Git, GitAt, GitError, Limits},
     unfinished::unfinished,
     worktrees::checked_out,
 };
@@ -119,6 +119,7 @@ pub fn inspect(
     let opened = open(path)?;
     let git = Git::find();
     let at = git.as_ref().map_err(GitError::clone).and_then(|git| git.at(&opened));
+    let at = at.map(|at| at.limited(limits(config)));
     let refs = refs_of(&opened, &at)?;
     let place = shown(&opened.path);
     let no_objects = |source| InspectError::Objects { path: place.clone(), source };
@@ -182,6 +183,15 @@ fn repository(opened: &Opened, git: &Result<Git, GitError>, refs: &Refs) -> Repo
 }
 
 /// Everything that the parts of one inspection share.
+/// What one git process may use, as configured.
+fn limits(config: &Config) -> Limits {
+    Limits {
+        time: Duration::from_secs(config.inspect.git_deadline.0.unsigned_abs()),
+        stdout_bytes: usize::try_from(config.inspect.output_limit).unwrap_or(usize::MAX),
+        ..Limits::default()
+    }
+}
+
 struct Look<'a> {
     config: &'a Config,
     now: Timestamp,
@@ -211,7 +221,9 @@ impl Look<'_> {
         if self.wanted.predicts {
             self.prove_and_predict(&graph, &bases, &mut branches);
         }
-        let unread_files = self.mark(&mut branches);
+        let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
+            .map_err(|error| InspectError::Pattern(error.problem))?;
+        let unread_files = self.mark(&mut branches, &meant);
         let crossings = crossings(&graph, &bases, &branches);
         let lines = bases.into_lines();
         let common_dir = &self.opened.common_dir;
@@ -363,8 +375,9 @@ impl Look<'_> {
         }
     }
 
-    /// Looks for committed conflict markers at the tips. Returns what could not be looked at.
-    fn mark(&self, branches: &mut [Branch]) -> Vec<UnreadFile> {
+    /// Looks for committed conflict markers at the tips, except where they are meant to be.
+    /// Returns what could not be looked at.
+    fn mark(&self, branches: &mut [Branch], meant: &Patterns) -> Vec<UnreadFile> {
         if !self.wanted.for_checks {
             return Vec::new();
         }
@@ -377,11 +390,15 @@ impl Look<'_> {
         let _ = shelf.save();
         for branch in branches {
             branch.markers = match &branch.tip {
-                Known::Seen(tip) => marks.of(&tip.tree),
+                Known::Seen(tip) => marks.of(&tip.tree).map(|mut marked| {
+                    marked.retain(|file| !meant.matches_path(file.path.as_bytes()));
+                    marked
+                }),
                 Known::Unknown(reason) => Known::Unknown(reason.clone()),
             };
         }
-        marks.unread
+        let is_wanted = |file: &UnreadFile| !meant.matches_path(file.path.as_bytes());
+        marks.unread.into_iter().filter(is_wanted).collect()
     }
 
     /// `info/attributes`; a file that can't be read must not be taken for none.

@@ -264,6 +264,8 @@ impl Doc {
         for sentence in [&mut doc.unit, &mut doc.range, &mut doc.default] {
             *sentence = sentence.trim_end_matches('.').to_owned();
         }
+        // In the comment it is code, so that brackets make no link there.
+        doc.example = doc.example.trim_matches('`').to_owned();
         doc
     }
 }

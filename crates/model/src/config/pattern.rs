@@ -50,13 +50,6 @@ impl Patterns {
         matching
     }
 
-    /// Which of them match the full name, the short one, or the one at the remote: the first by its index.
-    pub(super) fn first_match(&self, name: &RefName) -> Option<usize> {
-        let hits = |bytes: &[u8]| self.set.matches_candidate(&Candidate::from_bytes(bytes)).into_iter().min();
-        let at_remote = name.remote_parts().and_then(|(_, branch)| hits(branch));
-        [hits(name.as_bytes()), hits(name.short().as_bytes()), at_remote].into_iter().flatten().min()
-    }
-
     /// Does one of them match this path in the repository?
     pub fn matches_path(&self, path: &[u8]) -> bool {
         self.set.is_match_candidate(&Candidate::from_bytes(path))

@@ -67,7 +67,7 @@ fn of_thresholds(checks: &[&Check]) -> Object {
 fn of_threshold(check: &Check, spec: &ThresholdSpec) -> Value {
     let (least, most) = spec.range;
     let description = format!(
-        "{}: {}.\n\nUnit: {}.\nRange: {least} to {most}.\nDefault: {}.\nReason: {}. Source: {}.\nExample: {}",
+        "{}: {}.\n\nUnit: {}.\nRange: {least} to {most}.\nDefault: {}.\nReason: {}. Source: {}.\nExample: `{}`",
         check.title,
         plain(check.looks_at),
         spec.unit,

@@ -1,0 +1,102 @@
+//! What the configuration changes in an inspection.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use alignwatch_git::inspect::{Wanted, inspect};
+use alignwatch_model::{Relation, Snapshot, config::Config};
+use alignwatch_testkit::{Repo, sketch};
+
+const MARKED: &str = r"<<<<<<<\sours|x|=======|y|>>>>>>>\stheirs";
+
+fn look(repo: &Repo, yaml: &str) -> Snapshot {
+    let (config, _) = Config::from_yaml(yaml, "alignwatch.yaml").unwrap();
+    let wanted = Wanted { base: None, predicts: true, for_checks: true, paths_patience: Duration::from_secs(60) };
+    inspect(repo.path(), &config, repo.newest_at(), None, &wanted, &|_| {}).unwrap()
+}
+
+fn names(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.branches.iter().map(|branch| branch.name.text().into_owned()).collect()
+}
+
+fn marked(snapshot: &Snapshot, name: &str) -> Vec<String> {
+    let branch = snapshot.branches.iter().find(|branch| branch.name.text() == name).unwrap();
+    branch.markers.seen().unwrap().iter().map(|file| file.path.clone()).collect()
+}
+
+#[test]
+fn only_the_spaces_that_are_named_hold_branches_and_patterns_take_some_out() {
+    let repo = sketch(
+        "main: a b
+         tmp-1: a x
+         remote origin/y: a y
+         refs/pull/7/head: a p
+         refs/pull/7/merge: b q<p
+         refs/agents/z: a z",
+    )
+    .draw();
+    assert_eq!(names(&look(&repo, "")), ["refs/heads/main", "refs/heads/tmp-1", "refs/remotes/origin/y"]);
+    let some = "refs: {spaces: [heads, pulls, refs/agents/], exclude: [tmp-*]}";
+    assert_eq!(names(&look(&repo, some)), ["refs/agents/z", "refs/heads/main", "refs/pull/7/head"]);
+}
+
+#[test]
+fn markers_are_not_searched_where_they_are_meant_to_be() {
+    let text = format!("main: a\n topic: a x(docs/merging/how={MARKED}, src/f={MARKED}|1)");
+    let repo = sketch(text).draw();
+    assert_eq!(marked(&look(&repo, ""), "refs/heads/topic"), ["docs/merging/how", "src/f"]);
+    let some = "markers: {exclude: [\"docs/**\"]}";
+    assert_eq!(marked(&look(&repo, some), "refs/heads/topic"), ["src/f"]);
+    let all = "markers: {exclude: [\"**\"]}";
+    assert_eq!(marked(&look(&repo, all), "refs/heads/topic"), Vec::<String>::new());
+}
+
+#[test]
+fn rules_give_branches_their_base_relation_and_budget() {
+    let repo = sketch(
+        "main: a b c
+         release/1: a r
+         topic: r t",
+    )
+    .draw();
+    let rules = "
+budget: {behind: 9}
+relations:
+  - branches: [release/*]
+    relation: curated
+  - branches: [topic]
+    base: release/1
+    relation: stack
+    budget: {age: 2h}
+";
+    let snapshot = look(&repo, rules);
+    let branch = |name: &str| snapshot.branches.iter().find(|branch| branch.name.text() == name).unwrap();
+    assert_eq!(branch("refs/heads/release/1").relation, Relation::Curated);
+    let topic = branch("refs/heads/topic");
+    assert_eq!(topic.relation, Relation::Stack);
+    assert_eq!(topic.base.as_ref().unwrap().name.text(), "refs/heads/release/1");
+    assert_eq!(topic.budget.age.map(|age| age.0), Some(7_200));
+    assert_eq!(topic.budget.behind, None);
+}
+
+#[test]
+fn a_git_has_as_long_as_the_configuration_gives_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use alignwatch_git::{
+        repository::open,
+        run::{Git, GitError, Limits},
+    };
+
+    let repo = sketch("main: a").draw();
+    let file = repo.room().join("slow-git");
+    let script = "#!/bin/sh\ncase \"$*\" in *version*) echo git version 2.47.0;; *slow*) sleep 600;; esac\n";
+    std::fs::write(&file, script).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let git = Git::at_program(&file).unwrap();
+    let opened = open(repo.path()).unwrap();
+    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
+    let error = git.at(&opened).unwrap().limited(limits).command("slow").run().unwrap_err();
+    assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
+}

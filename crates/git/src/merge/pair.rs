@@ -100,6 +100,8 @@ pub(super) fn walk(objects: &Objects, trees: Trees) -> Result<Walked, WalkError>
 impl Walked {
     fn sort(&mut self, BothChanged { path, base, ours, theirs }: BothChanged) {
         use Stands::{File, Nothing, Other, Submodule};
+        // Only what stands directly in a removed folder makes Git look for where that went.
+        let is_new_folder = base.is_none() && ours.or(theirs).is_some_and(|(mode, _)| mode.is_tree());
         match (stands(base), stands(ours), stands(theirs)) {
             (File(b), File(o), File(t)) => {
                 // Modes of regular files have two values, so they never conflict by themselves.
@@ -111,6 +113,7 @@ impl Walked {
             (File(was), File(other), Nothing) => self.removed[1].push(Removed { path, was, other }),
             (File(was), Nothing, Nothing) => self.removed_on_both.push((path, was)),
             (Nothing, File(o), File(t)) if o != t => self.added_on_both.push((path, o, t)),
+            (Nothing, Nothing, _) | (Nothing, _, Nothing) if is_new_folder => {}
             (Nothing, Nothing, _) => self.added_in_removed_folder[1].push(path),
             (Nothing, _, Nothing) => self.added_in_removed_folder[0].push(path),
             // Submodules are never renamed.

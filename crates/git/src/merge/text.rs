@@ -131,11 +131,15 @@ fn same_change(a: &Hunk, b: &Hunk, ours: &[Token], theirs: &[Token]) -> bool {
 }
 
 /// The lines of both sides that stand for the union of two changed regions.
+///
+/// Where an earlier change of that side lies in the union, too, the start comes out too early;
+/// it is then part of the overlap before, whose start counts.
 fn overlap(a: &Hunk, b: &Hunk) -> Overlap {
     let start = a.before.start.min(b.before.start);
     let end = a.before.end.max(b.before.end);
-    let widened =
-        |hunk: &Hunk| hunk.after.start - (hunk.before.start - start)..hunk.after.end + (end - hunk.before.end);
+    let widened = |hunk: &Hunk| {
+        hunk.after.start.saturating_sub(hunk.before.start - start)..hunk.after.end + (end - hunk.before.end)
+    };
     Overlap { ours: widened(a), theirs: widened(b) }
 }
 

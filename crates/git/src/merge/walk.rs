@@ -110,10 +110,15 @@ impl Walk<'_> {
     }
 }
 
-/// One side left the base alone, or both did the same (but for removing: each may have moved it).
+/// One side left the base alone, or both did the same.
+///
+/// What both removed is not settled, since each may have kept it under another name; nor is a
+/// folder that both changed alike, since such a file may be below it.
 fn is_settled([base, ours, theirs]: [Side; 3]) -> bool {
-    let both_removed = base.is_some() && ours.is_none() && theirs.is_none();
-    !both_removed && (ours == theirs || ours == base || theirs == base)
+    let is_folder = |side: Side| side.is_some_and(|(mode, _)| mode.is_tree());
+    let hides_removals = base != ours && is_folder(base) && (ours.is_none() || is_folder(ours));
+    let is_removed = base.is_some() && ours.is_none();
+    if ours == theirs { !is_removed && !hides_removals } else { ours == base || theirs == base }
 }
 
 fn first_name<'a>(trees: &'a [Option<Rc<Tree>>; 3], at: &[usize; 3]) -> Option<&'a [u8]> {

@@ -1,0 +1,359 @@
+//! Predicted merges against Git's own, over thousands of made-up pairs of every kind.
+//!
+//! Git is asked one pair at a time and only for its exit code and its list of paths, so that nothing of
+//! the way in which the product asks and reads Git is taken on trust.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use alignwatch_git::{
+    memory::Memory,
+    merge::{Patience, Predictor, Question},
+    objects::Objects,
+    repository, run,
+};
+use alignwatch_model::{Merge, Oid, Verdict};
+
+/// Pairs in one repository. Enough that each kind of change meets each other kind many times.
+const PAIRS: usize = 1_200;
+
+#[test]
+fn every_verdict_and_path_that_is_decided_here_is_gits() {
+    // Other worlds: ALIGNWATCH_SEED=7 cargo test -p alignwatch-git --test merge every_verdict
+    let seed = std::env::var("ALIGNWATCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let world = World::random(PAIRS, seed.unwrap_or(1));
+    let answers = world.predict(None);
+    let decided = world.compare(&answers);
+    assert!(PAIRS / 2 < decided, "only {decided} of {PAIRS} were decided without git");
+}
+
+#[test]
+fn with_git_at_hand_every_pair_is_answered_as_git_answers() {
+    let world = World::random(300, 2);
+    let opened = repository::open(&world.folder).unwrap();
+    let git = run::Git::find().unwrap();
+    let at = git.at(&opened).unwrap();
+    let answers = world.predict(Some(&at));
+    assert_eq!(world.compare(&answers), answers.len());
+    assert!(world.objects_are_untouched());
+}
+
+#[test]
+fn answers_are_remembered_and_stay_the_same() {
+    let world = World::random(60, 3);
+    let memory = tempfile::tempdir().unwrap();
+    let memory = Memory::in_folder(memory.path());
+    let first = world.predict_with(None, &memory);
+    let again = world.predict_with(None, &memory);
+    let verdicts = |answers: &[Merge]| -> Vec<_> {
+        answers.iter().map(|merge| (merge.verdict, merge.conflicts.clone())).collect()
+    };
+    assert_eq!(verdicts(&first.0), verdicts(&again.0));
+    assert_eq!(first.1.n_remembered, 0);
+    let n_known = first.0.iter().filter(|merge| merge.verdict != Verdict::Unknown).count();
+    assert_eq!(again.1.n_remembered, n_known);
+}
+
+#[test]
+fn one_pair_that_git_cannot_merge_ends_no_other() {
+    let world = World::random(12, 4);
+    let opened = repository::open(&world.folder).unwrap();
+    let git = run::Git::find().unwrap();
+    let at = git.at(&opened).unwrap();
+    let mut questions = world.questions();
+    // Several merge bases send a pair to Git, and one side of this pair is no commit there.
+    let nowhere = Oid::from_hex(&[b'e'; 40]).unwrap();
+    let broken = Question { line: questions[0].line, tip: nowhere, merge_bases: vec![nowhere, nowhere] };
+    questions.insert(3, broken);
+    let force_git =
+        |question: &Question| Question { merge_bases: vec![question.line, question.tip], ..question.clone() };
+    let asked: Vec<Question> = questions.iter().map(force_git).collect();
+    let answers = world.ask(Some(&at), &Memory::none(), &asked).0;
+    assert_eq!(answers[3].verdict, Verdict::Unknown);
+    assert!(answers[3].reason.as_deref().unwrap().contains("git could not merge them"));
+    let others: Vec<Merge> =
+        answers.iter().enumerate().filter(|(at, _)| *at != 3).map(|(_, merge)| merge.clone()).collect();
+    assert_eq!(world.compare(&others), others.len());
+}
+
+/// A repository with many pairs, each with its own merge base.
+struct World {
+    _temp: tempfile::TempDir,
+    folder: PathBuf,
+    pairs: Vec<[Oid; 3]>,
+    n_files: usize,
+}
+
+impl World {
+    fn random(n_pairs: usize, seed: u64) -> World {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("world.git");
+        git(temp.path(), &["init", "-q", "--bare", folder.to_str().unwrap()], b"");
+        let mut dice = Dice(seed);
+        let mut stream = String::new();
+        for pair in 0..n_pairs {
+            let base = Tree::random(&mut dice);
+            let (ours, theirs) = (base.changed(&mut dice, "ours"), base.changed(&mut dice, "theirs"));
+            base.commit(&mut stream, pair, 0);
+            ours.commit(&mut stream, pair, 1);
+            theirs.commit(&mut stream, pair, 2);
+        }
+        git(&folder, &["fast-import", "--quiet"], stream.as_bytes());
+        let list = git(&folder, &["for-each-ref", "--format=%(objectname)", "refs/heads"], b"");
+        let oids: Vec<Oid> = list.0.split(|&b| b == b'\n').filter_map(|hex| Oid::from_hex(hex).ok()).collect();
+        let pairs = oids.chunks_exact(3).map(|three| [three[0], three[1], three[2]]).collect();
+        let mut world = World { _temp: temp, folder, pairs, n_files: 0 };
+        world.n_files = world.count_object_files();
+        world
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        let question = |[base, line, tip]: &[Oid; 3]| Question { line: *line, tip: *tip, merge_bases: vec![*base] };
+        self.pairs.iter().map(question).collect()
+    }
+
+    fn predict(&self, git: Option<&run::GitAt<'_>>) -> Vec<Merge> {
+        self.predict_with(git, &Memory::none()).0
+    }
+
+    fn predict_with(
+        &self,
+        git: Option<&run::GitAt<'_>>,
+        memory: &Memory,
+    ) -> (Vec<Merge>, alignwatch_git::merge::Effort) {
+        self.ask(git, memory, &self.questions())
+    }
+
+    fn ask(
+        &self,
+        git: Option<&run::GitAt<'_>>,
+        memory: &Memory,
+        questions: &[Question],
+    ) -> (Vec<Merge>, alignwatch_git::merge::Effort) {
+        let objects = Objects::open(&self.folder.join("objects"), "sha1").unwrap().opener();
+        let patience = Patience { verdicts: Duration::from_secs(600), paths: Duration::from_secs(600) };
+        let predictor = Predictor {
+            objects: &objects,
+            memory,
+            git,
+            attributes: Vec::new(),
+            drivers: Vec::new(),
+            patience,
+            n_threads: 2,
+        };
+        predictor.predict(questions, &|_, _| {})
+    }
+
+    /// Compares with Git, pair by pair, and returns how many were decided.
+    fn compare(&self, answers: &[Merge]) -> usize {
+        let mut n_decided = 0;
+        for (pair, merge) in self.pairs.iter().zip(answers) {
+            let (is_clean, paths) = self.git_merges(pair);
+            let place = || format!("merging {} and {} from {}:\n{}", pair[1], pair[2], pair[0], self.story(pair));
+            match merge.verdict {
+                Verdict::Unknown => continue,
+                Verdict::Clean => assert!(is_clean, "git stops at {paths:?}: {}", place()),
+                Verdict::Conflict => assert!(!is_clean, "git merges {}: {merge:?}", place()),
+            }
+            let Some(conflicts) = &merge.conflicts else { continue };
+            n_decided += 1;
+            let predicted: BTreeSet<String> = conflicts.iter().map(|conflict| conflict.path.clone()).collect();
+            assert_eq!(predicted, paths, "{}", place());
+        }
+        n_decided
+    }
+
+    fn git_merges(&self, [_, ours, theirs]: &[Oid; 3]) -> (bool, BTreeSet<String>) {
+        let (said, code) = git(
+            &self.folder,
+            &["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", &ours.hex(), &theirs.hex()],
+            b"",
+        );
+        assert!(code == 0 || code == 1, "git merge-tree ended with {code}");
+        let paths = said.split(|&byte| byte == 0).skip(1).filter(|path| !path.is_empty());
+        (code == 0, paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+
+    /// What each side did, for the reader of a failure.
+    fn story(&self, [base, ours, theirs]: &[Oid; 3]) -> String {
+        let diff = |side: &Oid| {
+            let said = git(&self.folder, &["diff-tree", "-r", "-M", "--name-status", &base.hex(), &side.hex()], b"").0;
+            String::from_utf8_lossy(&said).into_owned()
+        };
+        let merged = git(&self.folder, &["merge-tree", "--write-tree", &ours.hex(), &theirs.hex()], b"").0;
+        format!("ours:\n{}theirs:\n{}git says:\n{}", diff(ours), diff(theirs), String::from_utf8_lossy(&merged))
+    }
+
+    fn objects_are_untouched(&self) -> bool {
+        // The comparison with git above wrote objects, so the count is taken of packs alone.
+        self.count_object_files() == self.n_files
+    }
+
+    fn count_object_files(&self) -> usize {
+        fs::read_dir(self.folder.join("objects/pack")).unwrap().count()
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> (Vec<u8>, i32) {
+    let mut command = Command::new("git");
+    command.args(arguments).current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("LC_ALL", "C");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    (output.stdout, output.status.code().unwrap())
+}
+
+/// A small random number generator: the same worlds on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % end
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+#[derive(Clone)]
+struct File {
+    mode: &'static str,
+    lines: Vec<String>,
+}
+
+/// A tree: path to file.
+#[derive(Clone)]
+struct Tree(BTreeMap<String, File>);
+
+impl Tree {
+    fn random(dice: &mut Dice) -> Tree {
+        let mut tree = Tree(BTreeMap::new());
+        for number in 0..6 + dice.below(8) {
+            let folder = ["", "a/", "a/b/", "c/", "d/e/"][dice.below(5)];
+            let lines = (0..8 + dice.below(30)).map(|line| text(dice, number, line)).collect();
+            tree.0.insert(format!("{folder}file{number}.txt"), File { mode: "100644", lines });
+        }
+        tree
+    }
+
+    fn changed(&self, dice: &mut Dice, side: &str) -> Tree {
+        let mut tree = self.clone();
+        for _ in 0..1 + dice.below(5) {
+            let Some(path) = tree.0.keys().nth(dice.below(tree.0.len().max(1))).cloned() else { break };
+            match dice.below(100) {
+                0..52 => tree.edit(dice, &path, side),
+                52..62 => drop(tree.0.remove(&path)),
+                62..72 => tree.rename(dice, &path, side),
+                72..82 => tree.add(dice, side),
+                82..86 => tree.move_folder(dice, side),
+                86..89 => tree.0.get_mut(&path).unwrap().mode = "100755",
+                89..91 => drop(tree.0.insert(path, File { mode: "120000", lines: vec![format!("target-{side}")] })),
+                91..94 => tree.0.get_mut(&path).unwrap().lines.insert(0, format!("\0binary {side}")),
+                94..96 => tree.0.get_mut(&path).unwrap().lines.clear(),
+                _ => tree.file_to_folder(&path, side),
+            }
+        }
+        tree.without_clashes()
+    }
+
+    fn edit(&mut self, dice: &mut Dice, path: &str, side: &str) {
+        let file = self.0.get_mut(path).unwrap();
+        for _ in 0..1 + dice.below(3) {
+            let at = dice.below(file.lines.len() + 1);
+            match dice.below(3) {
+                0 if at < file.lines.len() => drop(file.lines.remove(at)),
+                1 if at < file.lines.len() => {
+                    file.lines[at] = format!("changed by {}", if dice.chance(70) { side } else { "both" })
+                }
+                _ => file
+                    .lines
+                    .insert(at, format!("added by {} {}", if dice.chance(80) { side } else { "both" }, dice.below(3))),
+            }
+        }
+    }
+
+    fn rename(&mut self, dice: &mut Dice, path: &str, side: &str) {
+        let file = self.0.remove(path).unwrap();
+        let to = match dice.below(4) {
+            0 => format!("moved/{}", path.rsplit('/').next().unwrap()),
+            1 => format!("{path}.{side}"),
+            2 => format!("same-{}", dice.below(3)),
+            _ => format!("{side}/{path}"),
+        };
+        self.0.insert(to.clone(), file);
+        if dice.chance(50) {
+            self.edit(dice, &to, side);
+        }
+    }
+
+    fn add(&mut self, dice: &mut Dice, side: &str) {
+        let folder = ["", "a/", "a/b/", "c/", "d/e/", "new/"][dice.below(6)];
+        let number = dice.below(4);
+        let lines = (0..dice.below(20)).map(|line| text(dice, 100 + number, line)).collect();
+        let name =
+            if dice.chance(50) { format!("{folder}new{number}.txt") } else { format!("{folder}{side}{number}.txt") };
+        self.0.insert(name, File { mode: "100644", lines });
+    }
+
+    fn move_folder(&mut self, dice: &mut Dice, side: &str) {
+        let from = ["a/", "c/", "d/"][dice.below(3)];
+        let to = if dice.chance(50) { "moved-folder/".to_owned() } else { format!("{side}-folder/") };
+        let moved: Vec<String> = self.0.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        for path in moved {
+            let file = self.0.remove(&path).unwrap();
+            self.0.insert(path.replacen(from, &to, 1), file);
+        }
+    }
+
+    fn file_to_folder(&mut self, path: &str, side: &str) {
+        let file = self.0.remove(path).unwrap();
+        self.0.insert(format!("{path}/{side}"), file);
+    }
+
+    /// A path can't be a file and a folder at once.
+    fn without_clashes(mut self) -> Tree {
+        let paths: Vec<String> = self.0.keys().cloned().collect();
+        for path in &paths {
+            if paths.iter().any(|other| other.starts_with(&format!("{path}/"))) {
+                self.0.remove(path);
+            }
+        }
+        self
+    }
+
+    fn commit(&self, stream: &mut String, pair: usize, part: usize) {
+        let mark = 1 + 3 * pair + part;
+        writeln!(stream, "commit refs/heads/p{pair:05}-{part}\nmark :{mark}").unwrap();
+        writeln!(stream, "committer A <a@example.org> {} +0000\ndata 1\nx", 1_700_000_000 + mark).unwrap();
+        if part > 0 {
+            writeln!(stream, "from :{}", 1 + 3 * pair).unwrap();
+        }
+        writeln!(stream, "deleteall").unwrap();
+        for (path, file) in &self.0 {
+            let content = if file.mode == "120000" {
+                file.lines.concat()
+            } else {
+                file.lines.iter().map(|line| format!("{line}\n")).collect()
+            };
+            writeln!(stream, "M {} inline {path}\ndata {}\n{content}", file.mode, content.len()).unwrap();
+        }
+    }
+}
+
+/// Some lines are common to all files, so that files are a little alike; most are not.
+fn text(dice: &mut Dice, number: usize, line: usize) -> String {
+    if dice.chance(25) { "}".to_owned() } else { format!("file {number} line {line} {}", dice.below(40)) }
+}

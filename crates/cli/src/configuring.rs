@@ -69,7 +69,6 @@ pub(crate) fn look_in(global: &Global, file: &Path) -> Result<Configured, Unconf
 }
 
 /// The folder for what is remembered; `None` without a configured one and without a home.
-#[expect(dead_code, reason = "asked by the inspection, which is put together later")]
 pub(crate) fn data_dir(config: &Config) -> Option<PathBuf> {
     let configured = config.data_dir.as_ref().map(PathBuf::from);
     configured.or_else(|| Some(folder("XDG_STATE_HOME", ".local/state")?.join("alignwatch")))

@@ -7,7 +7,6 @@
 //! a folder of our own.
 
 mod bases;
-mod crossing;
 mod watched;
 
 use std::{fs, io, path::Path, time::Duration};
@@ -16,12 +15,14 @@ use alignwatch_model::{
     Branch, Drift, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
     config::{Config, Patterns},
-    snapshot::{BrokenRef, Crossing, Repository, UnreadFile},
+    snapshot::{BrokenRef, Crossing, Hazard, Repository, UnreadFile},
 };
 
 use self::{bases::Bases, watched::Watched};
 use crate::{
+    crossings,
     graph::{Graph, GraphSources},
+    hazards::hazards,
     locks::LockWatch,
     markers,
     memory::Memory,
@@ -237,7 +238,7 @@ impl Look<'_> {
             commit_graph: Known::Seen(coverage.commit_graph),
             locks: locks.map_or_else(not_looked, |locks| locks.second_look(self.now)),
             unfinished: if self.wanted.for_checks { unfinished(common_dir) } else { not_looked() },
-            hazards: not_looked(),
+            hazards: self.hazards(),
             checked_out: if self.wanted.for_checks { checked_out(common_dir) } else { not_looked() },
             crossings,
             unread_files,
@@ -375,6 +376,14 @@ impl Look<'_> {
         }
     }
 
+    fn hazards(&self) -> Known<Vec<Hazard>> {
+        match self.git {
+            _ if !self.wanted.for_checks => not_looked(),
+            Some(git) => hazards(git.entries(), &self.opened.common_dir),
+            None => Known::Unknown("there is no git to read the configuration".into()),
+        }
+    }
+
     /// Looks for committed conflict markers at the tips, except where they are meant to be.
     /// Returns what could not be looked at.
     fn mark(&self, branches: &mut [Branch], meant: &Patterns) -> Vec<UnreadFile> {
@@ -421,23 +430,20 @@ fn not_looked<T>() -> Known<T> {
     Known::Unknown("it was not looked at".into())
 }
 
-/// For each forbidden pair the merges between its lines.
-///
-/// Two histories that share commits were merged, or one forked from the other: what was merged is
-/// told by merge commits that only one side has and that bring in what the other has.
+/// For each forbidden pair, whether its histories were ever merged.
 fn crossings(graph: &Graph, bases: &Bases, branches: &[Branch]) -> Vec<Crossing> {
     let forbidden = branches.iter().enumerate().filter(|(_, branch)| branch.relation == Relation::Forbidden);
-    forbidden
-        .filter_map(|(number, branch)| {
-            let base = branch.base.as_ref()?;
-            let trunk = &bases.trunks[bases.placed[number].base.as_ref()?.line];
-            let merges = match (&branch.tip, &branch.drift) {
-                (Known::Seen(tip), Known::Seen(drift)) => Known::Seen(crossing::merges(graph, trunk, &tip.oid, drift)),
-                (Known::Unknown(reason), _) | (_, Known::Unknown(reason)) => Known::Unknown(reason.clone()),
-            };
-            Some(Crossing { branch: branch.name.clone(), base: base.name.clone(), merges })
-        })
-        .collect()
+    let crossing = |(number, branch): (usize, &Branch)| {
+        let base = branch.base.as_ref()?;
+        let trunk = &bases.trunks[bases.placed[number].base.as_ref()?.line];
+        let at = branch.tip.seen().and_then(|tip| graph.find(&tip.oid));
+        let merges = match (at, &branch.drift) {
+            (Some(at), Known::Seen(drift)) => crossings::crossing(graph, trunk, at, &drift.merge_bases),
+            (_, drift) => Known::Unknown(drift.reason().unwrap_or("its tip can't be read").to_owned()),
+        };
+        Some(Crossing { branch: branch.name.clone(), base: base.name.clone(), merges })
+    };
+    forbidden.filter_map(crossing).collect()
 }
 
 fn broken(refs: &Refs, watched: Watched) -> Vec<BrokenRef> {

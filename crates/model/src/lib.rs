@@ -8,6 +8,7 @@
 pub mod branch;
 pub mod checks;
 pub mod config;
+pub mod family;
 pub mod finding;
 pub mod host;
 mod known;

@@ -66,7 +66,7 @@ fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>) 
         count(branches.len(), "branch"),
         agree(branches.len(), "conflicts", "conflict"),
         quoted(base),
-        live_part(seen, &branches),
+        seen.live_part(&branches),
     );
     let finding = seen.finding(severity(seen, &branches), &format!("{}:{path}", base.text()), path, summary);
     described(seen, base, finding.fact("path", path), branches)
@@ -80,18 +80,10 @@ fn the_rest(seen: &Seen<'_>, base: &RefName, branches: Vec<&Branch>, is_all: boo
         agree(branches.len(), "conflicts", "conflict"),
         quoted(base),
         if is_all { "" } else { ", at other paths" },
-        live_part(seen, &branches),
+        seen.live_part(&branches),
     );
     let finding = seen.finding(severity(seen, &branches), &base.text(), base.short().text(), summary);
     described(seen, base, finding, branches)
-}
-
-fn live_part(seen: &Seen<'_>, branches: &[&Branch]) -> String {
-    match branches.iter().filter(|branch| !seen.is_stale(branch)).count() {
-        n_live if n_live == branches.len() => String::new(),
-        0 => ", none with a commit lately".into(),
-        n_live => format!(", {} of them with commits lately", thousands(n_live)),
-    }
 }
 
 /// Work is blocked where somebody works; elsewhere it will be.

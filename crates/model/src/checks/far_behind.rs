@@ -1,7 +1,7 @@
 //! `far-behind`: branches that have fallen many commits behind their base.
 
 use super::{Check, Outcome, Seen, ThresholdSpec, draft::*, scope::*};
-use crate::{Branch, Finding, Remedy, Severity, quote::shell_ref};
+use crate::{Branch, Finding, Remedy, Severity, State, quote::shell_ref};
 
 /// Open branches that lack more commits of their base than the limit, one finding for each base.
 ///
@@ -24,7 +24,9 @@ pub(super) static CHECK: Check = Check {
 
 fn judge(seen: &Seen<'_>) -> Outcome {
     let (limit, _) = seen.threshold();
-    let far = seen.open().filter(|branch| limit < i64::from(behind(branch)));
+    // Nothing is lacking where nothing is shared: that is `unrelated-history`.
+    let related = seen.open().filter(|branch| branch.state() != State::Unrelated);
+    let far = related.filter(|branch| limit < i64::from(behind(branch)));
     let findings = by_base(far).into_iter().map(|group| of_base(seen, group)).collect();
     Outcome { findings, unknown: seen.unmeasured(), skipped: None }
 }
@@ -36,12 +38,12 @@ fn of_base(seen: &Seen<'_>, (base, mut branches): OfBase<'_>) -> Finding {
     let furthest = branches.iter().copied().max_by_key(|branch| behind(branch)).expect("a group has a branch");
     let severity = if n_live > 0 { Severity::Warning } else { Severity::Info };
     let summary = format!(
-        "{} {} more than {} behind {}; {} of them saw a commit lately, the furthest, {}, lacks {}",
+        "{} {} more than {} behind {}{}; the furthest, {}, lacks {}",
         count(branches.len(), "branch"),
         agree(branches.len(), "is", "are"),
         count(limit as usize, "commit"),
         quoted(base),
-        thousands(n_live),
+        seen.live_part(&branches),
         quoted(&furthest.name),
         thousands(behind(furthest) as usize),
     );
@@ -75,7 +77,7 @@ fn behind(branch: &Branch) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};
-    use crate::{Landed, Proof, Relation, config::Config};
+    use crate::{Known, Landed, Proof, Relation, config::Config};
 
     #[test]
     fn a_branch_is_found_only_when_past_the_limit() {
@@ -84,7 +86,7 @@ mod tests {
         assert_eq!(
             told([&finding]),
             "[warning] far-behind:refs/heads/main: 1 branch is more than 200 commits behind `main`; \
-             1 of them saw a commit lately, the furthest, `x`, lacks 201"
+             the furthest, `x`, lacks 201"
         );
         assert_eq!(finding.evidence["branches"], serde_json::json!(["refs/heads/x"]));
     }
@@ -112,6 +114,15 @@ mod tests {
         let mut curated = branch("refs/heads/curated", 1, 300);
         curated.relation = Relation::Curated;
         assert_eq!(judged(&CHECK, &snapshot([landed, apart, curated])), Outcome::default());
+    }
+
+    #[test]
+    fn a_foreign_history_lacks_nothing() {
+        let mut foreign = branch("refs/heads/x", 1, 300);
+        if let Known::Seen(drift) = &mut foreign.drift {
+            drift.merge_bases.clear();
+        }
+        assert_eq!(judged(&CHECK, &snapshot([foreign])), Outcome::default());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod criss_cross;
 mod dangerous_config;
 mod diverging_lines;
 mod draft;
+mod families;
 mod far_behind;
 mod forbidden_merged;
 mod git_bugs;
@@ -55,6 +56,8 @@ pub const ALL: &[&Check] = &[
     &landed::STILL_HERE,
     &landed::CONTINUED,
     &landed::REVERTED,
+    &families::RETRIES,
+    &families::IDENTICAL,
     &unrelated::CHECK,
     &criss_cross::CHECK,
     &upstream_gone::CHECK,

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Seen, draft::unjudged, stale};
+use super::{
+    Check, Seen,
+    draft::{thousands, unjudged},
+    stale,
+};
 use crate::{Branch, Known, Landed, RefName, Relation, Span, State, Verdict};
 
 /// Branches with the same base, with its name.
@@ -59,6 +63,15 @@ impl<'a> Seen<'a> {
     pub(super) fn is_stale(&self, branch: &Branch) -> bool {
         let (limit_days, _) = self.threshold_of(&stale::CHECK);
         branch.idle_age(self.now).is_some_and(|age| Span::days(limit_days) < age)
+    }
+
+    /// How many of the branches saw a commit lately, as the end of a clause; empty when all did.
+    pub(super) fn live_part(&self, branches: &[&Branch]) -> String {
+        match branches.iter().filter(|branch| !self.is_stale(branch)).count() {
+            n_live if n_live == branches.len() => String::new(),
+            0 => ", none with a commit lately".into(),
+            n_live => format!(", {} of them with commits lately", thousands(n_live)),
+        }
     }
 
     /// The threshold of another check.

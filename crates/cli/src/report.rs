@@ -3,7 +3,8 @@
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use alignwatch_model::{
-    Branch, Drift, Finding, Known, Landed, Merge, Relation, Severity, Snapshot, Span, State, Status, Timestamp,
+    Branch, Drift, Finding, Known, Landed, Merge, RefName, Relation, Severity, Snapshot, Span, State, Status,
+    Timestamp,
     checks::{Check, Judged},
     relation::Budget,
     snapshot::BrokenRef,
@@ -185,10 +186,21 @@ impl BranchesReport {
 /// All branches; refs that could not be read stand among them as unknown, with the reason.
 pub fn all_branches(snapshot: &Snapshot) -> Vec<Cow<'_, Branch>> {
     let mut branches: Vec<_> = snapshot.branches.iter().map(Cow::Borrowed).collect();
-    let broken = snapshot.broken_refs.iter().filter(|broken| snapshot.branch(&broken.name).is_none());
+    let is_branch = |broken: &&BrokenRef| snapshot.branch(&broken.name).is_none() && would_be_branch(snapshot, broken);
+    let broken = snapshot.broken_refs.iter().filter(is_branch);
     branches.extend(broken.map(|broken| Cow::Owned(unreadable(broken))));
     branches.sort_by(|a, b| a.name.cmp(&b.name));
     branches
+}
+
+/// Does the broken ref stand in a space that holds branches? A broken tag is no branch.
+fn would_be_branch(snapshot: &Snapshot, broken: &BrokenRef) -> bool {
+    let space = |name: &RefName| {
+        name.as_bytes().splitn(3, |&byte| byte == b'/').take(2).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let usual = [b"refs/heads/".as_slice(), b"refs/remotes/"];
+    usual.iter().any(|prefix| broken.name.starts_with(prefix))
+        || snapshot.branches.iter().any(|branch| space(&branch.name) == space(&broken.name))
 }
 
 /// How many branches are in each state.

@@ -1,13 +1,16 @@
 //! From a path on the command line to a snapshot: options, progress and errors of one inspection.
 
-use std::{path::Path, time::Duration, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use alignwatch_git::{
     inspect::{self, InspectError, Wanted},
     repository::OpenError,
 };
 use alignwatch_host::Sampler;
-use alignwatch_model::{Known, Snapshot, Timestamp, config::Config, quote::shell_word};
+use alignwatch_model::{Known, Snapshot, config::Config, quote};
 
 use crate::{commands::Global, configuring, failure::Failure, output::progress::Progress, surroundings};
 
@@ -23,59 +26,78 @@ pub(crate) struct Question<'a> {
     pub(crate) predicts: bool,
     /// Are facts wanted that only checks look at?
     pub(crate) for_checks: bool,
+    /// Does somebody wait for the answer, so that paths of conflicts may come with the next one?
+    pub(crate) is_awaited: bool,
 }
 
-/// How long Git may take for the paths of conflicts that are certain without them.
+/// How long a person waits for the paths of conflicts that are certain anyway; they are remembered, so that the
+/// next run has more of them.
 ///
-/// Source: ours. Each asked path costs Git a merge; a person who waits wants the verdicts first.
-const PATHS_PATIENCE: Duration = Duration::from_secs(5);
+/// Source: Nielsen, Usability Engineering (1993): ten seconds keep a person's attention; this is a part of the work.
+const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(3);
 
-/// Inspects one repository, and samples the machine meanwhile.
+/// How long a program waits for them.
+const PATIENCE_OF_PROGRAMS: Duration = Duration::from_secs(120);
+
+/// Inspects one repository.
 pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapshot, Failure> {
     let progress = Progress::new(!global.quiet && surroundings::is_watched());
-    let sampler = question.for_checks.then(Sampler::start);
-    let data_dir = global.data_dir.clone().or_else(|| configuring::data_dir(question.config));
-    let wanted = Wanted {
-        base: question.base.map(str::to_owned),
-        predicts: question.predicts,
-        for_checks: question.for_checks,
-        paths_patience: PATHS_PATIENCE,
-    };
-    let listener = |heard: inspect::Progress| match heard {
+    let listener = |at| match at {
         inspect::Progress::Phase(what) => progress.phase(what),
         inspect::Progress::Step(done, total) => progress.step(done as u64, total as u64),
     };
-    let seen = inspect::inspect(question.path, question.config, now(), data_dir.as_deref(), &wanted, &listener);
-    let mut snapshot = seen.map_err(|error| failure(&error))?;
+    let sampler = question.for_checks.then(Sampler::start);
+    let data_dir = configuring::data_dir(question.config);
+    let inspected = inspect::inspect(
+        question.path,
+        question.config,
+        surroundings::now(),
+        data_dir.as_deref(),
+        &question.wanted(),
+        &listener,
+    );
+    let mut snapshot = inspected.map_err(|error| in_words(&error))?;
     if let Some(sampler) = sampler {
-        let repository = Path::new(&snapshot.repository.git_dir);
-        let mut places = vec![("repository", repository)];
-        places.extend(data_dir.as_deref().map(|data_dir| ("data directory", data_dir)));
-        snapshot.host = Known::Seen(sampler.finish(&places));
+        snapshot.host = Known::Seen(sampler.finish(&places(&snapshot, data_dir.as_ref())));
     }
     Ok(snapshot)
 }
 
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp(since_1970.map_or(0, |time| time.as_secs() as i64))
+impl Question<'_> {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            base: self.base.map(str::to_owned),
+            predicts: self.predicts,
+            for_checks: self.for_checks,
+            paths_patience: if self.is_awaited { PATIENCE_OF_PEOPLE } else { PATIENCE_OF_PROGRAMS },
+        }
+    }
 }
 
-fn failure(error: &InspectError) -> Failure {
+/// The file systems that matter: where the repository is, and where we remember.
+fn places<'a>(snapshot: &'a Snapshot, data_dir: Option<&'a PathBuf>) -> Vec<(&'static str, &'a Path)> {
+    let repository = ("repository", Path::new(&snapshot.repository.git_dir));
+    std::iter::once(repository).chain(data_dir.map(|dir| ("data", dir.as_path()))).collect()
+}
+
+fn in_words(error: &InspectError) -> Failure {
     let failure = Failure::caused_by(error);
     match error {
-        InspectError::Open(OpenError::DubiousOwnership { allow, .. }) => {
-            let word = shell_word(allow.as_os_str().as_encoded_bytes());
-            failure.hint(format!("if you trust it: git config --global --add safe.directory {word}"))
-        }
         InspectError::Open(OpenError::NotARepository { .. }) => {
             failure.hint("name a folder with a `.git` in it, or a bare repository: alignwatch check PATH")
         }
-        InspectError::NoSuchBase { alike, .. } if !alike.is_empty() => failure
-            .hint(format!("there is {}", alike.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
-        InspectError::NoGit { .. } => {
-            failure.hint("install git 2.39 or later: its refs are tables that only git reads")
+        InspectError::Open(OpenError::DubiousOwnership { allow, .. }) => {
+            let allow = quote::shell_word(allow.as_os_str().as_encoded_bytes());
+            failure.hint(format!("if you trust it: git config --global --add safe.directory {allow}"))
         }
+        InspectError::NoSuchBase { alike, .. } if !alike.is_empty() => {
+            failure.hint(format!("there is `{}`", alike.join("`, `")))
+        }
+        InspectError::NoSuchBase { .. } => failure.hint("`git for-each-ref` lists what there is"),
+        InspectError::NoGit { .. } => {
+            failure.hint("install git 2.39 or later: these refs are tables that only git reads")
+        }
+        InspectError::Pattern(_) => failure.hint("`alignwatch config check` shows where it stands"),
         _ => failure,
     }
 }

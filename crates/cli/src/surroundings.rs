@@ -6,8 +6,10 @@ use std::{
     env,
     ffi::OsString,
     io::{self, IsTerminal, Write},
+    time::SystemTime,
 };
 
+use alignwatch_model::Timestamp;
 use anstream::AutoStream;
 
 use crate::{
@@ -33,6 +35,16 @@ pub(crate) fn screen(global: &Global) -> Screen {
         unicode: speaks_unicode(),
         verbose: global.verbose,
     }
+}
+
+/// The time by the wall clock.
+pub(crate) fn now() -> Timestamp {
+    let since = |time: SystemTime| match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        // A clock before 1970 is set wrong, and still counts on.
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds),
+    };
+    Timestamp(since(SystemTime::now()))
 }
 
 /// Is somebody watching standard error?

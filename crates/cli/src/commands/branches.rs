@@ -81,6 +81,7 @@ pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
         base: asked.base.as_deref(),
         predicts: !asked.no_predict,
         for_checks: false,
+        is_awaited: form == Format::Human,
     };
     let snapshot = inspecting::inspect(global, &question)?;
     let selection = Selection { states: asked.state.clone(), sort: asked.sort, limit: asked.limit };

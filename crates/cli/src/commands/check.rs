@@ -88,7 +88,8 @@ pub(crate) fn run(global: &Global, asked: &Check) -> Result<Exit, Failure> {
     }
     let form = global.form("check", &FORMS)?;
     let config = configuring::configure(global)?;
-    let repositories = asked.path.iter().map(|path| check_one(global, &config, asked, path)).collect();
+    let is_awaited = form == Format::Human;
+    let repositories = asked.path.iter().map(|path| check_one(global, &config, asked, path, is_awaited)).collect();
     let report = CheckReport { repositories, fail_on: asked.fail_on.severity(), limit: asked.limit };
     let answer = match form {
         Format::Human => human::check(&report, &surroundings::screen(global)),
@@ -111,9 +112,9 @@ fn list(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-fn check_one(global: &Global, config: &Config, asked: &Check, path: &Path) -> Checked {
+fn check_one(global: &Global, config: &Config, asked: &Check, path: &Path, is_awaited: bool) -> Checked {
     let started = Instant::now();
-    let question = Question { path, config, base: asked.base.as_deref(), predicts: true, for_checks: true };
+    let question = Question { path, config, base: asked.base.as_deref(), predicts: true, for_checks: true, is_awaited };
     let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, config, asked));
     Checked {
         path: path.display().to_string(),

@@ -15,8 +15,8 @@ use crate::{
     screens::assert_harmless,
 };
 
-const BRANCHES: &str = include_str!("../../../../docs/schema/branches-1.schema.json");
-const CHECK: &str = include_str!("../../../../docs/schema/check-1.schema.json");
+pub(crate) const BRANCHES: &str = include_str!("../../../../docs/schema/branches-1.schema.json");
+pub(crate) const CHECK: &str = include_str!("../../../../docs/schema/check-1.schema.json");
 const CHECKS: &str = include_str!("../../../../docs/schema/checks-1.schema.json");
 /// The schema of the OASIS standard, as published with its errata 01.
 const SARIF: &str = include_str!("schema/sarif-2.1.0.json");
@@ -38,7 +38,7 @@ fn branches(snapshot: Snapshot) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-fn assert_valid(schema: &str, document: &Value) {
+pub(crate) fn assert_valid(schema: &str, document: &Value) {
     let mut schema: Value = serde_json::from_str(schema).unwrap();
     if schema["$schema"].as_str().unwrap().contains("2020-12") {
         close(&mut schema);

@@ -6,5 +6,6 @@ mod command_line;
 mod configuration;
 mod documents;
 mod made_up;
+mod real;
 mod screens;
 mod terminal;

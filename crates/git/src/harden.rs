@@ -80,6 +80,8 @@ pub const ENVIRONMENT: &[Variable] = &[
     variable("SSH_ASKPASS", "/bin/false", "the same, through ssh"),
     variable("GIT_EDITOR", "/bin/false", "an editor would wait for a person"),
     variable("GIT_PAGER", "cat", "a pager named by the repository"),
+    // Not core.gitProxy: of several values the first counts there, and ours comes last.
+    variable("GIT_PROXY_COMMAND", "", "a program in place of the connection"),
     variable("GIT_OPTIONAL_LOCKS", "0", "reading must not take index.lock from a running alignment"),
     variable("GIT_NO_REPLACE_OBJECTS", "1", "distances are measured on the history that really is"),
     variable(
@@ -87,7 +89,9 @@ pub const ENVIRONMENT: &[Variable] = &[
         "1",
         "reading a missing object would start a fetch, with programs the repository names",
     ),
-    variable("GIT_ALLOW_PROTOCOL", "", "nothing we ask needs a remote; `ext::` and others run programs"),
+    // Who ever lets a command reach a remote must give it `--upload-pack` or `--receive-pack`: of several settings of
+    // `remote.<name>.uploadpack` the first counts, so none of ours can take the place of the repository's.
+    variable("GIT_ALLOW_PROTOCOL", "", "nothing we ask needs a remote; each way to one can run a program"),
     variable("GIT_PROTOCOL_FROM_USER", "0", "the same, where a protocol is allowed to people only"),
 ];
 
@@ -97,7 +101,6 @@ pub const SETTINGS: &[Override] = &[
     setting("core.fsmonitor", "false", "a program that runs when the index is read, even in gc and fsck"),
     setting("core.alternateRefsCommand", "", "a program that runs when another repository is borrowed from"),
     setting("core.sshCommand", "false", "a program in place of ssh"),
-    setting("core.gitProxy", "", "a program in place of the connection"),
     setting("core.askPass", "/bin/false", "a program that asks for a password"),
     setting("core.editor", "false", "a program in place of the editor"),
     setting("sequence.editor", "false", "a program in place of the rebase editor"),
@@ -106,11 +109,11 @@ pub const SETTINGS: &[Override] = &[
     setting("core.symlinks", "false", "a link written by a checkout leads the next write elsewhere"),
     setting("credential.helper", "", "a program that is asked for passwords"),
     setting("credential.interactive", "false", "a question for a password would hang us"),
-    setting("diff.external", "", "a program in place of diff"),
+    // Not empty: that, too, would be started, and not "true", which would be an empty diff. `--no-ext-diff` comes first.
+    setting("diff.external", "false", "a program in place of diff"),
     setting("interactive.diffFilter", "", "a program that reads diffs"),
     setting("gc.auto", "0", "no upkeep that nobody asked for"),
     setting("maintenance.auto", "false", "no upkeep that nobody asked for"),
-    setting("gc.recentObjectsHook", "", "a program that runs in gc and repack"),
     setting("gpg.program", "false", "a program that checks signatures"),
     setting("gpg.openpgp.program", "false", "a program that checks signatures"),
     setting("gpg.x509.program", "false", "a program that checks signatures"),
@@ -143,12 +146,10 @@ pub const PROGRAMS: &[Program] = &[
     ),
     // Not empty: an empty driver "succeeds" and takes our side, so that a conflict would look clean.
     program("merge", "driver", ("driver", "false"), "attributes name a merge driver; it runs even in merge-tree"),
-    program("diff", "command", ("command", ""), "attributes name a diff driver; it runs in diff"),
-    program("diff", "textconv", ("textconv", ""), "attributes name a diff driver; it runs in diff, log and grep"),
+    program("diff", "command", ("command", "false"), "attributes name a diff driver; it runs in diff"),
+    program("diff", "textconv", ("textconv", "false"), "attributes name a diff driver; it runs in diff and log"),
     program("hook", "command", ("enabled", "false"), "a hook of the configuration, which core.hooksPath does not stop"),
     program("hook", "event", ("enabled", "false"), "the same, where the command stands in another file"),
-    program("remote", "uploadpack", ("uploadpack", "false"), "a fetch from a path runs it on this machine"),
-    program("remote", "receivepack", ("receivepack", "false"), "a push to a path runs it on this machine"),
     program("remote", "vcs", ("vcs", ""), "a fetch runs `git-remote-<vcs>`"),
     program("credential", "helper", ("helper", ""), "a program that is asked for passwords, for one address"),
     program("trailer", "command", ("command", ""), "a program that makes trailers of a message"),
@@ -158,6 +159,27 @@ pub const PROGRAMS: &[Program] = &[
     program("mergetool", "cmd", ("cmd", "false"), "`git mergetool` runs it"),
     program("difftool", "cmd", ("cmd", "false"), "`git difftool` runs it"),
 ];
+
+/// Settings that no override reaches, and the commands that are refused where the repository has them.
+///
+/// A key with many values collects them all; an empty one takes none of them back.
+pub const REFUSED: &[(&str, &[&str], &str)] = &[(
+    "gc.recentobjectshook",
+    &["gc", "maintenance", "pack-objects", "prune", "repack"],
+    "a program that runs in upkeep",
+)];
+
+/// The key for which this command is refused, if the repository has it.
+pub fn refuses<'a>(command: &str, mut keys: impl Iterator<Item = &'a [u8]>) -> Option<&'static str> {
+    let (key, _, _) = REFUSED.iter().find(|(_, commands, _)| commands.contains(&command))?;
+    keys.any(|found| found.eq_ignore_ascii_case(key.as_bytes())).then_some(key)
+}
+
+/// Commands that show differences, which get [`NO_DIFF_PROGRAMS`] as options.
+pub const SHOW_DIFFERENCES: [&str; 6] = ["diff", "diff-files", "diff-index", "diff-tree", "log", "show"];
+
+/// Without these, a setting that is switched off would end the command: there is no value that means "none".
+pub const NO_DIFF_PROGRAMS: [&str; 2] = ["--no-ext-diff", "--no-textconv"];
 
 /// All events a hook can be for. Source: githooks(5) of Git's master, 2026-08-20.
 ///

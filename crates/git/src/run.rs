@@ -91,6 +91,14 @@ pub enum GitError {
         /// The system's words.
         cause: String,
     },
+    /// It would run a program of the repository that we cannot keep it from running.
+    #[error("cannot run `git {command}` here: the repository sets `{key}`, a program that cannot be switched off")]
+    Refused {
+        /// The subcommand.
+        command: String,
+        /// The setting.
+        key: String,
+    },
     /// It was stopped at its deadline.
     #[error("`git {command}` did not end within {seconds} s and was stopped")]
     TimedOut {
@@ -203,7 +211,7 @@ impl Git {
 
     /// A call that needs no repository.
     pub(crate) fn outside(&self, command: &'static str) -> Call<'_> {
-        Call::new(self, None, &[], command)
+        Call::new(self, None, command)
     }
 
     /// A call that reads the settings of whoever runs us, and of no repository.
@@ -248,7 +256,7 @@ pub enum Scope {
 impl<'a> GitAt<'a> {
     /// Begins a call of this subcommand.
     pub fn command(&self, command: &'static str) -> Call<'_> {
-        Call::new(self.git, Some(self.opened), &self.disarmed, command).limits(self.limits)
+        Call::new(self.git, Some(self), command).limits(self.limits)
     }
 
     /// The same with other limits for calls that set none of their own.
@@ -297,8 +305,7 @@ fn parse_entries(list: &[u8]) -> Vec<Entry> {
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'a> {
     git: &'a Git,
-    opened: Option<&'a Opened>,
-    disarmed: &'a [Setting],
+    at: Option<&'a GitAt<'a>>,
     command: &'static str,
     options: Vec<OsString>,
     revisions: Vec<OsString>,
@@ -312,11 +319,10 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(git: &'a Git, opened: Option<&'a Opened>, disarmed: &'a [Setting], command: &'static str) -> Call<'a> {
+    fn new(git: &'a Git, at: Option<&'a GitAt<'a>>, command: &'static str) -> Call<'a> {
         Call {
             git,
-            opened,
-            disarmed,
+            at,
             command,
             options: Vec::new(),
             revisions: Vec::new(),
@@ -369,7 +375,7 @@ impl<'a> Call<'a> {
 
     /// New objects go into this folder (`GIT_OBJECT_DIRECTORY`), not into the repository, which is borrowed from.
     pub fn object_directory(mut self, folder: &Path) -> Self {
-        let borrowed: Vec<&Path> = self.opened.iter().map(|opened| opened.objects_dir.as_path()).collect();
+        let borrowed: Vec<&Path> = self.at.iter().map(|at| at.opened.objects_dir.as_path()).collect();
         self.variables.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES", path_list(&borrowed)));
         self.variables.push(("GIT_OBJECT_DIRECTORY", folder.into()));
         self
@@ -431,6 +437,10 @@ impl<'a> Call<'a> {
     }
 
     fn start(&self) -> Result<Running, GitError> {
+        let keys = self.at.iter().flat_map(|at| at.entries.iter().map(|entry| entry.key.as_slice()));
+        if let Some(key) = harden::refuses(self.command, keys) {
+            return Err(GitError::Refused { command: self.command.into(), key: key.into() });
+        }
         let cannot =
             |cause: io::Error| GitError::CannotStart { command: self.command.into(), cause: cause.to_string() };
         let child = self.build().spawn().map_err(cannot)?;
@@ -456,12 +466,13 @@ impl<'a> Call<'a> {
             return;
         }
         command.envs(harden::ENVIRONMENT.iter().map(|row| (row.name, row.value)));
-        if let Some(opened) = self.opened {
+        if let Some(GitAt { opened, .. }) = self.at {
             command.env("GIT_ATTR_SOURCE", harden::empty_tree(&opened.object_format));
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let mut count = 0;
-        for (key, value) in harden::settings().chain(self.disarmed.iter().cloned()).chain(self.pins.iter().cloned()) {
+        let disarmed = self.at.iter().flat_map(|at| at.disarmed.iter().cloned());
+        for (key, value) in harden::settings().chain(disarmed).chain(self.pins.iter().cloned()) {
             command.env(format!("GIT_CONFIG_KEY_{count}"), key).env(format!("GIT_CONFIG_VALUE_{count}"), value);
             count += 1;
         }
@@ -470,7 +481,7 @@ impl<'a> Call<'a> {
 
     fn set_arguments(&self, command: &mut Command) {
         command.arg("--no-pager").arg("--literal-pathspecs");
-        if let Some(opened) = self.opened {
+        if let Some(GitAt { opened, .. }) = self.at {
             command.arg(glued("--git-dir=", opened.git_dir.as_os_str().as_bytes()));
             match opened.worktree.as_ref().filter(|_| self.in_worktree) {
                 Some(worktree) => command.arg(glued("--work-tree=", worktree.as_os_str().as_bytes())),
@@ -478,7 +489,11 @@ impl<'a> Call<'a> {
                 None => command.arg("--bare"),
             };
         }
-        command.arg(self.command).args(&self.options);
+        command.arg(self.command);
+        if harden::SHOW_DIFFERENCES.contains(&self.command) {
+            command.args(harden::NO_DIFF_PROGRAMS);
+        }
+        command.args(&self.options);
         if !self.revisions.is_empty() {
             command.arg("--end-of-options").args(&self.revisions);
         }

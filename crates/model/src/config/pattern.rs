@@ -17,6 +17,11 @@ const WILD: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 /// Characters that Git allows in no name of a ref (git-check-ref-format(1)), wild ones left out.
 const NEVER_IN_A_NAME: [char; 4] = [' ', '~', '^', ':'];
 
+/// The longest name or pattern, in bytes.
+///
+/// Source: Git keeps a ref in a file of its name, and Linux takes no longer path.
+const LENGTH_AT_MOST: usize = 4096;
+
 /// A list of patterns, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct Patterns {
@@ -76,6 +81,7 @@ pub(super) fn check_path_pattern(pattern: &str) -> Result<(), BadName> {
     if pattern.is_empty() {
         return Err(BadName::new("is empty", "write a pattern like `docs/**`"));
     }
+    check_length(pattern)?;
     if pattern.starts_with('/') {
         let below = pattern.trim_start_matches('/');
         return Err(BadName::new("begins with `/`, and no path in a repository does", format!("write `{below}`")));
@@ -125,6 +131,7 @@ fn check_shape(text: &str, kind: &str) -> Result<(), BadName> {
     if text.is_empty() {
         return Err(BadName::new("is empty", format!("write {kind} {good}")));
     }
+    check_length(text)?;
     if let Some(never) = text.chars().find(|c| c.is_control() || NEVER_IN_A_NAME.contains(c)) {
         let shown = if never == ' ' { "a space".to_owned() } else { format!("`{}`", never.escape_debug()) };
         return Err(BadName::new(format!("holds {shown}, so no branch can match it"), format!("write {kind} {good}")));
@@ -152,6 +159,16 @@ fn check_shape(text: &str, kind: &str) -> Result<(), BadName> {
         ));
     }
     Ok(())
+}
+
+fn check_length(text: &str) -> Result<(), BadName> {
+    if text.len() <= LENGTH_AT_MOST {
+        return Ok(());
+    }
+    Err(BadName::new(
+        format!("is longer than {LENGTH_AT_MOST} bytes, and no name is"),
+        "is a quote or a comma missing?",
+    ))
 }
 
 impl BadName {
@@ -210,6 +227,8 @@ mod tests {
         for pattern in ["", "/x", "x/", "a//b", "a..b", "a b", "a~1", "x^", "a:b", "[a", "{a", "a\nb"] {
             assert!(check_pattern(pattern).is_err(), "{pattern:?}");
         }
+        assert!(check_pattern(&"x".repeat(LENGTH_AT_MOST)).is_ok());
+        assert!(check_pattern(&"x".repeat(LENGTH_AT_MOST + 1)).is_err());
         for pattern in ["x", "**", "refs/heads/*", "a/{b,c}/**", "[ab]*", "@"] {
             assert_eq!(check_pattern(pattern), Ok(()), "{pattern:?}");
         }

@@ -183,7 +183,9 @@ fn told(mistakes: &[ConfigError]) -> Failure {
             message.push_str(&format!("\n{excerpt}"));
         }
     }
-    let key = mistakes.iter().map(|mistake| mistake.key.as_str()).find(|key| config::catalogue().find(key).is_some());
+    // Without brackets, so that it can be typed as it stands.
+    let path_of = |mistake: &ConfigError| Some(config::catalogue().find(&mistake.key)?.path.replace("[]", ""));
+    let key = mistakes.iter().find_map(path_of);
     let failure = Failure::usage(message);
     match key {
         Some(key) => failure.hint(format!("`alignwatch config explain {key}` tells what may be written there")),

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    amount::{parse_length, parse_size},
-    catalogue::{Doc, Key, Shape, catalogue},
-    pattern::{BadName, check_name, check_path_pattern, check_pattern},
-    tree::{At, Content, Node, Problem, Scalar, for_message},
+    catalogue::{Key, Shape},
+    nearest::{nearest, unknown_key},
+    scalar::{Wrong, scalar_value},
+    tree::{At, Content, Node, Problem, for_message},
 };
 
 /// A key and the value that was written for it.
@@ -29,12 +29,6 @@ pub(super) struct Decoded {
     pub problems: Vec<Problem>,
     /// Where each part of the settings stands, by path: `relations[1].branches[0]`.
     pub places: BTreeMap<String, At>,
-}
-
-/// A value that is not one: what is wrong, and what to do.
-struct Wrong {
-    problem: String,
-    fix: String,
 }
 
 /// Reads the tree of a whole file.
@@ -57,18 +51,6 @@ pub(super) fn decode_value(node: &Node, key: &Key, catalogue: &Key) -> Decoded {
     let mut decoder = Decoder { catalogue, out: Decoded::default() };
     decoder.setting(key, node);
     decoder.out
-}
-
-/// The key whose path or name is most like this; `None` when none is near.
-pub fn nearest_key(asked: &str) -> Option<&'static Key> {
-    let keys = catalogue().descendants();
-    let path = nearest(asked, keys.iter().map(|key| key.path.as_str()), 1);
-    let key_of = |path| keys.iter().find(|key| key.path == path);
-    let by_name = || {
-        let name = nearest(asked, keys.iter().map(|key| key.name.as_str()), 0)?;
-        keys.iter().find(|key| key.name == name)
-    };
-    path.and_then(key_of).or_else(by_name).copied()
 }
 
 struct Decoder<'a> {
@@ -102,85 +84,49 @@ impl Decoder<'_> {
     /// A value by its shape; `None` when its mistake was told.
     fn value(&mut self, node: &Node, shape: &Shape, path: &str, key: &Key) -> Option<Value> {
         self.out.places.insert(path.to_owned(), node.at);
-        match (shape, &node.content) {
-            (_, Content::Broken) => None,
-            (_, Content::Nothing) => {
-                self.wrong(node, path, no_value(path, key));
-                None
-            }
-            (Shape::List { item, is_filled }, Content::List(items)) => {
-                self.list(node, items, item, *is_filled, path, key)
-            }
-            (Shape::Section(keys), Content::Section(entries)) => Some(self.rule(node, entries, keys, path)),
+        let value = match (shape, &node.content) {
+            (_, Content::Broken) => return None,
+            (_, Content::Nothing) => Err(no_value(path, key)),
+            (Shape::List { is_filled: true, .. }, Content::List(items)) if items.is_empty() => Err(empty_list(key)),
+            (Shape::List { item, .. }, Content::List(items)) => Ok(self.list(items, item, path, key)),
+            (Shape::Section(keys), Content::Section(entries)) => Ok(self.rule(node, entries, keys, path)),
             (Shape::List { .. } | Shape::Section(_), _) | (_, Content::List(_) | Content::Section(_)) => {
-                self.wrong(node, path, wrong_kind(node, shape, key));
-                None
+                Err(wrong_kind(node, shape, key))
             }
-            (shape, Content::Scalar(scalar)) => match scalar_value(scalar, shape, &key.doc) {
-                Ok(value) => Some(value),
-                Err(wrong) => {
-                    self.wrong(node, path, wrong);
-                    None
-                }
-            },
-        }
+            (shape, Content::Scalar(scalar)) => scalar_value(scalar, shape, &key.doc),
+        };
+        value.map_err(|wrong| self.wrong(node, path, wrong)).ok()
     }
 
-    fn list(
-        &mut self,
-        node: &Node,
-        items: &[Node],
-        item: &Shape,
-        is_filled: bool,
-        path: &str,
-        key: &Key,
-    ) -> Option<Value> {
-        if is_filled && items.is_empty() {
-            let fix = format!("write it like `{}`", key.doc.example);
-            self.wrong(node, path, Wrong { problem: "is empty".to_owned(), fix });
-            return None;
-        }
-        let is_of_rules = matches!(item, Shape::Section(_));
+    fn list(&mut self, items: &[Node], item: &Shape, path: &str, key: &Key) -> Value {
         let mut values: Vec<Value> = Vec::new();
         let mut texts: BTreeSet<String> = BTreeSet::new();
         for (index, node) in items.iter().enumerate() {
-            let item_path = format!("{path}[{index}]");
-            match self.value(node, item, &item_path, key) {
-                Some(Value::String(text)) if !texts.insert(text.clone()) => {
-                    let shown = for_message(&text);
-                    let problem = format!("`{shown}` is listed twice");
-                    self.wrong(node, path, Wrong { problem, fix: "take one out".to_owned() });
-                }
+            let value = self.value(node, item, &format!("{path}[{index}]"), key);
+            match value {
+                Some(Value::String(text)) if texts.contains(&text) => self.wrong(node, path, twice(&text)),
                 Some(value) => {
+                    texts.extend(value.as_str().map(str::to_owned));
                     self.out.places.insert(format!("{path}[{}]", values.len()), node.at);
                     values.push(value);
                 }
                 // A rule keeps its place, so that the others keep theirs.
-                None if is_of_rules => values.push(Value::Object(Map::new())),
+                None if matches!(item, Shape::Section(_)) => values.push(Value::Object(Map::new())),
                 None => {}
             }
         }
-        Some(Value::Array(values))
+        Value::Array(values)
     }
 
     /// A section inside of a list, as one value. What is wrong in it is left out.
     fn rule(&mut self, node: &Node, entries: &[(Node, Node)], keys: &[Key], path: &str) -> Value {
         let mut object = Map::new();
         for (key, node) in self.known_keys(entries, keys, path) {
-            let path = format!("{path}.{}", key.name);
-            if let Some(value) = self.value(node, &key.shape, &path, key) {
-                object.insert(key.name.clone(), value);
-            }
+            let value = self.value(node, &key.shape, &format!("{path}.{}", key.name), key);
+            object.extend(value.map(|value| (key.name.clone(), value)));
         }
-        // A misspelled key is told already.
-        let is_there = |key: &Key| {
-            let mut names = entries.iter().filter_map(|(name, _)| name.text());
-            names.any(|name| nearest(name, std::iter::once(key.name.as_str()), 1).is_some())
-        };
-        for key in keys.iter().filter(|key| key.is_required && !is_there(key)) {
-            let problem = format!("the key `{}` is missing", key.name);
-            let fix = format!("add a line like `{}: {}`", key.name, key.doc.example);
-            self.wrong(node, path, Wrong { problem, fix });
+        for key in keys.iter().filter(|key| key.is_required && !is_written(entries, key)) {
+            self.wrong(node, path, missing(key));
         }
         Value::Object(object)
     }
@@ -194,81 +140,29 @@ impl Decoder<'_> {
     ) -> Vec<(&'k Key, &'t Node)> {
         let mut known: Vec<(&Key, &Node)> = Vec::new();
         let mut seen_at: BTreeMap<&str, At> = BTreeMap::new();
-        for (name_node, value) in entries {
-            let Some(name) = name_node.text() else {
-                let wrong = Wrong {
-                    problem: "a key must be one word".to_owned(),
-                    fix: "write it like `key: value`".to_owned(),
-                };
-                self.wrong(name_node, path, wrong);
-                continue;
-            };
-            if let Some(first) = seen_at.get(name) {
-                let problem = format!("the key `{}` stands here again, after line {}", for_message(name), first.line);
-                let fix = "write it once, with all that belongs to it".to_owned();
-                self.wrong(name_node, path, Wrong { problem, fix });
-                continue;
-            }
-            seen_at.insert(name, name_node.at);
-            match keys.iter().find(|key| key.name == name) {
-                Some(key) => known.push((key, value)),
-                None => self.wrong(name_node, path, self.unknown_key(name, keys, path)),
+        for (name, value) in entries {
+            match self.known_key(name, keys, path, &mut seen_at) {
+                Ok(key) => known.push((key, value)),
+                Err(wrong) => self.wrong(name, path, wrong),
             }
         }
         known
     }
 
-    /// What to say of a key that does not exist here: where it lives, or the nearest one.
-    fn unknown_key(&self, name: &str, here: &[Key], path: &str) -> Wrong {
-        let shown = for_message(name);
-        let problem = match path {
-            "" => format!("there is no key `{shown}` at the top level"),
-            "thresholds" if self.is_check(name) => format!("the check `{shown}` compares with no number"),
-            _ => format!("there is no key `{shown}` here"),
-        };
-        let fix = if name == "<<" {
-            "write the keys out: merging is not understood".to_owned()
-        } else if let Some(key) = nearest(name, here.iter().map(|key| key.name.as_str()), 0) {
-            format!("did you mean `{key}`?")
-        } else if let Some(key) = self.elsewhere(name, here) {
-            key
-        } else if let Some(key) = nearest(name, here.iter().map(|key| key.name.as_str()), 1) {
-            format!("did you mean `{key}`?")
-        } else if path == "thresholds" {
-            "`alignwatch check --list` shows the checks with their numbers".to_owned()
-        } else {
-            keys_there(here)
-        };
-        Wrong { problem, fix }
-    }
-
-    /// The sections in which a key of this name stands.
-    fn elsewhere(&self, name: &str, here: &[Key]) -> Option<String> {
-        let is_here = |key: &Key| here.iter().any(|other| other.path == key.path);
-        let others = self.catalogue.descendants().into_iter().filter(|key| !is_here(key));
-        let mut namesakes: Vec<&Key> = others.filter(|key| folded(&key.name) == folded(name)).collect();
-        // Keys of rules are named only when nothing else has the name.
-        if namesakes.iter().any(|key| !key.path.contains('[')) {
-            namesakes.retain(|key| !key.path.contains('['));
+    fn known_key<'t, 'k>(
+        &self,
+        name_node: &'t Node,
+        keys: &'k [Key],
+        path: &str,
+        seen_at: &mut BTreeMap<&'t str, At>,
+    ) -> Result<&'k Key, Wrong> {
+        let name = name_node.text().ok_or_else(no_word)?;
+        if let Some(first) = seen_at.get(name) {
+            return Err(again(name, first.line));
         }
-        let correct = &namesakes.first()?.name;
-        let section_of =
-            |key: &&Key| key.path.rsplit_once('.').map(|(section, _)| format!("`{}`", section.trim_end_matches("[]")));
-        let sections: Vec<String> = namesakes.iter().filter_map(section_of).collect();
-        Some(if sections.len() < namesakes.len() {
-            format!("`{correct}` is a key of the top level")
-        } else {
-            format!("`{correct}` stands under {}", sections.join(" and under "))
-        })
-    }
-
-    fn is_check(&self, id: &str) -> bool {
-        match self.catalogue.find("checks.skip").map(|key| &key.shape) {
-            Some(Shape::List { item, .. }) => {
-                matches!(&**item, Shape::CheckId(ids) if ids.iter().any(|other| other == id))
-            }
-            _ => false,
-        }
+        seen_at.insert(name, name_node.at);
+        let key = keys.iter().find(|key| key.name == name);
+        key.ok_or_else(|| unknown_key(name, keys, path, self.catalogue))
     }
 
     fn wrong(&mut self, node: &Node, path: &str, Wrong { problem, fix }: Wrong) {
@@ -285,123 +179,32 @@ impl Node {
     }
 }
 
-fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<Value, Wrong> {
-    let text = scalar.text.as_str();
-    let shown = for_message(text);
-    let like = format!("write it like `{}`", doc.example);
-    match shape {
-        Shape::Whole { least, most } => whole(scalar, *least, *most, doc).map(Value::from),
-        Shape::Length { least, most } => {
-            bounded(text, least, most, parse_length, "a length of time", &like).map(Value::from)
-        }
-        Shape::Size { least, most } => bounded(text, least, most, parse_size, "a size", &like).map(Value::from),
-        Shape::Words(words) => {
-            let words: Vec<&str> = words.iter().map(|word| word.word.as_str()).collect();
-            one_of(text, &words, "a word for this key", &format!("write one of {}", words.join(", ")))
-        }
-        Shape::CheckId(ids) => {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            one_of(text, &ids, "the id of a check", "`alignwatch check --list` shows all ids")
-        }
-        Shape::Pattern => named(text, &shown, check_pattern(text)),
-        Shape::PathPattern => named(text, &shown, check_path_pattern(text)),
-        Shape::Name => named(text, &shown, check_name(text)),
-        Shape::Space => space(text, &shown),
-        Shape::Path => path_from_root(text, &shown),
-        Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
-    }
+/// Is the key there, or misspelled, which is told already?
+fn is_written(entries: &[(Node, Node)], key: &Key) -> bool {
+    let mut names = entries.iter().filter_map(|(name, _)| name.text());
+    names.any(|name| nearest(name, std::iter::once(key.name.as_str()), 1).is_some())
 }
 
-fn whole(scalar: &Scalar, least: i64, most: i64, doc: &Doc) -> Result<i64, Wrong> {
-    let shown = for_message(&scalar.text);
-    let like = format!("write it like `{}`", doc.example);
-    let digits = scalar.text.strip_prefix(['-', '+']).unwrap_or(&scalar.text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Wrong { problem: format!("`{shown}` is not a whole number"), fix: like });
-    }
-    if scalar.is_quoted {
-        let problem = format!("`\"{shown}\"` is text and not a number");
-        return Err(Wrong { problem, fix: "take away the quotes".to_owned() });
-    }
-    let out_of_range =
-        || Wrong { problem: format!("`{shown}` is outside of {least} to {most} {}", doc.unit), fix: like.clone() };
-    // More digits than an i64 holds are outside of every range.
-    let number: i64 = scalar.text.parse().map_err(|_| out_of_range())?;
-    if (least..=most).contains(&number) { Ok(number) } else { Err(out_of_range()) }
+fn missing(key: &Key) -> Wrong {
+    let fix = format!("add a line like `{}: {}`", key.name, key.doc.example);
+    Wrong { problem: format!("the key `{}` is missing", key.name), fix }
 }
 
-/// A length or size between two, as it was written.
-fn bounded<T: PartialOrd>(
-    text: &str,
-    least: &str,
-    most: &str,
-    parse: fn(&str) -> Option<T>,
-    kind: &str,
-    like: &str,
-) -> Result<String, Wrong> {
-    let shown = for_message(text);
-    let Some(amount) = parse(text) else {
-        let has_no_unit = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let problem = if has_no_unit { format!("`{shown}` has no unit") } else { format!("`{shown}` is not {kind}") };
-        return Err(Wrong { problem, fix: like.to_owned() });
-    };
-    let is_inside = parse(least).is_none_or(|least| least <= amount) && parse(most).is_none_or(|most| amount <= most);
-    if is_inside {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong { problem: format!("`{shown}` is outside of {least} to {most}"), fix: like.to_owned() })
+fn no_word() -> Wrong {
+    Wrong { problem: "a key must be one word".to_owned(), fix: "write it like `key: value`".to_owned() }
 }
 
-fn one_of(text: &str, words: &[&str], kind: &str, all: &str) -> Result<Value, Wrong> {
-    if words.contains(&text) {
-        return Ok(Value::from(text));
-    }
-    let near = nearest(text, words.iter().copied(), 1);
-    let fix = near.map_or_else(|| all.to_owned(), |word| format!("did you mean `{word}`?"));
-    Err(Wrong { problem: format!("`{}` is not {kind}", for_message(text)), fix })
+fn again(name: &str, first_line: u32) -> Wrong {
+    let problem = format!("the key `{}` stands here again, after line {first_line}", for_message(name));
+    Wrong { problem, fix: "write it once, with all that belongs to it".to_owned() }
 }
 
-fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value, Wrong> {
-    match checked {
-        Ok(()) => Ok(Value::from(text)),
-        Err(BadName { problem, fix }) if text.is_empty() => Err(Wrong { problem: format!("`\"\"` {problem}"), fix }),
-        Err(BadName { problem, fix }) => Err(Wrong { problem: format!("`{shown}` {problem}"), fix }),
-    }
+fn twice(text: &str) -> Wrong {
+    Wrong { problem: format!("`{}` is listed twice", for_message(text)), fix: "take one out".to_owned() }
 }
 
-fn space(text: &str, shown: &str) -> Result<Value, Wrong> {
-    /// Spaces that have a word.
-    const WORDS: [&str; 3] = ["heads", "remotes", "pulls"];
-    if WORDS.contains(&text) {
-        return Ok(Value::from(text));
-    }
-    if text.starts_with("refs/") {
-        let folder = text.strip_suffix('/').filter(|folder| check_name(folder).is_ok());
-        let wrong = || Wrong {
-            problem: format!("`{shown}` is not a prefix of full names"),
-            fix: "let it begin with `refs/` and end with `/`, like `refs/agents/`".to_owned(),
-        };
-        return folder.map(|_| Value::from(text)).ok_or_else(wrong);
-    }
-    let fix = match nearest(text, WORDS.into_iter(), 1) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => "write heads, remotes, pulls, or a prefix like `refs/agents/`".to_owned(),
-    };
-    Err(Wrong { problem: format!("`{shown}` is not a space of refs"), fix })
-}
-
-fn path_from_root(text: &str, shown: &str) -> Result<Value, Wrong> {
-    let has_drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
-    let problem = if text.contains('\0') {
-        format!("`{shown}` holds a zero byte, which no path does")
-    } else if text.starts_with('/') || has_drive {
-        return Ok(Value::from(text));
-    } else if text.starts_with('~') {
-        format!("`{shown}` begins with `~`, which only a shell understands")
-    } else {
-        format!("`{shown}` would depend on the folder that alignwatch is started in")
-    };
-    Err(Wrong { problem, fix: "write the whole path, like `/var/lib/alignwatch`".to_owned() })
+fn empty_list(key: &Key) -> Wrong {
+    Wrong { problem: "is empty".to_owned(), fix: format!("write it like `{}`", key.doc.example) }
 }
 
 fn no_value(path: &str, key: &Key) -> Wrong {
@@ -447,37 +250,4 @@ fn wrong_kind(node: &Node, shape: &Shape, key: &Key) -> Wrong {
     };
     let fix = if good.is_empty() { "write keys below it".to_owned() } else { format!("write it like `{good}`") };
     Wrong { problem: format!("{found} where {expected} expected"), fix }
-}
-
-fn keys_there(keys: &[Key]) -> String {
-    /// Names that can be read at a glance.
-    const NAMED_AT_MOST: usize = 12;
-    if keys.is_empty() {
-        return "take it out: no key belongs here".to_owned();
-    }
-    let names: Vec<_> = keys.iter().take(NAMED_AT_MOST).map(|key| key.name.as_str()).collect();
-    let more = if keys.len() > NAMED_AT_MOST { ", …" } else { "" };
-    format!("the keys here are {}{more}", names.join(", "))
-}
-
-/// The word that is most like this one: by a third of its letters, and `slack` more.
-fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>, slack: usize) -> Option<&'a str> {
-    /// Longer names are not looked at: the comparison takes their product in time.
-    const COMPARED_AT_MOST: usize = 64;
-    if name.len() > COMPARED_AT_MOST {
-        return None;
-    }
-    let name = folded(name);
-    let near_enough = (name.chars().count() / 4).max(1) + slack;
-    let distance_of = |word: &'a str| (strsim::damerau_levenshtein(&name, &folded(word)), word);
-    words
-        .map(distance_of)
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= near_enough)
-        .map(|(_, word)| word)
-}
-
-/// Without what people vary without noticing: capitals and the kind of hyphen.
-fn folded(name: &str) -> String {
-    name.to_ascii_lowercase().replace('_', "-")
 }

@@ -1,0 +1,137 @@
+//! From one written value to a value, by its shape; or what is wrong with it, and a good one.
+
+use serde_json::Value;
+
+use super::{
+    amount::{parse_length, parse_size},
+    catalogue::{Doc, Shape},
+    nearest::nearest,
+    pattern::{BadName, check_name, check_path_pattern, check_pattern},
+    tree::{Scalar, for_message},
+};
+
+/// A value that is not one: what is wrong, and what to do.
+pub(super) struct Wrong {
+    pub problem: String,
+    pub fix: String,
+}
+
+/// The value that a scalar means in this shape. Lengths and sizes stay text.
+pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<Value, Wrong> {
+    let text = scalar.text.as_str();
+    let shown = for_message(text);
+    let like = format!("write it like `{}`", doc.example);
+    match shape {
+        Shape::Whole { least, most } => whole(scalar, *least, *most, doc).map(Value::from),
+        Shape::Length { least, most } => {
+            bounded(text, least, most, parse_length, "a length of time", &like).map(Value::from)
+        }
+        Shape::Size { least, most } => bounded(text, least, most, parse_size, "a size", &like).map(Value::from),
+        Shape::Words(words) => {
+            let words: Vec<&str> = words.iter().map(|word| word.word.as_str()).collect();
+            one_of(text, &words, "a word for this key", &format!("write one of {}", words.join(", ")))
+        }
+        Shape::CheckId(ids) => {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            one_of(text, &ids, "the id of a check", "`alignwatch check --list` shows all ids")
+        }
+        Shape::Pattern => named(text, &shown, check_pattern(text)),
+        Shape::PathPattern => named(text, &shown, check_path_pattern(text)),
+        Shape::Name => named(text, &shown, check_name(text)),
+        Shape::Space => space(text, &shown),
+        Shape::Path => path_from_root(text, &shown),
+        Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
+    }
+}
+
+fn whole(scalar: &Scalar, least: i64, most: i64, doc: &Doc) -> Result<i64, Wrong> {
+    let shown = for_message(&scalar.text);
+    let like = format!("write it like `{}`", doc.example);
+    let digits = scalar.text.strip_prefix(['-', '+']).unwrap_or(&scalar.text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Wrong { problem: format!("`{shown}` is not a whole number"), fix: like });
+    }
+    if scalar.is_quoted {
+        let problem = format!("`\"{shown}\"` is text and not a number");
+        return Err(Wrong { problem, fix: "take away the quotes".to_owned() });
+    }
+    let out_of_range =
+        || Wrong { problem: format!("`{shown}` is outside of {least} to {most} {}", doc.unit), fix: like.clone() };
+    // More digits than an i64 holds are outside of every range.
+    let number: i64 = scalar.text.parse().map_err(|_| out_of_range())?;
+    if (least..=most).contains(&number) { Ok(number) } else { Err(out_of_range()) }
+}
+
+/// A length or size between two, as it was written.
+fn bounded<T: PartialOrd>(
+    text: &str,
+    least: &str,
+    most: &str,
+    parse: fn(&str) -> Option<T>,
+    kind: &str,
+    like: &str,
+) -> Result<String, Wrong> {
+    let shown = for_message(text);
+    let Some(amount) = parse(text) else {
+        let has_no_unit = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let problem = if has_no_unit { format!("`{shown}` has no unit") } else { format!("`{shown}` is not {kind}") };
+        return Err(Wrong { problem, fix: like.to_owned() });
+    };
+    let is_inside = parse(least).is_none_or(|least| least <= amount) && parse(most).is_none_or(|most| amount <= most);
+    if is_inside {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong { problem: format!("`{shown}` is outside of {least} to {most}"), fix: like.to_owned() })
+}
+
+fn one_of(text: &str, words: &[&str], kind: &str, all: &str) -> Result<Value, Wrong> {
+    if words.contains(&text) {
+        return Ok(Value::from(text));
+    }
+    let near = nearest(text, words.iter().copied(), 1);
+    let fix = near.map_or_else(|| all.to_owned(), |word| format!("did you mean `{word}`?"));
+    Err(Wrong { problem: format!("`{}` is not {kind}", for_message(text)), fix })
+}
+
+fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value, Wrong> {
+    match checked {
+        Ok(()) => Ok(Value::from(text)),
+        Err(BadName { problem, fix }) if text.is_empty() => Err(Wrong { problem: format!("`\"\"` {problem}"), fix }),
+        Err(BadName { problem, fix }) => Err(Wrong { problem: format!("`{shown}` {problem}"), fix }),
+    }
+}
+
+fn space(text: &str, shown: &str) -> Result<Value, Wrong> {
+    /// Spaces that have a word.
+    const WORDS: [&str; 3] = ["heads", "remotes", "pulls"];
+    if WORDS.contains(&text) {
+        return Ok(Value::from(text));
+    }
+    if text.starts_with("refs/") {
+        let folder = text.strip_suffix('/').filter(|folder| check_name(folder).is_ok());
+        let wrong = || Wrong {
+            problem: format!("`{shown}` is not a prefix of full names"),
+            fix: "let it begin with `refs/` and end with `/`, like `refs/agents/`".to_owned(),
+        };
+        return folder.map(|_| Value::from(text)).ok_or_else(wrong);
+    }
+    let fix = match nearest(text, WORDS.into_iter(), 1) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => "write heads, remotes, pulls, or a prefix like `refs/agents/`".to_owned(),
+    };
+    Err(Wrong { problem: format!("`{shown}` is not a space of refs"), fix })
+}
+
+fn path_from_root(text: &str, shown: &str) -> Result<Value, Wrong> {
+    let has_drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
+    let problem = if text.contains('\0') {
+        format!("`{shown}` holds a zero byte, which no path does")
+    } else if text.starts_with('/') || has_drive {
+        return Ok(Value::from(text));
+    } else if text.starts_with('~') {
+        format!("`{shown}` begins with `~`, which only a shell understands")
+    } else {
+        format!("`{shown}` would depend on the folder that alignwatch is started in")
+    };
+    Err(Wrong { problem, fix: "write the whole path, like `/var/lib/alignwatch`".to_owned() })
+}

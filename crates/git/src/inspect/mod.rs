@@ -162,7 +162,7 @@ fn repository(opened: &Opened, git: &Result<Git, GitError>, refs: &Refs) -> Repo
     Repository {
         path: shown(&opened.path),
         id: opened.id(),
-        git_dir: opened.git_dir.to_string_lossy().into_owned(),
+        git_dir: opened.common_dir.to_string_lossy().into_owned(),
         object_format: opened.object_format.clone(),
         ref_backend: backend.to_owned(),
         is_bare: opened.is_bare,

@@ -130,7 +130,7 @@ fn remedy(seen: &Seen<'_>, branch: &Branch, base: &RefName) -> Remedy {
     };
     let text = format!(
         "Begin with the fewest conflicts, {} ({n_paths}): see where it stops, then merge its base and resolve. \
-         Undo a merge that was begun: git merge --abort",
+         Undo: git merge --abort",
         quoted(&branch.name),
     );
     Remedy::reversible(text, commands)

@@ -13,7 +13,7 @@ pub(super) static CPU: Check = Check {
     title: "Processors busy",
     looks_at: "Busy share of the processors that may be used, averaged over several readings",
     why: "Alignments and their tests slow down and run into their time limits",
-    threshold: Some(percent(80, "original requirement: CPU 80 %")),
+    threshold: Some(percent(80, "the monitoring requirement that alignwatch grew from")),
     judge: cpu,
 };
 
@@ -23,7 +23,7 @@ pub(super) static MEMORY: Check = Check {
     title: "Memory nearly full",
     looks_at: "Memory that can be had without swapping, of the machine or its control group",
     why: "Git is killed in the middle of a repack or merge, and leaves locks and half-done work",
-    threshold: Some(percent(85, "original requirement: memory 85 %")),
+    threshold: Some(percent(85, "the monitoring requirement that alignwatch grew from")),
     judge: memory,
 };
 
@@ -48,7 +48,7 @@ pub(super) static DISK: Check = Check {
     title: "Disk nearly full",
     looks_at: "Space on the repository's own file system (statvfs), and on that of the data directory",
     why: "A fetch or merge that runs out of space stops half-way; a repack needs as much again as the packs",
-    threshold: Some(percent(90, "original requirement: disk 90 %")),
+    threshold: Some(percent(90, "the monitoring requirement that alignwatch grew from")),
     judge: disk,
 };
 

@@ -89,7 +89,7 @@ impl Reader<'_> {
         let mut section = Vec::new();
         loop {
             match self.next()? {
-                b']' => return Some(section),
+                b']' => return Some(section).filter(|section| !section.is_empty()),
                 byte if is_space(byte) => return self.section_name(section, byte),
                 byte if is_key(byte) || byte == b'.' => section.push(byte.to_ascii_lowercase()),
                 _ => return None,
@@ -122,7 +122,8 @@ impl Reader<'_> {
 
     /// A key that begins with `first`, and its value.
     fn pair(&mut self, section: &[u8], first: u8) -> Option<Pair> {
-        let mut key = [section, b".", &[first.to_ascii_lowercase()]].concat();
+        let dot: &[u8] = if section.is_empty() { b"" } else { b"." };
+        let mut key = [section, dot, &[first.to_ascii_lowercase()]].concat();
         let mut byte = self.next_or_end();
         while is_key(byte) {
             key.push(byte.to_ascii_lowercase());
@@ -158,8 +159,8 @@ impl Reader<'_> {
                 b'"' => is_quoted = !is_quoted,
                 b'\\' => match self.escaped()? {
                     Some(byte) => value.push(byte),
-                    // The line goes on; space before it may still be at the end.
-                    None => continue,
+                    // The line goes on, and space before that counts.
+                    None => {}
                 },
                 byte => value.push(byte),
             }
@@ -239,5 +240,98 @@ mod tests {
         assert_eq!(bool_of("maybe"), None);
         assert_eq!(number(b"1g"), Some(1 << 30));
         assert_eq!(number(b"9999999999g"), None);
+    }
+
+    /// What git reads from a file, as it lists it; `None` when it refuses the file.
+    fn as_git_lists(file: &std::path::Path) -> Option<Vec<u8>> {
+        let mut git = std::process::Command::new("git");
+        let output = git.args(["config", "-z", "--list", "--file"]).arg(file).output().unwrap();
+        output.status.success().then_some(output.stdout)
+    }
+
+    fn as_we_list(text: &[u8]) -> Option<Vec<u8>> {
+        let line = |pair: Pair| match pair.value {
+            Some(value) => [&pair.key[..], b"\n", &value, b"\0"].concat(),
+            None => [&pair.key[..], b"\0"].concat(),
+        };
+        Some(parse(text).ok()?.into_iter().flat_map(line).collect())
+    }
+
+    /// Texts from pieces that matter to the grammar, most of them nearly right.
+    fn generated(count: usize) -> Vec<Vec<u8>> {
+        const PIECES: [&str; 44] = [
+            "[a]",
+            "[A.b]",
+            "[a \"B c\"]",
+            "[a \"x\\\"y\\\\z\"]",
+            "[a",
+            "[a \"b\"",
+            "[a\"b\"]",
+            "[a \t\"b\"]",
+            "[]",
+            "[a-1]",
+            "\n",
+            "\n",
+            "\n",
+            "\r\n",
+            " ",
+            "\t",
+            "key",
+            "Key-2",
+            "k_y",
+            "2k",
+            "=",
+            " = ",
+            "=\t",
+            "value",
+            "v  w",
+            "\"",
+            "\"q  q\"",
+            "\\n",
+            "\\t",
+            "\\\"",
+            "\\\\",
+            "\\\n",
+            "\\x",
+            "#",
+            ";",
+            "# c\n",
+            "; c",
+            "true",
+            "\u{feff}",
+            "\u{e9}",
+            "k = v\n",
+            "k\n",
+            "\rk",
+            "\r",
+        ];
+        let mut seed = 7_u64;
+        let mut next = move |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        let mut text = move || {
+            let start = if next(8) == 0 { "" } else { "[s]\nk = " };
+            let pieces = (0..1 + next(9)).map(|_| PIECES[next(PIECES.len())]).collect::<String>();
+            format!("{start}{pieces}").into_bytes()
+        };
+        (0..count).map(|_| text()).collect()
+    }
+
+    #[test]
+    fn made_up_texts_are_read_exactly_as_git_reads_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        let mut n_read = 0;
+        for text in generated(700) {
+            std::fs::write(&file, &text).unwrap();
+            // Until 2.44 git read all space in a value as spaces.
+            let as_spaces =
+                |list: Vec<u8>| list.into_iter().map(|byte| if is_space(byte) { b' ' } else { byte }).collect();
+            let gits: Option<Vec<u8>> = as_git_lists(&file).map(as_spaces);
+            n_read += usize::from(gits.is_some());
+            assert_eq!(as_we_list(&text).map(as_spaces), gits, "{}", text.escape_ascii());
+        }
+        assert!(150 < n_read && n_read < 650, "{n_read}");
     }
 }

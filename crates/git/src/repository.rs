@@ -23,6 +23,7 @@ use alignwatch_model::quote::shell_word;
 use crate::config_text::{self, Pair};
 use crate::files;
 use crate::ownership::{self, Parts};
+use crate::run::{Entry, Scope};
 
 /// Largest configuration, HEAD or shallow file that is read. git-sizer's largest known honest one is far below 1 MiB.
 const SMALL_FILE_BYTES: u64 = 64 << 20;
@@ -71,7 +72,8 @@ pub struct Opened {
     pub alternates: Vec<Alternate>,
     /// Parts of it that are links leading out of its folder: what they name, and where they lead.
     pub links_outside: Vec<(PathBuf, PathBuf)>,
-    has_config: bool,
+    /// Its own settings, as they stand in its files. Includes are not followed.
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// How refs are stored.
@@ -157,9 +159,10 @@ impl Opened {
         !self.shallow.is_empty()
     }
 
-    /// Has it a configuration at all? Mirrors made by other tools may have none.
-    pub fn has_config(&self) -> bool {
-        self.has_config
+    /// Do its settings name further files?
+    pub(crate) fn includes_files(&self) -> bool {
+        let names_file = |key: &[u8]| key.starts_with(b"include.") || key.starts_with(b"includeif.");
+        self.entries.iter().any(|entry| names_file(&entry.key))
     }
 
     /// Is this a linked worktree, whose refs and objects live elsewhere?
@@ -343,7 +346,7 @@ fn describe(given: &Path, found: &Found) -> Result<Opened, OpenError> {
         has_grafts: has_grafts(&common_dir)?,
         alternates: alternates(&objects_dir)?,
         links_outside: links_outside(found, &common_dir),
-        has_config: config.exists,
+        entries: config.entries,
         git_dir,
         common_dir,
         objects_dir,
@@ -354,7 +357,8 @@ fn describe(given: &Path, found: &Found) -> Result<Opened, OpenError> {
 struct Config {
     pairs: Vec<Pair>,
     worktree_pairs: Vec<Pair>,
-    exists: bool,
+    /// All of them, whether they count here or not.
+    entries: Vec<Entry>,
 }
 
 /// What the settings say of the format.
@@ -367,13 +371,15 @@ struct Format {
 impl Config {
     fn read(git_dir: &Path, common_dir: &Path) -> Result<Config, OpenError> {
         let pairs = read_pairs(&common_dir.join("config"))?;
-        let mut config = Config { exists: pairs.is_some(), pairs: pairs.unwrap_or_default(), worktree_pairs: vec![] };
+        let entries = entries(&pairs, Scope::Local);
+        let mut config = Config { pairs, worktree_pairs: vec![], entries };
         if config.last(b"core.repositoryformatversion").is_none() {
             // Without a version Git takes nothing of its format from it. Source: setup.c, `read_repository_format`.
             config.pairs.clear();
         }
-        if config.last(b"extensions.worktreeconfig").and_then(|value| config_text::boolean(value)) == Some(true) {
-            config.worktree_pairs = read_pairs(&git_dir.join("config.worktree"))?.unwrap_or_default();
+        if config.last(b"extensions.worktreeconfig").and_then(config_text::boolean) == Some(true) {
+            config.worktree_pairs = read_pairs(&git_dir.join("config.worktree"))?;
+            config.entries.extend(self::entries(&config.worktree_pairs, Scope::Worktree));
         }
         Ok(config)
     }
@@ -435,12 +441,12 @@ impl Config {
     }
 
     fn names_promisor(&self) -> bool {
-        let of_remote = |pair: &Pair, key: &[u8]| pair.key.starts_with(b"remote.") && pair.key.ends_with(key);
-        self.last(b"extensions.partialclone").is_some()
-            || self.pairs.iter().any(|pair| {
-                of_remote(pair, b".partialclonefilter")
-                    || of_remote(pair, b".promisor") && config_text::boolean(pair.value.as_deref()) == Some(true)
-            })
+        let is_promisor = |entry: &Entry| match entry.key.strip_prefix(b"remote.") {
+            Some(rest) if rest.ends_with(b".promisor") => config_text::boolean(entry.value.as_deref()) == Some(true),
+            Some(rest) => rest.ends_with(b".partialclonefilter"),
+            None => false,
+        };
+        self.last(b"extensions.partialclone").is_some() || self.entries.iter().any(is_promisor)
     }
 }
 
@@ -473,10 +479,15 @@ fn linked_worktree(git_dir: &Path) -> Option<PathBuf> {
     canonical(dot_git.parent()?).ok()
 }
 
-fn read_pairs(file: &Path) -> Result<Option<Vec<Pair>>, OpenError> {
+/// No file is no settings.
+fn read_pairs(file: &Path) -> Result<Vec<Pair>, OpenError> {
     let bad = |cause: String| OpenError::BadConfig { path: file.to_owned(), cause };
     let text = files::read(file, SMALL_FILE_BYTES).map_err(|error| bad(error.to_string()))?;
-    text.map(|text| config_text::parse(&text)).transpose().map_err(|error| bad(error.to_string()))
+    config_text::parse(&text.unwrap_or_default()).map_err(|error| bad(error.to_string()))
+}
+
+fn entries(pairs: &[Pair], scope: Scope) -> Vec<Entry> {
+    pairs.iter().map(|pair| Entry { scope, key: pair.key.clone(), value: pair.value.clone() }).collect()
 }
 
 fn read_shallow(common_dir: &Path) -> Result<Vec<Oid>, OpenError> {

@@ -198,10 +198,16 @@ impl Git {
 
     /// This git for one repository: reads which programs its configuration names, so that they can be disarmed.
     ///
-    /// Costs one process, and none where the repository has no configuration.
+    /// Costs one process where its configuration includes other files, and otherwise none.
     pub fn at<'a>(&'a self, opened: &'a Opened) -> Result<GitAt<'a>, GitError> {
-        let mut at = GitAt { git: self, opened, entries: Vec::new(), disarmed: Vec::new(), limits: Limits::default() };
-        if opened.has_config() {
+        let mut at = GitAt {
+            git: self,
+            opened,
+            entries: opened.entries.clone(),
+            disarmed: Vec::new(),
+            limits: Limits::default(),
+        };
+        if opened.includes_files() {
             let list = at.command("config").option("--list").option("-z").option("--show-scope").run()?;
             at.entries = parse_entries(&list.stdout);
         }

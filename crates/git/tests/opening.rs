@@ -74,7 +74,34 @@ fn a_mirror_without_a_configuration_is_a_bare_repository() {
     git(&root, &["init", "-q", "--bare", "x"]);
     fs::remove_file(root.join("x/config")).unwrap();
     let opened = as_git_opens(&root.join("x"));
-    assert!(opened.is_bare && !opened.has_config());
+    assert!(opened.is_bare);
+}
+
+#[test]
+fn settings_are_those_git_lists_whether_files_are_included_or_not() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    git(&root, &["config", "extensions.worktreeConfig", "true"]);
+    git(&root, &["config", "--worktree", "a.B c.d", "two\nlines"]);
+    let mut text = fs::read_to_string(root.join(".git/config")).unwrap();
+    text.push_str("[remote \"a=b.c\"]\n\turl = \"x # y\" ; z\n\tempty =\n\tyes\n[Core \"\"]\n\tX = \\\"q\\\"\n");
+    fs::write(root.join(".git/config"), &text).unwrap();
+    let runner = alignwatch_git::run::Git::find().unwrap();
+    let listed = || {
+        let opened = open(&root).unwrap();
+        let at = runner.at(&opened).unwrap();
+        let line = |entry: &alignwatch_git::run::Entry| {
+            let value = entry.value.as_ref().map_or(vec![], |value| [b"\n", &value[..]].concat());
+            [format!("{:?}\0", entry.scope).to_lowercase().as_bytes(), &entry.key, &value, b"\0"].concat()
+        };
+        String::from_utf8(at.entries().iter().flat_map(line).collect()).unwrap()
+    };
+    let by_git = || git(&root, &["config", "--list", "-z", "--show-scope"]);
+    assert_eq!(listed(), by_git());
+    fs::write(root.join(".git/more"), "[filter \"x\"]\n\tclean = y\n").unwrap();
+    fs::write(root.join(".git/config"), text + "[include]\n\tpath = more\n").unwrap();
+    assert_eq!(listed(), by_git());
+    assert!(by_git().contains("filter.x.clean"));
 }
 
 #[test]

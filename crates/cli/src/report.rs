@@ -9,6 +9,7 @@ use alignwatch_model::{
     relation::Budget,
     snapshot::BrokenRef,
 };
+use serde_json::Value;
 
 use crate::{Exit, failure::Failure};
 
@@ -140,11 +141,19 @@ impl Judgement {
         looked.reduce(Status::worst).unwrap_or(Status::Skipped)
     }
 
-    /// All findings, worst first, then in the order of the list of checks.
+    /// All findings: worst severity first, then the checks that touch most branches, then the order of the list.
+    /// The findings of one check and severity stand together, in its own order.
     pub fn findings(&self) -> Vec<&Finding> {
-        let mut findings: Vec<_> = self.checks.iter().flat_map(|result| &result.findings).collect();
-        findings.sort_by_key(|finding| Reverse(finding.severity));
-        findings
+        let mut findings = Vec::new();
+        for (place, result) in self.checks.iter().enumerate() {
+            for finding in &result.findings {
+                let alike = result.findings.iter().filter(|other| other.severity == finding.severity);
+                let widest = alike.map(reach).max().unwrap_or(0);
+                findings.push(((Reverse(finding.severity), Reverse(widest), place), finding));
+            }
+        }
+        findings.sort_by_key(|&(order, _)| order);
+        findings.into_iter().map(|(_, finding)| finding).collect()
     }
 
     /// The checks that ended like this.
@@ -156,6 +165,13 @@ impl Judgement {
     pub fn undecided(&self) -> impl Iterator<Item = &CheckResult> {
         self.checks.iter().filter(|result| result.status != Status::Skipped && result.reason.is_some())
     }
+}
+
+/// Branches that a finding touches. One about the repository as a whole counts as a handful: it
+/// stands after what is wrong with many branches and before what is wrong with one.
+fn reach(finding: &Finding) -> u64 {
+    const A_HANDFUL: u64 = 10;
+    finding.evidence.get("n_branches").and_then(Value::as_u64).unwrap_or(A_HANDFUL)
 }
 
 impl CheckResult {

@@ -261,7 +261,7 @@ fn repository(snapshot: &Snapshot) -> Repository<'_> {
 }
 
 fn line(line: &Line) -> LineFound<'_> {
-    LineFound { name: named(&line.name), oid: line.oid, because: &line.because, confidence: line.confidence }
+    LineFound { name: named(&line.name), oid: line.oid, because: &line.because, confidence: rounded(line.confidence) }
 }
 
 fn summary(snapshot: &Snapshot) -> Summary {
@@ -294,7 +294,7 @@ fn branch(seen: &Branch, now: Timestamp) -> BranchSeen<'_> {
         reason: report::reason_unknown(seen),
         within_budget: seen.within_budget(now),
         relation: seen.relation.word(),
-        base_confidence: choice.map(|choice| choice.confidence),
+        base_confidence: choice.map(|choice| rounded(choice.confidence)),
         base_because: choice.map(|choice| &*choice.because),
         merge: merge(seen),
         merged_proof: seen.proof().map(|proof| proof.word()),
@@ -327,4 +327,9 @@ fn hex_unless_text(name: &RefName) -> Option<String> {
 /// In whole microseconds: more digits would be noise.
 fn seconds(elapsed: Duration) -> f64 {
     elapsed.as_micros() as f64 / 1e6
+}
+
+/// To four digits: a confidence is an estimate.
+fn rounded(confidence: f64) -> f64 {
+    (confidence * 1e4).round() / 1e4
 }

@@ -33,6 +33,15 @@ fn a_large_ill_repository_uses_a_large_terminal() {
 }
 
 #[test]
+fn commands_are_for_the_repository_and_the_way_there_is_told() {
+    let mut report = made_up::ill();
+    report.repositories[0].path_word = "'/srv/my repository'".into();
+    let shown = human::check(&report, &SMALL);
+    assert!(shown.contains("\n    first: cd '/srv/my repository'\n"), "{shown}");
+    assert!(shown.lines().count() < 24, "{shown}");
+}
+
+#[test]
 fn in_a_pipe_all_is_told() {
     assert_snapshot!(human::check(&made_up::ill(), &PIPE));
 }

@@ -8,7 +8,7 @@ use alignwatch_model::{Finding, Severity};
 
 use super::{
     INDENT, evidence,
-    remedy::{path_behind, remedy, see_all},
+    remedy::{remedy, see_all},
 };
 use crate::{
     output::{
@@ -16,7 +16,7 @@ use crate::{
         layout::{cut, pad, width, wrap},
         style::{Screen, Tone, tone_of},
     },
-    report::{Checked, Judgement},
+    report::Judgement,
 };
 
 /// From so many findings of one check and severity on, they stand as one.
@@ -27,18 +27,17 @@ const CROWD: usize = 3;
 /// With `limit` they are so many blocks as they are (0 = all), whatever room there is.
 pub(super) fn findings(
     screen: &Screen,
-    checked: &Checked,
     judgement: &Judgement,
     room: Option<usize>,
     limit: Option<usize>,
 ) -> Vec<String> {
-    let blocks = blocks(screen, checked, judgement);
+    let blocks = blocks(screen, judgement);
     let n_shown = match limit {
         Some(0) => blocks.len(),
         Some(limit) => limit.min(blocks.len()),
         None => room.map_or(blocks.len(), |room| blocks_that_fit(&blocks, room)),
     };
-    let more = (n_shown < blocks.len()).then(|| more(screen, checked, blocks.len() - n_shown));
+    let more = (n_shown < blocks.len()).then(|| more(screen, blocks.len() - n_shown));
     let room = room.filter(|_| limit.is_none()).unwrap_or(usize::MAX).saturating_sub(more.iter().len());
     let (parts, left) = share(&blocks[..n_shown], room);
     let separator = if left >= n_shown { "\n\n" } else { "\n" };
@@ -69,21 +68,21 @@ struct Parts {
     words: bool,
 }
 
-fn blocks(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Block> {
+fn blocks(screen: &Screen, judgement: &Judgement) -> Vec<Block> {
     let findings = judgement.findings();
     let crowds = findings.chunk_by(|a, b| (a.check, a.severity) == (b.check, b.severity));
     let mut blocks = Vec::new();
     for crowd in crowds {
         if crowd.len() < CROWD || screen.verbose > 0 {
-            blocks.extend(crowd.iter().map(|finding| single(screen, checked, finding)));
+            blocks.extend(crowd.iter().map(|finding| single(screen, finding)));
         } else {
-            blocks.push(crowded(screen, checked, crowd));
+            blocks.push(crowded(screen, crowd));
         }
     }
     blocks
 }
 
-fn single(screen: &Screen, checked: &Checked, finding: &Finding) -> Block {
+fn single(screen: &Screen, finding: &Finding) -> Block {
     let room = screen.width - INDENT;
     let top = match screen.verbose {
         0 => evidence::top(screen, &finding.evidence, room).into_iter().collect(),
@@ -93,7 +92,7 @@ fn single(screen: &Screen, checked: &Checked, finding: &Finding) -> Block {
         severity: finding.severity,
         brief: brief(screen, finding, ""),
         headline: headline(screen, finding, ""),
-        remedy: remedy(screen, checked, finding),
+        remedy: remedy(screen, finding),
         evidence: indented(top.iter().flat_map(|line| wrap(line, room))),
         words: words(screen, finding),
         details: if screen.verbose > 0 { details(screen, finding) } else { Vec::new() },
@@ -101,7 +100,7 @@ fn single(screen: &Screen, checked: &Checked, finding: &Finding) -> Block {
 }
 
 /// Many findings of one check: the first speaks for all, since checks put the gravest first.
-fn crowded(screen: &Screen, checked: &Checked, crowd: &[&Finding]) -> Block {
+fn crowded(screen: &Screen, crowd: &[&Finding]) -> Block {
     let first = crowd[0];
     let more = format!(" (+ {} more)", crowd.len() - 1);
     let room = screen.width - INDENT;
@@ -111,7 +110,7 @@ fn crowded(screen: &Screen, checked: &Checked, crowd: &[&Finding]) -> Block {
         severity: first.severity,
         brief: brief(screen, first, &more),
         headline: headline(screen, first, &more),
-        remedy: vec![see_all(screen, checked, first.check)],
+        remedy: vec![see_all(screen, first.check)],
         evidence: indented(others.chain(rest)),
         words: Vec::new(),
         details: Vec::new(),
@@ -166,10 +165,8 @@ fn indented(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     lines.into_iter().map(|line| format!("{}{line}", " ".repeat(INDENT))).collect()
 }
 
-fn more(screen: &Screen, checked: &Checked, n_left: usize) -> String {
-    let path = path_behind(checked);
-    let more = format!("{} {n_left} more: alignwatch check --limit 0{path}", screen.ellipsis());
-    screen.paint(Tone::Faint, &cut(screen, &more, screen.width))
+fn more(screen: &Screen, n_left: usize) -> String {
+    screen.paint(Tone::Faint, &format!("{} {n_left} more: alignwatch check --limit 0", screen.ellipsis()))
 }
 
 /// The most blocks that fit when each has its brief, and the grave ones their remedy: at least one.

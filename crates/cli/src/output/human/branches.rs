@@ -24,7 +24,7 @@ const COLUMNS: [Column; 8] = [
     Column { title: "ahead", gives: Gives::Nothing, is_number: true },
     Column { title: "behind", gives: Gives::Nothing, is_number: true },
     Column { title: "idle", gives: Gives::Nothing, is_number: true },
-    Column { title: "merge", gives: Gives::EndThenAll { at_least: 8, rank: 1 }, is_number: false },
+    Column { title: "merge", gives: Gives::EndThenAll { at_least: 10, rank: 1 }, is_number: false },
     Column { title: "base", gives: Gives::EndThenAll { at_least: 6, rank: 3 }, is_number: false },
     Column { title: "note", gives: Gives::EndThenAll { at_least: 10, rank: 2 }, is_number: false },
 ];

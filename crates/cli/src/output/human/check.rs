@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use alignwatch_model::{Severity, Status, checks::Check};
 
-use super::{INDENT, block, footer::footer, measured_against, states};
+use super::{INDENT, block, footer::footer, measured_against, remedy, states};
 use crate::{
     output::{
         escape, layout,
@@ -75,7 +75,7 @@ fn section(checked: &Checked, report: &CheckReport, screen: &Screen) -> Vec<Stri
         // One line belongs to the prompt that follows, two to the blanks around the findings.
         rows.saturating_sub(header.len() + footer.len() + 3).max(ROWS_AT_LEAST)
     });
-    let findings = block::findings(screen, checked, judgement, room, report.limit);
+    let findings = block::findings(screen, judgement, room, report.limit);
     [header, findings, footer].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(&String::new())
 }
 
@@ -108,6 +108,7 @@ fn header(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Stri
     let mut lines = vec![title(screen, path, judgement.status(), &by_severity(screen, judgement))];
     lines.extend(states(screen, snapshot));
     lines.extend(measured_against(screen, &snapshot.lines));
+    lines.extend(remedy::first(screen, checked));
     lines
 }
 

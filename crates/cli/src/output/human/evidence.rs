@@ -8,6 +8,9 @@ use super::super::{escape, layout, style::Screen};
 /// Facts that show best what a finding is about, in this order.
 const TELLING: [&str; 4] = ["branches", "files", "paths", "refs"];
 
+/// Where the facts come from: worth a line only among all of them.
+const SOURCE: &str = "source";
+
 /// The one fact to show when there is room for one line.
 pub(super) fn top(screen: &Screen, evidence: &Evidence, columns: usize) -> Option<String> {
     let is_list = |name: &&String| evidence[name.as_str()].as_array().is_some_and(|list| !list.is_empty());
@@ -37,7 +40,7 @@ pub(super) fn value(value: &Value) -> String {
 fn scalars(screen: &Screen, evidence: &Evidence, columns: usize) -> Option<String> {
     let told: Vec<_> = evidence
         .iter()
-        .filter(|(_, value)| !value.is_null() && !value.is_array() && !value.is_object())
+        .filter(|(name, value)| !value.is_null() && !value.is_array() && !value.is_object() && *name != SOURCE)
         .map(|(name, value)| format!("{} {}", label(name), scalar(name, value)))
         .collect();
     (!told.is_empty()).then(|| layout::list(screen, &told, told.len(), columns))

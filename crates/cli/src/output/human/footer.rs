@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use alignwatch_model::Status;
 
-use super::{
-    INDENT,
-    remedy::{labelled, path_behind},
-};
+use super::INDENT;
 use crate::{
     output::{
         escape,
@@ -24,23 +21,15 @@ const UNKNOWN_AT_MOST: usize = 2;
 pub(super) fn footer(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<String> {
     let mut lines = unknown(screen, judgement);
     lines.extend(skipped(screen, judgement));
-    lines.extend(where_to_paste(screen, checked, judgement));
     let well = judgement.with_status(Status::Ok).count();
     let ok = format!("{} {} ok", screen.symbol(Status::Ok), count(well, "check"));
     let next = match screen.verbose {
-        0 => format!(" {} more: alignwatch check -v{}", screen.dot(), path_behind(checked)),
+        0 => format!(" {} more: alignwatch check -v", screen.dot()),
         _ => String::new(),
     };
     let line = format!("{ok} {} {}{next}", screen.dot(), seconds(checked.elapsed));
     lines.push(screen.paint(Tone::Faint, &cut(screen, &line, screen.width)));
     lines
-}
-
-/// Commands are for a shell in the repository; that is worth a line when the shell is elsewhere.
-fn where_to_paste(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Option<String> {
-    let has_commands = judgement.findings().iter().any(|finding| !finding.remedy.commands.is_empty());
-    let is_elsewhere = has_commands && !checked.path_word.is_empty();
-    is_elsewhere.then(|| labelled(screen, "first: ", &format!("cd{}", path_behind(checked))))
 }
 
 /// Reasons why something is not known, each with the checks that it blinds.
@@ -57,7 +46,7 @@ fn unknown(screen: &Screen, judgement: &Judgement) -> Vec<String> {
     let mut lines: Vec<_> =
         by_reason.iter().take(at_most).flat_map(|(reason, ids)| unknown_for(screen, reason, ids)).collect();
     if let Some(n_left) = by_reason.len().checked_sub(at_most).filter(|&n_left| n_left > 0) {
-        lines.push(format!("{}{} {n_left} more reasons", " ".repeat(INDENT), screen.ellipsis()));
+        lines.push(format!("{}{} {}", " ".repeat(INDENT), screen.ellipsis(), count(n_left, "more reason")));
     }
     lines
 }

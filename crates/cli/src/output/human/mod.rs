@@ -62,19 +62,22 @@ fn opening(snapshot: &Snapshot, total: usize) -> String {
 
 /// What everything was measured against and how that was found.
 ///
-/// A screen gets two lines of it, or one when it is small, since repositories
-/// with many release lines would fill it; `-v` shows all.
+/// A screen gets two lines of it, or one when it is small; when the reasons do
+/// not fit there, only the names stand, and `-v` shows all.
 fn measured_against(screen: &Screen, lines: &[Line]) -> Vec<String> {
     if lines.is_empty() {
         return vec!["no primary line was found: nothing was measured".to_owned()];
     }
-    let told: Vec<_> = lines.iter().map(found).collect();
-    let text = format!("measured against {}", and(&told));
-    let lines = match screen.rows.filter(|_| screen.verbose == 0) {
-        Some(rows) => wrap_into(screen, &text, if rows < ROWS_OF_A_SMALL_SCREEN { 1 } else { 2 }),
-        None => wrap(&text, screen.width),
+    let told =
+        |found: fn(&Line) -> String| format!("measured against {}", and(&lines.iter().map(found).collect::<Vec<_>>()));
+    let in_full = wrap(&told(found), screen.width);
+    let at_most = match screen.rows.filter(|_| screen.verbose == 0) {
+        Some(rows) if rows < ROWS_OF_A_SMALL_SCREEN => 1,
+        Some(_) => 2,
+        None => usize::MAX,
     };
-    lines.iter().map(|line| screen.paint(Tone::Faint, line)).collect()
+    let shown = if in_full.len() <= at_most { in_full } else { wrap_into(screen, &told(named), at_most) };
+    shown.iter().map(|line| screen.paint(Tone::Faint, line)).collect()
 }
 
 /// The classic terminal has 24 rows, and there each counts.
@@ -95,4 +98,8 @@ fn found(line: &Line) -> String {
         return format!("{} ({because})", short(&line.name));
     }
     format!("{} ({because}, {:.2})", short(&line.name), line.confidence)
+}
+
+fn named(line: &Line) -> String {
+    if line.confidence >= 1.0 { short(&line.name) } else { format!("{} ({:.2})", short(&line.name), line.confidence) }
 }

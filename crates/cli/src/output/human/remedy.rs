@@ -19,7 +19,7 @@ const FIX: &str = "fix: ";
 const SEE: &str = "see: ";
 
 /// The commands to type, with a word on whether they can be undone.
-pub(super) fn remedy(screen: &Screen, checked: &Checked, finding: &Finding) -> Vec<String> {
+pub(super) fn remedy(screen: &Screen, finding: &Finding) -> Vec<String> {
     let commands: Vec<_> = finding.remedy.commands.iter().map(|command| escape::terminal(command)).collect();
     let fits = |command: &str| INDENT + width(command) <= screen.width;
     let shows_all = screen.verbose > 0 || screen.rows.is_none();
@@ -27,7 +27,7 @@ pub(super) fn remedy(screen: &Screen, checked: &Checked, finding: &Finding) -> V
         [] => Vec::new(),
         [only] if shows_all || fits(only) => with_undo(screen, &commands, finding.remedy.reversible),
         _ if shows_all => with_undo(screen, &commands, finding.remedy.reversible),
-        _ => vec![see_all(screen, checked, finding.check)],
+        _ => vec![see_all(screen, finding.check)],
     }
 }
 
@@ -52,9 +52,9 @@ fn with_undo<T: AsRef<str>>(screen: &Screen, commands: &[T], is_reversible: bool
     lines
 }
 
-/// The line that says how to see a finding in full.
-pub(super) fn see_all(screen: &Screen, checked: &Checked, check: &str) -> String {
-    labelled(screen, SEE, &show_command(checked, check))
+/// The line that says how to see all findings of a check in full.
+pub(super) fn see_all(screen: &Screen, check: &str) -> String {
+    labelled(screen, SEE, &format!("alignwatch check -v --only {check}"))
 }
 
 /// A command behind its label in the gutter, so that commands begin where all text begins.
@@ -63,8 +63,8 @@ pub(super) fn labelled(screen: &Screen, label: &str, command: &str) -> String {
     format!("{}{}", screen.paint(Tone::Faint, &label), screen.paint(Tone::Command, command))
 }
 
-/// Commands of Git that change neither refs nor files nor settings.
-const LOOKING: [&str; 14] = [
+/// Verbs of Git that change neither refs nor files nor settings.
+const LOOKING_VERBS: [&str; 14] = [
     "cat-file",
     "cherry",
     "diff",
@@ -81,29 +81,31 @@ const LOOKING: [&str; 14] = [
     "status",
 ];
 
+/// Programs that only look.
+const LOOKING_PROGRAMS: [&str; 8] = ["df", "du", "free", "head", "ls", "ps", "sort", "wc"];
+
 /// Does this command leave everything as it is? In doubt it does not.
 fn only_looks(command: &str) -> bool {
-    if command.contains(['&', ';', '|', '>', '$', '`']) {
-        return false;
-    }
+    !command.contains(['&', ';', '>', '$', '`']) && command.split('|').all(|part| part_only_looks(part.trim()))
+}
+
+fn part_only_looks(command: &str) -> bool {
     let mut words = command.split(' ');
     match (words.next(), words.next(), words.next()) {
         (Some("alignwatch"), Some("check" | "branches"), _) => true,
+        (Some("alignwatch"), Some("config"), Some("check" | "show" | "schema" | "explain")) => true,
         (Some("git"), Some("reflog"), Some("show")) => true,
         (Some("git"), Some("config"), Some("--get" | "--get-all" | "--list" | "--show-origin")) => true,
-        (Some("git"), Some(verb), _) => LOOKING.contains(&verb),
-        _ => false,
+        (Some("git"), Some(verb), _) => LOOKING_VERBS.contains(&verb),
+        (Some(program), ..) => LOOKING_PROGRAMS.contains(&program),
+        (None, ..) => false,
     }
 }
 
-/// The command that shows a finding in full.
-fn show_command(checked: &Checked, check: &str) -> String {
-    format!("alignwatch check -v --only {check}{}", path_behind(checked))
-}
-
-/// The path as a last word of a command; nothing for the current directory.
-pub(super) fn path_behind(checked: &Checked) -> String {
-    if checked.path_word.is_empty() { String::new() } else { format!(" {}", escape::terminal(&checked.path_word)) }
+/// Where to paste commands, which are for a shell in the repository; `None` when the shell is there already.
+pub(super) fn first(screen: &Screen, checked: &Checked) -> Option<String> {
+    let is_elsewhere = !checked.path_word.is_empty();
+    is_elsewhere.then(|| labelled(screen, "first: ", &format!("cd {}", escape::terminal(&checked.path_word))))
 }
 
 #[cfg(test)]
@@ -112,7 +114,13 @@ mod tests {
 
     #[test]
     fn a_command_that_may_change_something_is_never_called_harmless() {
-        for looks in ["git log -3 refs/heads/x", "git reflog show x", "alignwatch branches", "git merge-base a b"] {
+        for looks in [
+            "git log -3 refs/heads/x",
+            "git reflog show x",
+            "alignwatch branches",
+            "git merge-base a b",
+            "ps -e | head",
+        ] {
             assert!(only_looks(looks), "{looks}");
         }
         for changes in [
@@ -121,6 +129,7 @@ mod tests {
             "git log x && git branch -D x",
             "git log $(git branch -D x)",
             "git log > x",
+            "ps | xargs kill",
             "git reflog expire --all",
             "git config core.hooksPath x",
             "rm .git/index.lock",

@@ -24,6 +24,9 @@ use alignwatch_model::{Merge, Oid, Verdict};
 /// Pairs in one repository. Enough that each kind of change meets each other kind many times.
 const PAIRS: usize = 1_200;
 
+/// Commits of a pair in one repository.
+const PARTS: usize = 3;
+
 #[test]
 fn every_verdict_and_path_that_is_decided_here_is_gits() {
     // Other worlds: ALIGNWATCH_SEED=7 cargo test -p alignwatch-git --test merge every_verdict
@@ -43,6 +46,15 @@ fn with_git_at_hand_every_pair_is_answered_as_git_answers() {
     let answers = world.predict(Some(&at));
     assert_eq!(world.compare(&answers), answers.len());
     assert!(world.objects_are_untouched());
+}
+
+#[test]
+fn branches_that_crossed_are_judged_as_git_judges_them() {
+    let world = World::crossed(400, 5);
+    let answers = world.predict(None);
+    let n_known = answers.iter().filter(|merge| merge.verdict != Verdict::Unknown).count();
+    world.compare(&answers);
+    assert!(100 < n_known, "only {n_known} of 400 were decided without git");
 }
 
 #[test]
@@ -70,7 +82,7 @@ fn one_pair_that_git_cannot_merge_ends_no_other() {
     let mut questions = world.questions();
     // Several merge bases send a pair to Git, and one side of this pair is no commit there.
     let nowhere = Oid::from_hex(&[b'e'; 40]).unwrap();
-    let broken = Question { line: questions[0].line, tip: nowhere, merge_bases: vec![nowhere, nowhere] };
+    let broken = Question { line: questions[0].line, tip: nowhere, merge_bases: vec![nowhere, nowhere], root: None };
     questions.insert(3, broken);
     let force_git =
         |question: &Question| Question { merge_bases: vec![question.line, question.tip], ..question.clone() };
@@ -88,35 +100,72 @@ struct World {
     _temp: tempfile::TempDir,
     folder: PathBuf,
     pairs: Vec<[Oid; 3]>,
+    /// For branches that crossed: both merge bases of each pair.
+    crossed: Vec<[Oid; 2]>,
     n_files: usize,
 }
 
 impl World {
     fn random(n_pairs: usize, seed: u64) -> World {
-        let temp = tempfile::tempdir().unwrap();
-        let folder = temp.path().join("world.git");
-        git(temp.path(), &["init", "-q", "--bare", folder.to_str().unwrap()], b"");
         let mut dice = Dice(seed);
         let mut stream = String::new();
         for pair in 0..n_pairs {
             let base = Tree::random(&mut dice);
             let (ours, theirs) = (base.changed(&mut dice, "ours"), base.changed(&mut dice, "theirs"));
-            base.commit(&mut stream, pair, 0);
-            ours.commit(&mut stream, pair, 1);
-            theirs.commit(&mut stream, pair, 2);
+            base.commit(&mut stream, pair, 0, &[]);
+            ours.commit(&mut stream, pair, 1, &[0]);
+            theirs.commit(&mut stream, pair, 2, &[0]);
         }
+        let mut world = World::of(&stream);
+        let oids = world.oids();
+        world.pairs = oids.chunks_exact(PARTS).map(|parts| [parts[0], parts[1], parts[2]]).collect();
+        world
+    }
+
+    /// Two branches that each took in the other, and went on: two merge bases.
+    fn crossed(n_pairs: usize, seed: u64) -> World {
+        let mut dice = Dice(seed);
+        let mut stream = String::new();
+        for pair in 0..n_pairs {
+            let root = Tree::random(&mut dice);
+            let (one, other) = (root.changed(&mut dice, "one"), root.changed(&mut dice, "other"));
+            let both = root.merged(&one, &other);
+            let (ours, theirs) = (both.changed(&mut dice, "ours"), both.changed(&mut dice, "theirs"));
+            root.commit(&mut stream, pair, 0, &[]);
+            one.commit(&mut stream, pair, 1, &[0]);
+            other.commit(&mut stream, pair, 2, &[0]);
+            ours.commit(&mut stream, pair, 3, &[1, 2]);
+            theirs.commit(&mut stream, pair, 4, &[2, 1]);
+        }
+        let mut world = World::of(&stream);
+        let oids = world.oids();
+        world.pairs = oids.chunks_exact(5).map(|parts| [parts[0], parts[3], parts[4]]).collect();
+        world.crossed = oids.chunks_exact(5).map(|parts| [parts[1], parts[2]]).collect();
+        world
+    }
+
+    fn of(stream: &str) -> World {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("world.git");
+        git(temp.path(), &["init", "-q", "--bare", folder.to_str().unwrap()], b"");
         git(&folder, &["fast-import", "--quiet"], stream.as_bytes());
-        let list = git(&folder, &["for-each-ref", "--format=%(objectname)", "refs/heads"], b"");
-        let oids: Vec<Oid> = list.0.split(|&b| b == b'\n').filter_map(|hex| Oid::from_hex(hex).ok()).collect();
-        let pairs = oids.chunks_exact(3).map(|three| [three[0], three[1], three[2]]).collect();
-        let mut world = World { _temp: temp, folder, pairs, n_files: 0 };
+        let mut world = World { _temp: temp, folder, pairs: Vec::new(), crossed: Vec::new(), n_files: 0 };
         world.n_files = world.count_object_files();
         world
     }
 
+    fn oids(&self) -> Vec<Oid> {
+        let list = git(&self.folder, &["for-each-ref", "--format=%(objectname)", "refs/heads"], b"").0;
+        list.split(|&byte| byte == b'\n').filter_map(|hex| Oid::from_hex(hex).ok()).collect()
+    }
+
     fn questions(&self) -> Vec<Question> {
-        let question = |[base, line, tip]: &[Oid; 3]| Question { line: *line, tip: *tip, merge_bases: vec![*base] };
-        self.pairs.iter().map(question).collect()
+        let question = |(number, [base, line, tip]): (usize, &[Oid; 3])| {
+            let crossed = self.crossed.get(number);
+            let merge_bases = crossed.map_or(vec![*base], |both| both.to_vec());
+            Question { line: *line, tip: *tip, merge_bases, root: crossed.map(|_| *base) }
+        };
+        self.pairs.iter().enumerate().map(question).collect()
     }
 
     fn predict(&self, git: Option<&run::GitAt<'_>>) -> Vec<Merge> {
@@ -334,12 +383,27 @@ impl Tree {
         self
     }
 
-    fn commit(&self, stream: &mut String, pair: usize, part: usize) {
-        let mark = 1 + 3 * pair + part;
-        writeln!(stream, "commit refs/heads/p{pair:05}-{part}\nmark :{mark}").unwrap();
-        writeln!(stream, "committer A <a@example.org> {} +0000\ndata 1\nx", 1_700_000_000 + mark).unwrap();
-        if part > 0 {
-            writeln!(stream, "from :{}", 1 + 3 * pair).unwrap();
+    /// What a merge without conflicts would hold, path by path.
+    fn merged(&self, one: &Tree, other: &Tree) -> Tree {
+        let lines = |tree: &Tree, path: &str| tree.0.get(path).map(|file| file.lines.clone());
+        let paths: BTreeSet<&String> = one.0.keys().chain(other.0.keys()).collect();
+        let mut merged = Tree(BTreeMap::new());
+        for path in paths {
+            let from = if lines(one, path) == lines(self, path) { other } else { one };
+            if let Some(file) = from.0.get(path) {
+                merged.0.insert(path.clone(), file.clone());
+            }
+        }
+        merged.without_clashes()
+    }
+
+    fn commit(&self, stream: &mut String, pair: usize, part: usize, parents: &[usize]) {
+        let mark = |part: usize| 1 + 10 * pair + part;
+        let mark_here = mark(part);
+        writeln!(stream, "commit refs/heads/p{pair:05}-{part}\nmark :{mark_here}").unwrap();
+        writeln!(stream, "committer A <a@example.org> {} +0000\ndata 1\nx", 1_700_000_000 + mark_here).unwrap();
+        for (number, parent) in parents.iter().enumerate() {
+            writeln!(stream, "{} :{}", if number == 0 { "from" } else { "merge" }, mark(*parent)).unwrap();
         }
         writeln!(stream, "deleteall").unwrap();
         for (path, file) in &self.0 {

@@ -18,10 +18,12 @@ use alignwatch_model::{
     snapshot::{BrokenRef, Crossing, Hazard, Repository, UnreadFile},
 };
 
+use rustc_hash::FxHashMap;
+
 use self::{bases::Bases, watched::Watched};
 use crate::{
     crossings,
-    graph::{Graph, GraphSources},
+    graph::{Graph, GraphSources, Trunk, measure},
     hazards::hazards,
     locks::LockWatch,
     markers,
@@ -310,7 +312,7 @@ impl Look<'_> {
     fn prove_and_predict(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
         self.settle_by_ancestry(branches);
         self.prove(graph, bases, branches);
-        self.predict(branches);
+        self.predict(graph, branches);
     }
 
     /// What follows from the drift alone.
@@ -333,8 +335,9 @@ impl Look<'_> {
     fn prove(&self, _graph: &Graph, _bases: &Bases, _branches: &mut [Branch]) {}
 
     /// Predicts the merge of every branch that has not landed and is meant to be merged.
-    fn predict(&self, branches: &mut [Branch]) {
+    fn predict(&self, graph: &Graph, branches: &mut [Branch]) {
         self.say("predicting merges");
+        let mut roots = Roots { graph, known: FxHashMap::default() };
         let mut asked: Vec<usize> = Vec::new();
         let mut questions = Vec::new();
         for (number, branch) in branches.iter_mut().enumerate() {
@@ -354,7 +357,12 @@ impl Look<'_> {
                 continue;
             }
             asked.push(number);
-            questions.push(Question { line: base.oid, tip: tip.oid, merge_bases: drift.merge_bases.clone() });
+            questions.push(Question {
+                line: base.oid,
+                tip: tip.oid,
+                merge_bases: drift.merge_bases.clone(),
+                root: roots.of(&drift.merge_bases),
+            });
         }
         let objects = self.objects.opener();
         let predictor = Predictor {
@@ -423,6 +431,40 @@ impl Look<'_> {
     fn drivers(&self) -> Vec<Vec<u8>> {
         let name = |key: &[u8]| Some(key.strip_prefix(b"merge.")?.strip_suffix(b".driver")?.to_vec());
         self.git.map(|git| git.entries().iter().filter_map(|entry| name(&entry.key)).collect()).unwrap_or_default()
+    }
+}
+
+/// Pairs of merge bases whose own merge base is looked for. Each costs a pass over the history.
+const ROOTS_AT_MOST: usize = 200;
+
+/// Finds the merge base of merge bases, each pair once.
+struct Roots<'a> {
+    graph: &'a Graph,
+    known: FxHashMap<(Oid, Oid), Option<Oid>>,
+}
+
+impl Roots<'_> {
+    /// The only merge base of two merge bases, if these are two and have only one.
+    fn of(&mut self, merge_bases: &[Oid]) -> Option<Oid> {
+        let &[one, other] = merge_bases else { return None };
+        if let Some(known) = self.known.get(&(one, other)) {
+            return *known;
+        }
+        let root = self.find(one, other);
+        self.known.insert((one, other), root);
+        root
+    }
+
+    fn find(&self, one: Oid, other: Oid) -> Option<Oid> {
+        if ROOTS_AT_MOST <= self.known.len() {
+            return None;
+        }
+        let trunk = Trunk::of(self.graph, self.graph.find(&one)?);
+        let drift = measure(self.graph, &trunk, &[self.graph.find(&other)?]);
+        match drift.first()?.seen()?.merge_bases.as_slice() {
+            [root] => Some(*root),
+            _ => None,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod sides;
 mod similar;
 mod text;
 mod texts;
+mod virtual_base;
 mod walk;
 
 use std::{
@@ -55,6 +56,8 @@ pub struct Question {
     pub tip: Oid,
     /// All best common ancestors, as in [`alignwatch_model::Drift::merge_bases`].
     pub merge_bases: Vec<Oid>,
+    /// Where there are two merge bases: the only merge base of those two, if there is only one.
+    pub root: Option<Oid>,
 }
 
 /// All that predictions of one repository share.
@@ -223,9 +226,14 @@ impl Predictor<'_> {
 }
 
 fn walk(objects: &Objects, question: &Question) -> Result<Option<(Oid, Walked)>, WalkError> {
-    let [base] = question.merge_bases.as_slice() else { return Ok(None) };
     let tree = |commit: &Oid| -> Result<Oid, ReadError> { Ok(objects.commit(commit)?.tree) };
-    let trees = Trees { base: tree(base)?, ours: tree(&question.line)?, theirs: tree(&question.tip)? };
+    let base = match (question.merge_bases.as_slice(), &question.root) {
+        ([base], _) => Some(tree(base)?),
+        ([one, other], Some(root)) => virtual_base::virtual_base(objects, tree(root)?, tree(one)?, tree(other)?)?,
+        _ => None,
+    };
+    let Some(base) = base else { return Ok(None) };
+    let trees = Trees { base, ours: tree(&question.line)?, theirs: tree(&question.tip)? };
     Ok(Some((trees.ours, pair::walk(objects, trees)?)))
 }
 

@@ -186,6 +186,11 @@ impl Graph {
         self.edges.of(at.0).map(Pos)
     }
 
+    /// All commits, parents before children.
+    pub fn all(&self) -> impl Iterator<Item = Pos> + use<> {
+        (0..self.len() as u32).map(Pos)
+    }
+
     /// The commits of `tip` that are not in the trunk's history, children before parents.
     pub fn own(&self, trunk: &Trunk, tip: Pos) -> Vec<Pos> {
         let mut own = std::collections::BTreeSet::from([tip]);

@@ -25,6 +25,7 @@ use crate::{
     crossings,
     graph::{Graph, GraphSources, Trunk, measure},
     hazards::hazards,
+    landed::{Asked, Prover},
     locks::LockWatch,
     markers,
     memory::Memory,
@@ -332,7 +333,27 @@ impl Look<'_> {
         }
     }
 
-    fn prove(&self, _graph: &Graph, _bases: &Bases, _branches: &mut [Branch]) {}
+    /// Looks for proofs that the work of diverged branches is in their base, line by line.
+    fn prove(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
+        self.say("looking for what has landed");
+        let objects = self.objects.opener();
+        let prover = Prover { graph, objects: &objects, memory: self.memory, n_threads: self.n_threads() };
+        for (line, trunk) in bases.trunks.iter().enumerate() {
+            let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
+            let is_open = |number: &usize| branches[*number].state() == State::Diverged;
+            let ask = |number: usize| {
+                let (tip, drift) = (branches[number].tip.seen()?, branches[number].drift.seen()?);
+                Some((number, Asked { tip: graph.find(&tip.oid)?, drift }))
+            };
+            let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
+            let (numbers, asked): (Vec<usize>, Vec<Asked<'_>>) = numbers.filter_map(ask).unzip();
+            let step = |done, total| (self.listener)(Progress::Step(done, total));
+            let verdicts = prover.prove(trunk, &asked, &step);
+            for (number, landed) in numbers.into_iter().zip(verdicts) {
+                branches[number].landed = landed;
+            }
+        }
+    }
 
     /// Predicts the merge of every branch that has not landed and is meant to be merged.
     fn predict(&self, graph: &Graph, branches: &mut [Branch]) {

@@ -21,6 +21,8 @@ mod texts;
 mod virtual_base;
 mod walk;
 
+pub(crate) use self::text::{adds_nothing, is_binary};
+
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -36,12 +38,12 @@ use self::{
     similar::SimilarFiles,
     text::TextMerge,
     texts::TextAnswer,
-    walk::WalkError,
 };
 use crate::{
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
     run::GitAt,
+    tree_diff::WalkError,
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.

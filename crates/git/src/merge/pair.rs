@@ -13,9 +13,12 @@ use super::{
     attributes::{Attributes, Driver},
     sides::OneSide,
     similar::{Likeness, SimilarFiles},
-    walk::{BothChanged, Side, WalkError, both_changed},
+    walk::{BothChanged, both_changed},
 };
-use crate::objects::{Objects, ReadError, is_stand_in};
+use crate::{
+    objects::{Objects, ReadError, is_stand_in},
+    tree_diff::{Side, WalkError},
+};
 
 /// Removed times added files up to which a rename that we do not see is none to Git either.
 ///

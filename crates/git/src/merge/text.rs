@@ -57,8 +57,25 @@ pub(super) fn merge_texts(base: &[u8], ours: &[u8], theirs: &[Vec<u8>]) -> Vec<T
     answers
 }
 
+/// Does our version hold every change that theirs made to the base, so that merging theirs changes nothing?
+pub(crate) fn adds_nothing(base: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
+    if [base, ours, theirs].into_iter().any(is_binary) {
+        return false;
+    }
+    let mut interner = Interner::new((base.len() + ours.len()) / 20 + 64);
+    let [base, ours, theirs] = [base, ours, theirs].map(|text| lines(text, &mut interner));
+    let our_changes = Changes::between(&base, &ours, interner.num_tokens());
+    let their_changes = Changes::between(&base, &theirs, interner.num_tokens());
+    let holds = |our_changes: &[Hunk], their_changes: &[Hunk]| {
+        their_changes
+            .iter()
+            .all(|theirs_one| our_changes.iter().any(|one| same_change(one, theirs_one, &ours, &theirs)))
+    };
+    holds(&our_changes.histogram, &their_changes.histogram) && holds(&our_changes.myers, &their_changes.myers)
+}
+
 /// Does Git take this for binary?
-pub(super) fn is_binary(content: &[u8]) -> bool {
+pub(crate) fn is_binary(content: &[u8]) -> bool {
     content[..content.len().min(BINARY_LOOK_BYTES)].contains(&0)
 }
 

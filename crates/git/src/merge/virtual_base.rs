@@ -8,8 +8,11 @@
 
 use alignwatch_model::Oid;
 
-use super::walk::{BothChanged, Side, WalkError, both_changed};
-use crate::objects::Objects;
+use super::walk::{BothChanged, both_changed};
+use crate::{
+    objects::Objects,
+    tree_diff::{Side, WalkError},
+};
 
 /// The merged tree of two merge bases, given the tree of the one merge base they have.
 ///

@@ -4,18 +4,14 @@
 //! settled by its ids, and a folder like that is not even opened. So the walk
 //! costs what both sides changed, not what the trees hold.
 
-use alignwatch_model::Oid;
-
-use crate::objects::{Entry, Mode, Objects, ReadError, Tree};
 use std::rc::Rc;
 
-/// Folders within folders that are followed.
-///
-/// Source: Linux allows paths of 4,096 bytes, so 2,048 levels is the deepest that can be checked out.
-pub(super) const DEPTH_AT_MOST: usize = 2_048;
+use alignwatch_model::Oid;
 
-/// What a tree holds at a path: nothing, or an object of a kind.
-pub(super) type Side = Option<(Mode, Oid)>;
+use crate::{
+    objects::{Entry, Objects, Tree},
+    tree_diff::{DEPTH_AT_MOST, Side, WalkError},
+};
 
 /// A path that both sides changed, in different ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +24,6 @@ pub(super) struct BothChanged {
     pub(super) ours: Side,
     /// What their side has there.
     pub(super) theirs: Side,
-}
-
-/// Why the walk ended early.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WalkError {
-    /// A tree could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// Folders are nested deeper than any file system allows.
-    #[error("folders are nested more than {DEPTH_AT_MOST} deep")]
-    TooDeep,
 }
 
 /// All paths that both sides changed, in the order of names: in different ways, or by removing them.

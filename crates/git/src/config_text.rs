@@ -157,11 +157,8 @@ impl Reader<'_> {
                     break;
                 }
                 b'"' => is_quoted = !is_quoted,
-                b'\\' => match self.escaped()? {
-                    Some(byte) => value.push(byte),
-                    // The line goes on, and space before that counts.
-                    None => {}
-                },
+                // A line that goes on adds nothing, but space before that counts.
+                b'\\' => value.extend(self.escaped()?),
                 byte => value.push(byte),
             }
             trimmed = value.len();

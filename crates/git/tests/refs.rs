@@ -190,6 +190,20 @@ fn links_are_symbolic_refs_or_stay_inside() {
 }
 
 #[test]
+fn a_pipe_among_refs_and_a_head_that_is_a_link_are_taken_as_git_takes_them() {
+    let (_keep, root) = temp();
+    with_commit(&root);
+    let pipe = root.join(".git/refs/heads/pipe");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    fs::remove_file(root.join(".git/HEAD")).unwrap();
+    symlink("refs/heads/main", root.join(".git/HEAD")).unwrap();
+    let refs = read(&root);
+    assert_eq!(as_we_say(&refs), as_git_says(&root));
+    assert_eq!(broken(&refs), Vec::<String>::new());
+    assert_eq!(refs.head, Known::Seen(Head::Branch("refs/heads/main".into())));
+}
+
+#[test]
 fn refs_of_one_worktree_are_not_those_of_another() {
     let (_keep, root) = temp();
     let (main, linked) = (with_commit(&root.join("main")), root.join("linked"));

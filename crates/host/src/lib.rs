@@ -215,6 +215,30 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_is_as_large_as_its_control_group_lets_it_be() {
+        let root = root_with(&[
+            ("proc/stat", "cpu  1 2 3 4\ncpu0 1 1 1 1\ncpu1 0 1 2 3\n"),
+            ("proc/loadavg", "0.5 1.5 2.5 1/2 3\n"),
+            ("proc/meminfo", "MemTotal: 8 kB\nMemAvailable: 6 kB\n"),
+            ("proc/self/stat", "7 (a) S 1 7 7 0 -1 0 1 0 0 0 1 1 1 1 20"),
+            ("proc/self/status", "Name:\ta\nCpus_allowed_list:\t0-1\n"),
+            ("proc/self/limits", "Limit Soft Hard Units\nMax open files            1024  4096  files\n"),
+            ("proc/self/fd/0", ""),
+            ("proc/self/cgroup", "0::/box\n"),
+            ("sys/fs/cgroup/box/cpu.max", "50000 100000\n"),
+            ("sys/fs/cgroup/box/memory.max", "4096\n"),
+            ("sys/fs/cgroup/box/memory.current", "1024\n"),
+            ("sys/fs/cgroup/box/memory.stat", "inactive_file 0\n"),
+        ]);
+        let sample = Sampler::start_below(root.path()).finish(&[]);
+        assert_eq!(sample.n_cpus, Known::Seen(0.5));
+        assert_eq!(sample.memory, Known::Seen(Memory { total_bytes: 4096, available_bytes: 3072 }));
+        assert_eq!(sample.load.seen().map(|load| (load.five, load.n_cpus)), Some((1.5, 2)));
+        assert_eq!(sample.open_files.seen().map(|files| (files.n_open, files.limit)), Some((1, 1024)));
+        assert!(2 <= sample.n_samples, "a single reading is no average");
+    }
+
+    #[test]
     fn without_proc_everything_is_unknown_and_nothing_is_zero() {
         let root = root_with(&[]);
         let sample = Sampler::start_below(root.path()).finish(&[]);

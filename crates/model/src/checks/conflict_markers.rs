@@ -1,6 +1,9 @@
 //! `conflict-markers`: merges that were committed with their conflicts still in the files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use super::{Check, Outcome, Seen, draft::*};
 use crate::{
@@ -121,11 +124,11 @@ fn of_branches(seen: &Seen<'_>, mut rest: Vec<Marked<'_>>) -> Vec<Finding> {
 
 /// The path that is marked on most branches, if on enough; of several, the first by name.
 fn widest<'a>(marked: &[Marked<'a>]) -> Option<&'a str> {
-    let mut tally = BTreeMap::<&str, usize>::new();
+    let mut tally = HashMap::<&str, usize>::new();
     for file in marked.iter().flat_map(|(_, files)| files) {
         *tally.entry(&file.path).or_default() += 1;
     }
-    let (path, n) = tally.into_iter().rev().max_by_key(|&(_, n)| n)?;
+    let (path, n) = tally.into_iter().max_by_key(|&(path, n)| (n, Reverse(path)))?;
     (BRANCHES_AT_LEAST <= n).then_some(path)
 }
 

@@ -1,6 +1,6 @@
 //! `conflicting`: branches that would not merge with their base.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use super::{Check, Outcome, Seen, draft::*, scope::*};
 use crate::{
@@ -52,12 +52,17 @@ fn of_base(seen: &Seen<'_>, (base, mut rest): OfBase<'_>) -> Vec<Finding> {
 
 /// The path at which most branches conflict, if enough do; of several, the first by name.
 fn hottest_path<'a>(branches: &[&'a Branch]) -> Option<&'a str> {
-    let mut tally = BTreeMap::<&str, usize>::new();
+    let (path, n) = tally(branches).into_iter().max_by_key(|&(path, n)| (n, Reverse(path)))?;
+    (BRANCHES_AT_LEAST <= n).then_some(path)
+}
+
+/// Branches that conflict at each path.
+fn tally<'a>(branches: &[&'a Branch]) -> HashMap<&'a str, usize> {
+    let mut tally = HashMap::new();
     for path in branches.iter().flat_map(|branch| paths(branch)) {
         *tally.entry(path).or_default() += 1;
     }
-    let (path, n) = tally.into_iter().rev().max_by_key(|&(_, n)| n)?;
-    (BRANCHES_AT_LEAST <= n).then_some(path)
+    tally
 }
 
 fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>) -> Finding {
@@ -108,13 +113,9 @@ fn described(seen: &Seen<'_>, base: &RefName, finding: Finding, mut branches: Ve
 
 /// The three paths that most of the branches share, beside the first.
 fn hottest_paths(branches: &[&Branch]) -> Vec<String> {
-    let mut tally = BTreeMap::<&str, usize>::new();
-    for path in branches.iter().flat_map(|branch| paths(branch)) {
-        *tally.entry(path).or_default() += 1;
-    }
-    let mut tally: Vec<_> = tally.into_iter().collect();
-    tally.sort_by_key(|&(path, n)| (std::cmp::Reverse(n), path));
-    tally.into_iter().take(4).skip(1).map(|(path, _)| path.to_owned()).collect()
+    let mut tally: Vec<_> = tally(branches).into_iter().collect();
+    tally.sort_by_key(|&(path, n)| (Reverse(n), path));
+    tally.into_iter().skip(1).take(3).map(|(path, _)| path.to_owned()).collect()
 }
 
 fn remedy(seen: &Seen<'_>, branch: &Branch, base: &RefName) -> Remedy {

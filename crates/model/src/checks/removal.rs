@@ -14,10 +14,10 @@ impl Seen<'_> {
     /// the commits themselves, otherwise they are archived.
     pub(super) fn removal(&self, branch: &Branch, proof: Option<Proof>) -> Option<String> {
         let oid = branch.tip.seen()?.oid;
+        let delete = delete_command(&branch.name, &oid)?;
         if !self.may_go(branch) {
             return None;
         }
-        let delete = delete_command(&branch.name, &oid)?;
         Some(match proof {
             Some(Proof::Ancestor) => delete,
             _ => format!("{} && {delete}", archive_command(&branch.name, &oid)?),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Check, Seen,
+    Seen,
     draft::{thousands, unjudged},
     stale,
 };
@@ -61,7 +61,7 @@ impl<'a> Seen<'a> {
 
     /// Nothing was committed to the branch for longer than the limit of `stale`.
     pub(super) fn is_stale(&self, branch: &Branch) -> bool {
-        let (limit_days, _) = self.threshold_of(&stale::CHECK);
+        let limit_days = stale::limit_days(self.config);
         branch.idle_age(self.now).is_some_and(|age| Span::days(limit_days) < age)
     }
 
@@ -72,11 +72,6 @@ impl<'a> Seen<'a> {
             0 => ", none with a commit lately".into(),
             n_live => format!(", {} of them with commits lately", thousands(n_live)),
         }
-    }
-
-    /// The threshold of another check.
-    pub(super) fn threshold_of(&self, check: &'static Check) -> (i64, crate::Threshold) {
-        Seen { check, ..*self }.threshold()
     }
 }
 

@@ -1,7 +1,15 @@
 //! `stale`: branches with work of their own to which nothing has come for a long time.
 
 use super::{Check, Outcome, Seen, ThresholdSpec, draft::*, removal::undo_command};
-use crate::{Branch, Finding, Remedy, Severity, Span};
+use crate::{Branch, Finding, Remedy, Severity, Span, config::Config};
+
+/// See the threshold of the check.
+const IDLE_DAYS: i64 = 90;
+
+/// Days without a commit after which a branch is stale, for checks that tell the stale from the live.
+pub(super) fn limit_days(config: &Config) -> i64 {
+    config.thresholds.get(CHECK.id).copied().unwrap_or(IDLE_DAYS)
+}
 
 /// Branches with unmerged work and no commit for longer than the limit, as one finding.
 ///
@@ -12,7 +20,7 @@ pub(super) static CHECK: Check = Check {
     looks_at: "Committer date of each open branch's last commit",
     why: "Nobody works on them, yet each is measured, predicted and aligned again, and hides the branches that live",
     threshold: Some(ThresholdSpec {
-        default: 90,
+        default: IDLE_DAYS,
         range: (1, 3650),
         unit: "days",
         source: "GitHub's list of stale branches",

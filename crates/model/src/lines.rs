@@ -134,7 +134,8 @@ fn judge_further(number: usize, candidate: &Candidate, n_branches: usize) -> Opt
     let is_usual = FURTHER_NAMES.iter().any(|name| is_named(candidate, name));
     let named_after = NAMED_AFTER_AT_LEAST <= candidate.n_named_after;
     let by_history = may_be_line(candidate) && (named_after || SHARE_OF_A_PLAIN_LINE <= share);
-    if !by_history && !(is_usual && FORK_POINTS_OF_A_NAMED_LINE <= candidate.n_fork_points) {
+    let by_name = is_usual && FORK_POINTS_OF_A_NAMED_LINE <= candidate.n_fork_points;
+    if !by_history && !by_name {
         return None;
     }
     let mut because = format!("{} branches forked from it, at {} commits", candidate.n_forked, candidate.n_fork_points);

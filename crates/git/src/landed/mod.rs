@@ -310,7 +310,7 @@ impl Judge<'_> {
             if let Some(landing) = self.as_one(one, at, since)?
                 && (1 < n_commits || self.is_request(landing)?)
             {
-                return Ok(self.still_there(Proof::SquashPatchId, landing)?);
+                return self.still_there(Proof::SquashPatchId, landing);
             }
         }
         let Some(run) = self.run_on_line(&beginnings, since)? else { return Ok(Landed::No) };

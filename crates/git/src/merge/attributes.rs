@@ -39,6 +39,9 @@ pub(super) struct Attributes<'a> {
     by_folder: FxHashMap<Vec<u8>, Option<Rc<Rules>>>,
 }
 
+/// The folder of an attributes file, and its content.
+type AttributesFile = (Vec<u8>, Vec<u8>);
+
 struct Rules {
     search: Search,
     collection: MetadataCollection,
@@ -78,7 +81,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// The attributes files from the root down to a folder, each with its folder's path.
-    fn files_down_to(&self, folder: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    fn files_down_to(&self, folder: &[u8]) -> Result<Vec<AttributesFile>, ReadError> {
         let mut files = Vec::new();
         let mut tree = self.objects.tree(&self.root)?;
         let mut at = Vec::new();

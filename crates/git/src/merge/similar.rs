@@ -43,6 +43,9 @@ pub(super) enum Likeness {
     Unclear,
 }
 
+/// Files that are like one, and how much.
+pub(super) type Like = Rc<Vec<(Oid, Likeness)>>;
+
 /// An index of files, to ask which of them are like a given one.
 #[derive(Default)]
 pub(super) struct SimilarFiles {
@@ -50,7 +53,7 @@ pub(super) struct SimilarFiles {
     numbers: FxHashMap<Oid, u32>,
     files_with: FxHashMap<u64, Vec<(u32, u32)>>,
     n_bytes: u64,
-    answers: FxHashMap<Oid, (usize, Rc<Vec<(Oid, Likeness)>>)>,
+    answers: FxHashMap<Oid, (usize, Like)>,
     is_full: bool,
 }
 
@@ -90,7 +93,7 @@ impl SimilarFiles {
     /// All indexed files that are like this one, the same content included.
     ///
     /// Errors: the blob can't be read. A blob too large to compare is unclear against all of its size.
-    pub(super) fn like(&mut self, objects: &Objects, oid: &Oid) -> Result<Rc<Vec<(Oid, Likeness)>>, ReadError> {
+    pub(super) fn like(&mut self, objects: &Objects, oid: &Oid) -> Result<Like, ReadError> {
         if let Some((n_indexed, answer)) = self.answers.get(oid)
             && *n_indexed == self.sketches.len()
         {

@@ -20,6 +20,7 @@ pub mod relation;
 mod severity;
 pub mod snapshot;
 mod time;
+pub mod words;
 
 pub use branch::{Branch, Drift, Landed, Merge, Proof, State, Verdict};
 pub use finding::{Evidence, Finding, Remedy, Threshold};

@@ -2,6 +2,7 @@
 //!
 //! Works on text that is already harmless (see [`super::escape`]) and not yet coloured.
 
+pub use alignwatch_model::words::{count, thousands};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style::Screen;
@@ -96,31 +97,6 @@ fn join(screen: &Screen, items: &[String], shown: usize, total: usize) -> String
     text
 }
 
-/// A number with commas between thousands: `1,531`.
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number and its noun: `1 branch`, `12 branches`, `2 findings`.
-pub fn count(number: usize, noun: &str) -> String {
-    let ending = match noun.as_bytes() {
-        _ if number == 1 => "",
-        [.., b'h' | b's' | b'x'] => "es",
-        [.., b'a' | b'e' | b'o' | b'u', b'y'] => "s",
-        [.., b'y'] => return format!("{} {}ies", thousands(number), &noun[..noun.len() - 1]),
-        _ => "s",
-    };
-    format!("{} {noun}{ending}", thousands(number))
-}
-
 fn head(text: &str, columns: usize) -> &str {
     let mut taken = 0;
     for (at, char) in text.char_indices() {
@@ -173,14 +149,6 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrap("", 4), [""]);
-    }
-
-    #[test]
-    fn numbers_agree_with_their_nouns() {
-        assert_eq!(count(1, "branch"), "1 branch");
-        assert_eq!(count(1531, "branch"), "1,531 branches");
-        assert_eq!(count(2, "repository"), "2 repositories");
-        assert_eq!(count(0, "finding"), "0 findings");
     }
 
     proptest! {

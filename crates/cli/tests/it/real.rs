@@ -76,6 +76,7 @@ fn every_state_is_told_with_the_numbers_of_git() {
         ("merged", "merged"),
         ("diverged", "diverged"),
         ("conflict", "conflicting"),
+        ("squashed", "squash_merged"),
         ("foreign", "unrelated"),
     ] {
         let branch = branches[format!("refs/heads/{name}").as_str()];
@@ -84,6 +85,7 @@ fn every_state_is_told_with_the_numbers_of_git() {
         assert_eq!(format!("{}\t{}", branch["ahead"], branch["behind"]), counts, "{name}");
         assert_eq!(branch["oid"], repo.git(["rev-parse", name]), "{name}");
     }
+    assert_ne!(branches["refs/heads/squashed"]["merged_proof"], Value::Null);
     assert_eq!(branches["refs/heads/conflict"]["merge"]["conflict_paths"], serde_json::json!(["f"]));
 }
 

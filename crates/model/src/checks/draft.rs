@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::Seen;
+pub(super) use crate::words::{agree, count, thousands};
 use crate::{Branch, Finding, RefName, Remedy, Severity, Threshold};
 
 /// Names that a finding lists; the total stands beside them.
@@ -89,34 +90,6 @@ pub(super) fn quoted(name: &RefName) -> String {
     format!("`{}`", name.short())
 }
 
-/// A number and its noun: `1 branch`, `1,531 branches`. The plural adds `s` or `es`.
-pub(super) fn count(n: usize, noun: &str) -> String {
-    let ending = match noun.as_bytes() {
-        _ if n == 1 => "",
-        [.., b'h' | b's' | b'x'] => "es",
-        _ => "s",
-    };
-    format!("{} {noun}{ending}", thousands(n))
-}
-
-/// The word that agrees with the number.
-pub(super) fn agree(n: usize, one: &'static str, many: &'static str) -> &'static str {
-    if n == 1 { one } else { many }
-}
-
-/// A number with commas between thousands.
-pub(super) fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// The middle of the values; of an even number, the lower one. 0 of none.
 pub(super) fn median(mut values: Vec<u32>) -> u32 {
     values.sort_unstable();
@@ -142,11 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_people_write_them() {
-        assert_eq!(count(1, "branch"), "1 branch");
-        assert_eq!(count(0, "commit"), "0 commits");
-        assert_eq!(count(1531, "branch"), "1,531 branches");
-        assert_eq!(thousands(1_234_567), "1,234,567");
+    fn the_median_is_a_value_that_was_there() {
         assert_eq!(median(vec![5, 1, 9, 7]), 5);
         assert_eq!(median(Vec::new()), 0);
     }

@@ -7,6 +7,7 @@
 //! a folder of our own.
 
 mod bases;
+mod carry;
 mod watched;
 
 use std::{fs, io, path::Path, time::Duration};
@@ -20,7 +21,11 @@ use alignwatch_model::{
 
 use rustc_hash::FxHashMap;
 
-use self::{bases::Bases, watched::Watched};
+use self::{
+    bases::Bases,
+    carry::{Carried, carry},
+    watched::Watched,
+};
 use crate::{
     crossings,
     graph::{Graph, GraphSources, Trunk, measure},
@@ -30,7 +35,7 @@ use crate::{
     markers,
     memory::Memory,
     merge::{Patience, Predictor, Question},
-    objects::{Objects, ReadError},
+    objects::{Objects, OpenObjects, ReadError},
     refs::{Refs, RefsError, read_files, read_refs, upstreams},
     repository::{OpenError, Opened, RefBackend, open},
     run::{Git, GitAt, GitError, Limits},
@@ -312,8 +317,11 @@ impl Look<'_> {
 
     fn prove_and_predict(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
         self.settle_by_ancestry(branches);
+        let objects = self.objects.opener();
+        let predictor = self.predictor(&objects);
+        self.carry_over(graph, bases, branches, &predictor);
         self.prove(graph, bases, branches);
-        self.predict(graph, branches);
+        self.predict(graph, branches, &predictor);
     }
 
     /// What follows from the drift alone.
@@ -331,6 +339,38 @@ impl Look<'_> {
             };
             (branch.landed, branch.merge) = (landed, merge);
         }
+    }
+
+    fn predictor<'a>(&'a self, objects: &'a OpenObjects) -> Predictor<'a> {
+        Predictor {
+            objects,
+            memory: self.memory,
+            git: self.git,
+            attributes: self.info_attributes(),
+            drivers: self.drivers(),
+            patience: Patience {
+                verdicts: Duration::from_secs(self.config.inspect.merge_deadline.0.unsigned_abs()),
+                paths: self.wanted.paths_patience,
+            },
+            n_threads: self.n_threads(),
+        }
+    }
+
+    /// Where a line moved since the last look, keeps the verdicts of branches that the move did not touch.
+    fn carry_over(&self, graph: &Graph, bases: &Bases, branches: &[Branch], predictor: &Predictor<'_>) {
+        let mut merges = predictor.remembered();
+        for (line, trunk) in bases.trunks.iter().enumerate() {
+            let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
+            let is_open = |number: &usize| branches[*number].state() == State::Diverged;
+            let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
+            let carried = numbers.filter_map(|number| {
+                Some(Carried { tip: branches[number].tip.seen()?.oid, drift: branches[number].drift.seen()? })
+            });
+            let carried: Vec<Carried<'_>> = carried.collect();
+            let name = bases.names[line].as_bytes();
+            carry(graph, trunk, name, self.objects, self.memory, &mut merges, &carried);
+        }
+        merges.save();
     }
 
     /// Looks for proofs that the work of diverged branches is in their base, line by line.
@@ -356,7 +396,7 @@ impl Look<'_> {
     }
 
     /// Predicts the merge of every branch that has not landed and is meant to be merged.
-    fn predict(&self, graph: &Graph, branches: &mut [Branch]) {
+    fn predict(&self, graph: &Graph, branches: &mut [Branch], predictor: &Predictor<'_>) {
         self.say("predicting merges");
         let mut roots = Roots { graph, known: FxHashMap::default() };
         let mut asked: Vec<usize> = Vec::new();
@@ -385,19 +425,6 @@ impl Look<'_> {
                 root: roots.of(&drift.merge_bases),
             });
         }
-        let objects = self.objects.opener();
-        let predictor = Predictor {
-            objects: &objects,
-            memory: self.memory,
-            git: self.git,
-            attributes: self.info_attributes(),
-            drivers: self.drivers(),
-            patience: Patience {
-                verdicts: Duration::from_secs(self.config.inspect.merge_deadline.0.unsigned_abs()),
-                paths: self.wanted.paths_patience,
-            },
-            n_threads: self.n_threads(),
-        };
         let step = |done, total| (self.listener)(Progress::Step(done, total));
         let (answers, _effort) = predictor.predict(&questions, &step);
         for (number, merge) in asked.into_iter().zip(answers) {

@@ -183,6 +183,31 @@ impl Prover<'_> {
     }
 }
 
+/// The remembered proofs, for those who know that one holds for another tip of the line, too.
+pub(crate) struct Remembered(Shelf);
+
+impl Remembered {
+    pub(crate) fn open(memory: &Memory) -> Remembered {
+        Remembered(memory.shelf("landed", VERSION))
+    }
+
+    /// Remembers for the tip that the line has `now` what was found `before`.
+    pub(crate) fn carry(&mut self, before: &Oid, now: &Oid, tip: &Oid) {
+        if let Some(landed) = self.0.get(&key(before, tip)).map(<[u8]>::to_vec) {
+            self.0.put(&key(now, tip), landed);
+        }
+    }
+
+    pub(crate) fn save(&mut self) {
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = self.0.save();
+    }
+}
+
+fn key(line: &Oid, tip: &Oid) -> Vec<u8> {
+    [line.as_bytes(), tip.as_bytes()].concat()
+}
+
 fn remembered(shelf: &mut Shelf, key: &[u8]) -> Option<Landed> {
     postcard::from_bytes(shelf.get(key)?).ok()
 }

@@ -30,7 +30,7 @@ use std::{
 };
 
 use alignwatch_model::{Merge, Oid, Verdict, branch::Conflict};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::{
     attributes::Attributes,
@@ -47,7 +47,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 1;
+const ENGINE: u32 = 2;
 
 /// Two commits that may be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,13 +108,15 @@ pub struct Effort {
 impl Predictor<'_> {
     /// One answer for each question, in order. `progress` is told how many of how many are done.
     pub fn predict(&self, questions: &[Question], progress: &(dyn Fn(usize, usize) + Sync)) -> (Vec<Merge>, Effort) {
-        let mut shelf = self.memory.shelf("merges", &self.written_by());
+        let mut shelf = self.remembered().0;
         let mut answers: Vec<Option<Answer>> =
             questions.iter().map(|question| remembered(&mut shelf, question)).collect();
         let new: Vec<usize> = (0..questions.len()).filter(|&number| answers[number].is_none()).collect();
         let asked: Vec<&Question> = new.iter().map(|&number| &questions[number]).collect();
-        for (number, answer) in new.iter().zip(self.work_out(&asked, progress)) {
+        let mut simple = FxHashSet::default();
+        for (number, (answer, is_simple)) in new.iter().zip(self.work_out(&asked, progress)) {
             answers[*number] = Some(answer);
+            simple.extend(is_simple.then_some(*number));
         }
         let mut answers: Vec<Answer> =
             answers.into_iter().map(|answer| answer.expect("every question was answered")).collect();
@@ -122,11 +124,16 @@ impl Predictor<'_> {
         let asked_git = self.ask_git(questions, &mut answers, progress);
         effort.count(&answers, new.len(), asked_git.len());
         for number in new.into_iter().chain(asked_git) {
-            keep(&mut shelf, &questions[number], &answers[number]);
+            keep(&mut shelf, &questions[number], &answers[number], simple.contains(&number));
         }
         // A memory that can't be written costs time on the next run, nothing else.
         let _ = shelf.save();
         (answers.into_iter().map(Answer::into_merge).collect(), effort)
+    }
+
+    /// The remembered answers.
+    pub(crate) fn remembered(&self) -> Remembered {
+        Remembered(self.memory.shelf("merges", &self.written_by()))
     }
 
     /// Everything besides the commits that an answer depends on.
@@ -137,14 +144,20 @@ impl Predictor<'_> {
     }
 
     /// What can be said without putting whole pairs to Git.
-    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Answer> {
+    /// Beside each answer: whether renames had no part in it.
+    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, bool)> {
         let drafts = self.drafts(questions, progress);
         let triples = drafts.iter().flatten().flat_map(|draft| draft.texts.iter().map(|(_, triple)| *triple));
         let mut shelf = self.memory.shelf("texts", &ENGINE.to_string());
         let mut texts = texts::merge_all(triples, self.objects, &mut shelf, self.n_threads);
         self.settle_doubts(&mut texts, &mut shelf);
         let _ = shelf.save();
-        drafts.into_iter().map(|draft| answer(draft, &texts)).collect()
+        let is_simple = |draft: &Result<Draft, WalkError>| draft.as_ref().is_ok_and(|draft| draft.is_simple);
+        drafts
+            .into_iter()
+            .map(|draft| (is_simple(&draft), draft))
+            .map(|(simple, draft)| (answer(draft, &texts), simple))
+            .collect()
     }
 
     /// Compares the trees of all pairs, on several threads.
@@ -340,23 +353,44 @@ impl Effort {
 /// Remembers an answer that depends on nothing but the two commits and what the shelf names.
 ///
 /// A conflict whose paths are not known is remembered as that; its paths can still be asked for.
-fn keep(shelf: &mut Shelf, question: &Question, answer: &Answer) {
+fn keep(shelf: &mut Shelf, question: &Question, answer: &Answer, is_simple: bool) {
     let merge = match answer {
         Answer::Final(merge) if merge.reason.is_none() => merge.clone(),
         Answer::ConflictWithoutPaths(_) => Merge::conflict(None),
         Answer::Final(_) | Answer::Open(_) => return,
     };
-    shelf.put(&key(question), postcard::to_stdvec(&merge).unwrap_or_default());
+    let record = postcard::to_stdvec(&(is_simple, merge)).unwrap_or_default();
+    shelf.put(&key(&question.line, &question.tip), record);
 }
 
-fn key(question: &Question) -> Vec<u8> {
-    [question.line.as_bytes(), question.tip.as_bytes()].concat()
+fn key(line: &Oid, tip: &Oid) -> Vec<u8> {
+    [line.as_bytes(), tip.as_bytes()].concat()
 }
 
 fn remembered(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
-    let merge: Merge = postcard::from_bytes(shelf.get(&key(question))?).ok()?;
+    let (_, merge): (bool, Merge) = postcard::from_bytes(shelf.get(&key(&question.line, &question.tip))?).ok()?;
     Some(match merge {
         Merge { verdict: Verdict::Conflict, conflicts: None, .. } => Answer::ConflictWithoutPaths("renames"),
         merge => Answer::Final(merge),
     })
+}
+
+/// The remembered answers, for those who know that one holds for another tip of the line, too.
+pub(crate) struct Remembered(Shelf);
+
+impl Remembered {
+    /// Remembers for the tip that the line has `now` what was found `before`; where renames had a part
+    /// in it, only if the line's move has no end of a rename.
+    pub(crate) fn carry(&mut self, before: &Oid, now: &Oid, tip: &Oid, no_rename_ends: bool) {
+        let Some(record) = self.0.get(&key(before, tip)).map(<[u8]>::to_vec) else { return };
+        // The first byte says whether renames had no part.
+        if no_rename_ends || record.first() == Some(&1) {
+            self.0.put(&key(now, tip), record);
+        }
+    }
+
+    pub(crate) fn save(&mut self) {
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = self.0.save();
+    }
 }

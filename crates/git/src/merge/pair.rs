@@ -33,6 +33,8 @@ pub(super) type Triple = (Oid, Oid, Oid);
 pub(super) struct Draft {
     /// Conflicts that are certain.
     pub(super) conflicts: Vec<Conflict>,
+    /// Renames had no part in it: only contents met.
+    pub(super) is_simple: bool,
     /// Some path conflicts for certain, though it is not known which.
     pub(super) is_conflict: bool,
     /// Files whose content both sides changed, by path.
@@ -161,6 +163,7 @@ impl Walked {
     /// All that can be said without Git. Errors: [`WalkError`].
     pub(super) fn judge(mut self, objects: &Objects, similar: &mut SimilarFiles) -> Result<Draft, WalkError> {
         if self.needs_no_renames() {
+            self.settled.is_simple = self.settled.ask_git.is_none();
             return Ok(self.with_added_on_both(&[]));
         }
         let sides = [self.one_side(objects, 0)?, self.one_side(objects, 1)?];

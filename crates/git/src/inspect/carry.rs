@@ -1,0 +1,210 @@
+//! Carries verdicts over when a line moved, for the branches that the move did not touch.
+//!
+//! A push to a line changes a few paths. Where a branch changed none of them, its
+//! proof and its predicted merge come out as before, so they are remembered under
+//! the new tip and not worked out again. That is exact under these conditions:
+//!
+//! * The line went forward along its own first-parent line, and the merge bases of
+//!   the branch all lie in its old history, so they are still the same.
+//! * No path that any new commit touched was changed by the branch; nor did one side
+//!   add where the other removed in the same folder, since a folder may have moved.
+//! * Where renames had a part in the merge, every path that moved was only modified
+//!   and stands in each merge base, so it is no end of a rename.
+
+use std::hash::Hasher;
+
+use alignwatch_model::{Drift, Oid};
+use rustc_hash::{FxHashSet, FxHasher};
+
+use crate::{
+    graph::{Graph, Pos, Trunk},
+    landed,
+    memory::{Memory, Shelf},
+    merge,
+    objects::{Objects, ReadError},
+    tree_diff::{self, Side, WalkError},
+};
+
+/// New commits of a line up to which verdicts are carried over. Source: ours; a sweep comes long before.
+const COMMITS_AT_MOST: usize = 200;
+
+/// Paths that a branch may have changed to be worth remembering.
+const PATHS_AT_MOST: usize = 4_000;
+
+/// A branch whose verdicts could be carried over.
+pub(super) struct Carried<'a> {
+    /// Its tip.
+    pub(super) tip: Oid,
+    /// How it stands to the line, now.
+    pub(super) drift: &'a Drift,
+}
+
+/// Carries what is remembered of these branches from the tip that a line had at the last look to the
+/// one it has now. What can't be read is not carried, and so worked out anew.
+pub(super) fn carry(
+    graph: &Graph,
+    trunk: &Trunk,
+    line: &[u8],
+    objects: &Objects,
+    memory: &Memory,
+    merges: &mut merge::Remembered,
+    branches: &[Carried<'_>],
+) {
+    let mut lines = memory.shelf("lines", "1");
+    let now = graph.oid(trunk.tip());
+    let before = lines.get(line).and_then(|bytes| Oid::from_bytes(bytes).ok());
+    if before != Some(now) {
+        if let Some(before) = before {
+            let moved = Move::between(graph, trunk, before, objects).ok().flatten();
+            if let Some(moved) = moved {
+                moved.carry(graph, trunk, objects, memory, merges, branches);
+            }
+        }
+        lines.put(line, now.as_bytes().to_vec());
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = lines.save();
+    }
+}
+
+/// What a line's new commits touched.
+struct Move {
+    before: Oid,
+    before_at: usize,
+    keys: FxHashSet<u64>,
+    /// Paths that were modified and nothing else, in all new commits; `None` if there were others.
+    modified: Option<Vec<Vec<u8>>>,
+}
+
+impl Move {
+    /// `None` where the line did not simply go forward, or by too much.
+    fn between(graph: &Graph, trunk: &Trunk, before: Oid, objects: &Objects) -> Result<Option<Move>, WalkError> {
+        let at = graph.find(&before).filter(|&at| trunk.is_on_line(at)).and_then(|at| trunk.intro(at));
+        let Some(before_at) = at.filter(|at| trunk.line().len() - at <= COMMITS_AT_MOST) else { return Ok(None) };
+        let mut moved = Move { before, before_at, keys: FxHashSet::default(), modified: Some(Vec::new()) };
+        for pair in trunk.line()[before_at..].windows(2) {
+            let (old, new) = (graph.tree(pair[0]), graph.tree(pair[1]));
+            tree_diff::changes(objects, Some(old), Some(new), &mut |path, old, new| moved.touch(path, old, new))?;
+        }
+        Ok(Some(moved))
+    }
+
+    fn touch(&mut self, path: &[u8], old: Side, new: Side) {
+        self.keys.extend(keys_of(path, old, new));
+        let is_file = |side: Side| side.is_some_and(|(mode, _)| mode.is_file());
+        match &mut self.modified {
+            Some(paths) if is_file(old) && is_file(new) => paths.push(path.to_vec()),
+            modified => *modified = None,
+        }
+    }
+
+    fn carry(
+        &self,
+        graph: &Graph,
+        trunk: &Trunk,
+        objects: &Objects,
+        memory: &Memory,
+        merges: &mut merge::Remembered,
+        branches: &[Carried<'_>],
+    ) {
+        let mut touched = memory.shelf("touched", "1");
+        let mut proofs = landed::Remembered::open(memory);
+        let now = graph.oid(trunk.tip());
+        for branch in branches {
+            let bases: Vec<Pos> = branch.drift.merge_bases.iter().filter_map(|oid| graph.find(oid)).collect();
+            let is_old = |&base: &Pos| trunk.intro(base).is_some_and(|intro| intro <= self.before_at);
+            if bases.is_empty() || !bases.iter().all(is_old) {
+                continue;
+            }
+            let trees: Vec<Oid> = bases.iter().map(|&base| graph.tree(base)).collect();
+            if !self.misses(objects, &mut touched, &trees, branch.tip).unwrap_or(false) {
+                continue;
+            }
+            proofs.carry(&self.before, &now, &branch.tip);
+            let no_rename_ends = self.is_in_all(objects, &trees).unwrap_or(false);
+            merges.carry(&self.before, &now, &branch.tip, no_rename_ends);
+        }
+        proofs.save();
+        let _ = touched.save();
+    }
+
+    /// Did the branch change none of what the line changed?
+    fn misses(&self, objects: &Objects, shelf: &mut Shelf, bases: &[Oid], tip: Oid) -> Result<bool, WalkError> {
+        for base in bases {
+            let key = [base.as_bytes(), tip.as_bytes()].concat();
+            let keys = match shelf.get(&key) {
+                Some(bytes) => bytes.to_vec(),
+                None => {
+                    let keys = branch_keys(objects, *base, tip)?;
+                    shelf.put(&key, keys.clone());
+                    keys
+                }
+            };
+            let mut keys = keys.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().expect("eight bytes")));
+            if keys.any(|key| key == TOO_MANY || self.keys.contains(&key)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does every path that moved stand in each merge base, and was it only modified?
+    fn is_in_all(&self, objects: &Objects, bases: &[Oid]) -> Result<bool, ReadError> {
+        let Some(paths) = &self.modified else { return Ok(false) };
+        for base in bases {
+            for path in paths {
+                if !stands_in(objects, *base, path)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Stands for more paths than are remembered.
+const TOO_MANY: u64 = 0;
+
+fn branch_keys(objects: &Objects, base: Oid, tip: Oid) -> Result<Vec<u8>, WalkError> {
+    let mut keys: FxHashSet<u64> = FxHashSet::default();
+    let mut n_paths = 0;
+    // Seen from the other side: what the branch added meets what the line removed, and the other way round.
+    let tree = objects.commit(&tip)?.tree;
+    tree_diff::changes(objects, Some(base), Some(tree), &mut |path, old, new| {
+        n_paths += 1;
+        keys.extend(keys_of(path, new, old));
+    })?;
+    if PATHS_AT_MOST < n_paths {
+        keys = FxHashSet::from_iter([TOO_MANY]);
+    }
+    Ok(keys.into_iter().flat_map(u64::to_le_bytes).collect())
+}
+
+/// Keys of one changed path: itself, and its folder where something came or went.
+fn keys_of(path: &[u8], old: Side, new: Side) -> impl Iterator<Item = u64> {
+    let folder = &path[..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)];
+    let came = old.is_none().then(|| hash(1, folder));
+    let went = new.is_none().then(|| hash(2, folder));
+    [Some(hash(0, path)), came, went].into_iter().flatten()
+}
+
+fn hash(kind: u8, path: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u8(kind);
+    hasher.write(path);
+    // Never the value that stands for too many.
+    hasher.finish() | 1
+}
+
+fn stands_in(objects: &Objects, root: Oid, path: &[u8]) -> Result<bool, ReadError> {
+    let mut at = root;
+    let mut names = path.split(|&byte| byte == b'/').peekable();
+    while let Some(name) = names.next() {
+        let tree = objects.tree(&at)?;
+        let Some(entry) = tree.find(name) else { return Ok(false) };
+        if entry.mode.is_tree() == names.peek().is_none() {
+            return Ok(false);
+        }
+        at = entry.oid;
+    }
+    Ok(true)
+}

@@ -1,6 +1,6 @@
 //! Starts git: the only place of alignwatch that starts a process.
 //!
-//! Every git runs hardened ([`harden`](crate::harden)), in a process group of its own, with a
+//! Every git runs hardened ([`harden`]), in a process group of its own, with a
 //! deadline, with bounds on what it may say, and at a lower priority than the
 //! alignments we watch. How it ended is always an answer: an exit code, a
 //! signal, too late, too much. Nothing here reads meaning into output.

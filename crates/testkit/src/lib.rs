@@ -1,6 +1,6 @@
 //! Pretends: real repositories for tests and benchmarks, always the same ones.
 //!
-//! * [`sketch`] draws a small repository from a few lines of text.
+//! * [`sketch()`] draws a small repository from a few lines of text.
 //! * [`generate()`] makes a large one from parameters, and tells what is true of it.
 //! * [`git()`] asks the real git, with an environment that no machine can disturb:
 //!   the oracle that our own answers are compared with.

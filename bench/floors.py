@@ -27,7 +27,7 @@ FLOORS = [
     # git's peak memory by ours.
     Floor("drift, memory", 50_000, 300_000, 3, "5 on 50,000 branches, 936,000 commits"),
     # All of `branches` with nothing remembered, against `git merge-tree --stdin` for the same pairs. The generated
-    # repository has no floor: `main` renames what its branches edit, so most pairs go to git (1 to 3 times was seen).
+    # repository has no floor yet: 0.9 was seen there on a busy machine.
     Floor("merges, cold", 800, 90_000, 60, "190 for verdicts alone on 881 branches"),
     # The same again with everything remembered.
     Floor("merges, again", 500, 0, 100, "187 on 649 generated branches"),

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (graph, coverage) = Graph::open(&sources, &objects, &tips);
     stages.end("graph");
     let base = base.and_then(|base| graph.find(&base)).ok_or("no such base")?;
-    let places: Vec<Option<Pos>> = tips.iter().map(|tip| graph.find(tip)).collect();
+    let places = graph.find_all(&tips);
     stages.end("find");
     let trunk = Trunk::of(&graph, base);
     stages.end("trunk");

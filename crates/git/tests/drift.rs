@@ -4,106 +4,73 @@
 
 mod history;
 
-use std::collections::BTreeMap;
+use history::{Chance, Repo, Worlds, measured, name};
 
-use alignwatch_git::graph::{Graph, Trunk, ahead_behind, measure};
-use alignwatch_model::{Drift, Known, Oid, Timestamp};
-use history::{Chance, Repo, World};
-
-/// Small histories in which all pairs are compared.
-const N_WORLDS: usize = 320;
-
-/// All worlds in one repository, and the ids of their commits.
-struct Worlds {
-    repo: Repo,
-    worlds: Vec<World>,
-    oids: Vec<Vec<Oid>>,
+#[test]
+fn all_pairs_of_hundreds_of_histories_are_as_defined_and_as_git_counts_them() {
+    let worlds = Worlds::random(1, 320, 14);
+    let (graph, coverage) = worlds.repo.graph();
+    assert_eq!(coverage.n_read as usize, graph.len());
+    worlds.compare(&graph);
+    worlds.compare_with_git(&graph);
 }
 
-impl Worlds {
-    fn random(seed: u64, n_worlds: usize, n_commits: usize) -> Worlds {
-        let (repo, mut chance) = (Repo::new(), Chance(seed));
-        let worlds: Vec<World> = (0..n_worlds)
-            .map(|_| {
-                let n = 2 + chance.below(n_commits);
-                World::random(&mut chance, n)
-            })
-            .collect();
-        for (at, world) in worlds.iter().enumerate() {
-            repo.import(&world.stream(&at.to_string()));
+#[test]
+fn merge_bases_are_those_of_git() {
+    let worlds = Worlds::random(2, 4, 200);
+    let (graph, mut chance) = (worlds.repo.graph().0, Chance(3));
+    let mut n_several = 0;
+    for (nth, world) in worlds.worlds.iter().enumerate() {
+        for _ in 0..20 {
+            let base = chance.below(world.len());
+            let drifts = measured(&graph, &worlds.oids[nth], base);
+            for _ in 0..25 {
+                let tip = chance.below(world.len());
+                let git = worlds.repo.merge_bases(&name(nth, tip), &name(nth, base));
+                assert_eq!(drifts[tip].merge_bases, git, "{nth}: {tip} and {base}");
+                n_several += usize::from(git.len() > 1);
+            }
         }
-        let refs: BTreeMap<String, Oid> = repo.refs().into_iter().collect();
-        let oids = |(at, world): (usize, &World)| (0..world.len()).map(|commit| refs[&name(at, commit)]).collect();
-        let oids = worlds.iter().enumerate().map(oids).collect();
-        Worlds { repo, worlds, oids }
     }
+    assert!(n_several > 100, "the sample is too plain: {n_several}");
 }
 
-fn name(world: usize, commit: usize) -> String {
-    format!("refs/heads/{world}/{commit}")
-}
-
-/// The drift of each commit from `base`, by definition.
-fn by_definition(world: &World, oids: &[Oid], base: usize) -> Vec<Drift> {
-    let reach = world.reach();
-    let mut line = vec![base];
-    while let Some(&parent) = world.parents[line[line.len() - 1]].first() {
-        line.push(parent);
-    }
-    let drift = |tip: usize| {
-        let all = 0..world.len();
-        let lacks: Vec<usize> = all.clone().filter(|&at| reach[base][at] && !reach[tip][at]).collect();
-        let common: Vec<usize> = all.clone().filter(|&at| reach[base][at] && reach[tip][at]).collect();
-        let is_best = |&&at: &&usize| common.iter().all(|&other| other == at || !reach[other][at]);
-        let bases: Vec<usize> = common.iter().filter(is_best).copied().collect();
-        let mut merge_bases: Vec<Oid> = bases.iter().map(|&at| oids[at]).collect();
-        merge_bases.sort();
-        Drift {
-            ahead: all.filter(|&at| reach[tip][at] && !reach[base][at]).count() as u32,
-            behind: lacks.len() as u32,
-            merge_bases,
-            on_base_line: line.contains(&tip),
-            base_at: bases.iter().map(|&at| Timestamp(world.dates[at])).max(),
-            missing_since: lacks.iter().map(|&at| Timestamp(world.dates[at])).min(),
-        }
-    };
-    (0..world.len()).map(drift).collect()
-}
-
-/// The drift of each commit from `base`, as measured.
-fn measured(graph: &Graph, oids: &[Oid], base: usize) -> Vec<Drift> {
-    let places: Vec<_> = oids.iter().map(|oid| graph.find(oid).unwrap()).collect();
-    let trunk = Trunk::of(graph, places[base]);
-    let drifts: Vec<Drift> =
-        measure(graph, &trunk, &places).into_iter().map(|drift| drift.seen().unwrap().clone()).collect();
-    for (apart, drift) in ahead_behind(graph, &trunk, &places).iter().zip(&drifts) {
-        let Known::Seen(apart) = apart else { panic!("{apart:?}") };
-        assert_eq!((apart.ahead, apart.behind), (drift.ahead, drift.behind));
-    }
-    drifts
-}
-
-fn compare_all(graph: &Graph, worlds: &Worlds) {
-    for (world, oids) in worlds.worlds.iter().zip(&worlds.oids) {
-        for base in 0..world.len() {
-            assert_eq!(measured(graph, oids, base), by_definition(world, oids, base));
+#[test]
+fn the_oldest_missed_commit_is_that_of_git_log() {
+    let worlds = Worlds::random(4, 4, 200);
+    worlds.repo.git(&["commit-graph", "write", "--reachable"]);
+    let (graph, mut chance) = (worlds.repo.graph().0, Chance(5));
+    for (nth, world) in worlds.worlds.iter().enumerate() {
+        for _ in 0..10 {
+            let base = world.len() - 1 - chance.below(world.len() / 4);
+            let drifts = measured(&graph, &worlds.oids[nth], base);
+            for _ in 0..20 {
+                let tip = chance.below(world.len());
+                let git = worlds.repo.missing_since(&name(nth, tip), &name(nth, base));
+                assert_eq!(drifts[tip].missing_since.map(|date| date.0), git, "{nth}: {tip} and {base}");
+            }
         }
     }
 }
 
 #[test]
-fn all_numbers_are_those_of_the_definition_and_of_git_on_random_histories() {
-    let worlds = Worlds::random(1, N_WORLDS, 14);
-    let (graph, coverage) = worlds.repo.graph();
-    assert_eq!(coverage.n_read as usize, graph.len());
-    compare_all(&graph, &worlds);
-    for (at, world) in worlds.worlds.iter().enumerate() {
-        let bases: Vec<String> = (0..world.len()).map(|base| name(at, base)).collect();
-        let git = worlds.repo.ahead_behind(&format!("refs/heads/{at}/"), &bases);
-        for base in 0..world.len() {
-            for (tip, drift) in measured(&graph, &worlds.oids[at], base).iter().enumerate() {
-                assert_eq!((drift.ahead, drift.behind), git[&name(at, tip)][base], "{at}: {tip} and {base}");
-            }
+fn thousands_of_branches_are_as_git_counts_them() {
+    let worlds = Worlds::random(6, 1, 6000);
+    let (graph, world) = (worlds.repo.graph().0, &worlds.worlds[0]);
+    let bases = [world.len() - 1, world.len() - 2, world.len() / 2, 17];
+    let git = worlds.repo.ahead_behind("refs/heads/", &bases.map(|base| name(0, base)));
+    for (nth, &base) in bases.iter().enumerate() {
+        for (tip, drift) in measured(&graph, &worlds.oids[0], base).iter().enumerate() {
+            assert_eq!((drift.ahead, drift.behind), git[&name(0, tip)][nth], "{tip} and {base}");
         }
     }
+}
+
+#[test]
+fn a_repository_with_sha256_is_read_the_same_way() {
+    let write = |repo: &Repo, _: usize| drop(repo.git(&["commit-graph", "write", "--reachable"]));
+    let worlds = Worlds::in_stages(Repo::with_format("sha256"), 7, 20, 20, 1, write);
+    let (graph, coverage) = worlds.repo.graph();
+    assert_eq!((coverage.n_read, coverage.commit_graph.n_layers), (0, 1));
+    worlds.compare(&graph);
 }

@@ -186,7 +186,7 @@ impl<'a> Meter<'a> {
             self.missed.and_then(|missed| missed.since(self.graph, self.trunk, from, &walked.commits, is_walked));
         Common {
             n: forked.map_or(0, |index| self.trunk.counted(index)) + walked.commits.len() as u32,
-            base_at: bases.iter().map(|&base| self.graph.date(base)).max(),
+            base_at: self.missed.and_then(|_| bases.iter().map(|&base| self.graph.date(base)).max()),
             missing_since: since.map(Timestamp),
             bases,
         }

@@ -15,9 +15,14 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    /// Room for `n` commits.
-    pub(super) fn with_capacity(n: usize) -> Edges {
-        Edges { two: Vec::with_capacity(n), many: Vec::new() }
+    /// Room for `n` more commits.
+    pub(super) fn reserve(&mut self, n: usize) {
+        self.two.reserve_exact(n);
+    }
+
+    /// Forgets all but the first `n` commits.
+    pub(super) fn truncate(&mut self, n: usize) {
+        self.two.truncate(n);
     }
 
     /// Number of commits.

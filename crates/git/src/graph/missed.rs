@@ -129,8 +129,8 @@ fn landed_with(trunk: &Trunk, index: usize) -> Range<usize> {
 impl Graph {
     /// Hands out the committer date of each commit, in the order in which they lie in memory.
     fn each_date(&self, mut give: impl FnMut(u32, i64)) {
-        for (&at, date) in self.place_of_slot.iter().zip(self.chain.dates()) {
-            give(at, date.0);
+        for (slot, &at) in (0..).zip(&self.place_of_slot) {
+            give(at, self.chain.date(slot).0);
         }
         for at in self.slot_at.len()..self.len() {
             give(at as u32, self.date(Pos(at as u32)).0);

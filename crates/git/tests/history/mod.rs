@@ -13,10 +13,10 @@ use std::{
 };
 
 use alignwatch_git::{
-    graph::{Coverage, Graph, GraphSources},
+    graph::{Apart, Coverage, Graph, GraphSources, Trunk, ahead_behind, measure},
     objects::Objects,
 };
-use alignwatch_model::Oid;
+use alignwatch_model::{Drift, Known, Oid, Timestamp};
 
 /// Small, fast and the same everywhere (splitmix64).
 pub struct Chance(pub u64);
@@ -90,21 +90,138 @@ impl World {
         reach
     }
 
-    /// The world as a fast-import stream.
-    pub fn stream(&self, name: &str) -> String {
+    /// The first `n` commits as a part of a fast-import stream. Marks count from `first_mark`.
+    fn stream(&self, name: &str, n: usize, first_mark: usize) -> String {
         let mut stream = String::new();
-        for (at, parents) in self.parents.iter().enumerate() {
+        for (at, parents) in self.parents.iter().enumerate().take(n) {
             let message = format!("{name} {at}");
-            let _ = writeln!(stream, "commit refs/heads/{name}/{at}\nmark :{}", at + 1);
+            let _ = writeln!(stream, "commit refs/heads/{name}/{at}\nmark :{}", first_mark + at);
             let _ = writeln!(stream, "committer A <a@example.org> {} +0000", self.dates[at]);
             let _ = writeln!(stream, "data {}\n{message}", message.len());
             for (nth, parent) in parents.iter().enumerate() {
-                let _ = writeln!(stream, "{} :{}", if nth == 0 { "from" } else { "merge" }, parent + 1);
+                let _ = writeln!(stream, "{} :{}", if nth == 0 { "from" } else { "merge" }, first_mark + parent);
             }
             stream.push('\n');
         }
         stream
     }
+
+    /// The drift of each commit from `base`, by definition.
+    pub fn drifts(&self, oids: &[Oid], base: usize) -> Vec<Drift> {
+        let (reach, all) = (self.reach(), 0..self.len());
+        let line = self.line(base);
+        let drift = |tip: usize| {
+            let lacks: Vec<usize> = all.clone().filter(|&at| reach[base][at] && !reach[tip][at]).collect();
+            let common: Vec<usize> = all.clone().filter(|&at| reach[base][at] && reach[tip][at]).collect();
+            let is_best = |&&at: &&usize| common.iter().all(|&other| other == at || !reach[other][at]);
+            let bases: Vec<usize> = common.iter().filter(is_best).copied().collect();
+            let mut merge_bases: Vec<Oid> = bases.iter().map(|&at| oids[at]).collect();
+            merge_bases.sort();
+            Drift {
+                ahead: all.clone().filter(|&at| reach[tip][at] && !reach[base][at]).count() as u32,
+                behind: lacks.len() as u32,
+                merge_bases,
+                on_base_line: line.contains(&tip),
+                base_at: bases.iter().map(|&at| Timestamp(self.dates[at])).max(),
+                missing_since: lacks.iter().map(|&at| Timestamp(self.dates[at])).min(),
+            }
+        };
+        all.clone().map(drift).collect()
+    }
+
+    /// First parents from `tip` on.
+    pub fn line(&self, tip: usize) -> Vec<usize> {
+        std::iter::successors(Some(tip), |&at| self.parents[at].first().copied()).collect()
+    }
+}
+
+/// Many worlds in one repository, and the ids of their commits.
+pub struct Worlds {
+    pub repo: Repo,
+    pub worlds: Vec<World>,
+    pub oids: Vec<Vec<Oid>>,
+}
+
+impl Worlds {
+    /// Draws worlds of up to `n_commits` each.
+    pub fn random(seed: u64, n_worlds: usize, n_commits: usize) -> Worlds {
+        Worlds::in_stages(Repo::new(), seed, n_worlds, n_commits, 1, |_, _| {})
+    }
+
+    /// The same worlds, which come into being in `n_stages` steps; `after` is called after each.
+    pub fn in_stages(
+        repo: Repo,
+        seed: u64,
+        n_worlds: usize,
+        n_commits: usize,
+        n_stages: usize,
+        mut after: impl FnMut(&Repo, usize),
+    ) -> Worlds {
+        let mut chance = Chance(seed);
+        let draw = |_| {
+            let n = n_commits / 2 + chance.below(n_commits / 2) + 1;
+            World::random(&mut chance, n)
+        };
+        let worlds: Vec<World> = (0..n_worlds).map(draw).collect();
+        for stage in 1..=n_stages {
+            let mut stream = String::new();
+            for (nth, world) in worlds.iter().enumerate() {
+                stream += &world.stream(&nth.to_string(), world.len() * stage / n_stages, 1 + nth * n_commits);
+            }
+            repo.import(&stream);
+            after(&repo, stage);
+        }
+        let refs: BTreeMap<String, Oid> = repo.refs().into_iter().collect();
+        let oids = |(nth, world): (usize, &World)| (0..world.len()).map(|at| refs[&name(nth, at)]).collect();
+        let oids = worlds.iter().enumerate().map(oids).collect();
+        Worlds { repo, worlds, oids }
+    }
+
+    /// Where the repository is, as text.
+    pub fn dir(&self) -> String {
+        self.repo.dir.to_string_lossy().into_owned()
+    }
+
+    /// Compares every pair of commits of the same world with the definition.
+    pub fn compare(&self, graph: &Graph) {
+        for (world, oids) in self.worlds.iter().zip(&self.oids) {
+            for base in 0..world.len() {
+                assert_eq!(measured(graph, oids, base), world.drifts(oids, base));
+            }
+        }
+    }
+}
+
+impl Worlds {
+    /// Compares every pair of commits of the same world with the counts of `for-each-ref`.
+    pub fn compare_with_git(&self, graph: &Graph) {
+        for (nth, world) in self.worlds.iter().enumerate() {
+            let names: Vec<String> = (0..world.len()).map(|base| name(nth, base)).collect();
+            let git = self.repo.ahead_behind(&format!("refs/heads/{nth}/"), &names);
+            for (base, base_name) in names.iter().enumerate() {
+                for (drift, tip) in measured(graph, &self.oids[nth], base).iter().zip(&names) {
+                    assert_eq!((drift.ahead, drift.behind), git[tip][base], "{tip} and {base_name}");
+                }
+            }
+        }
+    }
+}
+
+/// The ref of a commit in a world.
+pub fn name(world: usize, commit: usize) -> String {
+    format!("refs/heads/{world}/{commit}")
+}
+
+/// The drift of each commit from `base`, as measured.
+pub fn measured(graph: &Graph, oids: &[Oid], base: usize) -> Vec<Drift> {
+    let places: Vec<_> = oids.iter().map(|oid| graph.find(oid).unwrap()).collect();
+    let trunk = Trunk::of(graph, places[base]);
+    let drifts: Vec<Drift> =
+        measure(graph, &trunk, &places).into_iter().map(|drift| drift.seen().unwrap().clone()).collect();
+    for (apart, drift) in ahead_behind(graph, &trunk, &places).iter().zip(&drifts) {
+        assert_eq!(*apart, Known::Seen(Apart { ahead: drift.ahead, behind: drift.behind }));
+    }
+    drifts
 }
 
 /// A bare repository in a temporary directory.
@@ -126,6 +243,11 @@ impl Repo {
         repo
     }
 
+    /// One that is there already.
+    pub fn at(dir: &Path) -> Repo {
+        Repo { dir: dir.to_owned(), _temp: None }
+    }
+
     pub fn git(&self, args: &[&str]) -> String {
         git_in(&self.dir, args, "")
     }
@@ -135,7 +257,9 @@ impl Repo {
     }
 
     pub fn import(&self, stream: &str) {
-        git_in(&self.dir, &["fast-import", "--quiet", "--force"], stream);
+        // Objects of small histories stay single files, so that tests can take one away.
+        let args = ["-c", "fastimport.unpackLimit=1000", "fast-import", "--quiet", "--force"];
+        git_in(&self.dir, &args, stream);
     }
 
     /// All refs below `refs/heads`, in Git's order.
@@ -160,8 +284,19 @@ impl Repo {
 
     /// The graph of all refs.
     pub fn graph(&self) -> (Graph, Coverage) {
-        let tips: Vec<Oid> = self.refs().into_iter().map(|(_, oid)| oid).collect();
-        Graph::open(&self.sources(), &self.objects(), &tips)
+        self.graph_with(&self.sources())
+    }
+
+    pub fn graph_with(&self, sources: &GraphSources) -> (Graph, Coverage) {
+        Graph::open(sources, &self.objects(), &self.tips())
+    }
+
+    pub fn graph_of(&self, tips: &[Oid]) -> (Graph, Coverage) {
+        Graph::open(&self.sources(), &self.objects(), tips)
+    }
+
+    pub fn tips(&self) -> Vec<Oid> {
+        self.refs().into_iter().map(|(_, oid)| oid).collect()
     }
 
     /// `refname ahead behind` lines by Git, for each of the bases.
@@ -188,8 +323,11 @@ impl Repo {
     }
 
     /// The oldest committer date in `branch..base`.
+    ///
+    /// Where clocks ran backwards, Git's walk by date stops too early and lists commits that are in
+    /// `branch`; only its walk by generations, with a commit-graph and in topological order, is exact.
     pub fn missing_since(&self, branch: &str, base: &str) -> Option<i64> {
-        let dates = self.git(&["log", "--format=%ct", &format!("{branch}..{base}")]);
+        let dates = self.git(&["log", "--topo-order", "--format=%ct", &format!("{branch}..{base}")]);
         dates.lines().map(|date| date.parse().unwrap()).min()
     }
 }

@@ -184,6 +184,12 @@ impl Objects {
         self.read(oid, gix_object::Kind::Commit, |data| Ok((parse_commit(oid, data)?, parse_about(data))))
     }
 
+    /// A commit's message, as it is stored: bytes in any encoding.
+    pub fn message(&self, oid: &Oid) -> Result<Vec<u8>, ReadError> {
+        let behind_header = |data: &[u8]| memchr::memmem::find(data, b"\n\n").map_or(data.len(), |at| at + 2);
+        self.read(oid, gix_object::Kind::Commit, |data| Ok(data[behind_header(data)..].to_vec()))
+    }
+
     /// A tree; recently read ones come from memory.
     pub fn tree(&self, oid: &Oid) -> Result<Rc<Tree>, ReadError> {
         if let Some(tree) = self.trees.borrow_mut().get(oid) {

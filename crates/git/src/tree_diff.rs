@@ -15,7 +15,7 @@ pub const DEPTH_AT_MOST: usize = 2_048;
 pub type Side = Option<(Mode, Oid)>;
 
 /// Why trees could not be walked to the end.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
     /// A tree could not be read.
     #[error(transparent)]
@@ -27,7 +27,7 @@ pub enum WalkError {
 
 /// Tells `changed` of every path that differs, in the order of names: what stood there, and what stands there.
 ///
-/// Shape: files, links and submodules, never folders; a folder that became a file is told as its files
+/// Shape: files, links and submodules with the modes that Git shows, never folders; a folder that became a file is told as its files
 /// gone and the file new. `None` is a tree without entries. No renames are looked for.
 /// Errors: [`WalkError`]; what was told until then is true.
 pub fn changes(
@@ -92,5 +92,16 @@ fn name_at(tree: &Option<Rc<Tree>>, at: usize) -> Option<&[u8]> {
 fn take(tree: &Option<Rc<Tree>>, at: &mut usize, name: &[u8]) -> Side {
     let entry = tree.as_ref()?.get(*at).filter(|entry| entry.name == name)?;
     *at += 1;
-    Some((entry.mode, entry.oid))
+    Some((shown_mode(entry.mode), entry.oid))
+}
+
+/// The mode as Git shows it: old trees have others, such as 100664.
+fn shown_mode(mode: Mode) -> Mode {
+    Mode(match mode {
+        mode if mode.is_file() && mode.0 & 0o100 != 0 => 0o100755,
+        mode if mode.is_file() => 0o100644,
+        mode if mode.is_link() => 0o120000,
+        mode if mode.is_tree() => 0o040000,
+        _ => 0o160000,
+    })
 }

@@ -1,73 +1,161 @@
-//! Would merging a branch change the line? Judged from three trees.
+//! Does everything that the branch changed stand in its base already?
+//!
+//! Three trees are walked together: the merge base, the tip of the base
+//! (*ours*) and the tip of the branch (*theirs*). A folder that the branch did
+//! not change, or that is the same on both sides, is not opened; the first
+//! change that the base does not have ends the walk. Only when nothing else is
+//! in the way are texts compared.
+//!
+//! With several merge bases, a path counts as untouched by the branch only when
+//! all of them agree, and texts are compared only then: whatever Git would make
+//! of the bases at that path, the answer is the same.
+//!
+//! Renames are not looked for. That can only hide a proof: a path where the
+//! branch changed something must show the same in the base at that path.
 
 use std::rc::Rc;
 
-use alignwatch_model::Oid;
+use alignwatch_model::{Oid, Proof};
 
+use super::{Doubt, texts::Texts};
 use crate::{
     merge::adds_nothing,
-    objects::{Objects, Tree},
+    objects::{Entry, Mode, Objects, Tree},
     tree_diff::{DEPTH_AT_MOST, Side, WalkError},
 };
 
-/// What a branch would bring to its line, from nothing to something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Content {
-    /// Every path that the branch changed is the same in the line.
-    Same,
-    /// A merge would change nothing: some files have the branch's changes and others besides.
-    NoOp,
-    /// A merge would change something, or could.
-    Adds,
-}
-
-/// Compares what the branch changed since the merge base with what the line has there.
+/// Files whose texts are compared for one branch.
 ///
-/// Errors: [`WalkError`]. What only looks alike (renames, links, modes) counts as added.
-pub(super) fn compare(objects: &Objects, base: Oid, ours: Oid, theirs: Oid) -> Result<Content, WalkError> {
-    folder(objects, [Some(base), Some(ours), Some(theirs)], 0)
+/// Source: ours; the bytes are bounded as well.
+const TEXTS_AT_MOST: usize = 2_000;
+
+/// [`Proof::IdenticalTree`] or [`Proof::MergeNoOp`], if everything stands there.
+///
+/// A branch that changed nothing in the end adds nothing: [`Proof::MergeNoOp`].
+pub(super) fn stands(
+    objects: &Objects,
+    bases: &[Oid],
+    ours: Oid,
+    theirs: Oid,
+    texts: &mut Texts<'_>,
+) -> Result<Option<Proof>, Doubt> {
+    let mut walk = Walk { objects, depth: 0, n_same: 0, n_merged: 0, unequal: Vec::new() };
+    let bases: Vec<Option<Oid>> = bases.iter().copied().map(Some).collect();
+    if !walk.folders(&bases, Some(ours), Some(theirs))? {
+        return Ok(None);
+    }
+    if walk.n_merged == 0 && walk.n_same > 0 {
+        return Ok(Some(Proof::IdenticalTree));
+    }
+    for [base, ours, theirs] in &walk.unequal {
+        let (base, ours, theirs) = (texts.blob(base)?, texts.blob(ours)?, texts.blob(theirs)?);
+        if !adds_nothing(&base, &ours, &theirs) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Proof::MergeNoOp))
 }
 
-fn folder(objects: &Objects, ids: [Option<Oid>; 3], depth: usize) -> Result<Content, WalkError> {
-    if DEPTH_AT_MOST < depth {
-        return Err(WalkError::TooDeep);
-    }
-    let mut trees: [Option<Rc<Tree>>; 3] = [None, None, None];
-    for (tree, id) in trees.iter_mut().zip(ids) {
-        *tree = id.map(|id| objects.tree(&id)).transpose()?;
-    }
-    let mut names: Vec<&[u8]> =
-        [&trees[0], &trees[2]].into_iter().flatten().flat_map(|tree| tree.iter().map(|entry| entry.name)).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut content = Content::Same;
-    for name in names {
-        let side = |tree: &Option<Rc<Tree>>| tree.as_ref()?.find(name).map(|entry| (entry.mode, entry.oid));
-        let [base, ours, theirs] = [side(&trees[0]), side(&trees[1]), side(&trees[2])];
-        if theirs != base && ours != theirs {
-            content = content.max(entry(objects, base, ours, theirs, depth)?);
-        }
-        if content == Content::Adds {
-            break;
-        }
-    }
-    Ok(content)
+struct Walk<'a> {
+    objects: &'a Objects,
+    depth: usize,
+    /// Paths or folders that the branch changed and that are the same in the base.
+    n_same: usize,
+    /// Paths that both sides changed, each in its own way.
+    n_merged: usize,
+    /// Contents of files that all three have differently: of the merge base, ours, theirs.
+    unequal: Vec<[Oid; 3]>,
 }
 
-/// A path that the branch changed and where the line has something else.
-fn entry(objects: &Objects, base: Side, ours: Side, theirs: Side, depth: usize) -> Result<Content, WalkError> {
-    let is_folder = |side: Side| side.is_none_or(|(mode, _)| mode.is_tree());
-    let oid = |side: Side| side.map(|(_, oid)| oid);
-    if is_folder(base) && is_folder(ours) && is_folder(theirs) {
-        return folder(objects, [oid(base), oid(ours), oid(theirs)], depth + 1);
+impl Walk<'_> {
+    /// False as soon as something is found that the base does not have.
+    fn folders(&mut self, bases: &[Option<Oid>], ours: Option<Oid>, theirs: Option<Oid>) -> Result<bool, Doubt> {
+        if bases.iter().all(|base| *base == theirs) {
+            return Ok(true);
+        }
+        if ours == theirs {
+            self.n_same += 1;
+            return Ok(true);
+        }
+        if bases.iter().all(|base| *base == ours) {
+            return Ok(false);
+        }
+        if DEPTH_AT_MOST < self.depth {
+            return Err(WalkError::TooDeep.into());
+        }
+        self.depth += 1;
+        let trees = bases.iter().copied().chain([ours, theirs]).map(|oid| Cursor::open(self.objects, oid));
+        let trees = trees.collect::<Result<Vec<_>, _>>()?;
+        let stands = self.entries(trees);
+        self.depth -= 1;
+        stands
     }
-    let (Some((base_mode, base)), Some((our_mode, ours)), Some((their_mode, theirs))) = (base, ours, theirs) else {
-        return Ok(Content::Adds);
-    };
-    let are_files = base_mode.is_file() && our_mode.is_file() && their_mode == base_mode;
-    if !are_files || ours == base {
-        return Ok(Content::Adds);
+
+    fn entries(&mut self, mut trees: Vec<Cursor>) -> Result<bool, Doubt> {
+        loop {
+            let Some(name) = trees.iter().filter_map(Cursor::name).min().map(<[u8]>::to_vec) else { return Ok(true) };
+            let (mut files, mut folders) = (Vec::new(), Vec::new());
+            for tree in &mut trees {
+                let (file, folder) = tree.take(&name);
+                files.push(file);
+                folders.push(folder);
+            }
+            let [bases @ .., ours, theirs] = &folders[..] else { return Ok(false) };
+            let [base_files @ .., our_file, their_file] = &files[..] else { return Ok(false) };
+            if !self.file(base_files, *our_file, *their_file) || !self.folders(bases, *ours, *theirs)? {
+                return Ok(false);
+            }
+            if TEXTS_AT_MOST < self.unequal.len() {
+                return Err(Doubt::TooManyPaths);
+            }
+        }
     }
-    let adds_nothing = adds_nothing(&objects.blob(&base)?, &objects.blob(&ours)?, &objects.blob(&theirs)?);
-    Ok(if adds_nothing { Content::NoOp } else { Content::Adds })
+
+    fn file(&mut self, bases: &[Side], ours: Side, theirs: Side) -> bool {
+        if bases.iter().all(|base| *base == theirs) {
+            return true;
+        }
+        if ours == theirs {
+            self.n_same += 1;
+            return true;
+        }
+        let base = bases[0];
+        let (Some(base), Some(ours), Some(theirs)) = (base, ours, theirs) else { return false };
+        bases.iter().all(|other| *other == Some(base)) && self.both_changed(base, ours, theirs)
+    }
+
+    /// All three have the file and no two of them are the same.
+    fn both_changed(&mut self, base: (Mode, Oid), ours: (Mode, Oid), theirs: (Mode, Oid)) -> bool {
+        self.n_merged += 1;
+        let has_mode = theirs.0 == base.0 || theirs.0 == ours.0;
+        if has_mode && theirs.1 != base.1 && theirs.1 != ours.1 {
+            self.unequal.push([base.1, ours.1, theirs.1]);
+            return [base, ours, theirs].iter().all(|(mode, _)| mode.is_file()) && ours.1 != base.1;
+        }
+        has_mode
+    }
+}
+
+/// A tree that is walked by name.
+struct Cursor {
+    tree: Option<Rc<Tree>>,
+    at: usize,
+}
+
+impl Cursor {
+    fn open(objects: &Objects, oid: Option<Oid>) -> Result<Cursor, Doubt> {
+        Ok(Cursor { tree: oid.map(|oid| objects.tree(&oid)).transpose()?, at: 0 })
+    }
+
+    fn name(&self) -> Option<&[u8]> {
+        self.tree.as_ref().and_then(|tree| tree.name(self.at))
+    }
+
+    /// The entry of this name, if it is the next one: as a file or as a folder.
+    fn take(&mut self, name: &[u8]) -> (Side, Option<Oid>) {
+        let next = self.tree.as_ref().and_then(|tree| tree.get(self.at)).filter(|entry| entry.name == name);
+        let Some(Entry { mode, oid, .. }) = next else { return (None, None) };
+        self.at += 1;
+        if mode.is_tree() { (None, Some(oid)) } else { (Some((mode, oid)), None) }
+    }
 }

@@ -1,100 +1,153 @@
-//! Short keys of patches, to find the few commits that could have the same patch.
-
-use std::hash::Hasher;
+//! What each commit changed, as two short keys, remembered by commit.
+//!
+//! * The *header* key covers paths and modes: two commits whose patches are the
+//!   same have the same header key, so it finds candidates.
+//! * The *content* key covers the blobs as well: equal keys mean the same files
+//!   changed from the same to the same content, which is a proof by itself.
+//!
+//! A commit is compared with its first parent. That depends on nothing but the
+//! commit, so what is remembered serves every base and never becomes wrong.
 
 use alignwatch_model::Oid;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
 
+use super::{Pair, Trees, reverts};
 use crate::{
-    graph::Pos,
+    graph::{Graph, Pos, Trunk},
     objects::Objects,
     tree_diff::{self, Side, WalkError},
 };
 
-/// Two keys of one patch, from coarse to exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Key {
-    /// Hash of the changed paths and their modes: patches that differ here are different.
-    pub(super) paths: u64,
-    /// Hash of those and of the contents before and after: patches that agree here are the same.
-    pub(super) content: u128,
-}
+/// Bytes of a remembered key: 8 of the header key and 16 of the content key. Behind them stand the ids
+/// that the message says to revert, each with a line break.
+const KEY_BYTES: usize = 24;
 
-/// The patches of a line by their coarse key.
+/// What is known of the commits of a line and of the branches that are compared with it.
 #[derive(Default)]
 pub(super) struct Keys {
-    by_paths: FxHashMap<u64, Vec<(Pos, Key)>>,
+    pub(super) keys: FxHashMap<Oid, Key>,
+    /// Commits whose message says that they revert others, with the first digits of their ids.
+    pub(super) reverts: FxHashMap<Oid, Vec<String>>,
+    /// Changes between two trees that were asked for.
+    pub(super) pairs: FxHashMap<Trees, Pair>,
+    /// Commits that could not be read, with the reason.
+    pub(super) unread: FxHashMap<Oid, String>,
+}
+
+/// The keys of one set of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) header: u64,
+    pub(super) content: [u8; 16],
+}
+
+/// Adds up a [`Key`], change by change, in the order of [`tree_diff::changes`].
+pub(super) struct KeyMaker {
+    header: u64,
+    content: gix_hash::Hasher,
+    record: Vec<u8>,
+}
+
+impl Key {
+    /// The key of what `new` changed in `old`.
+    pub(super) fn between(objects: &Objects, old: Option<Oid>, new: Option<Oid>) -> Result<Key, WalkError> {
+        let mut maker = KeyMaker::new();
+        tree_diff::changes(objects, old, new, &mut |path, old, new| maker.add(path, old, new))?;
+        Ok(maker.finish())
+    }
+
+    /// Is it the key of no change at all?
+    pub(super) fn is_empty(&self) -> bool {
+        self.header == KeyMaker::START
+    }
+}
+
+impl KeyMaker {
+    /// Start and factor of the 64-bit FNV-1a hash: simple, fixed for ever, and only a filter.
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+    const FACTOR: u64 = 0x0000_0100_0000_01b3;
+
+    pub(super) fn new() -> KeyMaker {
+        // Of all that Git uses, the hash that nobody can find two equal contents for.
+        let content = gix_hash::hasher(gix_hash::Kind::Sha256);
+        KeyMaker { header: KeyMaker::START, content, record: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, path: &[u8], old: Side, new: Side) {
+        let mode = |side: Side| side.map_or(0, |(mode, _)| mode.0).to_be_bytes();
+        self.record.clear();
+        self.record.extend(path);
+        self.record.push(0);
+        self.record.extend(mode(old));
+        self.record.extend(mode(new));
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(KeyMaker::FACTOR);
+        self.header = self.record.iter().fold(self.header, step);
+        for (_, oid) in [old, new].into_iter().flatten() {
+            self.record.extend(oid.as_bytes());
+        }
+        self.content.update(&self.record);
+    }
+
+    pub(super) fn finish(self) -> Key {
+        let digest = self.content.try_finalize().expect("only SHA-1 reports attacks, and this is SHA-256");
+        let mut content = [0; 16];
+        content.copy_from_slice(&digest.as_slice()[..16]);
+        Key { header: self.header, content }
+    }
 }
 
 impl Keys {
-    /// Takes in a commit. An empty patch is like every other empty one and is left out.
-    pub(super) fn insert(&mut self, at: Pos, key: Key) {
-        if key != Key::default() {
-            let same = self.by_paths.entry(key.paths).or_default();
-            // Kept in the order of history.
-            let place = same.partition_point(|(other, _)| *other < at);
-            same.insert(place, (at, key));
+    /// Takes in what was seen of a commit.
+    pub(super) fn add(&mut self, oid: Oid, seen: Result<Seen, String>) {
+        match seen {
+            Ok(Seen { key, reverts }) => {
+                self.keys.insert(oid, key);
+                if !reverts.is_empty() {
+                    self.reverts.insert(oid, reverts);
+                }
+            }
+            Err(reason) => drop(self.unread.insert(oid, reason)),
         }
     }
-
-    /// The commits that changed just these paths, the oldest first.
-    pub(super) fn with_paths(&self, paths: u64) -> impl Iterator<Item = (Pos, Key)> + '_ {
-        self.by_paths.get(&paths).into_iter().flatten().copied()
-    }
 }
 
-/// The keys of the patch between two trees; the default for an empty one. Errors: [`WalkError`].
-pub(super) fn key(objects: &Objects, before: Option<Oid>, after: Option<Oid>) -> Result<Key, WalkError> {
-    let mut sum = Sum::default();
-    tree_diff::changes(objects, before, after, &mut |path, old, new| sum.add(path, old, new))?;
-    Ok(sum.key())
+/// The commits of a base by which something can have landed, with the line index at which they did:
+/// all but merges off the line, whose changes are those of the commits they merge.
+pub(super) fn candidates(graph: &Graph, trunk: &Trunk) -> impl Iterator<Item = (usize, Pos)> {
+    let all = graph.all().filter_map(|at| Some((trunk.intro(at)?, at)));
+    all.filter(move |&(_, at)| trunk.is_on_line(at) || graph.parents(at).nth(1).is_none())
 }
 
-/// Hashes of a patch that is told path by path.
-#[derive(Default)]
-pub(super) struct Sum {
-    paths: FxHasher,
-    content: [FxHasher; 2],
-    n_paths: u32,
+/// What was seen of one commit.
+pub(super) struct Seen {
+    key: Key,
+    reverts: Vec<String>,
 }
 
-impl Sum {
-    pub(super) fn add(&mut self, path: &[u8], old: Side, new: Side) {
-        let mode = |side: Side| side.map_or(0, |(mode, _)| mode.0);
-        self.n_paths += 1;
-        // Two hashes that begin differently, so that both must collide.
-        self.content[1].write_u32(self.n_paths);
-        for hasher in [&mut self.paths].into_iter().chain(&mut self.content) {
-            hasher.write_usize(path.len());
-            hasher.write(path);
-            hasher.write_u32(mode(old));
-            hasher.write_u32(mode(new));
-        }
-        for (_, oid) in [old, new].into_iter().flatten() {
-            self.content.iter_mut().for_each(|hasher| hasher.write(oid.as_bytes()));
-        }
-    }
-
-    pub(super) fn key(&self) -> Key {
-        if self.n_paths == 0 {
-            return Key::default();
-        }
-        let [one, other] = [&self.content[0], &self.content[1]].map(Hasher::finish);
-        // Never the default, which stands for an empty patch.
-        Key { paths: self.paths.finish() | 1, content: u128::from(one) << 64 | u128::from(other) }
-    }
+/// Looks at a commit of the line. Errors: the reason, as text.
+pub(super) fn look(graph: &Graph, objects: &Objects, at: Pos) -> Result<Seen, String> {
+    let key = key_of(graph, objects, at).map_err(|error| error.to_string())?;
+    let message = objects.message(&graph.oid(at)).map_err(|error| error.to_string())?;
+    Ok(Seen { key, reverts: reverts::named(&message) })
 }
 
-/// As bytes, for the memory.
-pub(super) fn encode(key: &Key) -> Vec<u8> {
-    [&key.paths.to_le_bytes()[..], &key.content.to_le_bytes()[..]].concat()
+/// What was seen, as it is remembered.
+pub(super) fn encode(seen: &Seen) -> Vec<u8> {
+    let mut bytes = [&seen.key.header.to_be_bytes()[..], &seen.key.content].concat();
+    seen.reverts.iter().for_each(|digits| bytes.extend([digits.as_bytes(), b"\n"].concat()));
+    bytes
 }
 
-/// From bytes; `None` when they are no key.
-pub(super) fn decode(bytes: &[u8]) -> Option<Key> {
-    let (paths, content) = bytes.split_at_checked(8)?;
-    Some(Key {
-        paths: u64::from_le_bytes(paths.try_into().ok()?),
-        content: u128::from_le_bytes(content.try_into().ok()?),
-    })
+/// What was remembered; `None` when it can't be that.
+pub(super) fn decode(bytes: &[u8]) -> Option<Seen> {
+    let (key, reverts) = bytes.split_at_checked(KEY_BYTES)?;
+    let (header, content) = key.split_first_chunk::<8>()?;
+    let key = Key { header: u64::from_be_bytes(*header), content: content.try_into().ok()? };
+    Some(Seen { key, reverts: std::str::from_utf8(reverts).ok()?.lines().map(str::to_owned).collect() })
+}
+
+/// The key of what a commit changed since its first parent.
+pub(super) fn key_of(graph: &Graph, objects: &Objects, at: Pos) -> Result<Key, WalkError> {
+    let parent = graph.parents(at).next().map(|parent| graph.tree(parent));
+    Key::between(objects, parent, Some(graph.tree(at)))
 }

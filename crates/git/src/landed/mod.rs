@@ -1,37 +1,61 @@
-//! Proves that a branch's work is in its line, in whatever form it got there.
+//! Is the work of a branch in its base already, although the branch is no ancestor of it?
 //!
-//! The proofs, cheapest first: every path that the branch changed has the same
-//! content in the line; merging the branch would change nothing; each of its
-//! commits has one with the same patch in the line; one commit in the line has
-//! the patch of the whole branch. Ancestry is the caller's to see.
+//! A ladder of proofs by content, the cheapest first; the first that holds is
+//! the answer (a branch whose tip is an ancestor is left to the drift):
 //!
-//! A proof by patch can be taken back: when the line later reverses the commit
-//! that landed, the branch is `Reverted`. When the line has changed the same
-//! lines for other reasons, the work has still landed.
+//! 1. *Identical tree*: every path that the branch changed is the same in the base.
+//! 2. *Merge is a no-op*: every change stands in the base, beside others.
+//! 3. *Patch ids*: each own commit, merges aside, has a commit with the same
+//!    patch id among those that the branch lacks (`git cherry` has only `-`).
+//!    Commits without a change count for nothing.
+//! 4. *Squash patch id*: one of those commits has the patch id of the whole
+//!    branch (`git commit-tree` on the merge base, then `git cherry`); here a
+//!    merge on the base's line counts as well, by its change of the line.
 //!
-//! `Continued` is claimed only where a beginning of the branch landed as one
-//! piece: as one commit with the patch of several, as a run of neighbouring
-//! commits on the line, or as one commit whose subject carries a request number
-//! (`(#12)`), as hosts write when they squash. Single commits that were picked
-//! into the line prove nothing about the branch.
+//! Landed by 3 or 4 is *reverted* when the last word of the base was a revert:
+//! a later commit with the reversed patch, or whose message names the landing
+//! commit. A revert of the revert lands it again. Where the base only edited
+//! the same lines later, it is still landed.
 //!
-//! No proof means `No`, and what can't be read means `Unknown`: both keep.
+//! *Continued* is claimed only for what a forge does with a pull request: a row
+//! of own commits, from the merge base on and without merges, landed as one
+//! squash, or one after the other in the same order with nothing in between.
+//! They must be two at least, or the squash bears a request number (`(#12)`) as
+//! hosts write it; and the base must have had them later than the branch, else
+//! they are a backport. Single commits may have been cherry-picked, and scattered
+//! ones surely were: such a branch is partly landed, which proves nothing.
+//!
+//! Nothing is guessed. When no proof is found and something could not be read,
+//! or a budget was spent, the answer is unknown with the reason.
+//!
+//! Known gaps: what a merge among the own commits changed by hand is not looked
+//! at by patch ids, as in Git; with several merge bases, a squash counts only
+//! when the base has not moved on where the bases differ from each other.
 
+mod case;
+mod changes;
 mod content;
 mod keys;
-mod patch;
+mod ladder;
+mod patch_id;
+mod reverts;
+mod texts;
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
 use alignwatch_model::{Drift, Landed, Oid, Proof};
 
 use self::{
-    content::{Content, compare},
-    keys::Keys,
-    patch::{Patch, patch},
+    case::Case,
+    keys::{Key, Keys},
+    ladder::{Ladder, first_missing},
+    patch_id::PatchId,
 };
 use crate::{
     graph::{Graph, Pos, Trunk},
@@ -41,16 +65,16 @@ use crate::{
 };
 
 /// Raised whenever a verdict could come out differently than before: old ones are forgotten then.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
-/// Own commits of a branch that are compared one by one. Source: ours; beyond this a branch is a line.
-const OWN_COMMITS_AT_MOST: usize = 500;
+/// Commits of a line that are looked at in one run, the newest first.
+///
+/// Source: ours; about half a minute on two cores. Branches that lack older ones are unknown, and the
+/// next run goes on from there.
+const COMMITS_AT_MOST: usize = 200_000;
 
-/// Beginnings of a branch that are looked for as one commit.
-const BEGINNINGS_AT_MOST: usize = 60;
-
-/// Commits with the same paths that are compared line by line, for each patch.
-const CANDIDATES_AT_MOST: usize = 200;
+/// Commits that a thread takes at once: neighbours share most of their trees.
+const PORTION_COMMITS: usize = 256;
 
 /// What all proofs of one repository share.
 pub struct Prover<'a> {
@@ -96,90 +120,75 @@ impl Prover<'_> {
     }
 
     fn work_out(&self, trunk: &Trunk, asked: &[Asked<'_>], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Landed> {
-        if asked.is_empty() {
-            return Vec::new();
-        }
-        let contents = self.on_threads(asked, &|objects, one| self.content(objects, trunk, one));
-        let is_open = |content: &Result<Content, WalkError>| matches!(content, Ok(Content::Adds));
-        let since = asked.iter().zip(&contents).filter(|(_, content)| is_open(content));
-        let since = since.map(|(one, _)| self.fork(trunk, one.drift)).min();
-        let line = match since {
-            Some(since) => self.line(trunk, since),
-            None => Keys::default(),
-        };
+        let contents = self.on_threads(asked, 1, &|objects, one| Case::content(self.graph, trunk, objects, one));
+        let is_open = |content: &Result<Option<Proof>, Doubt>| !matches!(content, Ok(Some(_)));
+        let open = asked.iter().zip(&contents).filter(|(_, content)| is_open(content));
+        let since = open.filter_map(|(one, _)| first_missing(self.graph, trunk, one.drift)).min();
+        let ladder = Ladder::new(self.graph, trunk, since.map_or_else(Keys::default, |since| self.line(trunk, since)));
         let n_done = AtomicUsize::new(0);
-        let numbers: Vec<usize> = (0..asked.len()).collect();
-        self.on_threads(&numbers, &|objects, &number| {
+        let questions: Vec<_> = asked.iter().zip(contents).collect();
+        self.on_threads(&questions, 1, &|objects, (one, content)| {
             progress(n_done.fetch_add(1, Ordering::Relaxed), asked.len());
-            match &contents[number] {
-                Ok(Content::Same) => Landed::Yes(Proof::IdenticalTree),
-                Ok(Content::NoOp) => Landed::Yes(Proof::MergeNoOp),
-                Ok(Content::Adds) => {
-                    let judge = Judge { prover: self, objects, trunk, line: &line };
-                    judge.by_patches(&asked[number]).unwrap_or_else(|error| Landed::Unknown(error.to_string()))
-                }
-                Err(error) => Landed::Unknown(error.to_string()),
+            match content {
+                Ok(Some(proof)) => Landed::Yes(*proof),
+                Ok(None) => Case::new(&ladder, objects, one).landed(None),
+                Err(doubt) => Case::new(&ladder, objects, one).landed(Some(doubt.clone())),
             }
         })
     }
 
-    /// Does the branch add anything to the line's tip? Judged from every merge base: all must agree.
-    fn content(&self, objects: &Objects, trunk: &Trunk, one: &Asked<'_>) -> Result<Content, WalkError> {
-        let (ours, theirs) = (self.graph.tree(trunk.tip()), self.graph.tree(one.tip));
-        let mut content = Content::Same;
-        for base in &one.drift.merge_bases {
-            content = content.max(compare(objects, objects.commit(base)?.tree, ours, theirs)?);
-        }
-        Ok(content)
-    }
-
-    /// The place on the line up to which the branch has everything.
-    fn fork(&self, trunk: &Trunk, drift: &Drift) -> usize {
-        let forks = drift.merge_bases.iter().filter_map(|oid| trunk.fork(self.graph.find(oid)?));
-        forks.max().map_or(0, |fork| fork + 1)
-    }
-
-    /// The patches of the line from this place on, remembered by commit.
+    /// The keys of the line's commits from this place on, remembered by commit.
     fn line(&self, trunk: &Trunk, since: usize) -> Keys {
         let mut shelf = self.memory.shelf("patches", VERSION);
-        let commits: Vec<Pos> =
-            self.graph.all().filter(|&at| trunk.intro(at).is_some_and(|intro| since <= intro)).collect();
-        let mut keys = Keys::default();
-        let mut new = Vec::new();
-        for at in commits {
-            match shelf.get(self.graph.oid(at).as_bytes()).and_then(keys::decode) {
-                Some(key) => keys.insert(at, key),
-                None => new.push(at),
+        let (mut keys, mut new) = (Keys::default(), Vec::new());
+        for (intro, at) in keys::candidates(self.graph, trunk).filter(|(intro, _)| since <= *intro) {
+            let oid = self.graph.oid(at);
+            match shelf.get(oid.as_bytes()).and_then(keys::decode) {
+                Some(seen) => keys.add(oid, Ok(seen)),
+                None => new.push((intro, at)),
             }
         }
-        for (at, key) in new.iter().zip(self.on_threads(&new, &|objects, &at| self.key_of(objects, at))) {
-            // A commit that can't be read is no proof of anything; it is looked at again the next time.
-            if let Ok(key) = key {
-                shelf.put(self.graph.oid(*at).as_bytes(), keys::encode(&key));
-                keys.insert(*at, key);
+        // In the order in which they landed, neighbours are alike.
+        new.sort_unstable();
+        new.drain(..new.len().saturating_sub(COMMITS_AT_MOST));
+        let found = self.on_threads(&new, PORTION_COMMITS, &|objects, &(_, at)| keys::look(self.graph, objects, at));
+        for ((_, at), seen) in new.into_iter().zip(found) {
+            let oid = self.graph.oid(at);
+            if let Ok(seen) = &seen {
+                shelf.put(oid.as_bytes(), keys::encode(seen));
             }
+            keys.add(oid, seen);
         }
+        // A memory that can't be written costs time on the next run, nothing else.
         let _ = shelf.save();
         keys
     }
 
-    fn key_of(&self, objects: &Objects, at: Pos) -> Result<keys::Key, WalkError> {
-        let parent = self.graph.parents(at).next().map(|parent| self.graph.tree(parent));
-        keys::key(objects, parent, Some(self.graph.tree(at)))
-    }
-
     /// Works on all items, each once, on several threads with a database of their own; answers in order.
-    fn on_threads<T: Sync, R: Send>(&self, items: &[T], work: &(dyn Fn(&Objects, &T) -> R + Sync)) -> Vec<R> {
-        let n_each = items.len().div_ceil(self.n_threads.max(1)).max(1);
+    fn on_threads<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        portion: usize,
+        work: &(dyn Fn(&Objects, &T) -> R + Sync),
+    ) -> Vec<R> {
+        let portions: Vec<&[T]> = items.chunks(portion).collect();
+        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         thread::scope(|scope| {
-            let work_on = |some: &[T]| -> Vec<R> {
-                let objects = self.objects.open();
-                some.iter().map(|item| work(&objects, item)).collect()
-            };
-            let threads: Vec<_> = items.chunks(n_each).map(|some| scope.spawn(move || work_on(some))).collect();
-            let done = threads.into_iter().map(|thread| thread.join().expect("comparing patches does not panic"));
-            done.flatten().collect()
-        })
+            for _ in 0..self.n_threads.max(1).min(portions.len()) {
+                scope.spawn(|| {
+                    let objects = self.objects.open();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(some) = portions.get(number) else { break };
+                        let answers: Vec<R> = some.iter().map(|item| work(&objects, item)).collect();
+                        done.lock().expect("no thread panics while it holds this").push((number, answers));
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().expect("no thread panics while it holds this");
+        done.sort_unstable_by_key(|(number, _)| *number);
+        done.into_iter().flat_map(|(_, answers)| answers).collect()
     }
 }
 
@@ -212,178 +221,45 @@ fn remembered(shelf: &mut Shelf, key: &[u8]) -> Option<Landed> {
     postcard::from_bytes(shelf.get(key)?).ok()
 }
 
-/// Proofs by patch, for the branches of one line.
-struct Judge<'a> {
-    prover: &'a Prover<'a>,
-    objects: &'a Objects,
-    trunk: &'a Trunk,
-    line: &'a Keys,
+/// Why a step of the ladder has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Doubt {
+    #[error(transparent)]
+    Trees(#[from] WalkError),
+    #[error("a patch cannot be hashed: {0}")]
+    Hash(String),
+    #[error("it has too many commits of its own to compare")]
+    TooManyCommits,
+    #[error("too many paths changed to compare")]
+    TooManyPaths,
+    #[error("too much text changed to compare")]
+    TooMuchText,
+    #[error("{0}")]
+    Gap(String),
 }
 
-impl Judge<'_> {
-    fn by_patches(&self, one: &Asked<'_>) -> Result<Landed, WalkError> {
-        let since = self.prover.fork(self.trunk, one.drift);
-        let own = self.prover.graph.own(self.trunk, one.tip);
-        if let Some(landings) = self.commit_by_commit(&own, since)? {
-            return self.unless_reverted(Proof::PatchIds, &landings);
-        }
-        if let Some(landing) = self.as_one(one, one.tip, since)? {
-            return self.unless_reverted(Proof::SquashPatchId, &[landing]);
-        }
-        self.continued(one, since)
+impl From<ReadError> for Doubt {
+    fn from(error: ReadError) -> Doubt {
+        Doubt::Trees(error.into())
     }
+}
 
-    fn tree(&self, at: Pos) -> Oid {
-        self.prover.graph.tree(at)
-    }
+/// Two trees between which a change lies; `None` is the empty tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Trees {
+    old: Option<Oid>,
+    new: Option<Oid>,
+}
 
-    fn parent_tree(&self, at: Pos) -> Option<Oid> {
-        self.prover.graph.parents(at).next().map(|parent| self.tree(parent))
+impl Trees {
+    fn reversed(self) -> Trees {
+        Trees { old: self.new, new: self.old }
     }
+}
 
-    fn is_merge(&self, at: Pos) -> bool {
-        1 < self.prover.graph.parents(at).count()
-    }
-
-    /// Where each own commit landed, when all did. Merges carry nothing of their own, as in git-cherry(1).
-    fn commit_by_commit(&self, own: &[Pos], since: usize) -> Result<Option<Vec<Pos>>, WalkError> {
-        if OWN_COMMITS_AT_MOST < own.len() {
-            return Ok(None);
-        }
-        let mut landings = Vec::new();
-        for &at in own.iter().filter(|&&at| !self.is_merge(at)) {
-            let patch = patch(self.objects, self.parent_tree(at), Some(self.tree(at)))?;
-            if patch.is_empty() {
-                continue;
-            }
-            match self.landing(&patch, since)? {
-                Some(landing) => landings.push(landing),
-                None => return Ok(None),
-            }
-        }
-        Ok((!landings.is_empty()).then_some(landings))
-    }
-
-    /// The commit of the line that has the whole patch from a merge base to `at`.
-    fn as_one(&self, one: &Asked<'_>, at: Pos, since: usize) -> Result<Option<Pos>, WalkError> {
-        for base in &one.drift.merge_bases {
-            let patch = patch(self.objects, Some(self.objects.commit(base)?.tree), Some(self.tree(at)))?;
-            if !patch.is_empty()
-                && let Some(landing) = self.landing(&patch, since)?
-            {
-                return Ok(Some(landing));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The oldest commit of the line with this patch, from a place on the line on.
-    fn landing(&self, patch: &Patch, since: usize) -> Result<Option<Pos>, WalkError> {
-        for (at, key) in self.line.with_paths(patch.key.paths).take(CANDIDATES_AT_MOST) {
-            if self.trunk.intro(at).is_some_and(|intro| since <= intro)
-                && (key.content == patch.key.content || self.has_patch(at, patch)?)
-            {
-                return Ok(Some(at));
-            }
-        }
-        Ok(None)
-    }
-
-    fn has_patch(&self, at: Pos, wanted: &Patch) -> Result<bool, WalkError> {
-        let found = patch(self.objects, self.parent_tree(at), Some(self.tree(at)))?;
-        Ok(found.text(self.objects)? == wanted.text(self.objects)?)
-    }
-
-    /// Yes, or `Reverted` when the last word of the line on one of the landings is its reversal.
-    fn unless_reverted(&self, proof: Proof, landings: &[Pos]) -> Result<Landed, WalkError> {
-        for &landing in landings {
-            if self.last_word_is_reversal(landing)? {
-                return Ok(Landed::Reverted(proof));
-            }
-        }
-        Ok(Landed::Yes(proof))
-    }
-
-    fn last_word_is_reversal(&self, landing: Pos) -> Result<bool, WalkError> {
-        let there = patch(self.objects, self.parent_tree(landing), Some(self.tree(landing)))?;
-        let back = patch(self.objects, Some(self.tree(landing)), self.parent_tree(landing))?;
-        let last = |patch: &Patch| -> Result<Option<Pos>, WalkError> {
-            let mut last = None;
-            for (at, key) in self.line.with_paths(patch.key.paths).take(CANDIDATES_AT_MOST) {
-                let is_later =
-                    self.when(landing) <= self.when(at) && last.is_none_or(|last| self.when(last) < self.when(at));
-                if is_later && (key.content == patch.key.content || self.has_patch(at, patch)?) {
-                    last = Some(at);
-                }
-            }
-            Ok(last)
-        };
-        let (forth, back) = (last(&there)?, last(&back)?);
-        Ok(back.is_some_and(|back| forth.is_none_or(|forth| self.when(forth) < self.when(back))))
-    }
-
-    /// The order in which commits came into the line.
-    fn when(&self, at: Pos) -> (Option<usize>, Pos) {
-        (self.trunk.intro(at), at)
-    }
-
-    /// A beginning of the branch that landed as one piece, the longest first.
-    fn continued(&self, one: &Asked<'_>, since: usize) -> Result<Landed, WalkError> {
-        let beginnings = self.beginnings(one.tip);
-        for (number, &at) in beginnings.iter().enumerate().skip(1).take(BEGINNINGS_AT_MOST) {
-            let n_commits = beginnings.len() - number;
-            if let Some(landing) = self.as_one(one, at, since)?
-                && (1 < n_commits || self.is_request(landing)?)
-            {
-                return self.still_there(Proof::SquashPatchId, landing);
-            }
-        }
-        let Some(run) = self.run_on_line(&beginnings, since)? else { return Ok(Landed::No) };
-        self.still_there(Proof::PatchIds, run)
-    }
-
-    fn still_there(&self, proof: Proof, landing: Pos) -> Result<Landed, WalkError> {
-        // Work that was taken back and goes on is work that has not landed.
-        Ok(if self.last_word_is_reversal(landing)? { Landed::No } else { Landed::Continued(proof) })
-    }
-
-    /// The branch's own first-parent commits, the newest first.
-    fn beginnings(&self, tip: Pos) -> Vec<Pos> {
-        let mut own = Vec::new();
-        let mut at = Some(tip).filter(|&at| !self.trunk.contains(at));
-        while let Some(commit) = at {
-            own.push(commit);
-            let parent = self.prover.graph.parents(commit).next();
-            at = parent.filter(|&parent| !self.trunk.contains(parent) && own.len() < OWN_COMMITS_AT_MOST);
-        }
-        own
-    }
-
-    /// The last of at least two of the branch's first commits that stand one after the other on the line.
-    fn run_on_line(&self, beginnings: &[Pos], since: usize) -> Result<Option<Pos>, WalkError> {
-        let mut last: Option<Pos> = None;
-        let mut n_in_row = 0;
-        for &at in beginnings.iter().rev() {
-            if self.is_merge(at) {
-                break;
-            }
-            let patch = patch(self.objects, self.parent_tree(at), Some(self.tree(at)))?;
-            let Some(landing) = self.landing(&patch, since)?.filter(|&landing| self.trunk.is_on_line(landing)) else {
-                break;
-            };
-            let follows = |last: Pos| self.prover.graph.parents(landing).next() == Some(last);
-            if last.is_some_and(|last| !follows(last)) {
-                break;
-            }
-            (last, n_in_row) = (Some(landing), n_in_row + 1);
-        }
-        Ok(last.filter(|_| 2 <= n_in_row && n_in_row < beginnings.len()))
-    }
-
-    /// Does the subject carry the number of a request, as hosts write it when they squash?
-    fn is_request(&self, landing: Pos) -> Result<bool, ReadError> {
-        let subject = self.objects.about(&self.prover.graph.oid(landing))?.subject;
-        let number = subject.strip_suffix(')').and_then(|text| text.rsplit_once(['#', '!'])).map(|(_, number)| number);
-        Ok(number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())))
-    }
+/// What is known of a change between two trees.
+#[derive(Clone, Debug)]
+struct Pair {
+    key: Key,
+    id: Option<PatchId>,
 }

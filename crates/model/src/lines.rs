@@ -187,34 +187,40 @@ fn is_named(candidate: &Candidate, name: &str) -> bool {
 pub struct Nearest {
     /// Index of the line.
     pub line: usize,
-    /// How much nearer it is than the next, 0.5 (just as near) to 1 (nothing else is related).
+    /// How much nearer it is than the next, above 0.5 (hardly nearer) to 1 (nothing else is related).
     pub confidence: f64,
     /// Why, as a sentence part.
     pub because: String,
 }
 
-/// The line that a branch belongs to: the one with the fewest commits of its own apart.
+/// How sure it is that a branch from before two lines parted belongs to the first of them.
 ///
-/// The branch's own commits count first: what it has and the line lacks is what it brought
-/// along from elsewhere. Among equals the one it is less behind is nearer; then the first.
-/// `drifts` has one entry for each line; `None` where it is unknown. Unrelated lines are never near.
+/// Source: ours; it has nothing of the other line, and what is older than the others is where people merge.
+const SHARED_HISTORY_CONFIDENCE: f64 = 0.75;
+
+/// The line that a branch belongs to: the one from which it has the fewest commits of its own.
+///
+/// What a branch has and a line lacks is what it brought along from elsewhere: a branch from a
+/// further line carries that line's commits, seen from the first. Where two lines are equal in this, the branch
+/// forked before they parted, and belongs to the earlier in the list. `drifts` has one entry for each
+/// line; `None` where it is unknown. Unrelated lines are never near.
 pub fn nearest(drifts: &[Option<&Drift>]) -> Option<Nearest> {
-    let related = |drift: &&Drift| !drift.is_unrelated();
-    let distance = |drift: &Drift| (drift.ahead, drift.behind);
-    let mut order: Vec<(usize, (u32, u32))> = Vec::new();
+    let mut order: Vec<(u32, usize)> = Vec::new();
     for (line, drift) in drifts.iter().enumerate() {
-        order.extend(drift.filter(related).map(|drift| (line, distance(drift))));
+        order.extend(drift.filter(|drift| !drift.is_unrelated()).map(|drift| (drift.ahead, line)));
     }
-    order.sort_by_key(|&(line, distance)| (distance, line));
-    let &(line, (ahead, behind)) = order.first()?;
-    let Some(&(_, (next_ahead, next_behind))) = order.get(1) else {
+    order.sort_unstable();
+    let &(ahead, line) = order.first()?;
+    let Some(&(next, _)) = order.get(1) else {
         return Some(Nearest { line, confidence: 1.0, because: "no other line is related".into() });
     };
-    let (near, next) = (f64::from(ahead + 1), f64::from(next_ahead + 1));
-    let (near, next) =
-        if ahead == next_ahead { (f64::from(behind + 1), f64::from(next_behind + 1)) } else { (near, next) };
-    let because = format!("{ahead} commits of its own here, {next_ahead} from the next line");
-    Some(Nearest { line, confidence: next / (near + next), because })
+    if ahead == next {
+        let because = "it forked before the lines parted".to_owned();
+        return Some(Nearest { line, confidence: SHARED_HISTORY_CONFIDENCE, because });
+    }
+    let because = format!("{ahead} commits of its own here, {next} from the next line");
+    let (near, far) = (f64::from(ahead) + 1.0, f64::from(next) + 1.0);
+    Some(Nearest { line, confidence: far / (near + far), because })
 }
 
 #[cfg(test)]
@@ -284,7 +290,13 @@ mod tests {
         assert_eq!(near.line, 1);
         assert!(0.99 < near.confidence);
         let equal = nearest(&[Some(&main), Some(&main)]).unwrap();
-        assert_eq!((equal.line, equal.confidence), (0, 0.5));
+        assert_eq!((equal.line, equal.confidence), (0, SHARED_HISTORY_CONFIDENCE));
+        let older = drift(2, 40);
+        assert_eq!(
+            nearest(&[Some(&drift(2, 1_500)), Some(&older)]).unwrap().line,
+            0,
+            "the main line, however far behind"
+        );
         let unrelated = Drift { merge_bases: Vec::new(), ..drift(5, 5) };
         assert_eq!(nearest(&[Some(&unrelated), None]), None);
     }

@@ -25,7 +25,7 @@ pub enum WalkError {
     TooDeep,
 }
 
-/// Tells `changed` of every path that differs, in the order of names: what stood there, and what stands there.
+/// Tells `changed` of every path that differs, in the order of path components: what stood there, and what stands there.
 ///
 /// Shape: files, links and submodules with the modes that Git shows, never folders; a folder that became a file is told as its files
 /// gone and the file new. `None` is a tree without entries. No renames are looked for.
@@ -36,53 +36,74 @@ pub fn changes(
     after: Option<Oid>,
     changed: &mut dyn FnMut(&[u8], Side, Side),
 ) -> Result<(), WalkError> {
-    Comparison { objects, path: Vec::new(), depth: 0, changed }.folder(before, after)
-}
-
-struct Comparison<'a> {
-    objects: &'a Objects,
-    path: Vec<u8>,
-    depth: usize,
-    changed: &'a mut dyn FnMut(&[u8], Side, Side),
-}
-
-impl Comparison<'_> {
-    fn folder(&mut self, before: Option<Oid>, after: Option<Oid>) -> Result<(), WalkError> {
-        if before == after {
-            return Ok(());
+    let mut path = Vec::new();
+    // The folders around the place in hand. Not recursion: a hostile tree would exhaust the stack.
+    let mut around: Vec<Pair> = Pair::open(objects, before, after, 0)?.into_iter().collect();
+    while let Some(pair) = around.last_mut() {
+        path.truncate(pair.path_len);
+        let Some((old, new)) = pair.next(&mut path) else {
+            around.pop();
+            continue;
+        };
+        let (old_leaf, new_leaf) = (leaf(old), leaf(new));
+        if old_leaf != new_leaf {
+            changed(&path, old_leaf, new_leaf);
         }
-        if DEPTH_AT_MOST < self.depth {
-            return Err(WalkError::TooDeep);
-        }
-        let read = |id: Option<Oid>| id.map(|id| self.objects.tree(&id)).transpose();
-        let (before, after) = (read(before)?, read(after)?);
-        let (mut i, mut j) = (0, 0);
-        while let Some(name) = [name_at(&before, i), name_at(&after, j)].into_iter().flatten().min() {
-            let (old, new) = (take(&before, &mut i, name), take(&after, &mut j, name));
-            if old != new {
-                let length = self.path.len();
-                self.path.extend((length > 0).then_some(b'/'));
-                self.path.extend_from_slice(name);
-                self.entry(old, new)?;
-                self.path.truncate(length);
+        if let Some(inner) = Pair::open(objects, folder(old), folder(new), path.len())? {
+            around.push(inner);
+            if DEPTH_AT_MOST < around.len() {
+                return Err(WalkError::TooDeep);
             }
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// Two folders at one path that differ, and how far they have been compared.
+struct Pair {
+    before: Option<Rc<Tree>>,
+    after: Option<Rc<Tree>>,
+    i: usize,
+    j: usize,
+    path_len: usize,
+}
+
+impl Pair {
+    /// `None` when there is nothing to compare.
+    fn open(
+        objects: &Objects,
+        before: Option<Oid>,
+        after: Option<Oid>,
+        path_len: usize,
+    ) -> Result<Option<Pair>, WalkError> {
+        if before == after {
+            return Ok(None);
+        }
+        let read = |id: Option<Oid>| id.map(|id| objects.tree(&id)).transpose();
+        Ok(Some(Pair { before: read(before)?, after: read(after)?, i: 0, j: 0, path_len }))
     }
 
-    fn entry(&mut self, old: Side, new: Side) -> Result<(), WalkError> {
-        let folder = |side: Side| side.filter(|(mode, _)| mode.is_tree()).map(|(_, oid)| oid);
-        let leaf = |side: Side| side.filter(|(mode, _)| !mode.is_tree());
-        if folder(old).is_some() || folder(new).is_some() {
-            self.depth += 1;
-            self.folder(folder(old), folder(new))?;
-            self.depth -= 1;
+    /// The next two entries of one name that differ; the name is added to the path.
+    fn next(&mut self, path: &mut Vec<u8>) -> Option<(Side, Side)> {
+        let Pair { before, after, i, j, .. } = self;
+        while let Some(name) = [name_at(before, *i), name_at(after, *j)].into_iter().flatten().min() {
+            let (old, new) = (take(before, i, name), take(after, j, name));
+            if old != new {
+                path.extend((!path.is_empty()).then_some(b'/'));
+                path.extend_from_slice(name);
+                return Some((old, new));
+            }
         }
-        if leaf(old).is_some() || leaf(new).is_some() {
-            (self.changed)(&self.path, leaf(old), leaf(new));
-        }
-        Ok(())
+        None
     }
+}
+
+fn folder(side: Side) -> Option<Oid> {
+    side.filter(|(mode, _)| mode.is_tree()).map(|(_, oid)| oid)
+}
+
+fn leaf(side: Side) -> Side {
+    side.filter(|(mode, _)| !mode.is_tree())
 }
 
 fn name_at(tree: &Option<Rc<Tree>>, at: usize) -> Option<&[u8]> {

@@ -39,9 +39,9 @@ pub(super) fn stands(
     theirs: Oid,
     texts: &mut Texts<'_>,
 ) -> Result<Option<Proof>, Doubt> {
-    let mut walk = Walk { objects, depth: 0, n_same: 0, n_merged: 0, unequal: Vec::new() };
+    let mut walk = Walk::default();
     let bases: Vec<Option<Oid>> = bases.iter().copied().map(Some).collect();
-    if !walk.folders(&bases, Some(ours), Some(theirs))? {
+    if !walk.stands(objects, &bases, Some(ours), Some(theirs))? {
         return Ok(None);
     }
     if walk.n_merged == 0 && walk.n_same > 0 {
@@ -56,9 +56,8 @@ pub(super) fn stands(
     Ok(Some(Proof::MergeNoOp))
 }
 
-struct Walk<'a> {
-    objects: &'a Objects,
-    depth: usize,
+#[derive(Default)]
+struct Walk {
     /// Paths or folders that the branch changed and that are the same in the base.
     n_same: usize,
     /// Paths that both sides changed, each in its own way.
@@ -67,48 +66,82 @@ struct Walk<'a> {
     unequal: Vec<[Oid; 3]>,
 }
 
-impl Walk<'_> {
+/// What one entry says.
+enum Entries {
+    /// Nothing that the base does not have.
+    Stand,
+    /// Something that the base does not have.
+    Add,
+    /// Folders that must be looked into.
+    Open(Vec<Cursor>),
+}
+
+impl Walk {
     /// False as soon as something is found that the base does not have.
-    fn folders(&mut self, bases: &[Option<Oid>], ours: Option<Oid>, theirs: Option<Oid>) -> Result<bool, Doubt> {
+    fn stands(
+        &mut self,
+        objects: &Objects,
+        bases: &[Option<Oid>],
+        ours: Option<Oid>,
+        theirs: Option<Oid>,
+    ) -> Result<bool, Doubt> {
+        // The folders around the place in hand. Not recursion: a hostile tree would exhaust the stack.
+        let mut around = Vec::new();
+        let mut found = self.folders(objects, bases, ours, theirs)?;
+        loop {
+            match found {
+                Entries::Add => return Ok(false),
+                Entries::Open(trees) => around.push(trees),
+                Entries::Stand => {}
+            }
+            if DEPTH_AT_MOST < around.len() {
+                return Err(WalkError::TooDeep.into());
+            }
+            let Some(trees) = around.last_mut() else { return Ok(true) };
+            let name = trees.iter().filter_map(Cursor::name).min().map(<[u8]>::to_vec);
+            found = match name {
+                Some(name) => self.entries(objects, trees, &name)?,
+                None => {
+                    around.pop();
+                    Entries::Stand
+                }
+            };
+        }
+    }
+
+    fn folders(
+        &mut self,
+        objects: &Objects,
+        bases: &[Option<Oid>],
+        ours: Option<Oid>,
+        theirs: Option<Oid>,
+    ) -> Result<Entries, Doubt> {
         if bases.iter().all(|base| *base == theirs) {
-            return Ok(true);
+            return Ok(Entries::Stand);
         }
         if ours == theirs {
             self.n_same += 1;
-            return Ok(true);
+            return Ok(Entries::Stand);
         }
         if bases.iter().all(|base| *base == ours) {
-            return Ok(false);
+            return Ok(Entries::Add);
         }
-        if DEPTH_AT_MOST < self.depth {
-            return Err(WalkError::TooDeep.into());
-        }
-        self.depth += 1;
-        let trees = bases.iter().copied().chain([ours, theirs]).map(|oid| Cursor::open(self.objects, oid));
-        let trees = trees.collect::<Result<Vec<_>, _>>()?;
-        let stands = self.entries(trees);
-        self.depth -= 1;
-        stands
+        let trees = bases.iter().copied().chain([ours, theirs]).map(|oid| Cursor::open(objects, oid));
+        Ok(Entries::Open(trees.collect::<Result<Vec<_>, _>>()?))
     }
 
-    fn entries(&mut self, mut trees: Vec<Cursor>) -> Result<bool, Doubt> {
-        loop {
-            let Some(name) = trees.iter().filter_map(Cursor::name).min().map(<[u8]>::to_vec) else { return Ok(true) };
-            let (mut files, mut folders) = (Vec::new(), Vec::new());
-            for tree in &mut trees {
-                let (file, folder) = tree.take(&name);
-                files.push(file);
-                folders.push(folder);
-            }
-            let [bases @ .., ours, theirs] = &folders[..] else { return Ok(false) };
-            let [base_files @ .., our_file, their_file] = &files[..] else { return Ok(false) };
-            if !self.file(base_files, *our_file, *their_file) || !self.folders(bases, *ours, *theirs)? {
-                return Ok(false);
-            }
-            if TEXTS_AT_MOST < self.unequal.len() {
-                return Err(Doubt::TooManyPaths);
-            }
+    fn entries(&mut self, objects: &Objects, trees: &mut [Cursor], name: &[u8]) -> Result<Entries, Doubt> {
+        let (files, folders): (Vec<Side>, Vec<Option<Oid>>) = trees.iter_mut().map(|tree| tree.take(name)).unzip();
+        let ([bases @ .., ours, theirs], [base_files @ .., our_file, their_file]) = (&folders[..], &files[..]) else {
+            return Ok(Entries::Add);
+        };
+        if !self.file(base_files, *our_file, *their_file) {
+            return Ok(Entries::Add);
         }
+        if TEXTS_AT_MOST < self.unequal.len() {
+            return Err(Doubt::TooManyPaths);
+        }
+        self.folders(objects, bases, *ours, *theirs)
     }
 
     fn file(&mut self, bases: &[Side], ours: Side, theirs: Side) -> bool {

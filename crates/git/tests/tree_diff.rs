@@ -94,24 +94,9 @@ fn a_missing_folder_is_an_error_only_where_it_must_be_read() {
 
 #[test]
 fn folders_that_are_too_deep_are_an_error() {
-    let repo = sketch("main: a(f=1)").draw();
-    let deep = |n: usize, blob: &str| {
-        let file = repo.room().join("tree");
-        let mut tree = String::new();
-        for at in 0..n {
-            let (mode, oid) = if at == 0 { ("100644", blob) } else { ("40000", tree.as_str()) };
-            let entry = [format!("{mode} d\0").as_bytes(), Oid::from_hex(oid.as_bytes()).unwrap().as_bytes()].concat();
-            std::fs::write(&file, entry).unwrap();
-            tree = repo.git(["hash-object", "-t", "tree", "-w", "--literally", file.to_str().unwrap()]);
-        }
-        tree
-    };
-    let blob = repo.git(["rev-parse", "main:f"]);
-    let objects = Objects::open(&repo.git_dir().join("objects"), "sha1").unwrap();
-    let oid = |hex: &str| Oid::from_hex(hex.as_bytes()).unwrap();
-    let tree = oid(&deep(tree_diff::DEPTH_AT_MOST + 2, &blob));
-    let mut n_told = 0;
-    let walked = tree_diff::changes(&objects, None, Some(tree), &mut |_, _, _| n_told += 1);
-    assert!(matches!(walked, Err(WalkError::TooDeep)), "{walked:?}");
-    assert_eq!(n_told, 0);
+    let path = |depth: usize| format!("{}f", "d/".repeat(depth));
+    let (deep, too_deep) = (path(tree_diff::DEPTH_AT_MOST - 1), path(tree_diff::DEPTH_AT_MOST + 1));
+    let repo = sketch(&format!("main: a(f=1)\n deep: a x({deep}=1)\n deeper: a y({too_deep}=1)")).draw();
+    assert_eq!(ours(&repo, "main", "deep").unwrap().len(), 1);
+    assert!(matches!(ours(&repo, "main", "deeper"), Err(WalkError::TooDeep)));
 }

@@ -97,6 +97,23 @@ fn one_pair_that_git_cannot_merge_ends_no_other() {
     assert_eq!(world.compare(&others), others.len());
 }
 
+#[test]
+fn a_tree_as_deep_as_an_attacker_likes_ends_nothing() {
+    let path = |depth: usize| "d/".repeat(depth);
+    let mut stream = String::new();
+    for (part, parents) in [(0, &[][..]), (1, &[0][..]), (2, &[0][..])] {
+        let lines = vec![format!("version {part}")];
+        let file = || File { mode: "100644", lines: lines.clone() };
+        let tree = Tree(BTreeMap::from([(path(3_000) + "f", file()), (path(1_900) + "g", file())]));
+        tree.commit(&mut stream, 0, part, parents);
+    }
+    let mut world = World::of(&stream);
+    let oids = world.oids();
+    world.pairs = vec![[oids[0], oids[1], oids[2]]];
+    let answers = world.predict(None);
+    assert_eq!(answers[0].reason.as_deref(), Some("folders are nested more than 2048 deep"));
+}
+
 /// A repository with many pairs, each with its own merge base.
 struct World {
     _temp: tempfile::TempDir,

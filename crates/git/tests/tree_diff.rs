@@ -96,7 +96,7 @@ fn a_missing_folder_is_an_error_only_where_it_must_be_read() {
 fn folders_that_are_too_deep_are_an_error() {
     let path = |depth: usize| format!("{}f", "d/".repeat(depth));
     let (deep, too_deep) = (path(tree_diff::DEPTH_AT_MOST - 1), path(tree_diff::DEPTH_AT_MOST + 1));
-    let repo = sketch(&format!("main: a(f=1)\n deep: a x({deep}=1)\n deeper: a y({too_deep}=1)")).draw();
+    let repo = sketch(format!("main: a(f=1)\n deep: a x({deep}=1)\n deeper: a y({too_deep}=1)")).draw();
     assert_eq!(ours(&repo, "main", "deep").unwrap().len(), 1);
     assert!(matches!(ours(&repo, "main", "deeper"), Err(WalkError::TooDeep)));
 }

@@ -2,6 +2,7 @@
 //!
 //! Tests of this crate fail when one of them is not what the code would write.
 
+mod checks;
 mod configuration;
 #[cfg(test)]
 mod layout;
@@ -24,6 +25,7 @@ struct Document {
 
 /// All of them. One line a document.
 const DOCUMENTS: &[Document] = &[
+    Document { path: "docs/CHECKS.md", text: checks::document },
     Document { path: "docs/CONFIGURATION.md", text: configuration::document },
     Document { path: "docs/OPERATING.md", text: operating::document },
     Document { path: "docs/schema/configuration.schema.json", text: configuration::schema },

@@ -49,9 +49,25 @@ Programs that a repository's settings name (hooks, filters, drivers, pagers, mon
 (`bench/README.md`). All branches are measured in one pass over the history, so a commit-graph helps: without one, the
 history is read from packs first, and remembered.
 
-## Checks
+## When to look at what
 
-`alignwatch check --list` prints this list; `thresholds` in the [configuration](CONFIGURATION.md) changes the numbers.
+| when | what | how |
+|---|---|---|
+| before an alignment | locks, unfinished work, base behind its remote | `alignwatch check --budget 2s` |
+| daily | everything but the expensive | `alignwatch check` |
+| weekly | what has landed and can go, attempts at the same idea, stale branches | `alignwatch branches --state merged --state squash_merged` |
+| monthly, and after a crash or a full disk | all objects | `alignwatch check --all` |
+
+Every night from cron, quiet when all is well:
+
+```sh
+0 5 * * *  alignwatch -q check --fail-on warning /srv/git/* > /tmp/alignwatch.txt || mail -s alignwatch me < /tmp/alignwatch.txt
+```
+
+## Procedures
+
+One for each check; a finding names its check. `alignwatch check --list` prints this list, [CHECKS](CHECKS.md) is the
+same as a table, and `thresholds` in the [configuration](CONFIGURATION.md) changes the numbers.
 ";
 
 /// docs/OPERATING.md.
@@ -61,23 +77,31 @@ pub(crate) fn document() -> String {
 }
 
 fn section(check: &Check) -> String {
-    let Check { id, title, looks_at, why, .. } = check;
-    format!(
-        "\n### {id}\n\n{title}.\n\nLooks at: {}.\n\nWhy: {}.\n{}",
-        looks_at.trim_end_matches('.'),
-        why.trim_end_matches('.'),
-        threshold(check)
-    )
+    let Check { id, title, looks_at, why, runbook, .. } = check;
+    let steps = [
+        Some(("It means", format!("{title}. {why}"))),
+        Some(("Looks at", (*looks_at).to_owned())),
+        threshold(check).map(|threshold| ("Threshold", threshold)),
+        Some(("Look closer", runbook.look.to_owned())),
+        Some(("Mend", runbook.mend.to_owned())),
+        Some(("Be sure", runbook.sure.to_owned())),
+        Some(("Undo", runbook.undo.unwrap_or("There is nothing to take back, or it cannot be").to_owned())),
+    ];
+    let steps: String = steps.into_iter().flatten().map(|(step, text)| told(step, &text)).collect();
+    format!("\n### {id}\n\n{steps}")
 }
 
-fn threshold(check: &Check) -> String {
-    check.threshold.as_ref().map_or_else(String::new, |threshold| {
-        let (least, most) = threshold.range;
-        format!(
-            "\nThreshold: {} {}, from {least} to {most}. Source: {}.\n",
-            threshold.default,
-            threshold.unit,
-            threshold.source.trim_end_matches('.')
-        )
-    })
+fn told(step: &str, text: &str) -> String {
+    format!("* **{step}.** {}.\n", text.trim_end_matches('.'))
+}
+
+fn threshold(check: &Check) -> Option<String> {
+    let threshold = check.threshold.as_ref()?;
+    let (least, most) = threshold.range;
+    Some(format!(
+        "{} {}, from {least} to {most}. Source: {}",
+        threshold.default,
+        threshold.unit,
+        threshold.source.trim_end_matches('.')
+    ))
 }

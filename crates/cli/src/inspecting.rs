@@ -1,16 +1,18 @@
 //! From a path on the command line to a snapshot: options, progress and errors of one inspection.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alignwatch_git::{
     inspect::{self, InspectError, Wanted},
     repository::OpenError,
+    stop::Stop,
 };
 use alignwatch_host::Sampler;
-use alignwatch_model::{Known, Snapshot, config::Config, quote};
+use alignwatch_model::{Known, Look, Snapshot, config::Config, look::Looked, quote};
 
 use crate::{commands::Global, configuring, failure::Failure, output::progress::Progress, surroundings};
 
@@ -22,10 +24,10 @@ pub(crate) struct Question<'a> {
     pub(crate) config: &'a Config,
     /// Measure everything against this ref.
     pub(crate) base: Option<&'a str>,
-    /// Are merges to be predicted?
-    pub(crate) predicts: bool,
-    /// Are facts wanted that only checks look at?
-    pub(crate) for_checks: bool,
+    /// The parts of an inspection that are wanted, with what they require.
+    pub(crate) looks: BTreeSet<Look>,
+    /// How long it may take, from now on; `None` = as long as it takes.
+    pub(crate) budget: Option<Duration>,
     /// Does somebody wait for the answer, so that paths of conflicts may come with the next one?
     pub(crate) is_awaited: bool,
 }
@@ -46,7 +48,7 @@ pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapsh
         inspect::Progress::Phase(what) => progress.phase(what),
         inspect::Progress::Step(done, total) => progress.step(done as u64, total as u64),
     };
-    let sampler = question.for_checks.then(Sampler::start);
+    let sampler = question.looks.contains(&Look::Host).then(Sampler::start);
     let data_dir = configuring::data_dir(question.config);
     let inspected = inspect::inspect(
         question.path,
@@ -58,7 +60,9 @@ pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapsh
     );
     let mut snapshot = inspected.map_err(|error| in_words(&error))?;
     if let Some(sampler) = sampler {
+        let began = Instant::now();
         snapshot.host = Known::Seen(sampler.finish(&places(&snapshot, data_dir.as_ref())));
+        snapshot.looks.note(Look::Host, Looked::Took(began.elapsed().as_secs_f64()));
     }
     Ok(snapshot)
 }
@@ -67,9 +71,9 @@ impl Question<'_> {
     fn wanted(&self) -> Wanted {
         Wanted {
             base: self.base.map(str::to_owned),
-            predicts: self.predicts,
-            for_checks: self.for_checks,
+            looks: self.looks.clone(),
             paths_patience: if self.is_awaited { PATIENCE_OF_PEOPLE } else { PATIENCE_OF_PROGRAMS },
+            stop: Stop::new(self.budget, surroundings::interruptions()),
         }
     }
 }

@@ -6,6 +6,10 @@ use std::{
     env,
     ffi::OsString,
     io::{self, IsTerminal, Write},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -46,6 +50,30 @@ pub(crate) fn now() -> Timestamp {
     };
     Timestamp(since(SystemTime::now()))
 }
+
+/// Becomes true when a person interrupts (Ctrl-C) or the system asks to end; a second time ends the process at once.
+///
+/// Whoever asks for this takes on to look at it: until then the first signal ends the process, too.
+pub(crate) fn interruptions() -> Arc<AtomicBool> {
+    let listen = || {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // In this order: the first signal finds the flag down and passes, the second finds it up and ends us.
+            // Where the system refuses, every signal ends the process, as it would without us.
+            let second = signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted));
+            let _ = second.and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)));
+        }
+        interrupted
+    };
+    Arc::clone(INTERRUPTED.get_or_init(listen))
+}
+
+/// Did somebody interrupt work that looks at [`interruptions`]?
+pub(crate) fn was_interrupted() -> bool {
+    INTERRUPTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Is somebody watching standard error?
 pub(crate) fn is_watched() -> bool {

@@ -22,6 +22,7 @@ mod processes;
 pub mod refs;
 pub mod repository;
 pub mod run;
+pub mod stop;
 pub mod tree_diff;
 pub mod unfinished;
 pub mod version;

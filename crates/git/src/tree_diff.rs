@@ -23,6 +23,9 @@ pub enum WalkError {
     /// Folders are nested deeper than any file system allows.
     #[error("folders are nested more than {DEPTH_AT_MOST} deep")]
     TooDeep,
+    /// The one who asked wants to come to an end.
+    #[error("there was no time to look")]
+    Stopped,
 }
 
 /// Tells `changed` of every path that differs, in the order of path components: what stood there, and what stands there.

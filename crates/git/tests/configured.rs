@@ -4,15 +4,23 @@
 
 use std::time::Duration;
 
-use alignwatch_git::inspect::{Wanted, inspect};
-use alignwatch_model::{Relation, Snapshot, config::Config};
+use alignwatch_git::{
+    inspect::{Wanted, inspect},
+    stop::Stop,
+};
+use alignwatch_model::{Look, Relation, Snapshot, config::Config};
 use alignwatch_testkit::{Repo, sketch};
 
 const MARKED: &str = r"<<<<<<<\sours|x|=======|y|>>>>>>>\stheirs";
 
 fn look(repo: &Repo, yaml: &str) -> Snapshot {
     let (config, _) = Config::from_yaml(yaml, "alignwatch.yaml").unwrap();
-    let wanted = Wanted { base: None, predicts: true, for_checks: true, paths_patience: Duration::from_secs(60) };
+    let wanted = Wanted {
+        base: None,
+        looks: Look::with_required(Look::ALL.iter().copied()),
+        paths_patience: Duration::from_secs(60),
+        stop: Stop::default(),
+    };
     inspect(repo.path(), &config, repo.newest_at(), None, &wanted, &|_| {}).unwrap()
 }
 

@@ -9,6 +9,7 @@ use alignwatch_git::{
     landed::{Asked, Prover},
     memory::Memory,
     objects::Objects,
+    stop::Stop,
 };
 use alignwatch_model::{Drift, Landed, Oid, Proof};
 use alignwatch_testkit::{Repo, sketch};
@@ -34,7 +35,7 @@ fn judge(repo: &Repo, names: &[&str], memory: &Memory) -> Vec<Landed> {
     let drifts: Vec<Drift> =
         measure(&graph, &trunk, &places[1..]).into_iter().map(|drift| drift.seen().unwrap().clone()).collect();
     let asked: Vec<Asked<'_>> = places[1..].iter().zip(&drifts).map(|(&tip, drift)| Asked { tip, drift }).collect();
-    let prover = Prover { graph: &graph, objects: &objects.opener(), memory, n_threads: 2 };
+    let prover = Prover { graph: &graph, objects: &objects.opener(), memory, n_threads: 2, stop: &Stop::default() };
     prover.prove(&trunk, &asked, &|_, _| {})
 }
 

@@ -20,6 +20,7 @@ use alignwatch_git::{
     merge::{Patience, Predictor, Question},
     objects::Objects,
     repository, run,
+    stop::Stop,
 };
 use alignwatch_model::{Merge, Oid, Verdict};
 
@@ -215,6 +216,7 @@ impl World {
             drivers: Vec::new(),
             patience,
             n_threads: 2,
+            stop: &Stop::default(),
         };
         predictor.predict(questions, &|_, _| {})
     }

@@ -7,15 +7,23 @@
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use alignwatch_git::inspect::{Wanted, inspect};
-use alignwatch_model::{Finding, Known, Snapshot, Timestamp, checks, config::Config, snapshot::LockVerdict};
+use alignwatch_git::{
+    inspect::{Wanted, inspect},
+    stop::Stop,
+};
+use alignwatch_model::{Finding, Known, Look, Snapshot, Timestamp, checks, config::Config, snapshot::LockVerdict};
 use alignwatch_testkit::{Repo, sketch};
 
 /// A branch name that would do harm in a shell, if it were not quoted.
 const HOSTILE: &str = "it's;touch${IFS}harm;$(touch${IFS}harm)`touch${IFS}harm`";
 
 fn seen(repo: &Repo) -> Snapshot {
-    let wanted = Wanted { base: None, predicts: true, for_checks: true, paths_patience: Duration::from_secs(60) };
+    let wanted = Wanted {
+        base: None,
+        looks: Look::with_required(Look::ALL.iter().copied()),
+        paths_patience: Duration::from_secs(60),
+        stop: Stop::default(),
+    };
     let config = Config::default();
     inspect(repo.path(), &config, repo.newest_at(), None, &wanted, &|_| {}).unwrap()
 }
@@ -192,7 +200,19 @@ fn a_lock_of_a_linked_worktree_is_moved_from_where_it_is() {
     repo.git(["worktree", "add", "--quiet", "../w", "w"]);
     let lock = repo.git_dir().join("worktrees/w/index.lock");
     fs::write(&lock, "").unwrap();
-    let wanted = Wanted { base: None, predicts: false, for_checks: true, paths_patience: Duration::ZERO };
+    let wanted = Wanted {
+        base: None,
+        looks: Look::with_required([
+            Look::History,
+            Look::Settings,
+            Look::Locks,
+            Look::Unfinished,
+            Look::Worktrees,
+            Look::Markers,
+        ]),
+        paths_patience: Duration::ZERO,
+        stop: Stop::default(),
+    };
     let inside = repo.room().join("w");
     let mut snapshot = inspect(&inside, &Config::default(), repo.newest_at(), None, &wanted, &|_| {}).unwrap();
     let Known::Seen(locks) = &mut snapshot.locks else { panic!("{:?}", snapshot.locks) };

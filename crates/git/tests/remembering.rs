@@ -4,8 +4,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
 
-use alignwatch_git::inspect::{Wanted, inspect};
-use alignwatch_model::{Landed, Snapshot, Timestamp, Verdict, branch::Conflict, config::Config};
+use alignwatch_git::{
+    inspect::{Wanted, inspect},
+    stop::Stop,
+};
+use alignwatch_model::{Landed, Look, Snapshot, Timestamp, Verdict, branch::Conflict, config::Config};
 use alignwatch_testkit::{Shape, generate, git, git_command};
 
 /// Pushes to the line, each followed by a comparison.
@@ -31,7 +34,12 @@ fn what_is_remembered_across_pushes_is_what_would_be_found_anew() {
 
 fn look(repository: &Path, data_dir: Option<&Path>) -> Snapshot {
     let patience = Duration::from_secs(300);
-    let wanted = Wanted { base: Some("main".into()), predicts: true, for_checks: false, paths_patience: patience };
+    let wanted = Wanted {
+        base: Some("main".into()),
+        looks: Look::with_required([Look::Merges]),
+        paths_patience: patience,
+        stop: Stop::default(),
+    };
     inspect(repository, &Config::default(), Timestamp(1_800_000_000), data_dir, &wanted, &|_| {}).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! All that one inspection of a repository saw. Made by `git`, judged by `checks`.
 
-use crate::{Branch, HostSample, Known, Oid, RefName, Timestamp};
+use crate::{Branch, HostSample, Known, Looks, Oid, RefName, Timestamp, facts::Facts};
 
 /// One repository, seen once.
 ///
@@ -35,6 +35,10 @@ pub struct Snapshot {
     pub unread_files: Vec<UnreadFile>,
     /// The machine, sampled while the inspection ran.
     pub host: Known<HostSample>,
+    /// Everything else that was seen, by family.
+    pub facts: Facts,
+    /// Which parts of the inspection were taken, and how long each took.
+    pub looks: Looks,
 }
 
 /// What kind of repository this is.

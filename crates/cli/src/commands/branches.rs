@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use alignwatch_model::State;
+use alignwatch_model::{Look, State};
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -79,8 +79,8 @@ pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
         path: &asked.path,
         config: &config,
         base: asked.base.as_deref(),
-        predicts: !asked.no_predict,
-        for_checks: false,
+        looks: Look::with_required([if asked.no_predict { Look::History } else { Look::Merges }]),
+        budget: None,
         is_awaited: form == Format::Human,
     };
     let snapshot = inspecting::inspect(global, &question)?;

@@ -3,13 +3,13 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use alignwatch_model::{
-    Severity, Snapshot,
+    Look, Severity, Snapshot,
     checks::{self, Check as Rule},
-    config::Config,
+    config::{Config, parse_length},
     quote,
 };
 use clap::{Args, ValueEnum};
@@ -36,6 +36,7 @@ Examples:
   alignwatch check -v --only conflicting  one check with all it knows
   alignwatch check --format sarif . > alignwatch.sarif
   alignwatch check --fail-on warning ~/src/*
+  alignwatch check --budget 2s            what can be said in two seconds
   alignwatch check --list                 all checks with their thresholds
 
 Exit code 3 when there are findings at or above --fail-on.")]
@@ -49,9 +50,15 @@ pub(crate) struct Check {
     /// Run only these checks
     #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = check_id(), hide_possible_values = true)]
     only: Vec<String>,
+    /// Run all checks: also those that read all objects, and those that ask the remotes
+    #[arg(long, conflicts_with = "only")]
+    all: bool,
     /// Leave these checks out
     #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = check_id(), hide_possible_values = true)]
     skip: Vec<String>,
+    /// Look for at most so long; the cheap looks come first, and what there was no time for is skipped
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    budget: Option<Duration>,
     /// End with exit code 3 when there is a finding of this severity or worse
     #[arg(long, value_name = "SEVERITY", value_enum, default_value_t)]
     fail_on: FailOn,
@@ -114,7 +121,9 @@ fn list(global: &Global) -> Result<Exit, Failure> {
 
 fn check_one(global: &Global, config: &Config, asked: &Check, path: &Path, is_awaited: bool) -> Checked {
     let started = Instant::now();
-    let question = Question { path, config, base: asked.base.as_deref(), predicts: true, for_checks: true, is_awaited };
+    let wanted = checks::ALL.iter().filter(|rule| asked.wants(rule, config).is_ok());
+    let looks = Look::with_required(wanted.flat_map(|rule| rule.needs.iter().copied()));
+    let question = Question { path, config, base: asked.base.as_deref(), looks, budget: asked.budget, is_awaited };
     let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, config, asked));
     Checked {
         path: path.display().to_string(),
@@ -161,7 +170,15 @@ impl Check {
         if !self.only.is_empty() && !self.only.iter().any(|id| id == rule.id) {
             return Err("left out by --only".to_owned());
         }
-        if self.only.is_empty() { config.checks.wants(rule.id) } else { Ok(()) }
+        if !self.only.is_empty() {
+            return Ok(());
+        }
+        config.checks.wants(rule.id)?;
+        let is_named = config.checks.only.iter().any(|id| id == rule.id);
+        match rule.cost().only_when_asked() {
+            Some(reason) if !self.all && !is_named => Err(reason.to_owned()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -175,6 +192,13 @@ impl FailOn {
             FailOn::Never => None,
         }
     }
+}
+
+/// A length of time, written as in the configuration.
+fn length(text: &str) -> Result<Duration, String> {
+    let span = parse_length(text).filter(|span| 0 < span.0);
+    span.map(|span| Duration::from_secs(span.0.unsigned_abs()))
+        .ok_or_else(|| "it is not a length of time; write it like `2s` or `5m`".to_owned())
 }
 
 /// Ids of checks; clap suggests the nearest for a wrong one.

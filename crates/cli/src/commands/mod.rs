@@ -115,10 +115,15 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Completions(completions) => completions::run(&completions),
         Command::Man(man) => man::run(&man),
     };
-    ended.unwrap_or_else(|failure| {
+    let exit = ended.unwrap_or_else(|failure| {
         surroundings::talk(&failure.told());
         failure.exit
-    })
+    });
+    if !surroundings::was_interrupted() {
+        return exit;
+    }
+    surroundings::talk("interrupted: what was not looked at by then is shown as skipped or unknown\n");
+    Exit::CouldNot
 }
 
 impl Global {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use alignwatch_model::{
-    Branch, Evidence, Finding, Oid, RefName, Snapshot, Span, Timestamp,
+    Branch, Evidence, Finding, Oid, RefName, Severity, Snapshot, Span, Timestamp,
     branch::{Conflict, Upstream},
     checks::{self, Check},
     snapshot::Line,
@@ -30,8 +30,16 @@ pub fn check_list(list: &[&Check]) -> String {
     let checks = list.iter().map(|check| CheckListed {
         id: check.id,
         title: check.title,
+        family: check.family.to_string(),
+        severity: check.severity,
+        cost: check.cost().word(),
         looks_at: check.looks_at,
         why: check.why,
+        git_says: check.git_says,
+        look: check.runbook.look,
+        mend: check.runbook.mend,
+        sure: check.runbook.sure,
+        undo: check.runbook.undo,
         threshold: check.threshold.as_ref().map(threshold_listed),
     });
     escape::json(&CheckListDocument { schema: "alignwatch.checks/1", checks: checks.collect() })
@@ -90,8 +98,16 @@ struct CheckListDocument<'a> {
 struct CheckListed<'a> {
     id: &'a str,
     title: &'a str,
+    family: String,
+    severity: Severity,
+    cost: &'a str,
     looks_at: &'a str,
     why: &'a str,
+    git_says: Option<&'a str>,
+    look: &'a str,
+    mend: &'a str,
+    sure: &'a str,
+    undo: Option<&'a str>,
     threshold: Option<ThresholdListed<'a>>,
 }
 

@@ -7,11 +7,12 @@ use alignwatch_cli::{
     report::{BranchesReport, CheckReport, CheckResult, Checked, Judgement, Selection},
 };
 use alignwatch_model::{
-    Branch, Drift, Evidence, Finding, HostSample, Known, Landed, Merge, Oid, Proof, RefName, Relation, Remedy,
+    Branch, Drift, Evidence, Finding, HostSample, Known, Landed, Looks, Merge, Oid, Proof, RefName, Relation, Remedy,
     Severity, Snapshot, Span, Status, Threshold, Timestamp,
     branch::{BaseChoice, Conflict, Tip, Upstream},
-    checks::{Check, Outcome, judge},
+    checks::{Check, Family, Outcome, Runbook, judge},
     config::Config,
+    facts::Facts,
     relation::Budget,
     snapshot::{BrokenRef, CommitGraph, Head, Line, Repository},
 };
@@ -182,6 +183,8 @@ pub(crate) fn snapshot(mut branches: Vec<Branch>) -> Snapshot {
         checked_out: Known::Seen(Vec::new()),
         crossings: Vec::new(),
         unread_files: Vec::new(),
+        facts: Facts::default(),
+        looks: Looks::all_taken(),
         host: Known::Seen(host()),
     }
 }
@@ -237,7 +240,19 @@ fn nothing(_: &alignwatch_model::checks::Seen<'_>) -> Outcome {
 }
 
 const fn rule(id: &'static str, title: &'static str) -> Check {
-    Check { id, title, looks_at: "branches", why: "It stops alignment.", threshold: None, judge: nothing }
+    Check {
+        id,
+        title,
+        looks_at: "branches",
+        why: "It stops alignment.",
+        severity: Severity::Error,
+        family: Family::Branches,
+        needs: &[],
+        git_says: None,
+        runbook: Runbook { look: "Look.", mend: "Mend.", sure: "Look again.", undo: None },
+        threshold: None,
+        judge: nothing,
+    }
 }
 
 pub(crate) static CONFLICTING: Check = rule("conflicting", "Branches that conflict with their base");

@@ -10,7 +10,7 @@ use alignwatch_model::{
     snapshot::{Head, Line},
 };
 
-use super::{InspectError, Look, full_names, no_drift, shown, watched::Watched};
+use super::{InspectError, Inspection, full_names, no_drift, shown, watched::Watched};
 use crate::{
     graph::{Graph, Pos, Trunk, ahead_behind, measure},
     lines::{self, FoundLine, Tip},
@@ -55,7 +55,12 @@ struct Chosen {
 /// Finds the lines and places every branch.
 ///
 /// Errors: a base that was asked for or configured does not exist, or a pattern can't be read.
-pub(super) fn find(look: &Look<'_>, refs: &Refs, graph: &Graph, watched: &Watched) -> Result<Bases, InspectError> {
+pub(super) fn find(
+    look: &Inspection<'_>,
+    refs: &Refs,
+    graph: &Graph,
+    watched: &Watched,
+) -> Result<Bases, InspectError> {
     let rules = Rules::of(look, refs, graph)?;
     let mut chosen = choose(look, refs, graph, watched)?;
     let n_lines = chosen.len();
@@ -82,7 +87,7 @@ impl Bases {
 }
 
 /// The lines: asked for, configured, or found.
-fn choose(look: &Look<'_>, refs: &Refs, graph: &Graph, watched: &Watched) -> Result<Vec<Chosen>, InspectError> {
+fn choose(look: &Inspection<'_>, refs: &Refs, graph: &Graph, watched: &Watched) -> Result<Vec<Chosen>, InspectError> {
     let declared: Vec<(&str, &str)> = match &look.wanted.base {
         Some(base) => vec![(base.as_str(), "asked for")],
         None => look.config.bases.iter().map(|base| (base.as_str(), "configured")).collect(),
@@ -124,7 +129,7 @@ fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> Vec<Chosen> {
 }
 
 /// A ref by a name that a person gave, with its commit. Errors: there is none.
-fn resolve(look: &Look<'_>, refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), InspectError> {
+fn resolve(look: &Inspection<'_>, refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), InspectError> {
     for full in full_names(name) {
         let Some(found) = refs.get(&full) else { continue };
         if let Some(at) = graph.find(&found.peeled.unwrap_or(found.oid)) {
@@ -186,7 +191,7 @@ fn position(graph: &Graph, oid: &Oid) -> Result<Pos, String> {
 }
 
 fn place(
-    look: &Look<'_>,
+    look: &Inspection<'_>,
     watched: &Watched,
     branch: usize,
     rules: &Rules,
@@ -240,7 +245,7 @@ struct Rule {
 }
 
 impl Rules {
-    fn of(look: &Look<'_>, refs: &Refs, graph: &Graph) -> Result<Rules, InspectError> {
+    fn of(look: &Inspection<'_>, refs: &Refs, graph: &Graph) -> Result<Rules, InspectError> {
         let mut rules = Vec::new();
         for rule in &look.config.relations {
             let branches = Patterns::new(rule.branches.iter().map(String::as_str))

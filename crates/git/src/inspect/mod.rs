@@ -10,13 +10,21 @@ mod bases;
 mod carry;
 mod watched;
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use alignwatch_model::{
-    Branch, Drift, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
+    Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
     config::{Config, Patterns},
-    snapshot::{BrokenRef, Crossing, Hazard, Repository, UnreadFile},
+    facts::Facts,
+    look::Looked,
+    snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
 };
 
 use rustc_hash::FxHashMap;
@@ -39,6 +47,7 @@ use crate::{
     refs::{Refs, RefsError, read_files, read_refs, upstreams},
     repository::{OpenError, Opened, RefBackend, open},
     run::{Git, GitAt, GitError, Limits},
+    stop::Stop,
     unfinished::unfinished,
     worktrees::checked_out,
 };
@@ -48,12 +57,12 @@ use crate::{
 pub struct Wanted {
     /// Measure all branches against this ref, short or full, instead of what is found or configured.
     pub base: Option<String>,
-    /// Prove what landed and predict merges.
-    pub predicts: bool,
-    /// Look for what only checks need: markers, locks, hazards.
-    pub for_checks: bool,
+    /// What to look at, with all that it requires ([`Look::with_required`]).
+    pub looks: BTreeSet<Look>,
     /// How long Git may take for the paths of conflicts whose verdict is known.
     pub paths_patience: Duration,
+    /// When to come to an end; what was not looked at then is not taken, with the reason.
+    pub stop: Stop,
 }
 
 /// Where an inspection stands, for those who wait.
@@ -125,6 +134,7 @@ pub fn inspect(
     listener: Listener<'_>,
 ) -> Result<Snapshot, InspectError> {
     listener(Progress::Phase("reading refs"));
+    let began = Instant::now();
     let opened = open(path)?;
     let git = Git::find();
     let at = git.as_ref().map_err(GitError::clone).and_then(|git| git.at(&opened));
@@ -135,7 +145,9 @@ pub fn inspect(
     let objects = Objects::open(&opened.objects_dir, &opened.object_format).map_err(no_objects)?;
     let memory =
         data_dir.map_or_else(Memory::none, |folder| Memory::in_folder(folder.join("remembered").join(opened.id())));
-    let look = Look {
+    let inspection = Inspection {
+        began,
+        taken: RefCell::default(),
         config,
         now,
         wanted,
@@ -145,7 +157,7 @@ pub fn inspect(
         objects: &objects,
         memory: &memory,
     };
-    look.snapshot(&refs, repository(&opened, &git, &refs))
+    inspection.snapshot(&refs, repository(&opened, &git, &refs))
 }
 
 fn refs_of(opened: &Opened, git: &Result<GitAt<'_>, GitError>) -> Result<Refs, InspectError> {
@@ -191,7 +203,6 @@ fn repository(opened: &Opened, git: &Result<Git, GitError>, refs: &Refs) -> Repo
     }
 }
 
-/// Everything that the parts of one inspection share.
 /// What one git process may use, as configured.
 fn limits(config: &Config) -> Limits {
     Limits {
@@ -201,7 +212,10 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-struct Look<'a> {
+/// Everything that the parts of one inspection share.
+struct Inspection<'a> {
+    began: Instant,
+    taken: RefCell<Looks>,
     config: &'a Config,
     now: Timestamp,
     wanted: &'a Wanted,
@@ -212,45 +226,84 @@ struct Look<'a> {
     memory: &'a Memory,
 }
 
-impl Look<'_> {
+impl Inspection<'_> {
     fn snapshot(&self, refs: &Refs, repository: Repository) -> Result<Snapshot, InspectError> {
+        let common_dir = &self.opened.common_dir;
         // The second look at the locks comes at the end: what the inspection takes is the time between.
-        let locks = self.wanted.for_checks.then(|| LockWatch::first_look(&self.opened.common_dir));
+        let locks = self.look(Look::Locks, || Known::Seen(LockWatch::first_look(common_dir)));
+        let hazards = self.look(Look::Settings, || self.hazards());
+        let unfinished = self.look(Look::Unfinished, || unfinished(common_dir));
+        let checked_out = self.look(Look::Worktrees, || checked_out(common_dir));
         let filter = self.config.refs.filter().map_err(|error| InspectError::Pattern(error.problem))?;
         let entries = self.git.map(|git| git.entries()).unwrap_or_default();
         let watched = watched::choose(refs, &filter, upstreams(refs, entries), self.objects);
-        self.say("reading history");
-        let mut sources = GraphSources::in_git_dir(&self.opened.common_dir, &self.opened.object_format)?;
-        sources.side_dir = self.memory.folder().map(Path::to_owned);
-        let tips = self.tips(refs, &watched);
-        let (graph, coverage) = Graph::open(&sources, self.objects, &tips);
-        self.say("measuring drift");
-        let bases = bases::find(self, refs, &graph, &watched)?;
-        let mut branches = self.branches(&graph, &watched, &bases);
-        if self.wanted.predicts {
-            self.prove_and_predict(&graph, &bases, &mut branches);
-        }
-        let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
-            .map_err(|error| InspectError::Pattern(error.problem))?;
-        let unread_files = self.mark(&mut branches, &meant);
-        let crossings = crossings(&graph, &bases, &branches);
-        let lines = bases.into_lines();
-        let common_dir = &self.opened.common_dir;
+        let history = self.take(Look::History, || self.history(refs, &watched)).transpose()?;
+        self.taken.borrow_mut().note(Look::Refs, Looked::Took(self.began.elapsed().as_secs_f64()));
+        let history = history.unwrap_or_else(History::not_looked);
+        let locks = match locks {
+            Known::Seen(locks) => locks.second_look(self.now),
+            Known::Unknown(reason) => Known::Unknown(reason),
+        };
         Ok(Snapshot {
             seen_at: self.now,
             repository,
             head: refs.head.clone(),
-            lines,
-            branches,
+            lines: history.lines,
+            branches: history.branches,
             broken_refs: broken(refs, watched),
+            commit_graph: history.commit_graph,
+            locks,
+            unfinished,
+            hazards,
+            checked_out,
+            crossings: history.crossings,
+            unread_files: history.unread_files,
+            host: not_looked(),
+            facts: Facts::default(),
+            looks: self.taken.take(),
+        })
+    }
+
+    /// Takes a look if it is wanted and there is time; notes what became of it.
+    fn take<T>(&self, look: Look, see: impl FnOnce() -> T) -> Option<T> {
+        let missing =
+            if self.wanted.looks.contains(&look) { self.wanted.stop.reason() } else { Some(NOT_WANTED.into()) };
+        if let Some(reason) = missing {
+            self.taken.borrow_mut().note(look, Looked::Not(reason));
+            return None;
+        }
+        let began = Instant::now();
+        let seen = see();
+        self.taken.borrow_mut().note(look, Looked::Took(began.elapsed().as_secs_f64()));
+        Some(seen)
+    }
+
+    /// The same for a look whose answer may be unknown; one that was not taken is.
+    fn look<T>(&self, look: Look, see: impl FnOnce() -> Known<T>) -> Known<T> {
+        self.take(look, see).unwrap_or_else(not_looked)
+    }
+
+    /// All that follows from the commits: lines, branches, what landed, what would merge.
+    fn history(&self, refs: &Refs, watched: &Watched) -> Result<History, InspectError> {
+        self.say("reading history");
+        let mut sources = GraphSources::in_git_dir(&self.opened.common_dir, &self.opened.object_format)?;
+        sources.side_dir = self.memory.folder().map(Path::to_owned);
+        let tips = self.tips(refs, watched);
+        let (graph, coverage) = Graph::open(&sources, self.objects, &tips);
+        self.say("measuring drift");
+        let bases = bases::find(self, refs, &graph, watched)?;
+        let mut branches = self.branches(&graph, watched, &bases);
+        self.prove_and_predict(&graph, &bases, &mut branches);
+        let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
+            .map_err(|error| InspectError::Pattern(error.problem))?;
+        let unread_files = self.take(Look::Markers, || self.mark(&mut branches, &meant)).unwrap_or_default();
+        let crossings = crossings(&graph, &bases, &branches);
+        Ok(History {
+            lines: bases.into_lines(),
+            branches,
             commit_graph: Known::Seen(coverage.commit_graph),
-            locks: locks.map_or_else(not_looked, |locks| locks.second_look(self.now)),
-            unfinished: if self.wanted.for_checks { unfinished(common_dir) } else { not_looked() },
-            hazards: self.hazards(),
-            checked_out: if self.wanted.for_checks { checked_out(common_dir) } else { not_looked() },
             crossings,
             unread_files,
-            host: not_looked(),
         })
     }
 
@@ -316,12 +369,15 @@ impl Look<'_> {
     }
 
     fn prove_and_predict(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
+        if !self.wanted.looks.contains(&Look::Landed) {
+            return;
+        }
         self.settle_by_ancestry(branches);
         let objects = self.objects.opener();
         let predictor = self.predictor(&objects);
         self.carry_over(graph, bases, branches, &predictor);
-        self.prove(graph, bases, branches);
-        self.predict(graph, branches, &predictor);
+        self.take(Look::Landed, || self.prove(graph, bases, branches));
+        self.take(Look::Merges, || self.predict(graph, branches, &self.predictor(&objects)));
     }
 
     /// What follows from the drift alone.
@@ -349,10 +405,14 @@ impl Look<'_> {
             attributes: self.info_attributes(),
             drivers: self.drivers(),
             patience: Patience {
-                verdicts: Duration::from_secs(self.config.inspect.merge_deadline.0.unsigned_abs()),
-                paths: self.wanted.paths_patience,
+                verdicts: self
+                    .wanted
+                    .stop
+                    .at_most(Duration::from_secs(self.config.inspect.merge_deadline.0.unsigned_abs())),
+                paths: self.wanted.stop.at_most(self.wanted.paths_patience),
             },
             n_threads: self.n_threads(),
+            stop: &self.wanted.stop,
         }
     }
 
@@ -377,7 +437,13 @@ impl Look<'_> {
     fn prove(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
         self.say("looking for what has landed");
         let objects = self.objects.opener();
-        let prover = Prover { graph, objects: &objects, memory: self.memory, n_threads: self.n_threads() };
+        let prover = Prover {
+            graph,
+            objects: &objects,
+            memory: self.memory,
+            n_threads: self.n_threads(),
+            stop: &self.wanted.stop,
+        };
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
             let is_open = |number: &usize| branches[*number].state() == State::Diverged;
@@ -434,7 +500,6 @@ impl Look<'_> {
 
     fn hazards(&self) -> Known<Vec<Hazard>> {
         match self.git {
-            _ if !self.wanted.for_checks => not_looked(),
             Some(git) => hazards(git.entries(), &self.opened.common_dir),
             None => Known::Unknown("there is no git to read the configuration".into()),
         }
@@ -443,9 +508,6 @@ impl Look<'_> {
     /// Looks for committed conflict markers at the tips, except where they are meant to be.
     /// Returns what could not be looked at.
     fn mark(&self, branches: &mut [Branch], meant: &Patterns) -> Vec<UnreadFile> {
-        if !self.wanted.for_checks {
-            return Vec::new();
-        }
         self.say("looking for conflict markers");
         let limit = self.config.markers.file_limit;
         let mut shelf = self.memory.shelf("markers", &markers::written_by(limit));
@@ -516,8 +578,32 @@ impl Roots<'_> {
     }
 }
 
+/// Why a look that nobody asked for was not taken.
+const NOT_WANTED: &str = "it was not asked for";
+
 fn not_looked<T>() -> Known<T> {
     Known::Unknown("it was not looked at".into())
+}
+
+/// What follows from the commits.
+struct History {
+    lines: Vec<Line>,
+    branches: Vec<Branch>,
+    commit_graph: Known<CommitGraph>,
+    crossings: Vec<Crossing>,
+    unread_files: Vec<UnreadFile>,
+}
+
+impl History {
+    fn not_looked() -> History {
+        History {
+            lines: Vec::new(),
+            branches: Vec::new(),
+            commit_graph: not_looked(),
+            crossings: Vec::new(),
+            unread_files: Vec::new(),
+        }
+    }
 }
 
 /// For each forbidden pair, whether its histories were ever merged.

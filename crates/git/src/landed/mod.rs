@@ -61,6 +61,7 @@ use crate::{
     graph::{Graph, Pos, Trunk},
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
+    stop::Stop,
     tree_diff::WalkError,
 };
 
@@ -86,6 +87,8 @@ pub struct Prover<'a> {
     pub memory: &'a Memory,
     /// Threads for reading and comparing.
     pub n_threads: usize,
+    /// When to come to an end; branches that were not looked at then are unknown.
+    pub stop: &'a Stop,
 }
 
 /// A branch that diverged from its line.
@@ -120,7 +123,9 @@ impl Prover<'_> {
     }
 
     fn work_out(&self, trunk: &Trunk, asked: &[Asked<'_>], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Landed> {
-        let contents = self.on_threads(asked, 1, &|objects, one| Case::content(self.graph, trunk, objects, one));
+        let contents = self.on_threads(asked, 1, &|objects, one| {
+            self.in_time().and_then(|()| Case::content(self.graph, trunk, objects, one))
+        });
         let is_open = |content: &Result<Option<Proof>, Doubt>| !matches!(content, Ok(Some(_)));
         let open = asked.iter().zip(&contents).filter(|(_, content)| is_open(content));
         let since = open.filter_map(|(one, _)| first_missing(self.graph, trunk, one.drift)).min();
@@ -129,12 +134,17 @@ impl Prover<'_> {
         let questions: Vec<_> = asked.iter().zip(contents).collect();
         self.on_threads(&questions, 1, &|objects, (one, content)| {
             progress(n_done.fetch_add(1, Ordering::Relaxed), asked.len());
-            match content {
-                Ok(Some(proof)) => Landed::Yes(*proof),
+            match self.in_time().and(content.clone()) {
+                Ok(Some(proof)) => Landed::Yes(proof),
                 Ok(None) => Case::new(&ladder, objects, one).landed(None),
-                Err(doubt) => Case::new(&ladder, objects, one).landed(Some(doubt.clone())),
+                Err(Doubt::NoTime) => Landed::Unknown(Doubt::NoTime.to_string()),
+                Err(doubt) => Case::new(&ladder, objects, one).landed(Some(doubt)),
             }
         })
+    }
+
+    fn in_time(&self) -> Result<(), Doubt> {
+        if self.stop.is_due() { Err(Doubt::NoTime) } else { Ok(()) }
     }
 
     /// The keys of the line's commits from this place on, remembered by commit.
@@ -151,7 +161,10 @@ impl Prover<'_> {
         // In the order in which they landed, neighbours are alike.
         new.sort_unstable();
         new.drain(..new.len().saturating_sub(COMMITS_AT_MOST));
-        let found = self.on_threads(&new, PORTION_COMMITS, &|objects, &(_, at)| keys::look(self.graph, objects, at));
+        let found = self.on_threads(&new, PORTION_COMMITS, &|objects, &(_, at)| {
+            self.in_time().map_err(|doubt| doubt.to_string())?;
+            keys::look(self.graph, objects, at)
+        });
         for ((_, at), seen) in new.into_iter().zip(found) {
             let oid = self.graph.oid(at);
             if let Ok(seen) = &seen {
@@ -234,6 +247,8 @@ enum Doubt {
     TooManyPaths,
     #[error("too much text changed to compare")]
     TooMuchText,
+    #[error("there was no time to look")]
+    NoTime,
     #[error("{0}")]
     Gap(String),
 }

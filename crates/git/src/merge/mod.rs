@@ -43,6 +43,7 @@ use crate::{
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
     run::GitAt,
+    stop::Stop,
     tree_diff::WalkError,
 };
 
@@ -84,6 +85,8 @@ pub struct Predictor<'a> {
     pub patience: Patience,
     /// Threads for reading and comparing files.
     pub n_threads: usize,
+    /// When to come to an end; pairs that were not looked at then are unknown.
+    pub stop: &'a Stop,
 }
 
 /// How long Git may take.
@@ -154,7 +157,7 @@ impl Predictor<'_> {
         let drafts = self.drafts(questions, progress);
         let triples = drafts.iter().flatten().flat_map(|draft| draft.texts.iter().map(|(_, triple)| *triple));
         let mut shelf = self.memory.shelf("texts", &ENGINE.to_string());
-        let mut texts = texts::merge_all(triples, self.objects, &mut shelf, self.n_threads);
+        let mut texts = texts::merge_all(triples, self.objects, &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
         let _ = shelf.save();
         let is_simple = |draft: &Result<Draft, WalkError>| draft.as_ref().is_ok_and(|draft| draft.is_simple);
@@ -190,6 +193,9 @@ impl Predictor<'_> {
         let objects = self.objects.open();
         let mut similar = SimilarFiles::default();
         let walk = |question: &&Question| {
+            if self.stop.is_due() {
+                return Err(WalkError::Stopped);
+            }
             let walked = walk(&objects, question)?;
             if let Some((_, walked)) = &walked {
                 walked.index(&objects, &mut similar)?;
@@ -202,6 +208,9 @@ impl Predictor<'_> {
             let Some((tree, walked)) = walked? else {
                 return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
             };
+            if self.stop.is_due() {
+                return Err(WalkError::Stopped);
+            }
             let mut draft = walked.judge(&objects, &mut similar)?;
             let of_line =
                 attributes.entry(tree).or_insert_with(|| Attributes::of(&objects, tree, self.attributes.clone()));

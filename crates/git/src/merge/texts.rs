@@ -13,6 +13,7 @@ use super::{pair::Triple, text::TextMerge, text::merge_texts};
 use crate::{
     memory::Shelf,
     objects::{Objects, OpenObjects, ReadError},
+    stop::Stop,
 };
 
 /// Versions of one file that are held in memory together.
@@ -30,6 +31,7 @@ pub(super) fn merge_all(
     objects: &OpenObjects,
     shelf: &mut Shelf,
     n_threads: usize,
+    stop: &Stop,
 ) -> FxHashMap<Triple, TextAnswer> {
     let mut answers = FxHashMap::default();
     let mut groups: BTreeMap<(Oid, Oid), Vec<Oid>> = BTreeMap::new();
@@ -40,14 +42,14 @@ pub(super) fn merge_all(
         match shelf.get(&key(&triple)).and_then(remembered) {
             Some(answer) => drop(answers.insert(triple, Ok(answer))),
             None => {
-                // Holds the place, so that each triple is queued once.
+                // Holds the place, so that each triple is queued once; and stays when there is no time.
                 answers.insert(triple, Ok(TextMerge::Doubtful));
                 groups.entry((triple.0, triple.1)).or_default().push(triple.2);
             }
         }
     }
     let groups: Vec<Group> = groups.into_iter().collect();
-    for (triple, answer) in on_threads(&groups, objects, n_threads) {
+    for (triple, answer) in on_threads(&groups, objects, n_threads, stop) {
         remember(shelf, &triple, &answer);
         answers.insert(triple, answer);
     }
@@ -78,12 +80,14 @@ fn key(triple: &Triple) -> Vec<u8> {
     [triple.0.as_bytes(), triple.1.as_bytes(), triple.2.as_bytes()].concat()
 }
 
-fn on_threads(groups: &[Group], objects: &OpenObjects, n_threads: usize) -> Vec<(Triple, TextAnswer)> {
+fn on_threads(groups: &[Group], objects: &OpenObjects, n_threads: usize, stop: &Stop) -> Vec<(Triple, TextAnswer)> {
     let next = AtomicUsize::new(0);
     let work = || {
         let objects = objects.open();
         let mut answers = Vec::new();
-        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed))
+            && !stop.is_due()
+        {
             merge_group(&objects, group, &mut answers);
         }
         answers

@@ -1,8 +1,8 @@
 //! `base-behind-remote`: a primary line that lacks commits of its counterpart at the remote.
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Finding, Known, RefName, Remedy, Severity,
+    Finding, Known, Look, RefName, Remedy, Severity,
     quote::shell_ref,
     snapshot::{Head, Line},
 };
@@ -15,6 +15,16 @@ pub(super) static CHECK: Check = Check {
     title: "Base behind its remote",
     looks_at: "Commits that each local primary line lacks of its tracking ref",
     why: "Drift, merges and clean-up are judged against a base that the team has left behind",
+    severity: Severity::Error,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: Some("git rev-list --count base..remote"),
+    runbook: Runbook {
+        look: "`git log --oneline <base>..<remote>/<base>` shows what is missing",
+        mend: "`git fetch <remote> <base>:<base>`, or `git pull --ff-only` where the base is checked out",
+        sure: "`git rev-list --count <base>..<remote>/<base>` is 0",
+        undo: Some("`git update-ref refs/heads/<base> <old id>`; the old id is in `git reflog <base>`"),
+    },
     threshold: None,
     judge,
 };

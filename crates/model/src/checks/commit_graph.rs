@@ -1,7 +1,7 @@
 //! `commit-graph`: Git's index of history, on which the speed of every drift measurement rests.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
-use crate::{Finding, Known, Remedy, Severity, snapshot::CommitGraph};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
+use crate::{Finding, Known, Look, Remedy, Severity, snapshot::CommitGraph};
 
 /// A commit-graph that is damaged, not used, absent or stale, as one finding: the gravest.
 pub(super) static CHECK: Check = Check {
@@ -9,6 +9,18 @@ pub(super) static CHECK: Check = Check {
     title: "Commit-graph absent, stale, damaged or not used",
     looks_at: "The commit-graph file or chain, and the commits of watched refs that are not in it",
     why: "Without it Git reads and unpacks every commit to compare branches: seen to cost 27 times the CPU time",
+    severity: Severity::Error,
+    family: Family::Speed,
+    needs: &[Look::History],
+    git_says: Some("git commit-graph verify"),
+    runbook: Runbook {
+        look: "`ls -l .git/objects/info/commit-graph*`, `git commit-graph verify`",
+        mend: "`git commit-graph write --reachable --split --changed-paths`; remove a damaged one before",
+        sure: "`git commit-graph verify` ends with 0",
+        undo: Some(
+            "Remove `objects/info/commit-graph` and `objects/info/commit-graphs`: they hold nothing that the commits do not hold",
+        ),
+    },
     threshold: Some(ThresholdSpec {
         default: 100,
         range: (1, 10_000_000),

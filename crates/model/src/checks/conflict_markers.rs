@@ -5,10 +5,10 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Branch, Finding, Known, Oid, RefName, Remedy, Severity, branch::MarkedPath, config::Patterns, quote::shell_word,
-    snapshot::Line,
+    Branch, Finding, Known, Look, Oid, RefName, Remedy, Severity, branch::MarkedPath, config::Patterns,
+    quote::shell_word, snapshot::Line,
 };
 
 /// Files with whole conflict triples at the tips, by cause: the line they are inherited from, or the file itself.
@@ -22,6 +22,16 @@ pub(super) static CHECK: Check = Check {
     title: "Committed conflict markers",
     looks_at: "Files at the tips of all branches, each distinct file once: lines of <<<<<<<, ======= and >>>>>>> in this order",
     why: "The merge that left them was never finished: code does not run, one side's work may be lost, and each branch that takes the file in inherits it",
+    severity: Severity::Error,
+    family: Family::Branches,
+    needs: &[Look::Markers],
+    git_says: Some("git grep"),
+    runbook: Runbook {
+        look: "`git grep -nE '^(<<<<<<<|>>>>>>>)' <branch>` shows the lines",
+        mend: "Resolve the file on the branch that first has it and commit; branches that took it over need the same. Where markers are meant to be, add the path to `markers.exclude`",
+        sure: "The same `git grep` finds nothing",
+        undo: Some("`git revert <commit>`"),
+    },
     threshold: None,
     judge,
 };

@@ -2,9 +2,9 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::{Check, Outcome, Seen, draft::*, scope::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*, scope::*};
 use crate::{
-    Branch, Finding, RefName, Remedy, Severity, State,
+    Branch, Finding, Look, RefName, Remedy, Severity, State,
     quote::{shell_ref, shell_word},
 };
 
@@ -18,6 +18,16 @@ pub(super) static CHECK: Check = Check {
     title: "Branches that conflict with their base",
     looks_at: "The predicted merge of each open branch with its base, and the paths where it stops",
     why: "They cannot be aligned without a person, and each commit of the base makes it harder",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::Merges],
+    git_says: Some("git merge-tree --write-tree"),
+    runbook: Runbook {
+        look: "`alignwatch branches --state conflicting`, then `git merge-tree --write-tree --name-only <base> <branch>` for one of them",
+        mend: "Merge or rebase the branch while its author still knows the change; begin with the file that most branches share",
+        sure: "`alignwatch check --only conflicting` no longer names the branch",
+        undo: Some("`git merge --abort`, or `git reset --hard ORIG_HEAD` right after the merge"),
+    },
     threshold: None,
     judge,
 };

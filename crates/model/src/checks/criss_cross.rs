@@ -1,7 +1,7 @@
 //! `criss-cross`: branches with more than one best common ancestor with their base.
 
-use super::{Check, Outcome, Seen, draft::*, scope::*};
-use crate::{Branch, Finding, Remedy, Severity, quote::shell_ref};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*, scope::*};
+use crate::{Branch, Finding, Look, Remedy, Severity, quote::shell_ref};
 
 /// Open branches with two or more merge bases, one finding for each base.
 pub(super) static CHECK: Check = Check {
@@ -10,6 +10,16 @@ pub(super) static CHECK: Check = Check {
     looks_at: "All best common ancestors of each open branch and its base (git merge-base --all)",
     why: "Git must first merge the ancestors with each other: slower, conflicts that were solved come back, \
           and tools that take one of the ancestors get another answer than Git",
+    severity: Severity::Info,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: Some("git merge-base --all"),
+    runbook: Runbook {
+        look: "`git merge-base --all <base> <branch>` names more than one commit",
+        mend: "Nothing is wrong; let Git find the merge bases itself (never pass one `--merge-base`), and merge in one direction",
+        sure: "Later merges leave one merge base",
+        undo: Some("Nothing was changed"),
+    },
     threshold: None,
     judge,
 };

@@ -1,8 +1,8 @@
 //! `dangerous-config`: settings of the repository that run programs, lose work, leak secrets or change answers.
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Finding, Known, Remedy, Severity,
+    Finding, Known, Look, Remedy, Severity,
     quote::shell_word,
     snapshot::{Hazard, HazardKind},
 };
@@ -17,6 +17,16 @@ pub(super) static CHECK: Check = Check {
     title: "Dangerous configuration",
     looks_at: "The repository's own configuration and hooks: keys that run programs, mirror a push, hold secrets, shorten undo, or change merges",
     why: "Whoever aligns here runs these programs and gets these answers, often without knowing",
+    severity: Severity::Critical,
+    family: Family::Configuration,
+    needs: &[Look::Settings],
+    git_says: Some("git config --list --show-scope"),
+    runbook: Runbook {
+        look: "`git config --show-origin --show-scope --list` shows each setting with its file; read the program before you trust it",
+        mend: "`git config --unset-all <key>` for what you do not want; move secrets to a credential helper and replace them at the server",
+        sure: "`alignwatch check --only dangerous-config` no longer names the key",
+        undo: Some("`git config <key> <value>` with the value of the evidence; a secret is not shown there"),
+    },
     threshold: None,
     judge,
 };

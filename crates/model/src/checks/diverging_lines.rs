@@ -1,7 +1,7 @@
 //! `diverging-lines`: two primary lines that grew far apart without anybody having said that they should.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
-use crate::{Branch, Drift, Finding, Relation, Remedy, Severity, quote::shell_ref};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
+use crate::{Branch, Drift, Finding, Look, Relation, Remedy, Severity, quote::shell_ref};
 
 /// Pairs of lines with more commits between them than the limit, on both sides, and no declared relation.
 ///
@@ -12,6 +12,16 @@ pub(super) static CHECK: Check = Check {
     title: "Lines that grew apart",
     looks_at: "Commits on each side between the primary lines (git rev-list --count --left-right)",
     why: "Without a declared relation nobody can tell whether the distance is a plan or an accident, and a well-meant merge may join what must stay apart",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: Some("git rev-list --count --left-right"),
+    runbook: Runbook {
+        look: "`git log --oneline --left-right --first-parent <one>...<other>`",
+        mend: "Declare what the two owe each other under `relations` in the configuration; then align them or leave them apart",
+        sure: "`alignwatch check --only diverging-lines` is ok",
+        undo: Some("Remove the declaration"),
+    },
     threshold: Some(ThresholdSpec {
         default: 200,
         range: (1, 1_000_000),

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
 use crate::{
-    Branch, Finding, Known, Proof, Remedy, Severity,
+    Branch, Finding, Known, Look, Proof, Remedy, Severity,
     family::{families, identical},
     quote::shell_ref,
 };
@@ -15,6 +15,16 @@ pub(super) static RETRIES: Check = Check {
     title: "Attempts at the same idea",
     looks_at: "Branch names that differ only in a fresh number at the end, as tools push them when they try again",
     why: "Each attempt is aligned, tested and reviewed again, and at most one of them will land",
+    severity: Severity::Info,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: None,
+    runbook: Runbook {
+        look: "`alignwatch check -v --only retry-families` lists the attempts of each idea, with their states",
+        mend: "Choose one attempt of each idea, align it, and archive the others",
+        sure: "`alignwatch check --only retry-families` counts fewer",
+        undo: Some("`git branch <branch> refs/archive/<branch>`"),
+    },
     threshold: Some(ThresholdSpec {
         default: 2,
         range: (2, 1000),
@@ -30,6 +40,16 @@ pub(super) static IDENTICAL: Check = Check {
     title: "Branches that are the same commit",
     looks_at: "Branches with work of their own whose tips are equal",
     why: "The same work is measured and aligned several times, and when one moves on, the others are left behind",
+    severity: Severity::Info,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git for-each-ref --points-at"),
+    runbook: Runbook {
+        look: "`git for-each-ref --points-at <id> refs/heads`",
+        mend: "Keep one name for each commit and delete the others at that id, as the finding shows",
+        sure: "`git for-each-ref --points-at <id>` names one branch",
+        undo: Some("`git update-ref refs/heads/<branch> <id>`"),
+    },
     threshold: None,
     judge: same_tips,
 };
@@ -38,22 +58,22 @@ pub(super) static IDENTICAL: Check = Check {
 const GROUPS_AT_MOST: usize = 10;
 
 /// Attempts at one idea.
-type Family<'a> = (String, Vec<&'a Branch>);
+type Attempts<'a> = (String, Vec<&'a Branch>);
 
 fn retries(seen: &Seen<'_>) -> Outcome {
     let branches: Vec<_> = seen.branches().collect();
     let (least, _) = seen.threshold();
     let found = families(branches.iter().map(|branch| &branch.name)).into_iter();
     let found = found.filter(|(_, attempts)| least <= attempts.len() as i64);
-    let found: Vec<Family<'_>> =
+    let found: Vec<Attempts<'_>> =
         found.map(|(idea, attempts)| (idea, attempts.into_iter().map(|number| branches[number]).collect())).collect();
     Outcome::found((!found.is_empty()).then(|| retries_found(seen, &found)).into_iter().collect())
 }
 
-fn retries_found(seen: &Seen<'_>, found: &[Family<'_>]) -> Finding {
+fn retries_found(seen: &Seen<'_>, found: &[Attempts<'_>]) -> Finding {
     let (_, threshold) = seen.threshold();
     let n_branches: usize = found.iter().map(|(_, attempts)| attempts.len()).sum();
-    let has_landed = |(_, attempts): &&Family<'_>| attempts.iter().any(|branch| branch.has_landed());
+    let has_landed = |(_, attempts): &&Attempts<'_>| attempts.iter().any(|branch| branch.has_landed());
     let n_landed = found.iter().filter(has_landed).count();
     let (idea, attempts) = &found[0];
     let summary = format!(

@@ -1,7 +1,7 @@
 //! `far-behind`: branches that have fallen many commits behind their base.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*, scope::*};
-use crate::{Branch, Finding, Remedy, Severity, State, quote::shell_ref};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*, scope::*};
+use crate::{Branch, Finding, Look, Remedy, Severity, State, quote::shell_ref};
 
 /// Open branches that lack more commits of their base than the limit, one finding for each base.
 ///
@@ -13,6 +13,16 @@ pub(super) static CHECK: Check = Check {
     looks_at: "Commits that each open branch lacks of its base (git rev-list --count branch..base)",
     why: "The further behind, the more of the base has to be understood at once when the branch is aligned, \
           and the likelier a conflict",
+    severity: Severity::Info,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git for-each-ref --format='%(ahead-behind:…)'"),
+    runbook: Runbook {
+        look: "`alignwatch branches --sort behind`",
+        mend: "Align the branches in use (merge the base in, or rebase); close those that nobody needs",
+        sure: "`behind` is below the threshold in `alignwatch branches`",
+        undo: Some("`git reset --hard ORIG_HEAD` right after the merge or rebase"),
+    },
     threshold: Some(ThresholdSpec {
         default: 200,
         range: (1, 1_000_000),

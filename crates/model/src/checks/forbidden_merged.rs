@@ -1,8 +1,8 @@
 //! `forbidden-merged`: two lines that were declared to stay apart, and were merged.
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Finding, Known, RefName, Relation, Remedy, Severity,
+    Finding, Known, Look, RefName, Relation, Remedy, Severity,
     quote::shell_ref,
     snapshot::{Crossing, CrossingMerge},
 };
@@ -15,6 +15,16 @@ pub(super) static CHECK: Check = Check {
     title: "Lines merged that must stay apart",
     looks_at: "Merges between the two lines of each pair that is declared `forbidden`",
     why: "The declaration says that one must never contain the other; a wholesale merge is hard to take back once others build on it",
+    severity: Severity::Error,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: Some("git log --merges"),
+    runbook: Runbook {
+        look: "`git log --oneline --merges --first-parent <branch>` around the commit in the finding",
+        mend: "Talk to whoever merged. Revert the merge (`git revert -m 1 <commit>`), or declare another relation if it was meant",
+        sure: "`alignwatch check --only forbidden-merged` names no new merge; a reverted one stays in history, so accept it in the configuration",
+        undo: Some("`git revert` of the revert"),
+    },
     threshold: None,
     judge,
 };

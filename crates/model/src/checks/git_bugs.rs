@@ -1,7 +1,7 @@
 //! `known-bad-git`: a git with known bugs that touch alignment.
 
-use super::{Check, Outcome, Seen, draft::*};
-use crate::{Finding, Known, Remedy, Severity};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
+use crate::{Finding, Known, Look, Remedy, Severity};
 
 /// The installed git has a bug that changes answers or loses data here, as one finding.
 pub(super) static CHECK: Check = Check {
@@ -9,6 +9,16 @@ pub(super) static CHECK: Check = Check {
     title: "Git version with known bugs",
     looks_at: "The version of the git executable, against a table of bugs that touch drift, merges and maintenance",
     why: "The same commands give wrong answers in people's hands, whatever is shown here",
+    severity: Severity::Error,
+    family: Family::Integrity,
+    needs: &[Look::Refs],
+    git_says: Some("git --version"),
+    runbook: Runbook {
+        look: "`git --version` on every machine that aligns, and the sentence about the bug in the finding",
+        mend: "Install another version of Git. Until then ask for all merge bases: `git merge-base --all`",
+        sure: "`git --version` names a version that is not in the finding",
+        undo: Some("Install the old version again"),
+    },
     threshold: None,
     judge,
 };

@@ -1,8 +1,8 @@
 //! `host-cpu`, `host-memory`, `host-load`, `host-disk`, `host-inodes`: the machine that aligns.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
 use crate::{
-    Finding, HostSample, Known, Remedy, Severity,
+    Finding, HostSample, Known, Look, Remedy, Severity,
     host::{CPU_SPAN_AT_LEAST_SECONDS, FileSystem, Room},
     quote::shell_word,
 };
@@ -13,6 +13,16 @@ pub(super) static CPU: Check = Check {
     title: "Processors busy",
     looks_at: "Busy share of the processors that may be used, averaged over several readings",
     why: "Alignments and their tests slow down and run into their time limits",
+    severity: Severity::Warning,
+    family: Family::Host,
+    needs: &[Look::Host],
+    git_says: None,
+    runbook: Runbook {
+        look: "`top -o %CPU`",
+        mend: "Find out who works here; move alignments to another hour",
+        sure: "`alignwatch check --only host-cpu` while nothing else runs",
+        undo: None,
+    },
     threshold: Some(percent(80, "the monitoring requirement that alignwatch grew from")),
     judge: cpu,
 };
@@ -23,6 +33,16 @@ pub(super) static MEMORY: Check = Check {
     title: "Memory nearly full",
     looks_at: "Memory that can be had without swapping, of the machine or its control group",
     why: "Git is killed in the middle of a repack or merge, and leaves locks and half-done work",
+    severity: Severity::Warning,
+    family: Family::Host,
+    needs: &[Look::Host],
+    git_says: None,
+    runbook: Runbook {
+        look: "`free -h`, `ps --sort=-rss aux | head`",
+        mend: "End what is not needed; give Git less: `git config pack.windowMemory 256m`",
+        sure: "`free -h` shows more available",
+        undo: Some("`git config --unset pack.windowMemory`"),
+    },
     threshold: Some(percent(85, "the monitoring requirement that alignwatch grew from")),
     judge: memory,
 };
@@ -33,6 +53,16 @@ pub(super) static LOAD: Check = Check {
     title: "Load high",
     looks_at: "The five-minute load average for each processor, in percent",
     why: "Work waits: an alignment takes a multiple of its usual time",
+    severity: Severity::Warning,
+    family: Family::Host,
+    needs: &[Look::Host],
+    git_says: None,
+    runbook: Runbook {
+        look: "`uptime`, `vmstat 1 5` (column `b`: waiting for a disk)",
+        mend: "Run fewer alignments at once, at another hour",
+        sure: "`uptime` is below the threshold for each processor",
+        undo: None,
+    },
     threshold: Some(ThresholdSpec {
         default: 200,
         range: (10, 10_000),
@@ -48,6 +78,16 @@ pub(super) static DISK: Check = Check {
     title: "Disk nearly full",
     looks_at: "Space on the repository's own file system (statvfs), and on that of the data directory",
     why: "A fetch or merge that runs out of space stops half-way; a repack needs as much again as the packs",
+    severity: Severity::Error,
+    family: Family::Host,
+    needs: &[Look::Host],
+    git_says: Some("df"),
+    runbook: Runbook {
+        look: "`df -h <folder>`, `git count-objects -vH`",
+        mend: "Make room outside of the repository first; then `git gc` in a quiet hour. A repack needs as much room as the packs",
+        sure: "`df -h <folder>`",
+        undo: None,
+    },
     threshold: Some(percent(90, "the monitoring requirement that alignwatch grew from")),
     judge: disk,
 };
@@ -58,6 +98,16 @@ pub(super) static INODES: Check = Check {
     title: "Inodes nearly used up",
     looks_at: "Inodes on the repository's own file system, and on that of the data directory",
     why: "No file can be created though there is space: Git writes each new object as a file",
+    severity: Severity::Error,
+    family: Family::Host,
+    needs: &[Look::Host],
+    git_says: Some("df -i"),
+    runbook: Runbook {
+        look: "`df -i <folder>`, `git count-objects -v` (count)",
+        mend: "Pack loose objects (`git repack -d -l`) and refs (`git pack-refs --all`)",
+        sure: "`df -i <folder>`",
+        undo: None,
+    },
     threshold: Some(percent(95, "alignwatch: less than 5 % left")),
     judge: inodes,
 };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Check, Outcome, Seen, draft::*, removal::undo_command};
-use crate::{Branch, Finding, Landed, Proof, Remedy, Severity, State, quote::shell_ref};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*, removal::undo_command};
+use crate::{Branch, Finding, Landed, Look, Proof, Remedy, Severity, State, quote::shell_ref};
 
 /// Branches whose work is in the base and that are still there, as one finding with the proofs.
 ///
@@ -16,6 +16,16 @@ pub(super) static STILL_HERE: Check = Check {
     title: "Landed branches that are still here",
     looks_at: "The proof that each branch's work is in its base: ancestry, identical content, patch ids",
     why: "They cost time in every inspection and look like work that is open",
+    severity: Severity::Info,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git branch --merged; git cherry"),
+    runbook: Runbook {
+        look: "`alignwatch branches --state merged --state squash_merged` names the proof of each",
+        mend: "Delete them at the id that was judged, as the finding shows; a branch that moved in between is kept",
+        sure: "`alignwatch check --only landed-still-here` is ok",
+        undo: Some("`git update-ref refs/heads/<branch> <id>` with the id of the finding"),
+    },
     threshold: None,
     judge: still_here,
 };
@@ -26,6 +36,16 @@ pub(super) static CONTINUED: Check = Check {
     title: "Branches that went on after they landed",
     looks_at: "Commits on top of the part that is proven to be in the base",
     why: "They look merged, and a clean-up by name or by pull request would lose the later commits",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git cherry -v"),
+    runbook: Runbook {
+        look: "`git cherry -v <base> <branch>`: lines with `+` are not in the base",
+        mend: "Open a new pull request for the later commits: `git rebase --onto <base> <last landed commit> <branch>`",
+        sure: "The branch is `diverged` or gone, and `git cherry` has the later commits in the base or in a request",
+        undo: Some("`git reset --hard ORIG_HEAD` right after the rebase"),
+    },
     threshold: None,
     judge: continued,
 };
@@ -36,6 +56,16 @@ pub(super) static REVERTED: Check = Check {
     title: "Branches that landed and were reverted",
     looks_at: "Branches whose patches are in the base's history and whose content is not",
     why: "By patch ids they count as merged, but nothing of them is in the base any more: whether they are wanted, people must say",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git cherry -v; git log --grep='This reverts'"),
+    runbook: Runbook {
+        look: "`git log --grep='This reverts commit' <base>` shows why it was taken out",
+        mend: "Ask before the branch goes: it may be the only place where the work can be mended. To land it again, revert the revert",
+        sure: "`alignwatch check --only reverted` no longer names it",
+        undo: Some("`git revert <commit>`"),
+    },
     threshold: None,
     judge: reverted,
 };

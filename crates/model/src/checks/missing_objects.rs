@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Branch, Finding, Remedy, Severity, Verdict,
+    Branch, Finding, Look, Remedy, Severity, Verdict,
     quote::{shell_ref, shell_word},
     snapshot::BrokenRef,
 };
@@ -18,6 +18,16 @@ pub(super) static CHECK: Check = Check {
     title: "Missing objects and broken refs",
     looks_at: "Refs that cannot be read, alternates that are not there, and measurements that failed for a missing object",
     why: "What cannot be read cannot be aligned or judged; outside of partial clones it is lost work",
+    severity: Severity::Critical,
+    family: Family::Integrity,
+    needs: &[Look::History],
+    git_says: Some("git for-each-ref; git cat-file -e"),
+    runbook: Runbook {
+        look: "`alignwatch check -v --only missing-objects` names refs, folders and objects; `git fsck --connectivity-only` lists everything that needs what is missing",
+        mend: "Fetch from a clone that is whole (`git fetch --refetch <remote>`), bring a lost alternates folder back, or set a broken ref to the last good commit of its log. Run no gc and no prune before",
+        sure: "`git fsck --connectivity-only` ends with 0",
+        undo: Some("`git update-ref <ref> <old id>` sets a ref back; the old id is in the evidence"),
+    },
     threshold: None,
     judge,
 };

@@ -33,7 +33,9 @@ mod unrelated;
 mod unsure_base;
 mod upstream_gone;
 
-use crate::{Finding, Snapshot, Status, Threshold, Timestamp, config::Config};
+use std::fmt;
+
+use crate::{Cost, Finding, Look, Severity, Snapshot, Status, Threshold, Timestamp, config::Config};
 
 /// Every check, cheap families first.
 pub const ALL: &[&Check] = &[
@@ -80,10 +82,62 @@ pub struct Check {
     pub looks_at: &'static str,
     /// Why it matters to alignment.
     pub why: &'static str,
+    /// The gravest severity it gives.
+    pub severity: Severity,
+    /// What it is about.
+    pub family: Family,
+    /// The parts of an inspection that it judges.
+    pub needs: &'static [Look],
+    /// The command of Git (or of the system) that answers the same, where there is one; tests compare them.
+    pub git_says: Option<&'static str>,
+    /// The procedure that belongs to it.
+    pub runbook: Runbook,
     /// The number it compares with, when it does.
     pub threshold: Option<ThresholdSpec>,
     /// The rule.
     pub judge: fn(&Seen<'_>) -> Outcome,
+}
+
+/// What a check is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Is everything there, and undamaged?
+    Integrity,
+    /// How much is stored, in which shape?
+    Storage,
+    /// What makes Git fast, and is it there?
+    Speed,
+    /// Locks and operations that were not ended.
+    Locks,
+    /// Settings that are dangerous or in the way.
+    Configuration,
+    /// Names and refs.
+    Refs,
+    /// Branches against their base.
+    Branches,
+    /// Worktrees.
+    Worktrees,
+    /// Remotes.
+    Remotes,
+    /// Submodules.
+    Submodules,
+    /// Large files.
+    Lfs,
+    /// The machine.
+    Host,
+}
+
+/// What a person does about the findings of a check, in whole sentences; commands stand in backticks.
+#[derive(Clone, Copy, Debug)]
+pub struct Runbook {
+    /// How to look closer.
+    pub look: &'static str,
+    /// How to mend it.
+    pub mend: &'static str,
+    /// How to be sure that it is mended.
+    pub sure: &'static str,
+    /// How to take the mending back; `None` = it cannot be, or there is nothing to take back.
+    pub undo: Option<&'static str>,
 }
 
 /// The default number of a check.
@@ -133,6 +187,50 @@ pub struct Judged {
     pub findings: Vec<Finding>,
 }
 
+impl Family {
+    /// All of them, in the order of documents.
+    pub const ALL: [Family; 12] = [
+        Family::Integrity,
+        Family::Storage,
+        Family::Speed,
+        Family::Locks,
+        Family::Configuration,
+        Family::Refs,
+        Family::Branches,
+        Family::Worktrees,
+        Family::Remotes,
+        Family::Submodules,
+        Family::Lfs,
+        Family::Host,
+    ];
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Family::Integrity => "integrity",
+            Family::Storage => "storage and shape",
+            Family::Speed => "speed",
+            Family::Locks => "locks and unfinished work",
+            Family::Configuration => "configuration",
+            Family::Refs => "refs",
+            Family::Branches => "branches",
+            Family::Worktrees => "worktrees",
+            Family::Remotes => "remotes",
+            Family::Submodules => "submodules",
+            Family::Lfs => "large files (LFS)",
+            Family::Host => "host",
+        })
+    }
+}
+
+impl Check {
+    /// What it costs: as much as the dearest look that it needs.
+    pub fn cost(&self) -> Cost {
+        Look::with_required(self.needs.iter().copied()).into_iter().map(Look::cost).max().unwrap_or(Cost::Cheap)
+    }
+}
+
 impl Seen<'_> {
     /// The number to compare with: configured, or the check's default, and who says so.
     ///
@@ -179,7 +277,7 @@ pub fn judge(
     wanted: impl Fn(&Check) -> Result<(), String>,
 ) -> Vec<Judged> {
     let judge_one = |check: &'static Check| {
-        let outcome = match wanted(check) {
+        let outcome = match wanted(check).and_then(|()| is_seen(check, snapshot)) {
             Ok(()) => (check.judge)(&Seen { snapshot, config, now, check }),
             Err(reason) => Outcome { skipped: Some(reason), ..Outcome::default() },
         };
@@ -191,6 +289,14 @@ pub fn judge(
         }
     };
     ALL.iter().copied().map(judge_one).collect()
+}
+
+/// Was all that the check needs looked at? If not, why.
+fn is_seen(check: &Check, snapshot: &Snapshot) -> Result<(), String> {
+    match check.needs.iter().find_map(|&look| snapshot.looks.missing(look)) {
+        Some(reason) => Err(reason.to_owned()),
+        None => Ok(()),
+    }
 }
 
 /// The check with this id.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Outcome, Seen, draft::*, removal::undo_command};
-use crate::{Branch, RefName, Remedy, Severity, quote::shell_word};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*, removal::undo_command};
+use crate::{Branch, Look, RefName, Remedy, Severity, quote::shell_word};
 
 /// Names with invisible or control characters, leading dashes, and names that look like an id or HEAD, as one finding.
 pub(super) static HOSTILE: Check = Check {
@@ -11,6 +11,16 @@ pub(super) static HOSTILE: Check = Check {
     title: "Hostile branch names",
     looks_at: "Branch names: control, invisible and bidirectional characters, bytes that are no text, leading dashes, ids, HEAD",
     why: "Such a name can pose as an option, as another branch or as terminal output in every script that handles it",
+    severity: Severity::Warning,
+    family: Family::Refs,
+    needs: &[Look::History],
+    git_says: Some("git for-each-ref"),
+    runbook: Runbook {
+        look: "`git for-each-ref --format='%(refname)' | cat -v`",
+        mend: "Rename it with full names and `--`: `git branch -m -- <old> <new>`, and refuse such names at the server",
+        sure: "`alignwatch check --only hostile-names` is ok",
+        undo: Some("`git branch -m -- <new> <old>`"),
+    },
     threshold: None,
     judge: hostile,
 };
@@ -21,6 +31,16 @@ pub(super) static AMBIGUOUS: Check = Check {
     title: "Ambiguous branch names",
     looks_at: "Branch names that are equal but for case, and local branches named like a remote's",
     why: "On macOS and Windows one overwrites the other, and a short name means another branch than was meant",
+    severity: Severity::Warning,
+    family: Family::Refs,
+    needs: &[Look::History],
+    git_says: Some("git for-each-ref"),
+    runbook: Runbook {
+        look: "`git for-each-ref --format='%(refname)'`; scripts must use full names (`refs/heads/x`)",
+        mend: "Rename one of them: `git branch -m -- <old> <new>`",
+        sure: "`alignwatch check --only ambiguous-names` is ok",
+        undo: Some("`git branch -m -- <new> <old>`"),
+    },
     threshold: None,
     judge: ambiguous,
 };

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Branch, Finding, Known, RefName, Relation, Remedy, Severity, Threshold, quote::shell_ref, relation::Budget,
+    Branch, Finding, Known, Look, RefName, Relation, Remedy, Severity, Threshold, quote::shell_ref, relation::Budget,
 };
 
 /// Branches past the drift that was agreed for them, one finding for each base and budget.
@@ -19,6 +19,18 @@ pub(super) static CHECK: Check = Check {
     title: "Branches over their drift budget",
     looks_at: "Commits and time that each branch is behind, against the budget of its relation",
     why: "The budget is what was agreed: past it, aligning is due whatever else is going on",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: Some("git for-each-ref --format='%(ahead-behind:…)'"),
+    runbook: Runbook {
+        look: "`alignwatch branches --sort behind` shows drift and budget of each branch",
+        mend: "Align the branch, or change its budget under `relations`",
+        sure: "`within_budget` is true in `alignwatch branches --json`",
+        undo: Some(
+            "`git reset --hard ORIG_HEAD` right after a merge; `git reflog <branch>` has the tip from before a rebase",
+        ),
+    },
     threshold: None,
     judge,
 };

@@ -1,7 +1,7 @@
 //! Snapshots to judge in tests: a healthy one, and branches to make ill.
 
 use crate::{
-    Branch, Drift, Finding, Known, Landed, Merge, Oid, RefName, Relation, Snapshot, Timestamp,
+    Branch, Drift, Finding, Known, Landed, Looks, Merge, Oid, RefName, Relation, Snapshot, Timestamp,
     branch::{BaseChoice, Conflict, Tip},
     checks::{Check, Outcome, Seen},
     config::Config,
@@ -55,6 +55,8 @@ pub(super) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
         crossings: Vec::new(),
         unread_files: Vec::new(),
         host: Known::Unknown("not sampled".into()),
+        facts: Default::default(),
+        looks: Looks::all_taken(),
     }
 }
 

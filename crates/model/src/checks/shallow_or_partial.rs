@@ -1,7 +1,7 @@
 //! `shallow-or-partial`: repositories that do not show all of their history.
 
-use super::{Check, Outcome, Seen, draft::*};
-use crate::{Finding, Remedy, Severity};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
+use crate::{Finding, Look, Remedy, Severity};
 
 /// Cut-off history, rewritten history (grafts, replace refs), and clones that lack objects on purpose.
 pub(super) static CHECK: Check = Check {
@@ -9,6 +9,18 @@ pub(super) static CHECK: Check = Check {
     title: "Incomplete or rewritten history",
     looks_at: "The shallow file, partial-clone settings, grafts and replace refs",
     why: "Counts and merge bases come from the history that is there; cut off or replaced, they can be wrong",
+    severity: Severity::Warning,
+    family: Family::Integrity,
+    needs: &[Look::Refs],
+    git_says: Some("git rev-parse --is-shallow-repository"),
+    runbook: Runbook {
+        look: "`git rev-parse --is-shallow-repository`, `git config extensions.partialClone`, `git replace -l`",
+        mend: "`git fetch --unshallow` brings the rest of the history; `git replace -d <id>` takes one replacement away",
+        sure: "`alignwatch check --only shallow-or-partial` is ok, and ages and counts are no longer unknown",
+        undo: Some(
+            "`git fetch --depth=<n>` cuts the history off again; `git replace <id> <other>` sets a replacement again",
+        ),
+    },
     threshold: None,
     judge,
 };

@@ -1,7 +1,7 @@
 //! `stale`: branches with work of their own to which nothing has come for a long time.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*, removal::undo_command};
-use crate::{Branch, Finding, Remedy, Severity, Span, config::Config};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*, removal::undo_command};
+use crate::{Branch, Finding, Look, Remedy, Severity, Span, config::Config};
 
 /// See the threshold of the check.
 const IDLE_DAYS: i64 = 90;
@@ -19,6 +19,16 @@ pub(super) static CHECK: Check = Check {
     title: "Stale branches",
     looks_at: "Committer date of each open branch's last commit",
     why: "Nobody works on them, yet each is measured, predicted and aligned again, and hides the branches that live",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git for-each-ref --sort=committerdate"),
+    runbook: Runbook {
+        look: "`git for-each-ref --sort=committerdate --format='%(committerdate:short) %(authorname) %(refname:short)' refs/heads`",
+        mend: "Ask the authors. Keep what is still wanted, align it; archive the rest: `git update-ref refs/archive/<branch> <id>`, then delete the branch",
+        sure: "`alignwatch check --only stale` counts fewer branches",
+        undo: Some("`git branch <branch> refs/archive/<branch>`"),
+    },
     threshold: Some(ThresholdSpec {
         default: IDLE_DAYS,
         range: (1, 3650),

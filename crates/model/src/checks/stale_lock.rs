@@ -1,8 +1,8 @@
 //! `stale-lock`: lock files that nobody holds, and locks of which that cannot be told.
 
-use super::{Check, Outcome, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Finding, Known, Remedy, Severity, Span,
+    Finding, Known, Look, Remedy, Severity, Span,
     quote::shell_word,
     snapshot::{Lock, LockVerdict},
 };
@@ -16,6 +16,16 @@ pub(super) static CHECK: Check = Check {
     title: "Stale locks",
     looks_at: "Lock files in the git directory, its worktrees, refs and logs, and the processes at work there",
     why: "Git refuses to write while a lock is there; `git maintenance` even does nothing and reports success",
+    severity: Severity::Error,
+    family: Family::Locks,
+    needs: &[Look::Locks],
+    git_says: None,
+    runbook: Runbook {
+        look: "`ls -lt` in the git directory, and `ps -ef | grep git` on every machine that shares it",
+        mend: "Make sure that no Git command runs here, then move the lock into a folder `quarantine`, as the finding shows. A lock of unknown state stays",
+        sure: "The command that failed works again, and `alignwatch check --only stale-lock` is ok",
+        undo: Some("Move the file back from `quarantine`"),
+    },
     threshold: None,
     judge,
 };

@@ -1,7 +1,7 @@
 //! `unfinished-operation`: merges, rebases and the like that were begun and not ended.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
-use crate::{Finding, Known, Remedy, Severity, Span, quote::shell_word, snapshot::Unfinished};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
+use crate::{Finding, Known, Look, Remedy, Severity, Span, quote::shell_word, snapshot::Unfinished};
 
 /// One finding for each operation that stands half-done in a worktree.
 ///
@@ -12,6 +12,16 @@ pub(super) static CHECK: Check = Check {
     title: "Unfinished merges and rebases",
     looks_at: "State of merge, rebase, am, cherry-pick, revert and bisect in every worktree",
     why: "No alignment can start in that worktree, and the branch is not where its name points",
+    severity: Severity::Critical,
+    family: Family::Locks,
+    needs: &[Look::Unfinished],
+    git_says: Some("git status"),
+    runbook: Runbook {
+        look: "`git status` in that worktree says what was begun; ask the person who did it",
+        mend: "`git rebase --continue` (or `merge`, `cherry-pick`, `revert`, `am`) ends it; `--abort` goes back to the state before. Store an autostash first: `git stash store <id>`",
+        sure: "`git status` names no operation",
+        undo: Some("After `--abort`, the half-done commits are in `git reflog HEAD`"),
+    },
     threshold: Some(ThresholdSpec {
         default: 24,
         range: (1, 8760),

@@ -1,7 +1,7 @@
 //! `unrelated-history`: branches that share no commit with any line.
 
-use super::{Check, Outcome, Seen, draft::*};
-use crate::{Branch, Finding, Remedy, Severity, State, quote::shell_ref};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
+use crate::{Branch, Finding, Look, Remedy, Severity, State, quote::shell_ref};
 
 /// Branches without a common commit with their base, as one finding.
 ///
@@ -12,6 +12,16 @@ pub(super) static CHECK: Check = Check {
     title: "Branches with foreign history",
     looks_at: "Branches for which `git merge-base` finds no common commit with their base",
     why: "Nothing can be said about their drift, and merging one brings in a whole foreign history",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: Some("git merge-base"),
+    runbook: Runbook {
+        look: "`git merge-base <base> <branch>` ends with 1; `git log --oneline --max-parents=0 <branch>` shows where it began",
+        mend: "If it should belong to the base, its commits must be carried over (`git rebase --root --onto <base> <branch>`). If not, declare it `ignored` under `relations`",
+        sure: "`git merge-base <base> <branch>` names a commit",
+        undo: Some("`git reset --hard ORIG_HEAD` right after the rebase"),
+    },
     threshold: None,
     judge,
 };

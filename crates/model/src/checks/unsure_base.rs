@@ -1,7 +1,7 @@
 //! `unsure-base`: branches of which it is not clear what they should be measured against.
 
-use super::{Check, Outcome, Seen, ThresholdSpec, draft::*};
-use crate::{Branch, Finding, Remedy, Severity, State};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
+use crate::{Branch, Finding, Look, Remedy, Severity, State};
 
 /// Branches without a base, or whose base was chosen with little confidence, as one finding.
 pub(super) static CHECK: Check = Check {
@@ -9,6 +9,16 @@ pub(super) static CHECK: Check = Check {
     title: "Base of branches not sure",
     looks_at: "How sure the choice of each branch's base is, from its distance to the nearest lines",
     why: "A distance from the wrong line is a wrong answer that looks like a number",
+    severity: Severity::Info,
+    family: Family::Branches,
+    needs: &[Look::History],
+    git_says: None,
+    runbook: Runbook {
+        look: "`alignwatch branches --json` shows `base` and `base_confidence` of each branch",
+        mend: "Name the lines under `bases`, or a base for a pattern of branches under `relations` (`alignwatch config init` writes a file to start from)",
+        sure: "`base_confidence` is 1 for these branches",
+        undo: Some("Remove the lines from the configuration"),
+    },
     threshold: Some(ThresholdSpec {
         default: 60,
         range: (1, 100),

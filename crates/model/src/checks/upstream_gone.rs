@@ -1,7 +1,7 @@
 //! `upstream-gone`: local branches whose counterpart at the remote was deleted.
 
-use super::{Check, Outcome, Seen, draft::*};
-use crate::{Branch, Finding, Remedy, Severity, quote::shell_word};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
+use crate::{Branch, Finding, Look, Remedy, Severity, quote::shell_word};
 
 /// Branches whose configured upstream does not exist any more, as one finding.
 ///
@@ -12,6 +12,16 @@ pub(super) static CHECK: Check = Check {
     title: "Branches whose upstream is gone",
     looks_at: "The configured upstream of each local branch (git for-each-ref %(upstream:track))",
     why: "Tools that take `gone` for `merged` delete such branches, and with them the only copy of the work",
+    severity: Severity::Warning,
+    family: Family::Branches,
+    needs: &[Look::Landed],
+    git_says: Some("git for-each-ref --format='%(upstream:track)'"),
+    runbook: Runbook {
+        look: "`git branch -vv` shows `gone`; `alignwatch branches` shows whether the work has landed",
+        mend: "Landed: delete the branch. Not landed: push it again (`git push -u <remote> <branch>`) or `git branch --unset-upstream`",
+        sure: "`git branch -vv` no longer says `gone`",
+        undo: Some("`git branch <branch> <id>`; `git branch -u <remote>/<branch> <branch>`"),
+    },
     threshold: None,
     judge,
 };

@@ -58,8 +58,19 @@ fn in_full(screen: &Screen, check: &Check) -> Vec<String> {
         let (least, most) = spec.range;
         format!("threshold: {} {}, {least} to {most} ({})", spec.default, spec.unit, spec.source)
     });
-    let facts = [check.title.to_owned(), format!("looks at: {}", check.looks_at), format!("why: {}", check.why)];
-    let lines = facts.into_iter().chain(threshold).flat_map(|fact| wrap(&fact, screen.width - 2));
+    let Check { title, looks_at, why, runbook, .. } = check;
+    let facts = [
+        format!("{title} ({}; at worst {}; {})", check.family, check.severity, check.cost().word()),
+        format!("looks at: {looks_at}"),
+        format!("why: {why}"),
+    ];
+    let procedure = [
+        format!("look closer: {}", runbook.look),
+        format!("mend: {}", runbook.mend),
+        format!("be sure: {}", runbook.sure),
+        format!("undo: {}", runbook.undo.unwrap_or("there is nothing to take back, or it cannot be")),
+    ];
+    let lines = facts.into_iter().chain(threshold).chain(procedure).flat_map(|fact| wrap(&fact, screen.width - 2));
     let indented = lines.map(|line| format!("  {line}"));
     std::iter::once(screen.paint(Tone::Command, check.id)).chain(indented).collect()
 }

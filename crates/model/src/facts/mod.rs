@@ -1,0 +1,8 @@
+//! What was seen of a repository besides its branches, one file a family.
+//!
+//! Facts only: numbers and names as they are. What is too much or wrong is for
+//! the checks to say. What can fail on its own is [`Known`](crate::Known) on its own.
+
+/// All families.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {}

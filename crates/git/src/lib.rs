@@ -9,6 +9,7 @@ mod files;
 pub mod graph;
 pub mod harden;
 pub mod hazards;
+pub mod health;
 pub mod inspect;
 pub mod landed;
 pub mod lines;

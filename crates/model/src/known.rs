@@ -15,6 +15,13 @@ pub enum Known<T> {
     Unknown(String),
 }
 
+/// Nothing is known of what nobody looked at.
+impl<T> Default for Known<T> {
+    fn default() -> Known<T> {
+        Known::Unknown("it was not looked at".to_owned())
+    }
+}
+
 impl<T> Known<T> {
     /// The value, where it was seen.
     pub fn seen(&self) -> Option<&T> {

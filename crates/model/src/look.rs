@@ -21,6 +21,8 @@ pub enum Look {
     Unfinished,
     /// Worktrees and what they hold.
     Worktrees,
+    /// The files below `objects/`, and reflogs and the like.
+    Storage,
     /// The machine.
     Host,
     /// The commits: primary lines, and the drift of every branch.
@@ -67,6 +69,7 @@ impl Look {
         Look::Locks,
         Look::Unfinished,
         Look::Worktrees,
+        Look::Storage,
         Look::Host,
         Look::History,
         Look::Landed,
@@ -77,7 +80,8 @@ impl Look {
     /// What it costs.
     pub fn cost(self) -> Cost {
         match self {
-            Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees | Look::Host => Cost::Cheap,
+            Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
+            Look::Storage | Look::Host => Cost::Cheap,
             Look::History | Look::Landed | Look::Merges | Look::Markers => Cost::Moderate,
         }
     }

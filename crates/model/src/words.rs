@@ -30,6 +30,18 @@ pub fn thousands(n: usize) -> String {
     text
 }
 
+/// A size as people read it.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = n as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +54,8 @@ mod tests {
         assert_eq!(count(2, "repository"), "2 repositories");
         assert_eq!(count(2, "day"), "2 days");
         assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(bytes(1023), "1023 bytes");
+        assert_eq!(bytes(3 << 19), "1.5 MiB");
         assert_eq!(agree(1, "is", "are"), "is");
     }
 }

@@ -38,6 +38,7 @@ use crate::{
     crossings,
     graph::{Graph, GraphSources, Trunk, measure},
     hazards::hazards,
+    health::storage::storage,
     landed::{Asked, Prover},
     locks::LockWatch,
     markers,
@@ -234,6 +235,7 @@ impl Inspection<'_> {
         let hazards = self.look(Look::Settings, || self.hazards());
         let unfinished = self.look(Look::Unfinished, || unfinished(common_dir));
         let checked_out = self.look(Look::Worktrees, || checked_out(common_dir));
+        let storage = self.look(Look::Storage, || Known::Seen(storage(self.opened, self.now, self.memory)));
         let filter = self.config.refs.filter().map_err(|error| InspectError::Pattern(error.problem))?;
         let entries = self.git.map(|git| git.entries()).unwrap_or_default();
         let watched = watched::choose(refs, &filter, upstreams(refs, entries), self.objects);
@@ -259,7 +261,7 @@ impl Inspection<'_> {
             crossings: history.crossings,
             unread_files: history.unread_files,
             host: not_looked(),
-            facts: Facts::default(),
+            facts: Facts { storage },
             looks: self.taken.take(),
         })
     }

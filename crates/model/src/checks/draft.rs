@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::Seen;
-pub(super) use crate::words::{agree, count, thousands};
+pub(super) use crate::words::{agree, bytes, count, thousands};
 use crate::{Branch, Finding, RefName, Remedy, Severity, Threshold};
 
 /// Names that a finding lists; the total stands beside them.

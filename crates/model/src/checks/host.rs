@@ -266,18 +266,6 @@ fn at_the_end(used_percent: f64) -> Severity {
     if AT_THE_END_PERCENT <= used_percent { Severity::Error } else { Severity::Warning }
 }
 
-/// A size as people read it.
-fn bytes(n: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-    let mut size = n as f64;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{n} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};

@@ -16,11 +16,15 @@ mod families;
 mod far_behind;
 mod forbidden_merged;
 mod git_bugs;
+mod growth;
 mod host;
 mod landed;
+mod litter;
+mod loose_objects;
 mod missing_objects;
 mod names;
 mod over_budget;
+mod packs;
 mod removal;
 #[cfg(test)]
 mod sample;
@@ -45,6 +49,17 @@ pub const ALL: &[&Check] = &[
     &dangerous_config::CHECK,
     &stale_lock::CHECK,
     &unfinished_operation::CHECK,
+    &loose_objects::MANY,
+    &loose_objects::STALE,
+    &loose_objects::DUPLICATE,
+    &packs::COUNT,
+    &packs::KEPT,
+    &packs::CRUFT,
+    &packs::REPACK_AGE,
+    &litter::GARBAGE,
+    &litter::TEMPORARY,
+    &litter::RECORDS,
+    &growth::CHECK,
     &commit_graph::CHECK,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,

@@ -5,6 +5,7 @@ use crate::{
     branch::{BaseChoice, Conflict, Tip},
     checks::{Check, Outcome, Seen},
     config::Config,
+    facts::storage::{Growth, Litter, Loose, Records, Storage},
     relation::Budget,
     snapshot::{CommitGraph, Head, Line, Repository},
 };
@@ -58,6 +59,24 @@ pub(super) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
         facts: Default::default(),
         looks: Looks::all_taken(),
     }
+}
+
+/// A healthy repository with this change to what is stored.
+pub(super) fn stored(change: impl FnOnce(&mut Storage)) -> Snapshot {
+    let mut storage = Storage {
+        loose: Known::Seen(Loose { n_in_packs: Known::Seen(0), ..Loose::default() }),
+        packs: Known::Seen(Vec::new()),
+        unusable_packs: Vec::new(),
+        garbage: Known::Seen(Litter::default()),
+        temporary: Known::Seen(Litter::default()),
+        growth: Known::Seen(Growth::NotYet("this is the first look".into())),
+        resolutions: Known::Seen(Records::default()),
+        reflogs: Known::Seen(Records::default()),
+    };
+    change(&mut storage);
+    let mut snapshot = snapshot([]);
+    snapshot.facts.storage = Known::Seen(storage);
+    snapshot
 }
 
 /// A primary line.

@@ -1,8 +1,17 @@
 //! What was seen of a repository besides its branches, one file a family.
 //!
 //! Facts only: numbers and names as they are. What is too much or wrong is for
-//! the checks to say. What can fail on its own is [`Known`](crate::Known) on its own.
+//! the checks to say. What can fail on its own is [`Known`] on its own.
+
+pub mod storage;
+
+use crate::Known;
+
+pub use storage::Storage;
 
 /// All families.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {}
+pub struct Facts {
+    /// The files below `objects/` and what else takes up space.
+    pub storage: Known<Storage>,
+}

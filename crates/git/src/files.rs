@@ -33,7 +33,8 @@ pub(crate) fn read_beginning(path: &Path, at_most: u64) -> io::Result<Option<Vec
     Ok(Some(content))
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
+/// A regular file, open for reading; `None` when there is none of this name.
+pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
     // Without NONBLOCK, opening a pipe waits for somebody to write into it.
     let options = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     let file = match options {

@@ -23,6 +23,8 @@ pub enum Look {
     Worktrees,
     /// The files below `objects/`, and reflogs and the like.
     Storage,
+    /// What makes Git fast: the heads of its indexes, loose refs, settings of upkeep.
+    Speed,
     /// The machine.
     Host,
     /// The commits: primary lines, and the drift of every branch.
@@ -70,6 +72,7 @@ impl Look {
         Look::Unfinished,
         Look::Worktrees,
         Look::Storage,
+        Look::Speed,
         Look::Host,
         Look::History,
         Look::Landed,
@@ -81,7 +84,7 @@ impl Look {
     pub fn cost(self) -> Cost {
         match self {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
-            Look::Storage | Look::Host => Cost::Cheap,
+            Look::Storage | Look::Speed | Look::Host => Cost::Cheap,
             Look::History | Look::Landed | Look::Merges | Look::Markers => Cost::Moderate,
         }
     }

@@ -3,5 +3,7 @@
 //! Facts only, no judgement. Everything is bounded, nothing is written and no
 //! lock is taken. What cannot be read is unknown and hides nothing else.
 
+mod chunks;
 mod growth;
+pub mod speed;
 pub mod storage;

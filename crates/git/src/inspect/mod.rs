@@ -38,7 +38,7 @@ use crate::{
     crossings,
     graph::{Graph, GraphSources, Trunk, measure},
     hazards::hazards,
-    health::storage::storage,
+    health::{speed::speed, storage::storage},
     landed::{Asked, Prover},
     locks::LockWatch,
     markers,
@@ -236,6 +236,8 @@ impl Inspection<'_> {
         let unfinished = self.look(Look::Unfinished, || unfinished(common_dir));
         let checked_out = self.look(Look::Worktrees, || checked_out(common_dir));
         let storage = self.look(Look::Storage, || Known::Seen(storage(self.opened, self.now, self.memory)));
+        let entries = self.git.map_or(self.opened.entries.as_slice(), |git| git.entries());
+        let speed = self.look(Look::Speed, || Known::Seen(speed(self.opened, refs, entries)));
         let filter = self.config.refs.filter().map_err(|error| InspectError::Pattern(error.problem))?;
         let entries = self.git.map(|git| git.entries()).unwrap_or_default();
         let watched = watched::choose(refs, &filter, upstreams(refs, entries), self.objects);
@@ -261,7 +263,7 @@ impl Inspection<'_> {
             crossings: history.crossings,
             unread_files: history.unread_files,
             host: not_looked(),
-            facts: Facts { storage },
+            facts: Facts { storage, speed },
             looks: self.taken.take(),
         })
     }

@@ -25,16 +25,19 @@ mod missing_objects;
 mod names;
 mod over_budget;
 mod packs;
+mod ref_store;
 mod removal;
 #[cfg(test)]
 mod sample;
 mod scope;
 mod shallow_or_partial;
+mod speed;
 mod stale;
 mod stale_lock;
 mod unfinished_operation;
 mod unrelated;
 mod unsure_base;
+mod upkeep;
 mod upstream_gone;
 
 use std::fmt;
@@ -61,6 +64,15 @@ pub const ALL: &[&Check] = &[
     &litter::RECORDS,
     &growth::CHECK,
     &commit_graph::CHECK,
+    &speed::GRAPH,
+    &speed::PACK_INDEX,
+    &speed::BITMAPS,
+    &speed::INDEX,
+    &ref_store::LOOSE,
+    &ref_store::COUNT,
+    &ref_store::BACKEND,
+    &upkeep::BLOCKED,
+    &upkeep::NOBODY,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
     &diverging_lines::CHECK,

@@ -5,7 +5,10 @@ use crate::{
     branch::{BaseChoice, Conflict, Tip},
     checks::{Check, Outcome, Seen},
     config::Config,
-    facts::storage::{Growth, Litter, Loose, Records, Storage},
+    facts::{
+        speed::{GraphFiles, RefStore, Speed, Upkeep},
+        storage::{Growth, Litter, Loose, Records, Storage},
+    },
     relation::Budget,
     snapshot::{CommitGraph, Head, Line, Repository},
 };
@@ -76,6 +79,22 @@ pub(super) fn stored(change: impl FnOnce(&mut Storage)) -> Snapshot {
     change(&mut storage);
     let mut snapshot = snapshot([]);
     snapshot.facts.storage = Known::Seen(storage);
+    snapshot
+}
+
+/// A healthy repository with this change to what makes Git fast.
+pub(super) fn sped(change: impl FnOnce(&mut Speed)) -> Snapshot {
+    let mut speed = Speed {
+        commit_graph: Known::Seen(GraphFiles::default()),
+        pack_index: Known::Seen(None),
+        refs: RefStore { n_refs: 1, n_loose: Known::Seen(1), packed_bytes: Known::Seen(0) },
+        index: Known::Seen(None),
+        gc_log: Known::Seen(None),
+        upkeep: Upkeep::default(),
+    };
+    change(&mut speed);
+    let mut snapshot = stored(|_| {});
+    snapshot.facts.speed = Known::Seen(speed);
     snapshot
 }
 

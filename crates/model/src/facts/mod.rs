@@ -3,10 +3,12 @@
 //! Facts only: numbers and names as they are. What is too much or wrong is for
 //! the checks to say. What can fail on its own is [`Known`] on its own.
 
+pub mod speed;
 pub mod storage;
 
 use crate::Known;
 
+pub use speed::Speed;
 pub use storage::Storage;
 
 /// All families.
@@ -14,4 +16,6 @@ pub use storage::Storage;
 pub struct Facts {
     /// The files below `objects/` and what else takes up space.
     pub storage: Known<Storage>,
+    /// What makes Git fast.
+    pub speed: Known<Speed>,
 }

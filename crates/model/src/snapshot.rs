@@ -46,7 +46,7 @@ pub struct Snapshot {
 pub struct Repository {
     /// The path as it was given, made absolute, as text.
     pub path: String,
-    /// A stable id: the same repository keeps it when its folder moves.
+    /// A short id: the same for all worktrees and every path that leads to it, another when its folder moves.
     pub id: String,
     /// The directory with objects and refs, as text.
     pub git_dir: String,

@@ -7,12 +7,7 @@
 //! Packs may vanish under us while somebody repacks: the object database looks
 //! at the disk once more before it calls an object missing.
 
-use std::{
-    cell::{Cell, RefCell},
-    path::Path,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, path::Path, rc::Rc, sync::Arc};
 
 use alignwatch_model::{Oid, Timestamp};
 use gix_object::Find;
@@ -27,9 +22,6 @@ const BLOB_AT_MOST: u64 = 512 << 20;
 /// Largest commit or tree that is read. A commit of 8 MiB is 160 times git-sizer's level of concern.
 const COMMIT_OR_TREE_AT_MOST: u64 = 64 << 20;
 
-/// How ids of pretended objects begin. That a real id does by chance is less likely than a broken disk.
-const STAND_IN: &[u8] = b"pretended\0";
-
 /// Memory for delta bases; Git's own default is 96 MiB (`core.deltaBaseCacheLimit`).
 const DELTA_BASES_BYTES: usize = 32 << 20;
 
@@ -42,8 +34,6 @@ pub struct Objects {
     hash: gix_hash::Kind,
     buffer: RefCell<Vec<u8>>,
     trees: RefCell<Trees>,
-    pretended: RefCell<FxHashMap<Oid, Rc<Tree>>>,
-    n_stand_ins: Cell<u64>,
 }
 
 /// Opens further [`Objects`] of the same repository, for other threads.
@@ -195,41 +185,10 @@ impl Objects {
         if let Some(tree) = self.trees.borrow_mut().get(oid) {
             return Ok(tree);
         }
-        if is_stand_in(oid) {
-            return self.pretended.borrow().get(oid).cloned().ok_or(ReadError::Missing(*oid));
-        }
         let parse = |data: &[u8]| Tree::parse(oid, data, self.hash.len_in_bytes());
         let tree = Rc::new(self.read(oid, gix_object::Kind::Tree, parse)?);
         self.trees.borrow_mut().put(*oid, &tree);
         Ok(tree)
-    }
-
-    /// Takes these entries for a tree that exists, for as long as this database is open. Returns its stand-in id.
-    ///
-    /// Names must differ from each other; the order does not matter. Ids must be of the same kind as `like`.
-    pub fn pretend_tree(&self, like: &Oid, entries: &[(Vec<u8>, Mode, Oid)]) -> Oid {
-        let oid = self.stand_in(like);
-        let mut raw = Vec::new();
-        for (name, mode, oid) in entries {
-            raw.extend_from_slice(format!("{:o} ", mode.0).as_bytes());
-            raw.extend_from_slice(name);
-            raw.push(0);
-            raw.extend_from_slice(oid.as_bytes());
-        }
-        let tree = Tree::parse(&oid, &raw, self.hash.len_in_bytes()).expect("it was written by the rules of trees");
-        self.pretended.borrow_mut().insert(oid, Rc::new(tree));
-        oid
-    }
-
-    /// An id that no object has, and that equals no other.
-    pub fn stand_in(&self, like: &Oid) -> Oid {
-        self.n_stand_ins.set(self.n_stand_ins.get() + 1);
-        let mut bytes = like.as_bytes().to_vec();
-        bytes.fill(0);
-        bytes[..STAND_IN.len()].copy_from_slice(STAND_IN);
-        let end = bytes.len();
-        bytes[end - 8..].copy_from_slice(&self.n_stand_ins.get().to_be_bytes());
-        Oid::from_bytes(&bytes).expect("it has the length of another id")
     }
 
     /// A blob's content. The empty blob is known to all, also where nobody stored it.
@@ -289,20 +248,8 @@ impl OpenObjects {
     pub fn open(&self) -> Objects {
         let mut odb = self.store.to_cache_arc();
         odb.set_pack_cache(|| Box::new(gix_pack::cache::lru::MemoryCappedHashmap::new(DELTA_BASES_BYTES)));
-        Objects {
-            odb,
-            hash: self.hash,
-            buffer: RefCell::default(),
-            trees: RefCell::default(),
-            pretended: RefCell::default(),
-            n_stand_ins: Cell::new(0),
-        }
+        Objects { odb, hash: self.hash, buffer: RefCell::default(), trees: RefCell::default() }
     }
-}
-
-/// Is this the id of something pretended?
-pub fn is_stand_in(oid: &Oid) -> bool {
-    oid.as_bytes().starts_with(STAND_IN)
 }
 
 fn to_gix(oid: &Oid) -> gix_hash::ObjectId {

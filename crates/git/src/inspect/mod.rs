@@ -27,8 +27,6 @@ use alignwatch_model::{
     snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
 };
 
-use rustc_hash::FxHashMap;
-
 use self::{
     bases::Bases,
     carry::{Carried, carry},
@@ -36,7 +34,7 @@ use self::{
 };
 use crate::{
     crossings,
-    graph::{Graph, GraphSources, Trunk, measure},
+    graph::{Graph, GraphSources},
     hazards::hazards,
     health::{speed::speed, storage::storage},
     landed::{Asked, Prover},
@@ -381,7 +379,7 @@ impl Inspection<'_> {
         let predictor = self.predictor(&objects);
         self.carry_over(graph, bases, branches, &predictor);
         self.take(Look::Landed, || self.prove(graph, bases, branches));
-        self.take(Look::Merges, || self.predict(graph, branches, &self.predictor(&objects)));
+        self.take(Look::Merges, || self.predict(branches, &self.predictor(&objects)));
     }
 
     /// What follows from the drift alone.
@@ -466,9 +464,8 @@ impl Inspection<'_> {
     }
 
     /// Predicts the merge of every branch that has not landed and is meant to be merged.
-    fn predict(&self, graph: &Graph, branches: &mut [Branch], predictor: &Predictor<'_>) {
+    fn predict(&self, branches: &mut [Branch], predictor: &Predictor<'_>) {
         self.say("predicting merges");
-        let mut roots = Roots { graph, known: FxHashMap::default() };
         let mut asked: Vec<usize> = Vec::new();
         let mut questions = Vec::new();
         for (number, branch) in branches.iter_mut().enumerate() {
@@ -488,12 +485,7 @@ impl Inspection<'_> {
                 continue;
             }
             asked.push(number);
-            questions.push(Question {
-                line: base.oid,
-                tip: tip.oid,
-                merge_bases: drift.merge_bases.clone(),
-                root: roots.of(&drift.merge_bases),
-            });
+            questions.push(Question { line: base.oid, tip: tip.oid, merge_bases: drift.merge_bases.clone() });
         }
         let step = |done, total| (self.listener)(Progress::Step(done, total));
         let (answers, _effort) = predictor.predict(&questions, &step);
@@ -545,40 +537,6 @@ impl Inspection<'_> {
     fn drivers(&self) -> Vec<Vec<u8>> {
         let name = |key: &[u8]| Some(key.strip_prefix(b"merge.")?.strip_suffix(b".driver")?.to_vec());
         self.git.map(|git| git.entries().iter().filter_map(|entry| name(&entry.key)).collect()).unwrap_or_default()
-    }
-}
-
-/// Pairs of merge bases whose own merge base is looked for. Each costs a pass over the history.
-const ROOTS_AT_MOST: usize = 200;
-
-/// Finds the merge base of merge bases, each pair once.
-struct Roots<'a> {
-    graph: &'a Graph,
-    known: FxHashMap<(Oid, Oid), Option<Oid>>,
-}
-
-impl Roots<'_> {
-    /// The only merge base of two merge bases, if these are two and have only one.
-    fn of(&mut self, merge_bases: &[Oid]) -> Option<Oid> {
-        let &[one, other] = merge_bases else { return None };
-        if let Some(known) = self.known.get(&(one, other)) {
-            return *known;
-        }
-        let root = self.find(one, other);
-        self.known.insert((one, other), root);
-        root
-    }
-
-    fn find(&self, one: Oid, other: Oid) -> Option<Oid> {
-        if ROOTS_AT_MOST <= self.known.len() {
-            return None;
-        }
-        let trunk = Trunk::of(self.graph, self.graph.find(&one)?);
-        let drift = measure(self.graph, &trunk, &[self.graph.find(&other)?]);
-        match drift.first()?.seen()?.merge_bases.as_slice() {
-            [root] => Some(*root),
-            _ => None,
-        }
     }
 }
 

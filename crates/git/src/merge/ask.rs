@@ -18,7 +18,11 @@ use super::{
     quarantine::{Quarantine, file_name},
     text::TextMerge,
 };
-use crate::run::{Conversation, GitAt, GitError, Limits};
+use crate::{
+    objects::Mode,
+    run::{Conversation, GitAt, GitError, Limits},
+    tree_diff::Side,
+};
 
 /// The longest that one merge may take. Source: ten times the slowest of 1,500 merges in two public repositories.
 const ONE_MERGE_AT_MOST: Duration = Duration::from_secs(60);
@@ -48,8 +52,36 @@ pub(super) fn pairs(git: &GitAt<'_>, pairs: &[(Oid, Oid)], until: Instant, answe
     for (line, numbers) in by_line {
         let Ok(quarantine) = Quarantine::new(&line) else { return };
         let asked: Vec<(Oid, Oid)> = numbers.iter().map(|&number| pairs[number]).collect();
-        ask_all(git, &quarantine, Some(line), &asked, until, &mut |at, merge| answered(numbers[at], merge));
+        ask_all(git, &quarantine, Some(line), &asked, until, &mut |at, record| {
+            answered(numbers[at], merge_of(record));
+        });
     }
+}
+
+fn merge_of(record: Result<Record, GitError>) -> Merge {
+    record.map_or_else(|error| Merge::unknown(reason(&error)), Record::into_merge)
+}
+
+/// What Git's merge base has at each path where it finds a conflict between two commits: a version, or nothing.
+///
+/// `None` when it finds none, or does not answer.
+pub(super) fn merge_base_of(
+    git: &GitAt<'_>,
+    quarantine: &Quarantine,
+    attributes: Oid,
+    pair: (Oid, Oid),
+    until: Instant,
+) -> Option<BTreeMap<Vec<u8>, Side>> {
+    let mut answer = None;
+    ask_all(git, quarantine, Some(attributes), &[pair], until, &mut |_, record| answer = record.ok());
+    let mut found = BTreeMap::new();
+    for Staged { path, mode, oid, stage } in answer?.staged {
+        let base = found.entry(path).or_insert(None);
+        if stage == 1 {
+            *base = Some((mode, oid));
+        }
+    }
+    Some(found)
 }
 
 /// Lets Git merge files by content. Files that it does not answer are left out.
@@ -59,11 +91,13 @@ pub(super) fn texts(git: &GitAt<'_>, triples: &[Triple], patience: Duration) -> 
     let Some(first) = triples.first() else { return Ok(Vec::new()) };
     let quarantine = Quarantine::new(&first.0)?;
     let tree = |side: fn(&Triple) -> Oid| quarantine.tree_of_files(triples.iter().map(side));
-    let base = quarantine.commit(&tree(|triple| triple.0)?, None)?;
-    let ours = quarantine.commit(&tree(|triple| triple.1)?, Some(&base))?;
-    let theirs = quarantine.commit(&tree(|triple| triple.2)?, Some(&base))?;
+    let base = quarantine.commit(&tree(|triple| triple.0)?, &[])?;
+    let ours = quarantine.commit(&tree(|triple| triple.1)?, &[base])?;
+    let theirs = quarantine.commit(&tree(|triple| triple.2)?, &[base])?;
     let mut merged = None;
-    ask_all(git, &quarantine, None, &[(ours, theirs)], Instant::now() + patience, &mut |_, merge| merged = Some(merge));
+    ask_all(git, &quarantine, None, &[(ours, theirs)], Instant::now() + patience, &mut |_, record| {
+        merged = Some(merge_of(record));
+    });
     let Some(Merge { verdict: Verdict::Clean | Verdict::Conflict, conflicts: Some(conflicts), .. }) = merged else {
         return Ok(Vec::new());
     };
@@ -78,7 +112,7 @@ fn ask_all(
     attributes: Option<Oid>,
     pairs: &[(Oid, Oid)],
     until: Instant,
-    answered: &mut dyn FnMut(usize, Merge),
+    answered: &mut dyn FnMut(usize, Result<Record, GitError>),
 ) {
     if !git.git().version().merge_tree_write() {
         return;
@@ -88,9 +122,13 @@ fn ask_all(
         let error = match begin(git, quarantine, attributes, &pairs[next..], until) {
             Ok(mut conversation) => loop {
                 match record(&mut conversation) {
-                    Ok(Some(merge)) => {
-                        answered(next, merge);
+                    Ok(Some(record)) => {
+                        answered(next, Ok(record));
                         next += 1;
+                        // Each answer has a time of its own; all of them together have ours.
+                        if until <= Instant::now() {
+                            return;
+                        }
                     }
                     Ok(None) => break None,
                     Err(error) => break Some(error),
@@ -103,7 +141,7 @@ fn ask_all(
             // Our own time is over, not Git's patience with this pair: it stays unanswered.
             Some(GitError::TimedOut { .. }) if until <= Instant::now() => return,
             Some(error) if next < pairs.len() => {
-                answered(next, Merge::unknown(reason(&error)));
+                answered(next, Err(error));
                 next += 1;
             }
             _ => return,
@@ -132,21 +170,57 @@ fn begin(
     Ok(conversation)
 }
 
+/// What a record says of a path: which version stands there, under which number.
+///
+/// Stage 1 is the merge base, 2 our side, 3 theirs.
+struct Staged {
+    path: Vec<u8>,
+    mode: Mode,
+    oid: Oid,
+    stage: u8,
+}
+
+/// One answer of Git.
+struct Record {
+    is_clean: bool,
+    staged: Vec<Staged>,
+    messages: Vec<Message>,
+}
+
+impl Record {
+    fn into_merge(self) -> Merge {
+        if self.is_clean {
+            return Merge::clean();
+        }
+        let paths = self.staged.into_iter().map(|staged| (staged.path, BTreeSet::new())).collect();
+        Merge::conflict(Some(conflicts(paths, self.messages)))
+    }
+}
+
 /// Reads one answer: verdict, tree, paths by stage, messages; `None` when there is no further one.
-fn record(conversation: &mut Conversation) -> Result<Option<Merge>, GitError> {
+fn record(conversation: &mut Conversation) -> Result<Option<Record>, GitError> {
     let Some(status) = conversation.read_until(0)? else { return Ok(None) };
     let _tree = field(conversation)?;
-    let mut paths: BTreeMap<Vec<u8>, BTreeSet<String>> = BTreeMap::new();
+    let mut lines = Vec::new();
     loop {
-        let stage = field(conversation)?;
-        if stage.is_empty() {
+        let line = field(conversation)?;
+        if line.is_empty() {
             break;
         }
-        let path = stage.iter().position(|&byte| byte == b'\t').map_or(&stage[..], |at| &stage[at + 1..]);
-        paths.entry(path.to_vec()).or_default();
+        lines.push(line);
     }
     let messages = messages(conversation)?;
-    Ok(Some(if status == b"1" { Merge::clean() } else { Merge::conflict(Some(conflicts(paths, messages))) }))
+    let staged = lines.iter().filter_map(|line| staged(line)).collect();
+    Ok(Some(Record { is_clean: status == b"1", staged, messages }))
+}
+
+/// Reads `<mode> <id> <stage>\t<path>`.
+fn staged(line: &[u8]) -> Option<Staged> {
+    let tab = line.iter().position(|&byte| byte == b'\t')?;
+    let mut words = std::str::from_utf8(&line[..tab]).ok()?.split(' ');
+    let mode = Mode(u32::from_str_radix(words.next()?, 8).ok()?);
+    let oid = Oid::from_hex(words.next()?.as_bytes()).ok()?;
+    Some(Staged { path: line[tab + 1..].to_vec(), mode, oid, stage: words.next()?.parse().ok()? })
 }
 
 /// One message: the paths it is about, and its kind.

@@ -24,6 +24,7 @@ mod walk;
 pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{
+    collections::BTreeSet,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -35,9 +36,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use self::{
     attributes::Attributes,
     pair::{BINARY, CONTENTS, Draft, Trees, Triple, Walked, conflict},
+    quarantine::Quarantine,
     similar::SimilarFiles,
     text::TextMerge,
     texts::TextAnswer,
+    virtual_base::virtual_base,
 };
 use crate::{
     memory::{Memory, Shelf},
@@ -48,7 +51,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 3;
+const ENGINE: u32 = 4;
 
 /// Stack of a thread that walks trees: each level of folders is a call.
 ///
@@ -64,8 +67,6 @@ pub struct Question {
     pub tip: Oid,
     /// All best common ancestors, as in [`alignwatch_model::Drift::merge_bases`].
     pub merge_bases: Vec<Oid>,
-    /// Where there are two merge bases: the only merge base of those two, if there is only one.
-    pub root: Option<Oid>,
 }
 
 /// All that predictions of one repository share.
@@ -154,10 +155,11 @@ impl Predictor<'_> {
     /// What can be said without putting whole pairs to Git.
     /// Beside each answer: whether renames had no part in it.
     fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, bool)> {
-        let drafts = self.drafts(questions, progress);
+        let bases = self.bases(questions);
+        let drafts = self.drafts(questions, &bases, progress);
         let triples = drafts.iter().flatten().flat_map(|draft| draft.texts.iter().map(|(_, triple)| *triple));
         let mut shelf = self.memory.shelf("texts", &ENGINE.to_string());
-        let mut texts = texts::merge_all(triples, self.objects, &mut shelf, self.n_threads, self.stop);
+        let mut texts = texts::merge_all(triples, bases.objects(self), &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
         let _ = shelf.save();
         let is_simple = |draft: &Result<Draft, WalkError>| draft.as_ref().is_ok_and(|draft| draft.is_simple);
@@ -168,17 +170,40 @@ impl Predictor<'_> {
             .collect()
     }
 
+    /// Lets Git merge the merge bases of pairs that have several, each set once.
+    fn bases(&self, questions: &[&Question]) -> Bases {
+        let sets: BTreeSet<(Oid, Vec<Oid>)> = questions
+            .iter()
+            .filter(|question| 1 < question.merge_bases.len())
+            .map(|question| (question.line, question.merge_bases.clone()))
+            .collect();
+        let Some(((line, _), git)) = sets.first().zip(self.git.filter(|_| self.drivers.is_empty())) else {
+            return Bases::default();
+        };
+        // Without a folder of our own, Git is asked about each pair.
+        let Some((quarantine, opener)) = quarantine_beside(git, line) else { return Bases::default() };
+        let (objects, until) = (opener.open(), Instant::now() + self.patience.verdicts);
+        let tree = |(line, merge_bases): (Oid, Vec<Oid>)| {
+            let tree = virtual_base(git, &quarantine, &objects, line, &merge_bases, until)?;
+            Some(((line, merge_bases), tree))
+        };
+        let trees = sets.into_iter().take_while(|_| !self.stop.is_due()).filter_map(tree).collect();
+        Bases { trees, made: Some((quarantine, opener)) }
+    }
+
     /// Compares the trees of all pairs, on several threads.
     fn drafts(
         &self,
         questions: &[&Question],
+        bases: &Bases,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
         let n_done = AtomicUsize::new(0);
         let n_each = questions.len().div_ceil(self.n_threads.max(1)).max(1);
         thread::scope(|scope| {
-            let work =
-                |some| self.drafts_of(some, &|| progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len()));
+            let work = |some| {
+                self.drafts_of(some, bases, &|| progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len()))
+            };
             let start = |some| {
                 let thread = thread::Builder::new().stack_size(WALK_STACK_BYTES);
                 thread.spawn_scoped(scope, move || work(some)).expect("the system lets us start a thread")
@@ -189,14 +214,14 @@ impl Predictor<'_> {
         })
     }
 
-    fn drafts_of(&self, questions: &[&Question], one_done: &dyn Fn()) -> Vec<Result<Draft, WalkError>> {
-        let objects = self.objects.open();
+    fn drafts_of(&self, questions: &[&Question], bases: &Bases, one_done: &dyn Fn()) -> Vec<Result<Draft, WalkError>> {
+        let objects = bases.objects(self).open();
         let mut similar = SimilarFiles::default();
         let walk = |question: &&Question| {
             if self.stop.is_due() {
                 return Err(WalkError::Stopped);
             }
-            let walked = walk(&objects, question)?;
+            let walked = walk(&objects, question, bases)?;
             if let Some((_, walked)) = &walked {
                 walked.index(&objects, &mut similar)?;
             }
@@ -258,16 +283,39 @@ impl Predictor<'_> {
     }
 }
 
-fn walk(objects: &Objects, question: &Question) -> Result<Option<(Oid, Walked)>, WalkError> {
+/// A folder for objects of our own, and a database with both these and the repository's.
+fn quarantine_beside(git: &GitAt<'_>, like: &Oid) -> Option<(Quarantine, OpenObjects)> {
+    let quarantine = Quarantine::new(like).ok()?;
+    quarantine.borrow(&git.repository().objects_dir).ok()?;
+    let objects = Objects::open(quarantine.folder(), &git.repository().object_format).ok()?;
+    Some((quarantine, objects.opener()))
+}
+
+fn walk(objects: &Objects, question: &Question, bases: &Bases) -> Result<Option<(Oid, Walked)>, WalkError> {
     let tree = |commit: &Oid| -> Result<Oid, ReadError> { Ok(objects.commit(commit)?.tree) };
-    let base = match (question.merge_bases.as_slice(), &question.root) {
-        ([base], _) => Some(tree(base)?),
-        ([one, other], Some(root)) => virtual_base::virtual_base(objects, tree(root)?, tree(one)?, tree(other)?)?,
-        _ => None,
+    let base = match question.merge_bases.as_slice() {
+        [base] => Some(tree(base)?),
+        _ => bases.trees.get(&(question.line, question.merge_bases.clone())).copied(),
     };
     let Some(base) = base else { return Ok(None) };
     let trees = Trees { base, ours: tree(&question.line)?, theirs: tree(&question.tip)? };
     Ok(Some((trees.ours, pair::walk(objects, trees)?)))
+}
+
+/// The merged merge bases of pairs that have several.
+#[derive(Default)]
+struct Bases {
+    /// By line and merge bases: the tree.
+    trees: FxHashMap<(Oid, Vec<Oid>), Oid>,
+    /// Where those trees lie, with the database that finds them.
+    made: Option<(Quarantine, OpenObjects)>,
+}
+
+impl Bases {
+    /// The database that has the repository's objects and the trees of these bases.
+    fn objects<'a>(&'a self, predictor: &'a Predictor<'_>) -> &'a OpenObjects {
+        self.made.as_ref().map_or(predictor.objects, |(_, objects)| objects)
+    }
 }
 
 /// What is known of a pair so far.

@@ -16,7 +16,7 @@ use super::{
     walk::{BothChanged, both_changed},
 };
 use crate::{
-    objects::{Objects, ReadError, is_stand_in},
+    objects::{Objects, ReadError},
     tree_diff::{Side, WalkError},
 };
 
@@ -106,10 +106,6 @@ impl Walked {
     fn sort(&mut self, BothChanged { path, base, ours, theirs }: BothChanged) {
         use Stands::{File, Nothing, Other, Submodule};
         // Only what stands directly in a removed folder makes Git look for where that went.
-        if base.is_some_and(|(_, oid)| is_stand_in(&oid)) {
-            self.settled.ask_git = Some("there are several merge bases");
-            return;
-        }
         let is_new_folder = base.is_none() && ours.or(theirs).is_some_and(|(mode, _)| mode.is_tree());
         match (stands(base), stands(ours), stands(theirs)) {
             (File(b), File(o), File(t)) => {
@@ -452,9 +448,6 @@ fn fates_of<'a>(
 }
 
 fn fate_of(objects: &Objects, similar: &mut SimilarFiles, was: &Oid, side: &OneSide) -> Result<Fate, ReadError> {
-    if is_stand_in(was) {
-        return Ok(Fate::Unclear(Vec::new()));
-    }
     // An empty file is like every other; Git does not follow it in a merge.
     if objects.kind_and_size(was)?.1 == 0 {
         return Ok(Fate::Gone);

@@ -1,14 +1,17 @@
 //! A folder of our own for the objects that predictions make, so that none lands in the repository.
 
-use std::{io, path::Path};
+use std::{collections::BTreeMap, fs, io, os::unix::ffi::OsStrExt, path::Path};
 
 use alignwatch_model::Oid;
 use gix_object::Write;
+
+use crate::objects::Mode;
 
 /// New objects of one prediction run. Dropped, it is gone.
 pub(super) struct Quarantine {
     folder: tempfile::TempDir,
     store: gix_odb::loose::Store,
+    hash: gix_hash::Kind,
 }
 
 impl Quarantine {
@@ -19,7 +22,20 @@ impl Quarantine {
         let folder = tempfile::Builder::new().prefix("alignwatch-objects-").tempdir()?;
         let hash = if like.as_bytes().len() == 20 { gix_hash::Kind::Sha1 } else { gix_hash::Kind::Sha256 };
         let store = gix_odb::loose::Store::at(folder.path().to_owned(), hash);
-        Ok(Quarantine { folder, store })
+        Ok(Quarantine { folder, store, hash })
+    }
+
+    /// Whoever reads objects here also finds those of `objects_dir`.
+    ///
+    /// Errors: it cannot be written, or the path is none that an alternates file can hold.
+    pub(super) fn borrow(&self, objects_dir: &Path) -> io::Result<()> {
+        let path = std::path::absolute(objects_dir)?;
+        let bytes = path.as_os_str().as_bytes();
+        if bytes.iter().any(|byte| b"\n\"\\#".contains(byte)) {
+            return Err(io::Error::other("the path cannot stand in an alternates file"));
+        }
+        fs::create_dir_all(self.folder().join("info"))?;
+        fs::write(self.folder().join("info/alternates"), [bytes, b"\n"].concat())
     }
 
     /// The object directory for Git.
@@ -29,19 +45,40 @@ impl Quarantine {
 
     /// A tree with one regular file for each blob, named by its place in the list.
     pub(super) fn tree_of_files(&self, blobs: impl Iterator<Item = Oid>) -> io::Result<Oid> {
+        let entry = |(number, blob): (usize, Oid)| (file_name(number).into_bytes(), (Mode(0o100_644), blob));
+        self.tree(&blobs.enumerate().map(entry).collect())
+    }
+
+    /// A tree with these entries.
+    pub(super) fn tree(&self, entries: &BTreeMap<Vec<u8>, (Mode, Oid)>) -> io::Result<Oid> {
+        let mut entries: Vec<_> = entries.iter().collect();
+        // Git sorts folders as if their names ended in a slash.
+        entries.sort_by_key(|(name, (mode, _))| [name.as_slice(), if mode.is_tree() { b"/" } else { b"" }].concat());
         let mut content = Vec::new();
-        for (number, blob) in blobs.enumerate() {
-            content.extend_from_slice(format!("100644 {}\0", file_name(number)).as_bytes());
-            content.extend_from_slice(blob.as_bytes());
+        for (name, (mode, oid)) in entries {
+            content.extend_from_slice(format!("{:o} ", mode.0).as_bytes());
+            content.extend_from_slice(name);
+            content.push(0);
+            content.extend_from_slice(oid.as_bytes());
         }
         self.write(gix_object::Kind::Tree, &content)
     }
 
+    /// Is this the tree without entries?
+    pub(super) fn is_empty_tree(&self, oid: &Oid) -> bool {
+        gix_hash::ObjectId::empty_tree(self.hash).as_bytes() == oid.as_bytes()
+    }
+
+    /// A file's content.
+    pub(super) fn blob(&self, content: &[u8]) -> io::Result<Oid> {
+        self.write(gix_object::Kind::Blob, content)
+    }
+
     /// A commit of a tree.
-    pub(super) fn commit(&self, tree: &Oid, parent: Option<&Oid>) -> io::Result<Oid> {
-        let parent = parent.map_or_else(String::new, |parent| format!("parent {parent}\n"));
+    pub(super) fn commit(&self, tree: &Oid, parents: &[Oid]) -> io::Result<Oid> {
+        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
         let who = "alignwatch <> 0 +0000";
-        let content = format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\nprediction\n");
+        let content = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nprediction\n");
         self.write(gix_object::Kind::Commit, content.as_bytes())
     }
 
@@ -51,7 +88,7 @@ impl Quarantine {
     }
 }
 
-/// The name of a file in [`Quarantine::tree_of_files`]: trees are sorted by name, so all have one length.
+/// The name of a file in [`Quarantine::tree_of_files`].
 pub(super) fn file_name(number: usize) -> String {
     format!("{number:08}")
 }

@@ -359,7 +359,7 @@ impl Counts<'_> {
         let nth = self.n_asked.replace(self.n_asked.get() + 1);
         let git = match &self.all {
             Some(all) => all[tip][base],
-            None if nth % SAMPLED == 0 => self.count(tip, base),
+            None if nth.is_multiple_of(SAMPLED) => self.count(tip, base),
             None => return,
         };
         assert_eq!((drift.ahead, drift.behind), git, "{tip} and {}", self.bases[base]);

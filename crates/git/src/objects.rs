@@ -164,6 +164,19 @@ impl Objects {
         self.read(oid, gix_object::Kind::Commit, |data| parse_commit(oid, data))
     }
 
+    /// A commit with its size in bytes.
+    pub fn commit_and_size(&self, oid: &Oid) -> Result<(Commit, u64), ReadError> {
+        self.read(oid, gix_object::Kind::Commit, |data| Ok((parse_commit(oid, data)?, data.len() as u64)))
+    }
+
+    /// What a tag names; `None` for an object that is no tag.
+    pub fn tag_target(&self, oid: &Oid) -> Result<Option<Oid>, ReadError> {
+        if self.kind_and_size(oid)?.0 != gix_object::Kind::Tag {
+            return Ok(None);
+        }
+        self.read(oid, gix_object::Kind::Tag, |data| header_oid(oid, data, b"object ")).map(Some)
+    }
+
     /// A commit's author and subject.
     pub fn about(&self, oid: &Oid) -> Result<About, ReadError> {
         self.read(oid, gix_object::Kind::Commit, |data| Ok(parse_about(data)))
@@ -324,6 +337,11 @@ impl Tree {
         let name = |entry: &RawEntry| &raw[entry.name_at as usize..entry.oid_at as usize - 1];
         tree.entries.sort_by(|a, b| name(a).cmp(name(b)));
         Ok(tree)
+    }
+
+    /// The size of the object in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.raw.len() as u64
     }
 
     /// Number of entries.

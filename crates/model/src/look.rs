@@ -35,6 +35,8 @@ pub enum Look {
     Merges,
     /// Conflict markers in the files at the tips.
     Markers,
+    /// All objects that refs reach: how many, how large, how deep.
+    Shape,
 }
 
 /// What a look costs, the cheapest first.
@@ -78,6 +80,7 @@ impl Look {
         Look::Landed,
         Look::Merges,
         Look::Markers,
+        Look::Shape,
     ];
 
     /// What it costs.
@@ -86,6 +89,7 @@ impl Look {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
             Look::Storage | Look::Speed | Look::Host => Cost::Cheap,
             Look::History | Look::Landed | Look::Merges | Look::Markers => Cost::Moderate,
+            Look::Shape => Cost::Expensive,
         }
     }
 
@@ -95,6 +99,7 @@ impl Look {
             Look::Landed => &[Look::History],
             Look::Merges => &[Look::History, Look::Landed],
             Look::Markers => &[Look::History],
+            Look::Shape => &[Look::Storage],
             _ => &[],
         }
     }

@@ -4,6 +4,8 @@
 //! lock is taken. What cannot be read is unknown and hides nothing else.
 
 mod chunks;
+mod forest;
 mod growth;
+pub mod shape;
 pub mod speed;
 pub mod storage;

@@ -22,7 +22,7 @@ use alignwatch_model::{
     Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
     config::{Config, Patterns},
-    facts::Facts,
+    facts::{Facts, Shape, Storage},
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
 };
@@ -36,7 +36,7 @@ use crate::{
     crossings,
     graph::{Graph, GraphSources},
     hazards::hazards,
-    health::{speed::speed, storage::storage},
+    health::{self, shape::shape, speed::speed, storage::storage},
     landed::{Asked, Prover},
     locks::LockWatch,
     markers,
@@ -242,6 +242,7 @@ impl Inspection<'_> {
         let history = self.take(Look::History, || self.history(refs, &watched)).transpose()?;
         self.taken.borrow_mut().note(Look::Refs, Looked::Took(self.began.elapsed().as_secs_f64()));
         let history = history.unwrap_or_else(History::not_looked);
+        let shape = self.look(Look::Shape, || self.shape(refs, &storage));
         let locks = match locks {
             Known::Seen(locks) => locks.second_look(self.now),
             Known::Unknown(reason) => Known::Unknown(reason),
@@ -261,7 +262,7 @@ impl Inspection<'_> {
             crossings: history.crossings,
             unread_files: history.unread_files,
             host: not_looked(),
-            facts: Facts { storage, speed },
+            facts: Facts { storage, speed, shape },
             looks: self.taken.take(),
         })
     }
@@ -283,6 +284,22 @@ impl Inspection<'_> {
     /// The same for a look whose answer may be unknown; one that was not taken is.
     fn look<T>(&self, look: Look, see: impl FnOnce() -> Known<T>) -> Known<T> {
         self.take(look, see).unwrap_or_else(not_looked)
+    }
+
+    /// The shape of everything that refs reach.
+    fn shape(&self, refs: &Refs, storage: &Known<Storage>) -> Known<Shape> {
+        if self.opened.is_shallow() {
+            return Known::Unknown("history is cut off (a shallow clone), so its shape cannot be measured".into());
+        }
+        self.say("measuring all objects");
+        let n_objects = storage.seen().and_then(n_objects).unwrap_or(0);
+        shape(health::shape::Question {
+            objects: &self.objects.opener().open(),
+            roots: refs.all.iter().map(|one| one.oid).collect(),
+            stop: &self.wanted.stop,
+            memory: self.memory,
+            step: &|n| (self.listener)(Progress::Step(n, n_objects.max(n))),
+        })
     }
 
     /// All that follows from the commits: lines, branches, what landed, what would merge.
@@ -538,6 +555,12 @@ impl Inspection<'_> {
         let name = |key: &[u8]| Some(key.strip_prefix(b"merge.")?.strip_suffix(b".driver")?.to_vec());
         self.git.map(|git| git.entries().iter().filter_map(|entry| name(&entry.key)).collect()).unwrap_or_default()
     }
+}
+
+/// Objects that are stored, for progress: some of them in several places.
+fn n_objects(storage: &Storage) -> Option<usize> {
+    let packed: u64 = storage.packs.seen()?.iter().map(|pack| pack.n_objects).sum();
+    usize::try_from(packed + storage.loose.seen()?.n).ok()
 }
 
 /// Why a look that nobody asked for was not taken.

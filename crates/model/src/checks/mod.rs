@@ -31,6 +31,7 @@ mod removal;
 mod sample;
 mod scope;
 mod shallow_or_partial;
+mod shape;
 mod speed;
 mod stale;
 mod stale_lock;
@@ -63,6 +64,8 @@ pub const ALL: &[&Check] = &[
     &litter::TEMPORARY,
     &litter::RECORDS,
     &growth::CHECK,
+    &shape::SHAPE,
+    &shape::BIG_BLOBS,
     &commit_graph::CHECK,
     &speed::GRAPH,
     &speed::PACK_INDEX,

@@ -3,11 +3,13 @@
 //! Facts only: numbers and names as they are. What is too much or wrong is for
 //! the checks to say. What can fail on its own is [`Known`] on its own.
 
+pub mod shape;
 pub mod speed;
 pub mod storage;
 
 use crate::Known;
 
+pub use shape::Shape;
 pub use speed::Speed;
 pub use storage::Storage;
 
@@ -18,4 +20,6 @@ pub struct Facts {
     pub storage: Known<Storage>,
     /// What makes Git fast.
     pub speed: Known<Speed>,
+    /// The shape of all history.
+    pub shape: Known<Shape>,
 }

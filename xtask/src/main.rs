@@ -6,6 +6,7 @@ mod checks;
 mod configuration;
 #[cfg(test)]
 mod layout;
+mod metrics;
 mod operating;
 
 use std::{
@@ -27,6 +28,7 @@ struct Document {
 const DOCUMENTS: &[Document] = &[
     Document { path: "docs/CHECKS.md", text: checks::document },
     Document { path: "docs/CONFIGURATION.md", text: configuration::document },
+    Document { path: "docs/METRICS.md", text: metrics::document },
     Document { path: "docs/OPERATING.md", text: operating::document },
     Document { path: "docs/schema/configuration.schema.json", text: configuration::schema },
     Document { path: "docs/alignwatch.yaml", text: alignwatch_model::config::starter_file },

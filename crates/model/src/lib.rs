@@ -15,6 +15,7 @@ pub mod host;
 mod known;
 pub mod lines;
 pub mod look;
+pub mod metrics;
 mod oid;
 pub mod quote;
 mod refname;

@@ -93,6 +93,18 @@ impl Look {
         }
     }
 
+    /// Its name in metrics: `history`, `pack_bytes`.
+    pub fn word(self) -> String {
+        let mut word = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_uppercase() && !word.is_empty() {
+                word.push('_');
+            }
+            word.extend(letter.to_lowercase());
+        }
+        word
+    }
+
     /// The looks without which it says nothing.
     pub fn requires(self) -> &'static [Look] {
         match self {

@@ -28,7 +28,7 @@ mod packs;
 mod ref_store;
 mod removal;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod scope;
 mod shallow_or_partial;
 mod shape;

@@ -14,20 +14,20 @@ use crate::{
 };
 
 /// The time of judgement.
-pub(super) const NOW: Timestamp = Timestamp(1_700_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000);
 
 /// The id whose bytes are all this one.
-pub(super) fn oid(byte: u8) -> Oid {
+pub(crate) fn oid(byte: u8) -> Oid {
     Oid::from_bytes(&[byte; 20]).unwrap()
 }
 
 /// So many days before [`NOW`].
-pub(super) fn days_ago(days: i64) -> Timestamp {
+pub(crate) fn days_ago(days: i64) -> Timestamp {
     Timestamp(NOW.0 - days * 86_400)
 }
 
 /// A healthy repository with the line `main` and these branches.
-pub(super) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
+pub(crate) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
     let mut branches: Vec<_> = branches.into_iter().collect();
     branches.sort_by(|a, b| a.name.cmp(&b.name));
     Snapshot {
@@ -65,7 +65,7 @@ pub(super) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
 }
 
 /// A healthy repository with this change to what is stored.
-pub(super) fn stored(change: impl FnOnce(&mut Storage)) -> Snapshot {
+pub(crate) fn stored(change: impl FnOnce(&mut Storage)) -> Snapshot {
     let mut storage = Storage {
         loose: Known::Seen(Loose { n_in_packs: Known::Seen(0), ..Loose::default() }),
         packs: Known::Seen(Vec::new()),
@@ -83,7 +83,7 @@ pub(super) fn stored(change: impl FnOnce(&mut Storage)) -> Snapshot {
 }
 
 /// A healthy repository with this change to what makes Git fast.
-pub(super) fn sped(change: impl FnOnce(&mut Speed)) -> Snapshot {
+pub(crate) fn sped(change: impl FnOnce(&mut Speed)) -> Snapshot {
     let mut speed = Speed {
         commit_graph: Known::Seen(GraphFiles::default()),
         pack_index: Known::Seen(None),
@@ -99,7 +99,7 @@ pub(super) fn sped(change: impl FnOnce(&mut Speed)) -> Snapshot {
 }
 
 /// A primary line.
-pub(super) fn line(name: &str) -> Line {
+pub(crate) fn line(name: &str) -> Line {
     Line {
         name: name.into(),
         oid: oid(1),
@@ -111,7 +111,7 @@ pub(super) fn line(name: &str) -> Line {
 }
 
 /// A live branch of `main` that merges cleanly. Its tip follows from the last letter of its name.
-pub(super) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
+pub(crate) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
     let merge_bases = vec![oid(2)];
     Branch {
         name: name.into(),
@@ -146,7 +146,7 @@ pub(super) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
 }
 
 /// The same branch, but its last commit is so old.
-pub(super) fn idle(mut branch: Branch, days: i64) -> Branch {
+pub(crate) fn idle(mut branch: Branch, days: i64) -> Branch {
     if let Known::Seen(tip) = &mut branch.tip {
         tip.committed_at = days_ago(days);
     }
@@ -154,48 +154,48 @@ pub(super) fn idle(mut branch: Branch, days: i64) -> Branch {
 }
 
 /// The same branch, but it conflicts at these paths.
-pub(super) fn conflicting(mut branch: Branch, paths: &[&str]) -> Branch {
+pub(crate) fn conflicting(mut branch: Branch, paths: &[&str]) -> Branch {
     let conflict = |path: &&str| Conflict { path: (*path).into(), kinds: vec!["contents".into()] };
     branch.merge = Merge::conflict(Some(paths.iter().map(conflict).collect()));
     branch
 }
 
 /// The same branch, but it could not be measured.
-pub(super) fn unmeasured(mut branch: Branch) -> Branch {
+pub(crate) fn unmeasured(mut branch: Branch) -> Branch {
     branch.drift = Known::Unknown("object 00 is missing".into());
     branch
 }
 
 /// Gives the branch another tip.
-pub(super) fn set_tip(branch: &mut Branch, oid: Oid) {
+pub(crate) fn set_tip(branch: &mut Branch, oid: Oid) {
     if let Known::Seen(tip) = &mut branch.tip {
         tip.oid = oid;
     }
 }
 
 /// What a check sees of this snapshot with the default configuration.
-pub(super) fn seen<'a>(check: &'static Check, snapshot: &'a Snapshot) -> Seen<'a> {
+pub(crate) fn seen<'a>(check: &'static Check, snapshot: &'a Snapshot) -> Seen<'a> {
     Seen { snapshot, config: Box::leak(Box::default()), now: NOW, check }
 }
 
 /// Judges by one check with the default configuration.
-pub(super) fn judged(check: &'static Check, snapshot: &Snapshot) -> Outcome {
+pub(crate) fn judged(check: &'static Check, snapshot: &Snapshot) -> Outcome {
     (check.judge)(&seen(check, snapshot))
 }
 
 /// Judges by one check with this configuration.
-pub(super) fn judged_with(check: &'static Check, snapshot: &Snapshot, config: &Config) -> Outcome {
+pub(crate) fn judged_with(check: &'static Check, snapshot: &Snapshot, config: &Config) -> Outcome {
     (check.judge)(&Seen { snapshot, config, now: NOW, check })
 }
 
 /// The findings as people see them first: key, severity and summary, a line each.
-pub(super) fn told<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+pub(crate) fn told<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
     let line = |finding: &Finding| format!("[{}] {}: {}", finding.severity, finding.key, finding.summary);
     findings.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The only finding.
-pub(super) fn only(outcome: Outcome) -> Finding {
+pub(crate) fn only(outcome: Outcome) -> Finding {
     assert_eq!(outcome.findings.len(), 1, "{}", told(&outcome.findings));
     outcome.findings.into_iter().next().unwrap()
 }

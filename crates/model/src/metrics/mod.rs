@@ -1,0 +1,175 @@
+//! The metrics: what is measured of alignment, each with its formula, unit, limit and the source of both.
+//!
+//! One list, [`ALL`]. docs/METRICS.md, the metrics page and the stored series
+//! follow from it. To add one: a constant in the file of its family and one
+//! line in the list.
+//!
+//! Names follow the naming rules of prometheus.io: the prefix `alignwatch_`, base
+//! units, `_total` for counters, ratios from 0 to 1. A number that is not known
+//! has no sample; it is never 0.
+
+mod alignment;
+mod branches;
+mod health;
+mod host;
+mod repository;
+
+use crate::{Known, Snapshot, Timestamp, checks::Judged, config::Config};
+
+/// Every metric, the ones about alignment as a whole first.
+pub const ALL: &[&Metric] = &[
+    &alignment::ALIGNED_RATIO,
+    &alignment::BRANCHES,
+    &alignment::ACTIVE_BRANCHES,
+    &alignment::CLEANUP_CANDIDATES,
+    &alignment::LINE_BEHIND_REMOTE,
+    &branches::BEHIND,
+    &branches::AHEAD,
+    &branches::DIVERGENCE_AGE,
+    &branches::IDLE_AGE,
+    &branches::PREDICTED_CONFLICT,
+    &branches::CONFLICT_PATHS,
+    &health::CHECK_STATUS,
+    &health::FINDINGS,
+    &health::LOCKS,
+    &health::LOOK_DURATION,
+    &repository::SIZE,
+    &repository::OBJECTS,
+    &repository::PACKS,
+    &repository::REFS,
+    &repository::GRAPH_MISSING,
+    &host::CPU_RATIO,
+    &host::MEMORY_RATIO,
+    &host::LOAD,
+    &host::DISK_RATIO,
+    &host::INODES_RATIO,
+];
+
+/// Something that is measured.
+pub struct Metric {
+    /// Its full name.
+    pub name: &'static str,
+    /// How its values behave.
+    pub kind: Kind,
+    /// What is counted, as in the name: `commits`, `seconds`, `bytes`, `ratio`; empty for plain numbers.
+    pub unit: &'static str,
+    /// The names of its labels, besides `repo`, which all but those of the machine have.
+    pub labels: &'static [&'static str],
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// How it is computed.
+    pub formula: &'static str,
+    /// Why it is worth watching.
+    pub why: &'static str,
+    /// From where on it is a worry, and who says so; empty where no value is one.
+    pub worry: &'static str,
+    /// How many series it makes.
+    pub breadth: Breadth,
+    /// Its values.
+    pub read: fn(&Measured<'_>) -> Vec<Sample>,
+}
+
+/// How the values of a metric behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only goes up.
+    Counter,
+}
+
+/// How many series a metric makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breadth {
+    /// One for the machine, or a handful.
+    Machine,
+    /// A few for each repository.
+    Repository,
+    /// One for each branch; made only for so many, and only when asked for.
+    Branch,
+}
+
+/// Branches of a repository that have series of their own, the ones with the most drift first.
+///
+/// Source: alignwatch; 500 branches times six metrics are what a small Prometheus holds without notice.
+pub const BRANCHES_AT_MOST: usize = 500;
+
+/// What metrics are read from.
+pub struct Measured<'a> {
+    /// What was seen.
+    pub snapshot: &'a Snapshot,
+    /// What the checks say of it.
+    pub judged: &'a [Judged],
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// The time of judgement.
+    pub now: Timestamp,
+}
+
+/// One value of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The values of its labels, in the order of [`Metric::labels`].
+    pub labels: Vec<String>,
+    /// The value, in the unit of the metric.
+    pub value: f64,
+}
+
+impl Kind {
+    /// Its name in the exposition format.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        }
+    }
+}
+
+impl Sample {
+    fn plain(value: f64) -> Sample {
+        Sample { labels: Vec::new(), value }
+    }
+
+    fn of<const N: usize>(labels: [&str; N], value: f64) -> Sample {
+        Sample { labels: labels.map(str::to_owned).to_vec(), value }
+    }
+}
+
+/// One sample, where the value is known.
+fn known(value: Option<f64>) -> Vec<Sample> {
+    value.map(Sample::plain).into_iter().collect()
+}
+
+/// The value inside, where it was seen.
+fn seen<T>(value: &Known<T>) -> Option<&T> {
+    value.seen()
+}
+
+/// The metric with this name.
+pub fn by_name(name: &str) -> Option<&'static Metric> {
+    ALL.iter().copied().find(|metric| metric.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_and_differ() {
+        let mut names: Vec<_> = ALL.iter().map(|metric| metric.name).collect();
+        for metric in ALL {
+            let name = metric.name;
+            assert!(name.starts_with("alignwatch_"), "{name}");
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{name}"
+            );
+            assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
+            let has_unit = ["commits", "seconds", "bytes", "ratio"].into_iter().find(|unit| name.ends_with(unit));
+            assert_eq!(has_unit.unwrap_or(""), metric.unit, "{name}");
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

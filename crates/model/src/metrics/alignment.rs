@@ -78,7 +78,9 @@ pub(super) static LINE_BEHIND_REMOTE: Metric = Metric {
 };
 
 fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {
-    let owes = |branch: &&Branch| branch.relation.has_budget() && !branch.has_landed() && branch.has_own_commits();
+    let has_nothing_of_its_own = |branch: &Branch| branch.drift.seen().is_some_and(|drift| drift.ahead == 0);
+    let owes =
+        |branch: &&Branch| branch.relation.has_budget() && !branch.has_landed() && !has_nothing_of_its_own(branch);
     let tracked: Vec<_> = measured.snapshot.branches.iter().filter(owes).collect();
     let is_aligned =
         |branch: &&&Branch| branch.within_budget(measured.now) == Some(true) && branch.merge.verdict == Verdict::Clean;

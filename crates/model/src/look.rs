@@ -35,6 +35,8 @@ pub enum Look {
     Merges,
     /// Conflict markers in the files at the tips.
     Markers,
+    /// Paths at the tips that are the same on some file systems.
+    Collisions,
     /// All objects that refs reach: how many, how large, how deep.
     Shape,
 }
@@ -80,6 +82,7 @@ impl Look {
         Look::Landed,
         Look::Merges,
         Look::Markers,
+        Look::Collisions,
         Look::Shape,
     ];
 
@@ -88,7 +91,7 @@ impl Look {
         match self {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
             Look::Storage | Look::Speed | Look::Host => Cost::Cheap,
-            Look::History | Look::Landed | Look::Merges | Look::Markers => Cost::Moderate,
+            Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
             Look::Shape => Cost::Expensive,
         }
     }
@@ -110,7 +113,7 @@ impl Look {
         match self {
             Look::Landed => &[Look::History],
             Look::Merges => &[Look::History, Look::Landed],
-            Look::Markers => &[Look::History],
+            Look::Markers | Look::Collisions => &[Look::History],
             Look::Shape => &[Look::Storage],
             _ => &[],
         }

@@ -4,6 +4,7 @@
 //! lock is taken. What cannot be read is unknown and hides nothing else.
 
 mod chunks;
+pub mod collisions;
 mod forest;
 mod growth;
 pub mod shape;

@@ -22,7 +22,7 @@ use alignwatch_model::{
     Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
     config::{Config, Patterns},
-    facts::{Facts, Shape, Storage},
+    facts::{Collisions, Facts, Shape, Storage},
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
 };
@@ -36,7 +36,7 @@ use crate::{
     crossings,
     graph::{Graph, GraphSources},
     hazards::hazards,
-    health::{self, shape::shape, speed::speed, storage::storage},
+    health::{self, collisions::collisions, shape::shape, speed::speed, storage::storage},
     landed::{Asked, Prover},
     locks::LockWatch,
     markers,
@@ -262,7 +262,7 @@ impl Inspection<'_> {
             crossings: history.crossings,
             unread_files: history.unread_files,
             host: not_looked(),
-            facts: Facts { storage, speed, shape },
+            facts: Facts { storage, speed, shape, collisions: history.collisions },
             looks: self.taken.take(),
         })
     }
@@ -316,6 +316,7 @@ impl Inspection<'_> {
         let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
             .map_err(|error| InspectError::Pattern(error.problem))?;
         let unread_files = self.take(Look::Markers, || self.mark(&mut branches, &meant)).unwrap_or_default();
+        let collisions = self.look(Look::Collisions, || self.collisions(&branches));
         let crossings = crossings(&graph, &bases, &branches);
         Ok(History {
             lines: bases.into_lines(),
@@ -323,6 +324,20 @@ impl Inspection<'_> {
             commit_graph: Known::Seen(coverage.commit_graph),
             crossings,
             unread_files,
+            collisions,
+        })
+    }
+
+    /// Paths at the tips that are the same on some file systems.
+    fn collisions(&self, branches: &[Branch]) -> Known<Collisions> {
+        self.say("looking for paths that collide");
+        let objects = self.objects.opener().open();
+        let tips = branches.iter().filter_map(|branch| Some((&branch.name, branch.tip.seen()?.tree)));
+        let seen = collisions(&objects, &tips.collect::<Vec<_>>(), &self.wanted.stop, self.memory);
+        let unread = branches.iter().filter_map(|branch| Some((branch.tip.reason()?.to_owned(), 1)));
+        seen.map(|mut seen| {
+            seen.unread.extend(unread);
+            seen
         })
     }
 
@@ -577,6 +592,7 @@ struct History {
     commit_graph: Known<CommitGraph>,
     crossings: Vec<Crossing>,
     unread_files: Vec<UnreadFile>,
+    collisions: Known<Collisions>,
 }
 
 impl History {
@@ -587,6 +603,7 @@ impl History {
             commit_graph: not_looked(),
             crossings: Vec::new(),
             unread_files: Vec::new(),
+            collisions: not_looked(),
         }
     }
 }

@@ -25,6 +25,7 @@ mod missing_objects;
 mod names;
 mod over_budget;
 mod packs;
+mod path_collisions;
 mod ref_store;
 mod removal;
 #[cfg(test)]
@@ -82,6 +83,7 @@ pub const ALL: &[&Check] = &[
     &unsure_base::CHECK,
     &conflicting::CHECK,
     &conflict_markers::CHECK,
+    &path_collisions::CHECK,
     &over_budget::CHECK,
     &far_behind::CHECK,
     &stale::CHECK,

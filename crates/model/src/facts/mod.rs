@@ -3,12 +3,14 @@
 //! Facts only: numbers and names as they are. What is too much or wrong is for
 //! the checks to say. What can fail on its own is [`Known`] on its own.
 
+pub mod collisions;
 pub mod shape;
 pub mod speed;
 pub mod storage;
 
 use crate::Known;
 
+pub use collisions::Collisions;
 pub use shape::Shape;
 pub use speed::Speed;
 pub use storage::Storage;
@@ -20,6 +22,8 @@ pub struct Facts {
     pub storage: Known<Storage>,
     /// What makes Git fast.
     pub speed: Known<Speed>,
+    /// Paths that are the same on some file systems.
+    pub collisions: Known<Collisions>,
     /// The shape of all history.
     pub shape: Known<Shape>,
 }

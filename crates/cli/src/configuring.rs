@@ -68,6 +68,11 @@ pub(crate) fn look_in(global: &Global, file: &Path) -> Result<Configured, Unconf
     look_at(global, Wanted::Named(file.to_owned()))
 }
 
+/// The configuration by flags and environment alone, for when its file cannot be used; `None` when these cannot either.
+pub(crate) fn look_without_file(global: &Global) -> Option<Config> {
+    look_at(global, Wanted::Nowhere).ok().map(|configured| configured.loaded.config)
+}
+
 /// The folder for what is remembered; `None` without a configured one and without a home.
 pub(crate) fn data_dir(config: &Config) -> Option<PathBuf> {
     let configured = config.data_dir.as_ref().map(PathBuf::from);

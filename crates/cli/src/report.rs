@@ -11,7 +11,7 @@ use alignwatch_model::{
 };
 use serde_json::Value;
 
-use crate::{Exit, failure::Failure};
+use crate::{Exit, failure::Failure, installation::Examined};
 
 /// A branch without a commit for this long is dormant: it asks for attention after all that are in use.
 ///
@@ -27,6 +27,18 @@ pub struct CheckReport {
     pub fail_on: Option<Severity>,
     /// At most so many findings in documents for people; `None` = as many as fit, 0 = all.
     pub limit: Option<usize>,
+}
+
+/// What `doctor` found out about the installation and about repositories.
+pub struct DoctorReport {
+    /// When it looked.
+    pub seen_at: Timestamp,
+    /// Every examination of the installation, in the order of the list.
+    pub installation: Vec<Examined>,
+    /// The repositories, by the same judge as `check`.
+    pub checked: CheckReport,
+    /// Why no repository was looked at, when none was named and there is none here.
+    pub no_repository: Option<String>,
 }
 
 /// One repository, inspected and judged, or the reason why it could not be.
@@ -124,6 +136,23 @@ impl CheckReport {
     /// Is this finding at or above `--fail-on`?
     pub fn is_failure(&self, finding: &Finding) -> bool {
         self.fail_on.is_some_and(|least| least <= finding.severity)
+    }
+}
+
+impl DoctorReport {
+    /// The worst of the installation.
+    pub fn installation_status(&self) -> Status {
+        self.installation.iter().map(Examined::status).fold(Status::Ok, Status::worst)
+    }
+
+    /// How the process ends: as `check` would, and findings of the installation count like those of a repository.
+    pub fn exit(&self) -> Exit {
+        let findings = self.installation.iter().flat_map(|examined| &examined.told.findings);
+        let has_failed = findings.into_iter().any(|finding| self.checked.is_failure(finding));
+        match self.checked.exit() {
+            Exit::Fine if has_failed => Exit::Findings,
+            exit => exit,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal, Read, Write},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -78,6 +78,21 @@ static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 /// Is somebody watching standard error?
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Can a person be asked, and answer?
+pub(crate) fn is_conversation() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a person; anything but yes is no.
+pub(crate) fn asks(question: &str) -> bool {
+    /// A longer line is no answer.
+    const ANSWER_AT_MOST_BYTES: u64 = 1 << 10;
+    talk(question);
+    let mut answer = String::new();
+    let read = io::stdin().lock().take(ANSWER_AT_MOST_BYTES).read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 fn wants_colour(colour: Colour) -> bool {

@@ -16,6 +16,7 @@ pub mod lines;
 pub mod locks;
 pub mod markers;
 pub mod memory;
+pub mod mend;
 pub mod merge;
 pub mod objects;
 mod ownership;

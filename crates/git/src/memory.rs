@@ -82,6 +82,35 @@ impl Memory {
     }
 }
 
+/// What a file of the memory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Records that are whole.
+    pub n_records: usize,
+    /// Size of the file.
+    pub size_bytes: u64,
+    /// Bytes behind the last whole record: they are ignored, and gone after the next write.
+    pub torn_bytes: u64,
+}
+
+/// Reads a shelf and tells whether all of it is whole; `None` for a file that is no shelf.
+///
+/// Errors: it cannot be read.
+pub fn audit(file: &Path) -> io::Result<Option<Audit>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(2 * SHELF_AT_MOST_BYTES).read_to_end(&mut bytes)?;
+    let Some(header) = bytes.iter().position(|&byte| byte == b'\n').map(|end| end + 1) else { return Ok(None) };
+    if !bytes.starts_with(b"alignwatch ") {
+        return Ok(None);
+    }
+    let (mut at, mut n_records) = (header, 0);
+    while let Some((_, value)) = record_at(&bytes, at) {
+        (at, n_records) = (value.end, n_records + 1);
+    }
+    let size_bytes = bytes.len() as u64;
+    Ok(Some(Audit { n_records, size_bytes, torn_bytes: size_bytes - at as u64 }))
+}
+
 fn read_shelf(file: &Path, header: &[u8]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(2 * SHELF_AT_MOST_BYTES).read_to_end(&mut bytes)?;
@@ -298,6 +327,24 @@ mod tests {
         two.save().unwrap();
         let mut both = memory.shelf("merges", "1");
         assert!(both.get(b"one").is_some() && both.get(b"two").is_some());
+    }
+
+    #[test]
+    fn an_audit_tells_what_is_torn() {
+        let (folder, memory) = memory();
+        let mut shelf = memory.shelf("merges", "1");
+        shelf.put(b"a", b"1".to_vec());
+        shelf.put(b"b", b"2".to_vec());
+        shelf.save().unwrap();
+        let file = memory.folder().unwrap().join("merges");
+        let audited = audit(&file).unwrap().unwrap();
+        assert_eq!((audited.n_records, audited.torn_bytes), (2, 0));
+        let whole = fs::read(&file).unwrap();
+        fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(audit(&file).unwrap().unwrap(), Audit { n_records: 1, size_bytes: 54, torn_bytes: 13 });
+        fs::write(&file, "something else\n").unwrap();
+        assert_eq!(audit(&file).unwrap(), None);
+        assert!(audit(folder.path()).is_err());
     }
 
     #[test]

@@ -18,7 +18,11 @@ pub(crate) struct Cgroup {
     v1_cpu: Vec<PathBuf>,
     v1_cpuacct: Vec<PathBuf>,
     v1_memory: Vec<PathBuf>,
+    v1_pids: Vec<PathBuf>,
 }
+
+/// From here on a number of version 1 means that there is no limit.
+const NO_LIMIT_BYTES: u64 = 1 << 60;
 
 impl Cgroup {
     pub(crate) fn of_self(root: &Path) -> Cgroup {
@@ -38,6 +42,7 @@ impl Cgroup {
                     "cpu" => group.v1_cpu = folders(),
                     "cpuacct" => group.v1_cpuacct = folders(),
                     "memory" => group.v1_memory = folders(),
+                    "pids" => group.v1_pids = folders(),
                     _ => {}
                 }
             }
@@ -59,6 +64,18 @@ impl Cgroup {
     pub(crate) fn cpu_usec(&self) -> Option<u64> {
         let v2 = self.v2.first().and_then(|folder| field(&text(folder, "cpu.stat")?, "usage_usec"));
         v2.or_else(|| Some(number(self.v1_cpuacct.first()?, "cpuacct.usage")? / 1000))
+    }
+
+    /// Bytes of memory that the group may use, where there is a limit.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        let v2 = self.v2.iter().filter_map(|folder| number(folder, "memory.max"));
+        let v1 = self.v1_memory.iter().filter_map(|folder| number(folder, "memory.limit_in_bytes"));
+        v2.chain(v1).filter(|&limit| limit < NO_LIMIT_BYTES).min()
+    }
+
+    /// Processes and threads that the group may have, where there is a limit.
+    pub(crate) fn most_processes(&self) -> Option<u64> {
+        self.v2.iter().chain(&self.v1_pids).filter_map(|folder| number(folder, "pids.max")).min()
     }
 
     /// The machine's memory, cut down to what the group may use and has left.

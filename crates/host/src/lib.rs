@@ -12,6 +12,7 @@
 
 mod cgroup;
 mod file_system;
+mod limits;
 mod proc;
 
 use std::{
@@ -27,6 +28,7 @@ use alignwatch_model::{
 };
 
 pub use file_system::file_system;
+pub use limits::{Limits, limits};
 
 use cgroup::Cgroup;
 use proc::{CpuTicks, Proc};

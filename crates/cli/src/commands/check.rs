@@ -1,26 +1,17 @@
 //! `alignwatch check`
 
-use std::{
-    cell::RefCell,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 
-use alignwatch_model::{
-    Look, Severity, Snapshot,
-    checks::{self, Check as Rule},
-    config::{Config, parse_length},
-    quote,
-};
+use alignwatch_model::{Severity, checks, config::parse_length};
 use clap::{Args, ValueEnum};
 
 use super::{Global, forms};
 use crate::{
     Exit, configuring,
     failure::Failure,
-    inspecting::{self, Question},
+    judging::{self, Asked},
     output::{Format, human, json, junit, markdown, sarif},
-    report::{CheckReport, CheckResult, Checked, Judgement},
+    report::CheckReport,
     surroundings,
 };
 
@@ -96,7 +87,8 @@ pub(crate) fn run(global: &Global, asked: &Check) -> Result<Exit, Failure> {
     let form = global.form("check", &FORMS)?;
     let config = configuring::configure(global)?;
     let is_awaited = form == Format::Human;
-    let repositories = asked.path.iter().map(|path| check_one(global, &config, asked, path, is_awaited)).collect();
+    let check_one = |path: &PathBuf| judging::check_one(global, &config, asked.asked(is_awaited), path);
+    let repositories = asked.path.iter().map(check_one).collect();
     let report = CheckReport { repositories, fail_on: asked.fail_on.severity(), limit: asked.limit };
     let answer = match form {
         Format::Human => human::check(&report, &surroundings::screen(global)),
@@ -119,39 +111,6 @@ fn list(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-fn check_one(global: &Global, config: &Config, asked: &Check, path: &Path, is_awaited: bool) -> Checked {
-    let started = Instant::now();
-    let wanted = checks::ALL.iter().filter(|rule| asked.wants(rule, config).is_ok());
-    let looks = Look::with_required(wanted.flat_map(|rule| rule.needs.iter().copied()));
-    let question = Question { path, config, base: asked.base.as_deref(), looks, budget: asked.budget, is_awaited };
-    let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, config, asked));
-    Checked {
-        path: path.display().to_string(),
-        path_word: if path == Path::new(".") { String::new() } else { path_word(path) },
-        judgement,
-        elapsed: started.elapsed(),
-    }
-}
-
-fn path_word(path: &Path) -> String {
-    quote::shell_word(path.as_os_str().as_encoded_bytes())
-}
-
-fn judge(snapshot: Snapshot, config: &Config, asked: &Check) -> Judgement {
-    // The judge has no clock. It asks whether a check is wanted just before it runs it, and that is when we look.
-    let starts = RefCell::new(Vec::new());
-    let wanted = |rule: &Rule| {
-        starts.borrow_mut().push(Instant::now());
-        asked.wants(rule, config)
-    };
-    let judged = checks::judge(&snapshot, config, snapshot.seen_at, wanted);
-    let mut starts = starts.into_inner();
-    starts.push(Instant::now());
-    let elapsed = starts.windows(2).map(|pair| pair[1] - pair[0]);
-    let checks = judged.into_iter().zip(elapsed).map(|(judged, elapsed)| CheckResult::timed(judged, elapsed)).collect();
-    Judgement { snapshot, checks }
-}
-
 /// The documents say in their way that a repository could not be read; a person is told here as well.
 fn tell_failures(report: &CheckReport) {
     for checked in &report.repositories {
@@ -162,22 +121,15 @@ fn tell_failures(report: &CheckReport) {
 }
 
 impl Check {
-    /// `--only` stands in place of the configured lists, `--skip` beside them.
-    fn wants(&self, rule: &Rule, config: &Config) -> Result<(), String> {
-        if self.skip.iter().any(|id| id == rule.id) {
-            return Err("left out by --skip".to_owned());
-        }
-        if !self.only.is_empty() && !self.only.iter().any(|id| id == rule.id) {
-            return Err("left out by --only".to_owned());
-        }
-        if !self.only.is_empty() {
-            return Ok(());
-        }
-        config.checks.wants(rule.id)?;
-        let is_named = config.checks.only.iter().any(|id| id == rule.id);
-        match rule.cost().only_when_asked() {
-            Some(reason) if !self.all && !is_named => Err(reason.to_owned()),
-            _ => Ok(()),
+    fn asked(&self, is_awaited: bool) -> Asked<'_> {
+        Asked {
+            only: &self.only,
+            skip: &self.skip,
+            expensive: self.all,
+            network: self.all,
+            base: self.base.as_deref(),
+            budget: self.budget,
+            is_awaited,
         }
     }
 }

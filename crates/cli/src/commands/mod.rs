@@ -13,11 +13,13 @@ pub(crate) mod branches;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod man;
 
 /// Watches over the work of keeping many Git branches in line with their base
 ///
-/// Reads repositories and never changes them. Needs no configuration and no network.
+/// Reads repositories and never changes them, unless `doctor --fix` is told to. Needs no configuration and no network.
 #[derive(Debug, Parser)]
 #[command(
     name = "alignwatch",
@@ -100,6 +102,8 @@ pub(crate) enum Colour {
 pub(crate) enum Command {
     Check(check::Check),
     Branches(branches::Branches),
+    Explain(explain::Explain),
+    Doctor(doctor::Doctor),
     Config(config::ConfigArgs),
     Completions(completions::Completions),
     Man(man::Man),
@@ -111,6 +115,8 @@ pub(crate) fn run(cli: Cli) -> Exit {
     let ended = match command {
         Command::Check(check) => check::run(&global, &check),
         Command::Branches(branches) => branches::run(&global, &branches),
+        Command::Explain(explain) => explain::run(&global, &explain),
+        Command::Doctor(doctor) => doctor::run(&global, &doctor),
         Command::Config(config) => config::run(&global, &config),
         Command::Completions(completions) => completions::run(&completions),
         Command::Man(man) => man::run(&man),

@@ -13,6 +13,12 @@ use alignwatch_model::{
 };
 use serde::Serialize;
 
+mod doctor;
+mod explain;
+
+pub use doctor::{doctor, journal};
+pub use explain::explain;
+
 use super::escape;
 use crate::report::{self, BranchesReport, CheckReport, CheckResult, Checked, Judgement};
 

@@ -4,7 +4,9 @@
 
 mod command_line;
 mod configuration;
+mod doctor;
 mod documents;
+mod explain;
 mod made_up;
 mod real;
 mod screens;

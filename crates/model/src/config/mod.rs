@@ -34,7 +34,7 @@ pub use catalogue::{Doc, Key, Shape, Word, catalogue};
 pub use effective::{effective_file, inline};
 pub use error::{ConfigError, Excerpt, Place};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
-pub use nearest::nearest_key;
+pub use nearest::{nearest_key, nearest_word};
 pub use pattern::{BadName, Patterns};
 pub(crate) use schema::LengthText;
 pub use schema::schema;

@@ -18,6 +18,11 @@ pub fn nearest_key(asked: &str) -> Option<&'static Key> {
     path.and_then(key_of).or_else(by_name).copied()
 }
 
+/// The word that is most like this one; `None` when none is near. `slack` lets so many more letters differ.
+pub fn nearest_word<'a>(asked: &str, words: impl Iterator<Item = &'a str>, slack: usize) -> Option<&'a str> {
+    nearest(asked, words, slack)
+}
+
 /// What to say of a key that does not exist here: where it lives, or the nearest one.
 pub(super) fn unknown_key(name: &str, here: &[Key], path: &str, all: &Key) -> Wrong {
     let shown = for_message(name);

@@ -118,7 +118,7 @@ fn crowded(screen: &Screen, crowd: &[&Finding]) -> Block {
 }
 
 /// The summary behind its severity, and the id of the check at the right edge where it fits.
-fn headline(screen: &Screen, finding: &Finding, more: &str) -> Vec<String> {
+pub(super) fn headline(screen: &Screen, finding: &Finding, more: &str) -> Vec<String> {
     let mut lines = wrap(&format!("{}{more}", escape::terminal(&finding.summary)), screen.width - INDENT);
     for (at, line) in lines.iter_mut().enumerate() {
         let lead = if at == 0 { mark(screen, finding.severity) } else { " ".repeat(INDENT) };
@@ -133,7 +133,7 @@ fn headline(screen: &Screen, finding: &Finding, more: &str) -> Vec<String> {
     lines
 }
 
-fn brief(screen: &Screen, finding: &Finding, more: &str) -> String {
+pub(super) fn brief(screen: &Screen, finding: &Finding, more: &str) -> String {
     let room = screen.width - INDENT - width(more);
     let summary = cut(screen, &escape::terminal(&finding.summary), room);
     format!("{}{}", mark(screen, finding.severity), screen.paint(Tone::Title, &format!("{summary}{more}")))
@@ -144,12 +144,12 @@ fn mark(screen: &Screen, severity: Severity) -> String {
     screen.paint(tone_of(severity), &pad(&mark, INDENT))
 }
 
-fn words(screen: &Screen, finding: &Finding) -> Vec<String> {
+pub(super) fn words(screen: &Screen, finding: &Finding) -> Vec<String> {
     let text = escape::terminal(&finding.remedy.text);
     if text.is_empty() { Vec::new() } else { indented(wrap(&text, screen.width - INDENT)) }
 }
 
-fn details(screen: &Screen, finding: &Finding) -> Vec<String> {
+pub(super) fn details(screen: &Screen, finding: &Finding) -> Vec<String> {
     let threshold = finding
         .threshold
         .as_ref()
@@ -161,7 +161,7 @@ fn details(screen: &Screen, finding: &Finding) -> Vec<String> {
     indented(wrapped).iter().map(|line| screen.paint(Tone::Faint, line)).collect()
 }
 
-fn indented(lines: impl IntoIterator<Item = String>) -> Vec<String> {
+pub(super) fn indented(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     lines.into_iter().map(|line| format!("{}{line}", " ".repeat(INDENT))).collect()
 }
 

@@ -93,7 +93,7 @@ fn section(checked: &Checked, report: &CheckReport, screen: &Screen) -> Vec<Stri
 /// Even on a tiny screen the worst are shown; the rest scrolls.
 const ROWS_AT_LEAST: usize = 6;
 
-fn could_not(screen: &Screen, path: &str, message: &str) -> Vec<String> {
+pub(super) fn could_not(screen: &Screen, path: &str, message: &str) -> Vec<String> {
     let words: Vec<_> = message.lines().map(escape::terminal).collect();
     let head = title(screen, path, Status::Unknown, "could not be inspected");
     let told = words.iter().flat_map(|line| wrap(line, screen.width - 2)).map(|line| format!("  {line}"));
@@ -103,7 +103,7 @@ fn could_not(screen: &Screen, path: &str, message: &str) -> Vec<String> {
 /// Columns in which a path can still be told from another.
 const PATH_AT_LEAST: usize = 20;
 
-fn title(screen: &Screen, path: &str, status: Status, words: &str) -> String {
+pub(super) fn title(screen: &Screen, path: &str, status: Status, words: &str) -> String {
     let mark = format!("{} {}", screen.symbol(status), status.word());
     let room = screen.width.saturating_sub(layout::width(&mark) + layout::width(words) + 5);
     let path = cut_middle(screen, &escape::terminal(path), room.max(PATH_AT_LEAST));
@@ -124,7 +124,7 @@ fn header(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Stri
 }
 
 /// How many of each severity, the worst first; the mildest are left out where they do not fit.
-fn by_severity(screen: &Screen, judgement: &Judgement) -> String {
+pub(super) fn by_severity(screen: &Screen, judgement: &Judgement) -> String {
     let findings = judgement.findings();
     let with = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let told = [

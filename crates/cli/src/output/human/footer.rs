@@ -33,7 +33,7 @@ pub(super) fn footer(screen: &Screen, checked: &Checked, judgement: &Judgement) 
 }
 
 /// Reasons why something is not known, each with the checks that it blinds.
-fn unknown(screen: &Screen, judgement: &Judgement) -> Vec<String> {
+pub(super) fn unknown(screen: &Screen, judgement: &Judgement) -> Vec<String> {
     let mut by_reason = Vec::<(&str, Vec<String>)>::new();
     for result in judgement.undecided() {
         let reason = result.reason.as_deref().unwrap_or("no reason given");
@@ -74,7 +74,7 @@ fn skipped(screen: &Screen, judgement: &Judgement) -> Vec<String> {
 }
 
 /// Text behind its status: one line on a screen, all of it in a pipe or with `-v`.
-fn marked(screen: &Screen, status: Status, text: &str) -> Vec<String> {
+pub(super) fn marked(screen: &Screen, status: Status, text: &str) -> Vec<String> {
     let room = screen.width - INDENT;
     let is_short = screen.rows.is_some() && screen.verbose == 0;
     let lines = if is_short { vec![cut(screen, text, room)] } else { wrap(text, room) };

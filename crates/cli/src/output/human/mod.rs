@@ -12,12 +12,16 @@ use crate::report::{self, BY_CONCERN};
 mod block;
 mod branches;
 mod check;
+mod doctor;
 mod evidence;
+mod explain;
 mod footer;
 mod remedy;
 
 pub use branches::branches;
 pub use check::{check, check_list};
+pub use doctor::{doctor, journal};
+pub use explain::explain;
 
 /// Columns before the text of a finding: a symbol, the longest word for a severity, a blank.
 const INDENT: usize = 11;

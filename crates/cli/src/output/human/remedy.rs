@@ -31,6 +31,12 @@ pub(super) fn remedy(screen: &Screen, finding: &Finding) -> Vec<String> {
     }
 }
 
+/// All commands of a finding that no check of a repository made.
+pub(super) fn commands(screen: &Screen, finding: &Finding) -> Vec<String> {
+    let commands: Vec<_> = finding.remedy.commands.iter().map(|command| escape::terminal(command)).collect();
+    if commands.is_empty() { Vec::new() } else { with_undo(screen, &commands, finding.remedy.reversible) }
+}
+
 fn with_undo<T: AsRef<str>>(screen: &Screen, commands: &[T], is_reversible: bool) -> Vec<String> {
     let mut label_before = "";
     let mut lines = Vec::new();
@@ -82,7 +88,7 @@ const LOOKING_VERBS: [&str; 14] = [
 ];
 
 /// Programs that only look.
-const LOOKING_PROGRAMS: [&str; 8] = ["df", "du", "free", "head", "ls", "ps", "sort", "wc"];
+const LOOKING_PROGRAMS: [&str; 9] = ["df", "du", "free", "head", "ls", "ps", "sort", "timedatectl", "wc"];
 
 /// Does this command leave everything as it is? In doubt it does not.
 fn only_looks(command: &str) -> bool {
@@ -92,7 +98,8 @@ fn only_looks(command: &str) -> bool {
 fn part_only_looks(command: &str) -> bool {
     let mut words = command.split(' ');
     match (words.next(), words.next(), words.next()) {
-        (Some("alignwatch"), Some("check" | "branches"), _) => true,
+        (Some("alignwatch"), Some("check" | "branches" | "explain"), _) => true,
+        (Some("alignwatch"), Some("doctor"), _) => !command.contains(" --fix") && !command.contains(" --undo"),
         (Some("alignwatch"), Some("config"), Some("check" | "show" | "schema" | "explain")) => true,
         (Some("git"), Some("reflog"), Some("show")) => true,
         (Some("git"), Some("config"), Some("--get" | "--get-all" | "--list" | "--show-origin")) => true,
@@ -118,6 +125,7 @@ mod tests {
             "git log -3 refs/heads/x",
             "git reflog show x",
             "alignwatch branches",
+            "alignwatch doctor --journal",
             "git merge-base a b",
             "ps -e | head",
         ] {
@@ -132,6 +140,8 @@ mod tests {
             "ps | xargs kill",
             "git reflog expire --all",
             "git config core.hooksPath x",
+            "alignwatch doctor --fix",
+            "alignwatch doctor --undo 3",
             "rm .git/index.lock",
             "git",
             "",

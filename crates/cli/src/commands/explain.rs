@@ -1,0 +1,58 @@
+//! `alignwatch explain`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Global;
+use crate::{
+    Exit,
+    explaining::{self, World},
+    failure::Failure,
+    installation::{self, Around},
+    judging::{self, Asked},
+    output::{Format, human, json},
+    surroundings,
+};
+
+/// Tell why something is as it is
+///
+/// A subject is the key of a finding, the id of a check, a key of the configuration (a
+/// threshold, for example), an examination of `doctor`, or a branch. The answer tells what was
+/// seen and by what, the numbers, the threshold and where it comes from, what would change
+/// the verdict, what it means for alignment, and what to do.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  alignwatch explain feature/login          why the branch is in its state, and its base
+  alignwatch explain commit-graph:stale     a finding, by the key that `check -v` shows
+  alignwatch explain far-behind             a check, and what it says here
+  alignwatch explain thresholds.far-behind  where the number comes from
+  alignwatch explain data-dir               a part of the installation")]
+pub(crate) struct Explain {
+    /// What to explain
+    subject: String,
+    /// The repository
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: PathBuf,
+    /// Measure all branches against this ref
+    #[arg(long, value_name = "REF")]
+    base: Option<String>,
+}
+
+/// Looks, and explains.
+pub(crate) fn run(global: &Global, asked: &Explain) -> Result<Exit, Failure> {
+    let form = global.form("explain", &[Format::Human, Format::Json])?;
+    let around = Around::of(global);
+    let how = Asked { base: asked.base.as_deref(), is_awaited: form == Format::Human, ..Asked::default() };
+    let checked = judging::check_one(global, &around.config, how, &asked.path);
+    let installation = installation::examine(&around);
+    let world = World { around: &around, installation: &installation, judgement: checked.judgement.as_ref() };
+    let explanation = explaining::explain(&world, &asked.subject)?;
+    let answer = match form {
+        Format::Json => json::explain(&explanation),
+        _ => human::explain(&explanation, &surroundings::screen(global)),
+    };
+    surroundings::answer(answer.as_bytes())?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,104 @@
+//! From a path to what the checks say of the repository there: the one judge of all commands.
+
+use std::{
+    cell::RefCell,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use alignwatch_model::{
+    Cost, Look, Snapshot,
+    checks::{self, Check as Rule},
+    config::Config,
+    quote,
+};
+
+use crate::{
+    commands::Global,
+    inspecting::{self, Question},
+    report::{CheckResult, Checked, Judgement},
+};
+
+/// Which checks are wanted, and how long they may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked<'a> {
+    /// Only these; stands in place of the configured lists.
+    pub(crate) only: &'a [String],
+    /// Not these; stands beside the configured lists.
+    pub(crate) skip: &'a [String],
+    /// Also checks that read all objects.
+    pub(crate) expensive: bool,
+    /// Also checks that ask the remotes.
+    pub(crate) network: bool,
+    /// Measure all branches against this ref.
+    pub(crate) base: Option<&'a str>,
+    /// How long the looks may take.
+    pub(crate) budget: Option<Duration>,
+    /// Does a person wait for the answer?
+    pub(crate) is_awaited: bool,
+}
+
+/// Inspects the repository at `path` and judges it.
+pub(crate) fn check_one(global: &Global, config: &Config, asked: Asked<'_>, path: &Path) -> Checked {
+    let started = Instant::now();
+    let wanted = checks::ALL.iter().filter(|rule| asked.wants(rule, config).is_ok());
+    let looks = Look::with_required(wanted.flat_map(|rule| rule.needs.iter().copied()));
+    let Asked { base, budget, is_awaited, .. } = asked;
+    let question = Question { path, config, base, looks, budget, is_awaited };
+    let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, config, asked));
+    Checked {
+        path: path.display().to_string(),
+        path_word: if path == Path::new(".") { String::new() } else { path_word(path) },
+        judgement,
+        elapsed: started.elapsed(),
+    }
+}
+
+/// A path as one word of a shell.
+pub(crate) fn path_word(path: &Path) -> String {
+    quote::shell_word(path.as_os_str().as_encoded_bytes())
+}
+
+fn judge(snapshot: Snapshot, config: &Config, asked: Asked<'_>) -> Judgement {
+    // The judge has no clock. It asks whether a check is wanted just before it runs it, and that is when we look.
+    let starts = RefCell::new(Vec::new());
+    let wanted = |rule: &Rule| {
+        starts.borrow_mut().push(Instant::now());
+        asked.wants(rule, config)
+    };
+    let judged = checks::judge(&snapshot, config, snapshot.seen_at, wanted);
+    let mut starts = starts.into_inner();
+    starts.push(Instant::now());
+    let elapsed = starts.windows(2).map(|pair| pair[1] - pair[0]);
+    let checks = judged.into_iter().zip(elapsed).map(|(judged, elapsed)| CheckResult::timed(judged, elapsed)).collect();
+    Judgement { snapshot, checks }
+}
+
+impl Asked<'_> {
+    /// Is this check wanted? If not, why.
+    fn wants(&self, rule: &Rule, config: &Config) -> Result<(), String> {
+        if self.skip.iter().any(|id| id == rule.id) {
+            return Err("left out by --skip".to_owned());
+        }
+        if !self.only.is_empty() && !self.only.iter().any(|id| id == rule.id) {
+            return Err("left out by --only".to_owned());
+        }
+        if !self.only.is_empty() {
+            return Ok(());
+        }
+        config.checks.wants(rule.id)?;
+        let is_named = config.checks.only.iter().any(|id| id == rule.id);
+        match rule.cost().only_when_asked() {
+            Some(reason) if !self.pays(rule.cost()) && !is_named => Err(reason.to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn pays(&self, cost: Cost) -> bool {
+        match cost {
+            Cost::Cheap | Cost::Moderate => true,
+            Cost::Expensive => self.expensive,
+            Cost::Network => self.network,
+        }
+    }
+}

@@ -111,7 +111,7 @@ fn checks_settings_and_the_installation_are_explained() {
 #[test]
 fn an_unknown_subject_names_the_nearest_one() {
     let repo = repo();
-    for (asked, nearest) in [("conflcit", "conflict"), ("far-behnd", "far-behind"), ("data-dri", "data-dir")] {
+    for (asked, nearest) in [("conflcit", "conflict"), ("far-behnd", "far-behind"), ("remembred", "remembered")] {
         let output = explain(&repo, &[asked]);
         assert_eq!(output.status.code(), Some(2), "{asked}");
         let told = String::from_utf8(output.stderr).unwrap();

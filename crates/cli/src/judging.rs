@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alignwatch_git::health::pool::Borrowing;
 use alignwatch_model::{
     Cost, Look, Snapshot,
     checks::{self, Check as Rule},
@@ -36,6 +37,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) budget: Option<Duration>,
     /// Does a person wait for the answer?
     pub(crate) is_awaited: bool,
+    /// Who borrows objects from whom, among the repositories that are asked about together.
+    pub(crate) borrowing: Option<&'a Borrowing>,
 }
 
 /// Inspects the repository at `path` and judges it.
@@ -45,13 +48,23 @@ pub(crate) fn check_one(global: &Global, config: &Config, asked: Asked<'_>, path
     let looks = Look::with_required(wanted.flat_map(|rule| rule.needs.iter().copied()));
     let Asked { base, budget, is_awaited, .. } = asked;
     let question = Question { path, config, base, looks, budget, is_awaited };
-    let judgement = inspecting::inspect(global, &question).map(|snapshot| judge(snapshot, config, asked));
+    let seen = inspecting::inspect(global, &question).map(|snapshot| beside_others(snapshot, asked.borrowing));
+    let judgement = seen.map(|snapshot| judge(snapshot, config, asked));
     Checked {
         path: path.display().to_string(),
         path_word: if path == Path::new(".") { String::new() } else { path_word(path) },
         judgement,
         elapsed: started.elapsed(),
     }
+}
+
+/// Adds what the other repositories say about this one.
+fn beside_others(mut snapshot: Snapshot, borrowing: Option<&Borrowing>) -> Snapshot {
+    if let Some(borrowing) = borrowing {
+        let objects_dir = Path::new(&snapshot.repository.git_dir).join("objects");
+        snapshot.facts.pool = snapshot.facts.pool.map(|pool| borrowing.from(&objects_dir, pool));
+    }
+    snapshot
 }
 
 /// A path as one word of a shell.

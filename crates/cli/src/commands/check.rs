@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use alignwatch_git::health::pool::Borrowing;
 use alignwatch_model::{Severity, checks, config::parse_length};
 use clap::{Args, ValueEnum};
 
@@ -87,7 +88,9 @@ pub(crate) fn run(global: &Global, asked: &Check) -> Result<Exit, Failure> {
     let form = global.form("check", &FORMS)?;
     let config = configuring::configure(global)?;
     let is_awaited = form == Format::Human;
-    let check_one = |path: &PathBuf| judging::check_one(global, &config, asked.asked(is_awaited), path);
+    let borrowing = Borrowing::among(&asked.path);
+    let how = Asked { borrowing: Some(&borrowing), ..asked.asked(is_awaited) };
+    let check_one = |path: &PathBuf| judging::check_one(global, &config, how, path);
     let repositories = asked.path.iter().map(check_one).collect();
     let report = CheckReport { repositories, fail_on: asked.fail_on.severity(), limit: asked.limit };
     let answer = match form {
@@ -130,6 +133,7 @@ impl Check {
             base: self.base.as_deref(),
             budget: self.budget,
             is_awaited,
+            borrowing: None,
         }
     }
 }

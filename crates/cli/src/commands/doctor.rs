@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alignwatch_git::health::pool::Borrowing;
 use alignwatch_git::mend::Outcome;
 use alignwatch_model::Severity;
 use clap::Args;
@@ -96,7 +97,8 @@ pub(crate) fn report(
     let is_named = !paths.is_empty();
     let no_repository = (!is_named).then(|| not_here(&here[0])).flatten();
     let paths = if is_named { paths } else { &here[..usize::from(no_repository.is_none())] };
-    let asked = Asked { network, is_awaited, ..Asked::default() };
+    let borrowing = Borrowing::among(paths);
+    let asked = Asked { network, is_awaited, borrowing: Some(&borrowing), ..Asked::default() };
     let repositories = paths.iter().map(|path| judging::check_one(global, &around.config, asked, path)).collect();
     DoctorReport {
         seen_at: around.now,

@@ -7,6 +7,7 @@ mod chunks;
 pub mod collisions;
 mod forest;
 mod growth;
+pub mod pool;
 pub mod shape;
 pub mod speed;
 pub mod storage;

@@ -262,7 +262,13 @@ impl Inspection<'_> {
             crossings: history.crossings,
             unread_files: history.unread_files,
             host: not_looked(),
-            facts: Facts { storage, speed, shape, collisions: history.collisions },
+            facts: Facts {
+                storage,
+                speed,
+                shape,
+                collisions: history.collisions,
+                pool: Known::Seen(health::pool::pool(self.opened)),
+            },
             looks: self.taken.take(),
         })
     }

@@ -23,6 +23,7 @@ mod litter;
 mod loose_objects;
 mod missing_objects;
 mod names;
+mod object_pool;
 mod over_budget;
 mod packs;
 mod path_collisions;
@@ -54,6 +55,7 @@ pub const ALL: &[&Check] = &[
     &dangerous_config::CHECK,
     &stale_lock::CHECK,
     &unfinished_operation::CHECK,
+    &object_pool::CHECK,
     &loose_objects::MANY,
     &loose_objects::STALE,
     &loose_objects::DUPLICATE,

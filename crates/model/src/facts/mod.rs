@@ -4,6 +4,7 @@
 //! the checks to say. What can fail on its own is [`Known`] on its own.
 
 pub mod collisions;
+pub mod pool;
 pub mod shape;
 pub mod speed;
 pub mod storage;
@@ -11,6 +12,7 @@ pub mod storage;
 use crate::Known;
 
 pub use collisions::Collisions;
+pub use pool::Pool;
 pub use shape::Shape;
 pub use speed::Speed;
 pub use storage::Storage;
@@ -24,6 +26,8 @@ pub struct Facts {
     pub speed: Known<Speed>,
     /// Paths that are the same on some file systems.
     pub collisions: Known<Collisions>,
+    /// Who borrows objects from here.
+    pub pool: Known<Pool>,
     /// The shape of all history.
     pub shape: Known<Shape>,
 }

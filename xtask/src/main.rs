@@ -1,4 +1,5 @@
-//! Tidies: `cargo xtask docs` writes the documents that are made from the code.
+//! Tidies: `cargo xtask docs` writes the documents that are made from the code, `cargo xtask words` the words
+//! that may leave in a support bundle.
 //!
 //! Tests of this crate fail when one of them is not what the code would write.
 
@@ -8,6 +9,7 @@ mod configuration;
 mod layout;
 mod metrics;
 mod operating;
+mod words;
 
 use std::{
     fs,
@@ -38,7 +40,8 @@ fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let ended = match asked.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["docs"] => write_documents(),
-        _ => Err(io::Error::other("usage: cargo xtask docs")),
+        ["words"] => words::gather(&whole_path("")).and_then(|text| fs::write(whole_path(words::PATH), text)),
+        _ => Err(io::Error::other("usage: cargo xtask docs|words")),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub mod bundle;
 mod commands;
 mod configuring;
 pub mod exit;

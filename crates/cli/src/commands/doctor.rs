@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use alignwatch_git::health::pool::Borrowing;
 use alignwatch_git::mend::Outcome;
 use alignwatch_model::Severity;
-use clap::Args;
+use clap::{Args, Subcommand};
 
-use super::Global;
+use super::{Global, bundle};
 use crate::{
     Exit,
     failure::Failure,
@@ -30,7 +30,9 @@ use crate::{
 /// each (or takes --yes), writes down what takes it back before it acts, and measures the
 /// effect by looking again. Off a terminal and without --yes it only lists.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   alignwatch doctor                     the installation, and the repository here
   alignwatch doctor -v ~/src/*          all that was looked at, in several repositories
@@ -38,9 +40,13 @@ Examples:
   alignwatch doctor --fix               list what can be repaired, and ask for each
   alignwatch doctor --journal           what was repaired
   alignwatch doctor --undo 3            take repair 3 back
+  alignwatch doctor bundle              one file for a support request, redacted
 
-Exit code 3 when there are findings of severity error or worse, 1 when a repair failed.")]
+Exit code 3 when there are findings of severity error or worse, 1 when a repair failed."
+)]
 pub(crate) struct Doctor {
+    #[command(subcommand)]
+    command: Option<DoctorCommand>,
     /// Repositories [default: the one here, if there is one]
     path: Vec<PathBuf>,
     /// Ask the remotes, too: the only look that uses the network
@@ -60,11 +66,20 @@ pub(crate) struct Doctor {
     undo: Option<u64>,
 }
 
+/// Commands below `doctor`.
+#[derive(Debug, Subcommand)]
+enum DoctorCommand {
+    Bundle(bundle::Bundle),
+}
+
 /// The forms in which it can answer.
 const FORMS: [Format; 2] = [Format::Human, Format::Json];
 
 /// Looks, lists or repairs.
 pub(crate) fn run(global: &Global, asked: &Doctor) -> Result<Exit, Failure> {
+    if let Some(DoctorCommand::Bundle(asked)) = &asked.command {
+        return bundle::run(global, asked);
+    }
     let form = global.form("doctor", &FORMS)?;
     let around = Around::of(global);
     if let Some(id) = asked.undo {

@@ -10,6 +10,7 @@ use clap::{
 use crate::{Exit, failure::Failure, output::Format, surroundings};
 
 pub(crate) mod branches;
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
+mod bundle;
 mod command_line;
 mod configuration;
 mod doctor;

@@ -56,10 +56,15 @@ fn gather_below(folder: &Path, words: &mut BTreeSet<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// What is no number, and short enough to be a word.
+/// What is no number and no list of digits, and short enough to be a word.
 fn is_word(word: &str) -> bool {
     const AT_MOST: usize = 40;
-    word.len() <= AT_MOST && word.is_ascii() && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+    const DIGITS_AT_MOST: usize = 4;
+    let n_digits = word.bytes().filter(u8::is_ascii_digit).count();
+    word.len() <= AT_MOST
+        && n_digits <= DIGITS_AT_MOST
+        && word.is_ascii()
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 /// A message without the places where values come in, and what touches them.

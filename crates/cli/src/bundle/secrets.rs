@@ -269,8 +269,10 @@ fn addresses(text: &str) -> Vec<Found> {
             .map_or(0, |before| before + text[before..].chars().next().map_or(1, char::len_utf8));
         let end = at + 1 + text[at + 1..].find(|char: char| !is_domain(char)).unwrap_or(text.len() - at - 1);
         let domain = text[at + 1..end].trim_end_matches(['.', '-']);
+        let word = text[..at].rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
+        let is_of_url = text[word..at].contains("://");
         let has_top = domain.rsplit_once('.').is_some_and(|(name, top)| !name.is_empty() && top.len() > 1);
-        if start < at && has_top {
+        if start < at && has_top && !is_of_url {
             found.push(Found { at: start..at + 1 + domain.len(), kind: "address of mail" });
         }
     }

@@ -19,6 +19,7 @@ const AT_MOST: usize = 2_000;
 fn collect(material: &Material<'_>, redactor: &Redactor) -> Result<Value, String> {
     let Some(dir) = &material.around.data_dir else { return Err("there is no data directory".to_owned()) };
     let cannot = |error: io::Error| format!("cannot read the data directory: {error}");
+    fs::read_dir(dir).map_err(cannot)?;
     let mode = fs::metadata(dir).map_err(cannot)?.permissions().mode() & 0o7777;
     let mut folders = vec![PathBuf::new()];
     let mut files = Vec::new();

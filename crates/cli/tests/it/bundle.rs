@@ -164,7 +164,7 @@ impl Place {
             let _ = write!(
                 stream,
                 "commit refs/heads/b{at}\nauthor {name} <{name}> 1790000001 +0000\ncommitter {name} <m@x.org> 1790000001 +0000\n\
-                 data {}\n{text}\nfrom refs/heads/main^0\nM 644 inline d/{}\ndata {}\n{content}\n",
+                 data {}\n{text}\nfrom refs/heads/main\nM 644 inline d/{}\ndata {}\n{content}\n",
                 text.len(),
                 path.trim_matches('/'),
                 content.len(),
@@ -194,8 +194,11 @@ impl Place {
             );
             let _ = write!(config, "[alias]\n\ta{at} = \"!echo {text}\"\n");
             let _ = writeln!(hook, "echo '{text}'");
-            let name: String = one_line(&canary.text).chars().filter(|char| !" \"\\:~^?*[".contains(*char)).collect();
-            let name = name.trim_matches('/').replace("//", "/");
+            // What no name of a ref can hold is planted elsewhere.
+            if canary.text.contains([' ', '"', '\\', ':', '~', '^', '?', '*', '[', '\n']) {
+                continue;
+            }
+            let name = canary.text.replace("//", "/");
             let file = git_dir.join("refs/heads").join(format!("x{at}")).join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, format!("{tip}\n")).unwrap();

@@ -185,7 +185,7 @@ fn shown(text: &[u8], is_secret: bool) -> String {
 const SECRET: &str = "(secret)";
 
 /// The text with the secret part of the user info of every address taken out.
-fn without_secrets(text: &str) -> String {
+pub(crate) fn without_secrets(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("://") {

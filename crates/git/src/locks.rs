@@ -303,7 +303,7 @@ fn named_process(path: &Path) -> Option<(u32, Option<String>)> {
 }
 
 /// Does the folder lie on a file system that other machines may work on? Source: magic numbers of statfs(2).
-fn is_network(folder: &Path) -> Known<bool> {
+pub(crate) fn is_network(folder: &Path) -> Known<bool> {
     const NETWORK: [u32; 12] = [
         0x6969,      // NFS
         0xff53_4d42, // CIFS

@@ -410,6 +410,19 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Lets a call outside of every repository reach remotes, by protocols that run no program of anybody's.
+    ///
+    /// Proxies and certificates of whoever runs us count, as for any program; no settings do.
+    pub(crate) fn to_remotes(mut self) -> Self {
+        assert!(self.at.is_none(), "inside of a repository, its settings would count");
+        let own = OPERATORS_NETWORK.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        self.variables.extend(own);
+        self.variables.push(("GIT_ALLOW_PROTOCOL", "https:http:git:file".into()));
+        // There is no repository below a device.
+        self.variables.push(("GIT_DIR", "/dev/null/none".into()));
+        self
+    }
+
     /// What the command reads from standard input; nothing otherwise.
     pub fn input(mut self, input: Vec<u8>) -> Self {
         self.input = input;
@@ -517,6 +530,21 @@ impl<'a> Call<'a> {
 /// Where the settings of whoever runs us are. Source: git-config(1), "Files".
 const OPERATORS_VARIABLES: [&str; 5] =
     ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
+
+/// How whoever runs us reaches other machines. Source: curl(1), "ENVIRONMENT", and git(1).
+const OPERATORS_NETWORK: [&str; 11] = [
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
 
 fn glued(option: &str, value: &[u8]) -> OsString {
     OsString::from_vec([option.as_bytes(), value].concat())

@@ -25,6 +25,8 @@ pub enum Look {
     Storage,
     /// What makes Git fast: the heads of its indexes, loose refs, settings of upkeep.
     Speed,
+    /// The folder and the file system that it lies in.
+    Site,
     /// The machine.
     Host,
     /// The commits: primary lines, and the drift of every branch.
@@ -39,6 +41,12 @@ pub enum Look {
     Collisions,
     /// All objects that refs reach: how many, how large, how deep.
     Shape,
+    /// Changes in the worktrees that no commit holds.
+    Changes,
+    /// Submodules, large files and repositories in the trees at the tips of the lines.
+    Contents,
+    /// What the remotes answer.
+    Remotes,
 }
 
 /// What a look costs, the cheapest first.
@@ -77,6 +85,7 @@ impl Look {
         Look::Worktrees,
         Look::Storage,
         Look::Speed,
+        Look::Site,
         Look::Host,
         Look::History,
         Look::Landed,
@@ -84,15 +93,20 @@ impl Look {
         Look::Markers,
         Look::Collisions,
         Look::Shape,
+        Look::Changes,
+        Look::Contents,
+        Look::Remotes,
     ];
 
     /// What it costs.
     pub fn cost(self) -> Cost {
         match self {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
-            Look::Storage | Look::Speed | Look::Host => Cost::Cheap,
             Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
             Look::Shape => Cost::Expensive,
+            Look::Storage | Look::Speed | Look::Site | Look::Host => Cost::Cheap,
+            Look::Changes | Look::Contents => Cost::Moderate,
+            Look::Remotes => Cost::Network,
         }
     }
 
@@ -113,7 +127,7 @@ impl Look {
         match self {
             Look::Landed => &[Look::History],
             Look::Merges => &[Look::History, Look::Landed],
-            Look::Markers | Look::Collisions => &[Look::History],
+            Look::Markers | Look::Collisions | Look::Contents => &[Look::History],
             Look::Shape => &[Look::Storage],
             _ => &[],
         }

@@ -3,11 +3,20 @@
 //! Facts only, no judgement. Everything is bounded, nothing is written and no
 //! lock is taken. What cannot be read is unknown and hides nothing else.
 
+pub(crate) mod changes;
 mod chunks;
 pub mod collisions;
+pub(crate) mod contents;
 mod forest;
 mod growth;
 pub mod pool;
+pub(crate) mod history;
+mod index;
+pub(crate) mod refs;
+pub(crate) mod remotes;
+pub(crate) mod settings;
 pub mod shape;
+pub(crate) mod site;
 pub mod speed;
 pub mod storage;
+pub(crate) mod worktrees;

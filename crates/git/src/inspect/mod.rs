@@ -22,7 +22,11 @@ use alignwatch_model::{
     Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
     branch::{BaseChoice, Tip},
     config::{Config, Patterns},
-    facts::{Collisions, Facts, Shape, Storage},
+    facts::{
+        self, Collisions, Facts, Shape, Storage,
+        contents::Contents,
+        history::{Dates, Rewrites},
+    },
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
 };
@@ -36,7 +40,14 @@ use crate::{
     crossings,
     graph::{Graph, GraphSources},
     hazards::hazards,
-    health::{self, collisions::collisions, shape::shape, speed::speed, storage::storage},
+    health::{
+        self,
+        collisions::collisions,
+        history::{LineOf, Past},
+        shape::shape,
+        speed::speed,
+        storage::storage,
+    },
     landed::{Asked, Prover},
     locks::LockWatch,
     markers,
@@ -236,6 +247,10 @@ impl Inspection<'_> {
         let storage = self.look(Look::Storage, || Known::Seen(storage(self.opened, self.now, self.memory)));
         let entries = self.git.map_or(self.opened.entries.as_slice(), |git| git.entries());
         let speed = self.look(Look::Speed, || Known::Seen(speed(self.opened, refs, entries)));
+        let settings = self.take(Look::Settings, || (self.settings(), self.remotes(refs)));
+        let (settings, remotes) = settings.unwrap_or_else(|| (not_looked(), not_looked()));
+        let worktrees = self.look(Look::Worktrees, || health::worktrees::seen(self.opened));
+        let site = self.look(Look::Site, || Known::Seen(health::site::site(self.opened, entries)));
         let filter = self.config.refs.filter().map_err(|error| InspectError::Pattern(error.problem))?;
         let entries = self.git.map(|git| git.entries()).unwrap_or_default();
         let watched = watched::choose(refs, &filter, upstreams(refs, entries), self.objects);
@@ -268,6 +283,16 @@ impl Inspection<'_> {
                 shape,
                 collisions: history.collisions,
                 pool: Known::Seen(health::pool::pool(self.opened)),
+                refs: Known::Seen(health::refs::ref_facts(refs)),
+                settings,
+                remotes,
+                changes: self.look(Look::Changes, || self.changes(&worktrees)),
+                worktrees,
+                rewrites: history.rewrites,
+                dates: history.dates,
+                contents: history.contents,
+                site,
+                remote_answers: self.look(Look::Remotes, || self.remote_answers()),
             },
             looks: self.taken.take(),
         })
@@ -324,7 +349,12 @@ impl Inspection<'_> {
         let unread_files = self.take(Look::Markers, || self.mark(&mut branches, &meant)).unwrap_or_default();
         let collisions = self.look(Look::Collisions, || self.collisions(&branches));
         let crossings = crossings(&graph, &bases, &branches);
+        let rewrites = self.rewrites(refs, &graph, watched, &bases);
+        let contents = self.look(Look::Contents, || Known::Seen(self.contents(&graph, &bases)));
         Ok(History {
+            rewrites,
+            dates: Known::Seen(health::history::dates(&graph, self.now)),
+            contents,
             lines: bases.into_lines(),
             branches,
             commit_graph: Known::Seen(coverage.commit_graph),
@@ -532,6 +562,67 @@ impl Inspection<'_> {
         }
     }
 
+    fn settings(&self) -> Known<facts::settings::Settings> {
+        match self.git {
+            Some(git) => Known::Seen(health::settings::settings(self.opened, git.entries(), git.git())),
+            None => no_git(),
+        }
+    }
+
+    fn remotes(&self, refs: &Refs) -> Known<facts::settings::Remotes> {
+        match self.git {
+            Some(git) => Known::Seen(health::settings::remotes(self.opened, git.entries(), refs)),
+            None => no_git(),
+        }
+    }
+
+    fn remote_answers(&self) -> Known<Vec<facts::settings::RemoteAnswer>> {
+        self.say("asking the remotes");
+        match self.git {
+            Some(git) => Known::Seen(health::remotes::ask(git.git(), git.entries(), &self.wanted.stop)),
+            None => no_git(),
+        }
+    }
+
+    fn changes(&self, worktrees: &Known<Vec<facts::worktrees::Worktree>>) -> Known<Vec<facts::worktrees::Changes>> {
+        let git = match self.git {
+            Some(git) => git.git(),
+            None => return no_git(),
+        };
+        self.say("looking for changes in worktrees");
+        worktrees.clone().map(|worktrees| health::changes::changes(git, &worktrees, &self.wanted.stop))
+    }
+
+    /// Whether the lines still contain the tips that they had.
+    fn rewrites(&self, refs: &Refs, graph: &Graph, watched: &Watched, bases: &Bases) -> Known<Rewrites> {
+        let tips: Vec<Oid> = watched.branches.iter().map(|branch| branch.oid).collect();
+        let counterpart = |name: &RefName| {
+            let branch = watched.branches.iter().find(|branch| branch.name == *name)?;
+            let counterpart = branch.counterpart.as_ref()?;
+            Some((counterpart, refs.get(counterpart)?.oid))
+        };
+        let lines = bases.names.iter().zip(&bases.trunks);
+        let lines: Vec<LineOf<'_>> =
+            lines.map(|(name, trunk)| LineOf { name, trunk, counterpart: counterpart(name) }).collect();
+        let past = Past {
+            common_dir: &self.opened.common_dir,
+            is_bare: self.opened.is_bare,
+            graph,
+            memory: self.memory,
+            now: self.now,
+            tips: &tips,
+        };
+        past.rewrites(&lines)
+    }
+
+    fn contents(&self, graph: &Graph, bases: &Bases) -> Vec<Contents> {
+        self.say("looking into the trees of the lines");
+        let entries = self.git.map_or(self.opened.entries.as_slice(), |git| git.entries());
+        let source = health::contents::Source { opened: self.opened, entries, objects: self.objects, git: self.git };
+        let lines = bases.names.iter().zip(&bases.trunks);
+        lines.map(|(name, trunk)| source.contents(name, &graph.oid(trunk.tip()))).collect()
+    }
+
     fn hazards(&self) -> Known<Vec<Hazard>> {
         match self.git {
             Some(git) => hazards(git.entries(), &self.opened.common_dir),
@@ -587,6 +678,10 @@ fn n_objects(storage: &Storage) -> Option<usize> {
 /// Why a look that nobody asked for was not taken.
 const NOT_WANTED: &str = "it was not asked for";
 
+fn no_git<T>() -> Known<T> {
+    Known::Unknown("there is no git to read the configuration".into())
+}
+
 fn not_looked<T>() -> Known<T> {
     Known::Unknown("it was not looked at".into())
 }
@@ -599,6 +694,9 @@ struct History {
     crossings: Vec<Crossing>,
     unread_files: Vec<UnreadFile>,
     collisions: Known<Collisions>,
+    rewrites: Known<Rewrites>,
+    dates: Known<Dates>,
+    contents: Known<Vec<Contents>>,
 }
 
 impl History {
@@ -610,6 +708,9 @@ impl History {
             crossings: Vec::new(),
             unread_files: Vec::new(),
             collisions: not_looked(),
+            rewrites: not_looked(),
+            dates: not_looked(),
+            contents: not_looked(),
         }
     }
 }

@@ -5,9 +5,11 @@
 //! docs/CHECKS.md follow from that line.
 
 mod base_behind_remote;
+mod changes;
 mod commit_graph;
 mod conflict_markers;
 mod conflicting;
+mod contents;
 mod criss_cross;
 mod dangerous_config;
 mod diverging_lines;
@@ -17,8 +19,11 @@ mod far_behind;
 mod forbidden_merged;
 mod git_bugs;
 mod growth;
+mod heads;
 mod host;
 mod landed;
+mod left_behind;
+mod line_history;
 mod litter;
 mod loose_objects;
 mod missing_objects;
@@ -28,12 +33,15 @@ mod over_budget;
 mod packs;
 mod path_collisions;
 mod ref_store;
+mod remotes;
 mod removal;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scope;
+mod settings;
 mod shallow_or_partial;
 mod shape;
+mod site;
 mod speed;
 mod stale;
 mod stale_lock;
@@ -42,6 +50,7 @@ mod unrelated;
 mod unsure_base;
 mod upkeep;
 mod upstream_gone;
+mod worktrees;
 
 use std::fmt;
 
@@ -104,6 +113,34 @@ pub const ALL: &[&Check] = &[
     &host::LOAD,
     &host::DISK,
     &host::INODES,
+    &worktrees::UNMERGED,
+    &settings::SAFE_DIRECTORY,
+    &settings::NO_UNDO_NET,
+    &settings::UNPROTECTED,
+    &contents::EMBEDDED_BARE,
+    &changes::NOISE,
+    &line_history::REWRITTEN,
+    &line_history::ODD_DATES,
+    &heads::HEAD,
+    &heads::NO_UPSTREAM,
+    &left_behind::LEFT_BEHIND,
+    &left_behind::BLOCKED,
+    &worktrees::GONE,
+    &worktrees::LOCKED,
+    &worktrees::SPRAWL,
+    &worktrees::TWICE,
+    &changes::LANDED_DIRTY,
+    &settings::REWRITTEN_URLS,
+    &remotes::FETCH_AGE,
+    &remotes::UNREACHABLE,
+    &remotes::DEFAULT_MOVED,
+    &contents::SUBMODULES,
+    &contents::LFS_OBJECTS,
+    &site::ROOM,
+    &site::ACCESS,
+    &site::CLOCK,
+    &site::FILE_SYSTEM,
+    &site::OLD_GIT,
 ];
 
 /// A rule over a snapshot, with all that people should know about it.

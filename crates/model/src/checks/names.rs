@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*, removal::undo_command};
-use crate::{Branch, Look, RefName, Remedy, Severity, quote::shell_word};
+use crate::{Branch, Known, Look, RefName, Remedy, Severity, quote::shell_word};
 
 /// Names with invisible or control characters, leading dashes, and names that look like an id or HEAD, as one finding.
 pub(super) static HOSTILE: Check = Check {
@@ -25,11 +25,11 @@ pub(super) static HOSTILE: Check = Check {
     judge: hostile,
 };
 
-/// Names that differ only in case, and local branches that look like tracking refs, as one finding.
+/// Names that differ only in case, that a tag has too, or that look like tracking refs, as one finding.
 pub(super) static AMBIGUOUS: Check = Check {
     id: "ambiguous-names",
     title: "Ambiguous branch names",
-    looks_at: "Branch names that are equal but for case, and local branches named like a remote's",
+    looks_at: "Branch names that are equal but for case or that a tag has too, and local branches named like a remote's",
     why: "On macOS and Windows one overwrites the other, and a short name means another branch than was meant",
     severity: Severity::Warning,
     family: Family::Refs,
@@ -104,6 +104,7 @@ fn ambiguous(seen: &Seen<'_>) -> Outcome {
     let branches: Vec<_> = seen.branches().collect();
     let mut groups = equal_but_for_case(seen);
     groups.extend(named_like_a_remote(&branches));
+    groups.extend(named_like_a_tag(seen, &branches));
     let Some((first, why)) = groups.first() else { return Outcome::default() };
     let summary = format!(
         "{} {} ambiguous, such as {}, which {why}",
@@ -142,6 +143,17 @@ fn named_like_a_remote<'a>(branches: &[&'a Branch]) -> Vec<(&'a Branch, String)>
         remotes.binary_search(&&short[..slash]).is_ok().then(|| "looks like a tracking ref of a remote".to_owned())
     };
     branches.iter().filter_map(|branch| Some((*branch, is_like(branch)?))).collect()
+}
+
+/// Git takes the tag, and only warns.
+fn named_like_a_tag<'a>(seen: &Seen<'a>, branches: &[&'a Branch]) -> Vec<(&'a Branch, String)> {
+    let Known::Seen(refs) = &seen.snapshot.facts.refs else { return Vec::new() };
+    let of_tag = |tag: &RefName| {
+        let short = tag.as_bytes().strip_prefix(b"refs/tags/")?;
+        let is_it = |branch: &&&Branch| branch.name.as_bytes().strip_prefix(b"refs/heads/") == Some(short);
+        Some((*branches.iter().find(is_it)?, "is also the name of a tag".to_owned()))
+    };
+    refs.tags_named_like_branches.iter().filter_map(of_tag).collect()
 }
 
 fn rename(branch: &Branch) -> Remedy {
@@ -202,5 +214,17 @@ mod tests {
             "[warning] ambiguous-names: 2 branch names are ambiguous, such as `fix`, which differs from `Fix` only in case"
         );
         assert_eq!(finding.evidence["n_names"], 2);
+    }
+
+    #[test]
+    fn a_tag_of_the_same_name_makes_a_branch_ambiguous() {
+        let mut snapshot = snapshot([named(b"refs/heads/v1")]);
+        let tags_named_like_branches = vec!["refs/tags/v1".into(), "refs/tags/main".into()];
+        snapshot.facts.refs =
+            Known::Seen(crate::facts::refs::RefFacts { tags_named_like_branches, ..Default::default() });
+        assert_eq!(
+            told(&judged(&AMBIGUOUS, &snapshot).findings),
+            "[warning] ambiguous-names: 1 branch name is ambiguous, such as `v1`, which is also the name of a tag"
+        );
     }
 }

@@ -5,9 +5,15 @@
 
 pub mod collisions;
 pub mod pool;
+pub mod contents;
+pub mod history;
+pub mod place;
+pub mod refs;
+pub mod settings;
 pub mod shape;
 pub mod speed;
 pub mod storage;
+pub mod worktrees;
 
 use crate::Known;
 
@@ -30,4 +36,24 @@ pub struct Facts {
     pub pool: Known<Pool>,
     /// The shape of all history.
     pub shape: Known<Shape>,
+    /// Refs besides branches.
+    pub refs: Known<refs::RefFacts>,
+    /// Settings of the repository and of whoever runs us.
+    pub settings: Known<settings::Settings>,
+    /// The remotes that are configured.
+    pub remotes: Known<settings::Remotes>,
+    /// What the remotes answered when they were asked.
+    pub remote_answers: Known<Vec<settings::RemoteAnswer>>,
+    /// The worktrees, the main one first.
+    pub worktrees: Known<Vec<worktrees::Worktree>>,
+    /// Changes in the worktrees that no commit holds.
+    pub changes: Known<Vec<worktrees::Changes>>,
+    /// Whether lines were rewritten.
+    pub rewrites: Known<history::Rewrites>,
+    /// Whether dates of commits can be right.
+    pub dates: Known<history::Dates>,
+    /// What the lines hold at their tips.
+    pub contents: Known<Vec<contents::Contents>>,
+    /// The place it lies in.
+    pub site: Known<place::Site>,
 }

@@ -413,7 +413,7 @@ impl<'a> Call<'a> {
     /// Lets a call outside of every repository reach remotes, by protocols that run no program of anybody's.
     ///
     /// Proxies and certificates of whoever runs us count, as for any program; no settings do.
-    pub(crate) fn to_remotes(mut self) -> Self {
+    pub(crate) fn reaching_remotes(mut self) -> Self {
         assert!(self.at.is_none(), "inside of a repository, its settings would count");
         let own = OPERATORS_NETWORK.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
         self.variables.extend(own);

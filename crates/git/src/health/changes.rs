@@ -3,10 +3,7 @@
 //! Asked of git, hardened, without a lock. Filters of the repository are not run,
 //! so where attributes name one, changes that git reports may be none: unknown.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use alignwatch_model::{
     Known, RefName,
@@ -63,7 +60,7 @@ fn in_worktree(git: &Git, files: &Path, crlf: Option<&str>) -> Known<Changed> {
 }
 
 /// A file that cannot be read may name one.
-fn names_filter(attributes: &PathBuf) -> bool {
+fn names_filter(attributes: &Path) -> bool {
     match files::read(attributes, ATTRIBUTES_BYTES) {
         Ok(content) => content.is_some_and(|content| memchr::memmem::find(&content, b"filter=").is_some()),
         Err(_) => true,

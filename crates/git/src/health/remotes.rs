@@ -43,7 +43,7 @@ fn ask_one(git: &Git, url: &[u8]) -> Known<Answer> {
         return Known::Unknown(reason.to_owned());
     }
     let limits = Limits { time: PATIENCE, stdout_bytes: 1 << 20, ..Limits::default() };
-    let call = git.outside("ls-remote").to_remotes().option("--symref").limits(limits);
+    let call = git.outside("ls-remote").reaching_remotes().option("--symref").limits(limits);
     match call.revision(url).revision("HEAD").run() {
         Ok(said) => Known::Seen(Answer::Default(default_of(&said.stdout))),
         Err(error) => refusal(&error),

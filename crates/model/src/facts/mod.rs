@@ -4,10 +4,10 @@
 //! the checks to say. What can fail on its own is [`Known`] on its own.
 
 pub mod collisions;
-pub mod pool;
 pub mod contents;
 pub mod history;
 pub mod place;
+pub mod pool;
 pub mod refs;
 pub mod settings;
 pub mod shape;

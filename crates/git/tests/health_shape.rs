@@ -291,6 +291,19 @@ fn an_unchanged_repository_is_not_scanned_twice() {
     repo.draw_more("main: c d(f=2)");
     let (third, was_scanned) = look(&repo);
     assert!(was_scanned && third.n_commits == first.n_commits + 1);
+    let blob = repo.git(["rev-parse", "main:f"]);
+    repo.remove_object(&blob);
+    repo.git(["update-ref", "refs/heads/new", &repo.oid("b").hex()]);
+    let _ = look(&repo);
+    repo.git(["update-ref", "-d", "refs/heads/same"]);
+    let (part, was_scanned) = look(&repo);
+    assert!(was_scanned && part.n_unread == 1);
+    assert_eq!(look(&repo), (part, false), "nor with an object that is missing");
+    let mut child = repo.git_command(["hash-object", "-w", "--stdin"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"2\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    let (healed, was_scanned) = look(&repo);
+    assert!(was_scanned && healed.n_unread == 0, "{blob}: {healed:?}");
 }
 
 #[test]

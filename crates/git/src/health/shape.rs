@@ -6,8 +6,8 @@
 //! what hangs on them is left out.
 //!
 //! Memory: 40 bytes a blob, 100 a tree, 60 a commit, and the object caches. An
-//! answer is remembered by the set of ids that all refs point to, so that nothing
-//! is scanned twice as long as no ref moves.
+//! answer is remembered by the set of ids that all refs point to (and, where objects
+//! are missing, by the packs), so that an unchanged repository is not scanned twice.
 
 use std::collections::BTreeSet;
 
@@ -50,6 +50,9 @@ pub struct Question<'a> {
     pub stop: &'a Stop,
     /// Where answers are remembered.
     pub memory: &'a Memory,
+    /// What changes whenever objects come or go; `None` = it is not known. With it, an answer is
+    /// remembered also where objects are missing.
+    pub stored: Option<String>,
     /// Hears how many objects were looked at.
     pub step: &'a dyn Fn(usize),
 }
@@ -59,16 +62,21 @@ pub fn shape(question: Question<'_>) -> Known<Shape> {
     let n_refs = question.roots.len() as u64;
     let roots: BTreeSet<Oid> = question.roots.iter().copied().collect();
     let mut shelf = question.memory.shelf("shape", VERSION);
-    let name = fingerprint(&roots);
-    if let Some(shape) = name.as_ref().and_then(|name| postcard::from_bytes::<Shape>(shelf.get(name)?).ok()) {
-        return Known::Seen(Shape { n_refs, ..shape });
+    // A whole answer stays true for ever; one that lacks objects, as long as none came.
+    let whole = fingerprint(&roots, "");
+    let part = question.stored.as_ref().and_then(|stored| fingerprint(&roots, stored));
+    for name in [&whole, &part].into_iter().flatten() {
+        if let Some(shape) = shelf.get(name).and_then(|value| postcard::from_bytes::<Shape>(value).ok()) {
+            return Known::Seen(Shape { n_refs, ..shape });
+        }
     }
     let mut scan = Scan::new(&question);
     if scan.everything(&roots).is_err() {
         return Known::Unknown(scan.stopped_by());
     }
     let shape = Shape { n_refs, ..scan.end() };
-    if let (Some(name), 0, Ok(value)) = (name, shape.n_unread, postcard::to_stdvec(&shape)) {
+    let name = if shape.n_unread == 0 { whole } else { part };
+    if let (Some(name), Ok(value)) = (name, postcard::to_stdvec(&shape)) {
         shelf.put(&name, value);
         // A memory that cannot be written costs a scan, never an answer.
         let _ = shelf.save();
@@ -76,9 +84,10 @@ pub fn shape(question: Question<'_>) -> Known<Shape> {
     Known::Seen(shape)
 }
 
-/// A name for this set of ids.
-fn fingerprint(roots: &BTreeSet<Oid>) -> Option<Vec<u8>> {
+/// A name for this set of ids in a repository that stores this.
+fn fingerprint(roots: &BTreeSet<Oid>, stored: &str) -> Option<Vec<u8>> {
     let mut hasher = gix_hash::hasher(gix_hash::Kind::Sha1);
+    hasher.update(stored.as_bytes());
     roots.iter().for_each(|oid| hasher.update(oid.as_bytes()));
     hasher.try_finalize().ok().map(|id| id.as_slice().to_vec())
 }

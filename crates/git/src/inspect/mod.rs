@@ -329,6 +329,7 @@ impl Inspection<'_> {
             roots: refs.all.iter().map(|one| one.oid).collect(),
             stop: &self.wanted.stop,
             memory: self.memory,
+            stored: storage.seen().filter(|_| self.opened.alternates.is_empty()).and_then(stored),
             step: &|n| (self.listener)(Progress::Step(n, n_objects.max(n))),
         })
     }
@@ -673,6 +674,13 @@ impl Inspection<'_> {
 fn n_objects(storage: &Storage) -> Option<usize> {
     let packed: u64 = storage.packs.seen()?.iter().map(|pack| pack.n_objects).sum();
     usize::try_from(packed + storage.loose.seen()?.n).ok()
+}
+
+/// A text that changes whenever objects come or go: the packs, and number and size of the loose objects.
+fn stored(storage: &Storage) -> Option<String> {
+    let (packs, loose) = (storage.packs.seen()?, storage.loose.seen()?);
+    let packs: Vec<String> = packs.iter().map(|pack| format!("{} {}", pack.name, pack.bytes)).collect();
+    Some(format!("{} {} {}", loose.n, loose.disk_bytes, packs.join(" ")))
 }
 
 /// Why a look that nobody asked for was not taken.

@@ -164,7 +164,7 @@ fn concern(seen: &Seen<'_>, shape: &Shape, worst: &Measure, above: &[Measure]) -
     for measure in measures(shape) {
         finding = finding.fact(measure.name, measure.value);
     }
-    let look = worst.oid.map(|oid| format!("git log --all --find-object={oid} --oneline"));
+    let look = worst.oid.map(|oid| how_to_look(worst.name).replace("OID", &oid.hex()));
     finding
         .names("above", above.iter().map(Measure::told))
         .names("objects", above.iter().filter_map(|one| Some(format!("{} {}", one.name, one.oid?))))
@@ -174,6 +174,21 @@ fn concern(seen: &Seen<'_>, shape: &Shape, worst: &Measure, above: &[Measure]) -
             "Find out where it comes from; what is in history stays there, so keep more of it out.",
             look,
         ))
+}
+
+/// The command that shows what makes an object stand out, with `OID` in place of its id.
+fn how_to_look(measure: &str) -> &'static str {
+    match measure {
+        "maxCommitSize" | "maxCommitParentCount" => "git show --no-patch --format=raw OID",
+        "maxTagDepth" => "git cat-file -p OID",
+        "maxTreeEntries" => "git ls-tree OID | head",
+        "maxBlobSize" => "git log --all --find-object=OID --name-status --oneline",
+        "maxCheckoutPathLength" | "maxCheckoutPathDepth" => {
+            "git ls-tree -r --name-only OID | awk '{ print length, $0 }' | sort -rn | head"
+        }
+        "maxCheckoutBlobSize" => "git ls-tree -r -l OID | sort -k4 -rn | head",
+        _ => "git ls-tree -r --name-only OID | cut -d/ -f1-2 | sort | uniq -c | sort -rn | head",
+    }
 }
 
 fn capital(text: &str) -> String {
@@ -283,6 +298,16 @@ mod tests {
             let outcome = judged(check, &with(part.clone()));
             assert_eq!(outcome.unknown.unwrap(), "2 objects could not be read: object 00 is missing");
             assert!(judged(check, &snapshot([])).unknown.is_some());
+        }
+    }
+
+    #[test]
+    fn each_measure_with_an_object_says_how_to_look_at_it() {
+        let wide = Shape { max_tree_entries: peak(5000), ..Shape::default() };
+        let commands = only(judged(&SHAPE, &with(wide))).remedy.commands;
+        assert_eq!(commands, [format!("git ls-tree {} | head", oid(7))]);
+        for measure in measures(&Shape::default()) {
+            assert!(how_to_look(measure.name).contains("OID"), "{}", measure.name);
         }
     }
 

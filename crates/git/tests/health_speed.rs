@@ -32,8 +32,14 @@ fn speed(repo: &Repo) -> Speed {
 }
 
 fn found(repo: &Repo, config: &Config) -> Vec<Finding> {
-    let judged = checks::judge(&seen(repo), config, now(), |_| Ok(()));
+    let judged = checks::judge(&seen(repo), config, now(), ours);
     judged.into_iter().flat_map(|one| one.findings).collect()
+}
+
+/// Checks of this family; those of others have tests of their own.
+fn ours(check: &checks::Check) -> Result<(), String> {
+    let is_ours = [checks::Family::Storage, checks::Family::Speed].contains(&check.family);
+    if is_ours { Ok(()) } else { Err("not ours".into()) }
 }
 
 fn ids(findings: &[Finding]) -> Vec<&str> {

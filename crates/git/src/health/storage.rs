@@ -11,7 +11,11 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     io::{self, Read as _},
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    ops::RangeInclusive,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -28,6 +32,15 @@ const ENTRIES_AT_MOST: u64 = 2_000_000;
 
 /// Loose objects that are looked up in packs. Their ids take 33 bytes each, 7 MB in all.
 const LOOKED_UP_AT_MOST: usize = 200_000;
+
+/// Magic and version of a pack index of version 2; version 1 begins with its fan-out table.
+const FAN_AT_V2: usize = 8;
+
+/// The fan-out table: 256 counts of 4 bytes.
+const FAN_BYTES: usize = 1024;
+
+/// Rows of an index with the same first byte of their ids that are read at once: of a pack with 400 million objects.
+const ROWS_AT_MOST_BYTES: u64 = 32 << 20;
 
 /// Pieces of litter that are named; all are counted.
 const NAMED_AT_MOST: usize = 1000;
@@ -201,8 +214,8 @@ impl<'a> Pass<'a> {
         };
         let usable = || -> io::Result<(Metadata, u64, u64)> {
             let about = fs::metadata(path(".pack"))?;
-            let (n_objects, index_bytes) = n_in_index(&path(".idx"), self.hex_len as u64 / 2)?;
-            Ok((about, n_objects, index_bytes))
+            let index = PackIndexHead::read(&path(".idx"), self.hex_len as u64 / 2)?;
+            Ok((about, index.n_objects(), index.bytes))
         };
         let text = name.to_string_lossy().into_owned();
         match usable() {
@@ -291,19 +304,26 @@ impl<'a> Pass<'a> {
         }
         for folder in std::iter::once(self.objects).chain(borrowed) {
             for index in indexes(&folder.join("pack")) {
-                self.look_up(&index, &mut is_packed);
+                let _ = self.look_up(&index, &mut is_packed);
             }
         }
         Known::Seen(is_packed.iter().filter(|&&is| is).count() as u64)
     }
 
-    fn look_up(&self, index: &Path, is_packed: &mut [bool]) {
-        let hash = if self.hex_len == 64 { gix_hash::Kind::Sha256 } else { gix_hash::Kind::Sha1 };
-        // One that cannot be used is named elsewhere; Git passes over it as well.
-        let Ok(index) = gix_pack::index::File::at(index, hash) else { return };
-        for (oid, is_packed) in self.loose_ids.iter().zip(is_packed) {
-            *is_packed |= index.lookup(gix_hash::ObjectId::from_bytes_or_panic(oid.as_bytes())).is_some();
+    /// Marks the loose objects that this index holds. One that cannot be read is named elsewhere; Git passes over it as well.
+    fn look_up(&self, index: &Path, is_packed: &mut [bool]) -> io::Result<()> {
+        let head = PackIndexHead::read(index, self.hex_len as u64 / 2)?;
+        let file = File::open(index)?;
+        let mut at = 0;
+        // Sorted ids with the same first byte stand together, as they do in the index.
+        for ids in self.loose_ids.chunk_by(|one, next| one.as_bytes()[0] == next.as_bytes()[0]) {
+            let rows = head.rows_of(&file, ids[0].as_bytes()[0])?;
+            for oid in ids {
+                is_packed[at] |= head.holds(&rows, oid.as_bytes());
+                at += 1;
+            }
         }
+        Ok(())
     }
 }
 
@@ -330,41 +350,88 @@ fn indexes(folder: &Path) -> Vec<PathBuf> {
     indexes.filter(|path| path.with_extension("pack").is_file()).collect()
 }
 
-/// Objects in a pack index, and its size in bytes.
-///
-/// Only its fan-out table is read; counts and sizes must fit together as Git demands (packfile.c, `load_idx`).
-fn n_in_index(path: &Path, oid_len: u64) -> io::Result<(u64, u64)> {
-    /// Magic, version and fan-out table of version 2.
-    const HEAD_BYTES: usize = 8 + 4 * 256;
-    let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("its index {what}"));
-    let about = fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(bad("is no regular file"));
+/// The head of a pack index: version and fan-out table.
+struct PackIndexHead {
+    is_v2: bool,
+    oid_len: u64,
+    /// By first byte of an id: where those with it end.
+    fan: Vec<u64>,
+    /// Size of the file.
+    bytes: u64,
+}
+
+impl PackIndexHead {
+    /// Reads it. Counts and sizes must fit together as Git demands (packfile.c, `load_idx`).
+    fn read(path: &Path, oid_len: u64) -> io::Result<PackIndexHead> {
+        let file = files::open(path)?.ok_or(io::ErrorKind::NotFound)?;
+        let bytes = file.metadata()?.len();
+        let mut head = Vec::with_capacity(FAN_AT_V2 + FAN_BYTES);
+        file.take((FAN_AT_V2 + FAN_BYTES) as u64).read_to_end(&mut head)?;
+        let is_v2 = head.starts_with(b"\xfftOc");
+        if is_v2 && head.get(4..8) != Some(&[0, 0, 0, 2]) {
+            return Err(bad_index("is of an unknown version"));
+        }
+        let fan = head.get(if is_v2 { FAN_AT_V2 } else { 0 }..).unwrap_or_default();
+        let number = |count: &[u8]| u64::from(u32::from_be_bytes([count[0], count[1], count[2], count[3]]));
+        let fan: Vec<u64> = fan.chunks_exact(4).take(256).map(number).collect();
+        if fan.len() < 256 || !fan.is_sorted() {
+            return Err(bad_index("is cut off or out of order"));
+        }
+        let index = PackIndexHead { is_v2, oid_len, fan, bytes };
+        if index.sizes().contains(&bytes) { Ok(index) } else { Err(bad_index("has the wrong size")) }
     }
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    File::open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-    let is_v2 = head.starts_with(b"\xfftOc");
-    if is_v2 && head.get(4..8) != Some(&[0, 0, 0, 2]) {
-        return Err(bad("is of an unknown version"));
+
+    fn n_objects(&self) -> u64 {
+        self.fan[255]
     }
-    let fan = head.get(if is_v2 { 8 } else { 0 }..).unwrap_or_default();
-    let fan: Vec<u64> = fan
-        .chunks_exact(4)
-        .take(256)
-        .map(|count| u32::from_be_bytes([count[0], count[1], count[2], count[3]]).into())
-        .collect();
-    if fan.len() < 256 || !fan.is_sorted() {
-        return Err(bad("is cut off or out of order"));
+
+    /// Sizes that a file with so many objects may have.
+    fn sizes(&self) -> RangeInclusive<u64> {
+        let (n, oid_len) = (self.n_objects(), self.oid_len);
+        let ends = FAN_BYTES as u64 + 2 * oid_len;
+        if self.is_v2 {
+            let least = FAN_AT_V2 as u64 + ends + n * (oid_len + 8);
+            least..=least + n.saturating_sub(1) * 8
+        } else {
+            let exact = ends + n * (oid_len + 4);
+            exact..=exact
+        }
     }
-    let n = fan[255];
-    let expected = if is_v2 {
-        let least = 8 + 4 * 256 + n * (oid_len + 8) + 2 * oid_len;
-        least..=least + n.saturating_sub(1) * 8
-    } else {
-        let exact = 4 * 256 + n * (oid_len + 4) + 2 * oid_len;
-        exact..=exact
-    };
-    if expected.contains(&about.len()) { Ok((n, about.len())) } else { Err(bad("has the wrong size")) }
+
+    /// Bytes from one id to the next, and bytes before the id in between.
+    fn row(&self) -> (u64, usize) {
+        if self.is_v2 { (self.oid_len, 0) } else { (self.oid_len + 4, 4) }
+    }
+
+    /// The rows of all ids with this first byte.
+    fn rows_of(&self, file: &File, first: u8) -> io::Result<Vec<u8>> {
+        let below = if first == 0 { 0 } else { self.fan[usize::from(first) - 1] };
+        let (row_bytes, _) = self.row();
+        let len = (self.fan[usize::from(first)] - below) * row_bytes;
+        if ROWS_AT_MOST_BYTES < len {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let table = if self.is_v2 { FAN_AT_V2 + FAN_BYTES } else { FAN_BYTES } as u64;
+        let mut rows = vec![0; len as usize];
+        file.read_exact_at(&mut rows, table + below * row_bytes)?;
+        Ok(rows)
+    }
+
+    /// Is this id among sorted rows?
+    fn holds(&self, rows: &[u8], oid: &[u8]) -> bool {
+        let (row_bytes, before) = self.row();
+        let id = |at: usize| rows.get(at * row_bytes as usize + before..(at + 1) * row_bytes as usize);
+        let (mut low, mut high) = (0, rows.len() / row_bytes as usize);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if id(middle) < Some(oid) { low = middle + 1 } else { high = middle }
+        }
+        id(low) == Some(oid)
+    }
+}
+
+fn bad_index(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("its index {what}"))
 }
 
 fn keep(path: &Path) -> Keep {

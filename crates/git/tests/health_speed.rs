@@ -197,7 +197,8 @@ fn a_repository_that_is_well_has_no_findings() {
 
 #[test]
 fn each_illness_is_found_and_its_remedy_mends_it() {
-    let config = limits([("bitmaps", 1), ("loose-refs", 1), ("pack-count", 3), ("full-repack-age", 3650)]);
+    let config =
+        limits([("pack-index", 1), ("bitmaps", 1), ("loose-refs", 1), ("pack-count", 3), ("full-repack-age", 3650)]);
     let repo = in_packs();
     repo.git(["config", "gc.auto", "0"]);
     repo.git(["config", "maintenance.auto", "false"]);

@@ -2,7 +2,7 @@
 
 use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
 use crate::{
-    Finding, Known, Look, Remedy, Severity, Threshold,
+    Finding, Known, Look, Remedy, Severity,
     facts::{
         speed::{GraphFiles, Index, PackIndex, Speed},
         storage::Pack,
@@ -54,7 +54,7 @@ pub(super) static PACK_INDEX: Check = Check {
         default: 10,
         range: (1, 100_000),
         unit: "packs",
-        source: "git: maintenance.incremental-repack.auto; in bare repositories 1 (Gitaly)",
+        source: "git: maintenance.incremental-repack.auto (Gitaly wants one from 2 packs on)",
     }),
     judge: pack_index,
 };
@@ -190,10 +190,6 @@ fn pack_index_lacks(seen: &Seen<'_>, packs: &[Pack], index: Option<&PackIndex>) 
     let outside = packs.iter().filter(|pack| !pack.is_cruft && indexed.binary_search(&pack.name).is_err()).count();
     let gone: Vec<&String> = indexed.iter().filter(|name| !packs.iter().any(|pack| pack.name == **name)).collect();
     let (limit, threshold) = seen.threshold();
-    let (limit, threshold) = match seen.snapshot.repository.is_bare && index.is_none() && limit == 10 {
-        true => (1, Threshold { value: 1.into(), source: "Gitaly: more than one pack".into() }),
-        false => (limit, threshold),
-    };
     let (severity, cause, summary) = if !gone.is_empty() {
         let summary = format!(
             "The index over all packs names {} that {} gone",
@@ -332,20 +328,20 @@ mod tests {
 
     #[test]
     fn few_packs_need_no_index_and_an_index_over_most_is_enough() {
-        for (n, indexed, is_bare) in [(10, None, false), (1, None, true), (30, Some(20), false), (30, Some(30), true)] {
+        for (n, indexed, is_bare) in [(10, None, false), (10, None, true), (30, Some(20), false), (30, Some(30), true)]
+        {
             assert_eq!(judged(&PACK_INDEX, &packed(n, indexed, is_bare)), Outcome::default(), "{n} {indexed:?}");
         }
     }
 
     #[test]
     fn an_index_that_is_absent_stale_or_names_what_is_gone_is_told() {
-        let told: Vec<_> = [(11, None, false), (2, None, true), (31, Some(20), false), (3, Some(4), false)]
+        let told: Vec<_> = [(11, None, true), (31, Some(20), false), (3, Some(4), false)]
             .map(|(n, indexed, is_bare)| told([&only(judged(&PACK_INDEX, &packed(n, indexed, is_bare)))]))
             .into();
         assert_eq!(
             told.join("\n"),
             "[info] pack-index:absent: There is no index over 11 packs\n\
-             [info] pack-index:absent: There is no index over 2 packs\n\
              [info] pack-index:stale: 11 packs are outside of the index over all packs\n\
              [warning] pack-index:gone: The index over all packs names 1 pack that is gone"
         );

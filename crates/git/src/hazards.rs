@@ -124,8 +124,11 @@ fn days(value: &[u8]) -> Option<f64> {
     if matches!(text.as_str(), "now" | "all") {
         return Some(0.0);
     }
+    if text == "yesterday" {
+        return Some(1.0);
+    }
     let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let number: f64 = words.next()?.parse().ok()?;
+    let number = amount(words.next()?)?;
     let unit = match words.next().unwrap_or("days").trim_end_matches('s') {
         "second" => 1.0 / 86_400.0,
         "minute" => 1.0 / 1_440.0,
@@ -137,6 +140,15 @@ fn days(value: &[u8]) -> Option<f64> {
         _ => return None,
     };
     Some(number * unit)
+}
+
+/// A number in digits or, as Git takes it, in words: `two.weeks.ago`, `last.week`. Source: date.c of Git.
+fn amount(word: &str) -> Option<f64> {
+    const WORDS: [&str; 11] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    match word {
+        "last" => Some(1.0),
+        word => WORDS.iter().position(|known| *known == word).map(|at| at as f64).or_else(|| word.parse().ok()),
+    }
 }
 
 /// Settings that make a merge come out differently from one host to the next. Source:
@@ -335,6 +347,8 @@ mod tests {
         assert!(!is_short("gc.pruneexpire", "2.weeks.ago") && !is_short("gc.pruneexpire", "never"));
         assert!(is_short("gc.reflogexpire", "7.days") && is_short("gc.refs/heads/*.reflogexpire", "1 week"));
         assert!(is_short("gc.reflogexpireunreachable", "13") && !is_short("gc.reflogexpire", "90"));
+        assert!(is_short("gc.pruneexpire", "yesterday") && is_short("gc.reflogexpire", "one.week.ago"));
+        assert!(is_short("gc.reflogexpire", "last week") && !is_short("gc.reflogexpire", "two.weeks.ago"));
         assert!(is_short("core.logallrefupdates", "false") && !is_short("core.logallrefupdates", "always"));
     }
 

@@ -175,24 +175,32 @@ fn look(path: &Path) -> Option<Look> {
     })
 }
 
-/// How long a lock at this path below the common folder may be held; `None` for files that are no locks.
-///
-/// Sources: Gitaly's clean-up of stale files for HEAD, config, refs, packed-refs; microsoft/git#468 for
-/// maintenance; Git for `gc.pid`; ours for the rest.
-fn kind_of(below: &Path) -> Option<Span> {
+/// How long a lock at this path below the common folder may be held, and who says so; `None` for files that are no locks.
+fn kind_of(below: &Path) -> Option<(Span, &'static str)> {
+    const GITALY_SHORT: (Span, &str) = (Span::minutes(15), "Gitaly, which takes locks of this kind for left over then");
+    const GITALY_REFS: (Span, &str) = (Span::hours(1), "Gitaly, which takes locks on refs for left over then");
+    const OURS_SHORT: (Span, &str) = (Span::minutes(15), "ours; the longest that an editor waits for most people");
+    const OURS: (Span, &str) = (Span::hours(1), "ours; as for locks on refs");
+    const MAINTENANCE: (Span, &str) = (Span::hours(6), "ours; twice the longest task on a large repository");
+    const GC: (Span, &str) = (Span::hours(12), "git gc, which then takes the lock over");
     let name = below.file_name()?.to_str().unwrap_or_default();
     let raw = below.file_name()?.as_encoded_bytes();
-    let is_of_ref = below.components().any(|part| DEEP[..2].iter().any(|folder| part.as_os_str() == *folder));
+    let is_below = |folder: &str| below.components().any(|part| part.as_os_str() == folder);
+    let is_lock = raw.ends_with(b".lock");
     match name {
-        _ if is_of_ref => raw.ends_with(b".lock").then_some(Span::hours(1)),
-        "index.lock" | "HEAD.lock" | "config.lock" | "config.worktree.lock" => Some(Span::minutes(15)),
-        "packed-refs.new" | "alternates.lock" | "multi-pack-index.lock" | "gc.pid.lock" => Some(Span::minutes(15)),
-        "commit-graph.lock" | "commit-graph-chain.lock" | "tables.list.lock" => Some(Span::minutes(15)),
-        "maintenance.lock" => Some(Span::hours(6)),
-        "gc.pid" => Some(Span::hours(12)),
+        _ if is_below("refs") => is_lock.then_some(GITALY_REFS),
+        _ if is_below("logs") => is_lock.then_some(OURS),
+        "index.lock" => Some(OURS_SHORT),
+        "HEAD.lock" | "config.lock" | "config.worktree.lock" => Some(GITALY_SHORT),
+        "packed-refs.new" | "alternates.lock" | "multi-pack-index.lock" => Some(GITALY_SHORT),
+        "commit-graph.lock" | "commit-graph-chain.lock" => Some(GITALY_SHORT),
+        "gc.pid.lock" | "tables.list.lock" => Some(OURS_SHORT),
+        "packed-refs.lock" => Some(GITALY_REFS),
+        "maintenance.lock" => Some(MAINTENANCE),
+        "gc.pid" => Some(GC),
         // It only says who holds the lock beside it.
         _ if name.ends_with("~pid.lock") => None,
-        _ => raw.ends_with(b".lock").then_some(Span::hours(1)),
+        _ => is_lock.then_some(OURS),
     }
 }
 
@@ -211,6 +219,7 @@ fn closed(path: &Path, reason: &str) -> Lock {
         modified_at: Timestamp::default(),
         verdict: LockVerdict::Unknown,
         because: format!("it cannot be searched: {reason}"),
+        limit: None,
     }
 }
 
@@ -229,12 +238,18 @@ impl Around<'_> {
         let second = look(path)?;
         let modified_at = Timestamp(second.modified.0);
         let below = path.strip_prefix(self.common_dir).unwrap_or(path);
-        let limit = kind_of(below)?;
+        let (limit, limit_from) = kind_of(below)?;
         let (verdict, because) = match self.by_named_process(path) {
             Some(named) => named,
             None => self.verdict(modified_at, limit, second == *first),
         };
-        Some(Lock { path: below.display().to_string(), modified_at, verdict, because })
+        Some(Lock {
+            path: below.display().to_string(),
+            modified_at,
+            verdict,
+            because,
+            limit: Some((limit, limit_from)),
+        })
     }
 
     fn verdict(&self, modified_at: Timestamp, limit: Span, is_unchanged: bool) -> (LockVerdict, String) {

@@ -126,6 +126,7 @@ impl Look {
     pub fn requires(self) -> &'static [Look] {
         match self {
             Look::Landed => &[Look::History],
+            Look::Changes => &[Look::Worktrees],
             Look::Merges => &[Look::History, Look::Landed],
             Look::Markers | Look::Collisions | Look::Contents => &[Look::History],
             Look::Shape => &[Look::Storage],

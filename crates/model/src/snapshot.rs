@@ -1,6 +1,6 @@
 //! All that one inspection of a repository saw. Made by `git`, judged by `checks`.
 
-use crate::{Branch, HostSample, Known, Looks, Oid, RefName, Timestamp, facts::Facts};
+use crate::{Branch, HostSample, Known, Looks, Oid, RefName, Span, Timestamp, facts::Facts};
 
 /// One repository, seen once.
 ///
@@ -137,6 +137,8 @@ pub struct Lock {
     pub verdict: LockVerdict,
     /// What the verdict rests on.
     pub because: String,
+    /// The age up to which one of its kind may belong to somebody, and who says so; `None` for a place that holds locks.
+    pub limit: Option<(Span, &'static str)>,
 }
 
 /// Is somebody holding the lock?

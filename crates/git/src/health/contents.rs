@@ -208,7 +208,8 @@ impl Source<'_> {
         let Some(git) = self.git.filter(|git| git.git().version().attribute_source()) else { return Ok(Vec::new()) };
         let mut input = Vec::new();
         paths.iter().for_each(|path| input.extend([path, b"\0".as_slice()].concat()));
-        let call = git.command("check-attr").option("-z").option("--stdin").option("filter");
+        // It wants to see the working tree, where there is one; the attributes come from the tip all the same.
+        let call = git.command("check-attr").in_worktree().option("-z").option("--stdin").option("filter");
         let said = call.attribute_source(*tip).input(input).run().map_err(|error| Stop::Git(error.to_string()))?;
         let words: Vec<&[u8]> = said.stdout.split(|&byte| byte == 0).collect();
         let mut wanted = Vec::new();

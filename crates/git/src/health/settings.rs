@@ -236,3 +236,43 @@ pub(crate) fn addresses(entries: &[Entry]) -> BTreeMap<&[u8], &[u8]> {
     }
     addresses
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(key: &str, value: Option<&str>) -> Setting {
+        (key.into(), value.map(|value| value.into()))
+    }
+
+    #[test]
+    fn an_empty_value_takes_back_those_before_it() {
+        let key = "safe.directory";
+        let star = [setting(key, Some("*")), setting("user.name", Some("ann"))];
+        assert_eq!(in_force(&star, key.as_bytes()), ["*"]);
+        let taken_back = [setting(key, Some("*")), setting(key, Some("")), setting(key, Some("/repo"))];
+        assert_eq!(in_force(&taken_back, key.as_bytes()), ["/repo"]);
+    }
+
+    #[test]
+    fn the_last_value_counts_and_a_key_alone_means_true() {
+        let settings = [setting("a.b", Some("1")), setting("a.b", None)];
+        let last = last_of(settings.iter().map(|(key, value)| (&key[..], value.as_deref())), "a.b");
+        assert_eq!(shown(last.unwrap().as_deref()), "true");
+    }
+
+    #[test]
+    fn a_git_that_does_not_answer_makes_the_settings_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("git");
+        let text = "#!/bin/sh\ncase \"$*\" in *version*) echo git version 2.47.3;; *) exit 3;; esac\n";
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let git = Git::at_program(&program).unwrap();
+        let repo = alignwatch_testkit::sketch("main: a").draw();
+        let opened = crate::repository::open(repo.path()).unwrap();
+        let settings = settings(&opened, &[], &git);
+        assert!(settings.safe_directories.reason().is_some() && settings.log_ref_updates.reason().is_some());
+        assert!(settings.denies_rewinds.reason().is_some());
+    }
+}

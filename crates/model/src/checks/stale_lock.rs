@@ -2,7 +2,7 @@
 
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
-    Finding, Known, Look, Remedy, Severity, Span,
+    Finding, Known, Look, Remedy, Severity, Span, Threshold,
     quote::shell_word,
     snapshot::{Lock, LockVerdict},
 };
@@ -54,13 +54,20 @@ fn found(seen: &Seen<'_>, lock: &Lock) -> Finding {
     let age = seen.now.since(lock.modified_at);
     let severity = if is_gc_pid(lock) { Severity::Warning } else { Severity::Error };
     let summary = format!("{} is there for {age} and nobody holds it: {}", lock.path, lock.because);
-    seen.finding(severity, &lock.path, lock.path.as_str(), summary)
+    let finding = seen
+        .finding(severity, &lock.path, lock.path.as_str(), summary)
         .fact("path", lock.path.as_str())
         .fact("age_seconds", age.0)
         .fact("modified_at", lock.modified_at.rfc3339())
         .fact("because", lock.because.as_str())
         .so(impact(lock))
-        .mend(remedy(seen, lock))
+        .mend(remedy(seen, lock));
+    match lock.limit {
+        Some((limit, source)) => finding
+            .fact("limit_seconds", limit.0)
+            .against(Threshold { value: limit.0.into(), source: format!("{limit}: {source}") }),
+        None => finding,
+    }
 }
 
 fn is_gc_pid(lock: &Lock) -> bool {
@@ -99,7 +106,8 @@ mod tests {
         let mut snapshot = snapshot([]);
         let modified_at = Timestamp(NOW.0 - hours * 3600);
         let because = "no process works here".into();
-        snapshot.locks = Known::Seen(vec![Lock { path: path.into(), modified_at, verdict, because }]);
+        let limit = Some((Span::hours(1), "somebody"));
+        snapshot.locks = Known::Seen(vec![Lock { path: path.into(), modified_at, verdict, because, limit }]);
         snapshot
     }
 
@@ -110,6 +118,7 @@ mod tests {
             told([&finding]),
             "[error] stale-lock:refs/heads/x.lock: refs/heads/x.lock is there for 5 h and nobody holds it: no process works here"
         );
+        assert_eq!(finding.threshold.as_ref().unwrap().source, "60 min: somebody");
         assert_eq!(
             finding.remedy.commands,
             [

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     output::{
         escape,
-        layout::{cut, pad, width, wrap},
+        layout::{cut, list, pad, thousands, width, wrap},
         style::{Screen, Tone, tone_of},
     },
     report::Judgement,
@@ -37,8 +37,8 @@ pub(super) fn findings(
         Some(limit) => limit.min(blocks.len()),
         None => room.map_or(blocks.len(), |room| blocks_that_fit(&blocks, room)),
     };
-    let more = (n_shown < blocks.len()).then(|| more(screen, blocks.len() - n_shown));
-    let room = room.filter(|_| limit.is_none()).unwrap_or(usize::MAX).saturating_sub(more.iter().len());
+    let more = more(screen, &blocks[n_shown..]);
+    let room = room.filter(|_| limit.is_none()).unwrap_or(usize::MAX).saturating_sub(more.len());
     let (parts, left) = share(&blocks[..n_shown], room);
     let separator = if left >= n_shown { "\n\n" } else { "\n" };
     let told: Vec<_> = blocks.iter().zip(parts).map(|(block, parts)| block.lines(parts).join("\n")).collect();
@@ -49,6 +49,9 @@ pub(super) fn findings(
 /// One cause of trouble, as lines in the order in which they are given room.
 struct Block {
     severity: Severity,
+    /// The check, and the branches that it is about: what is told of it where there is no room for more.
+    check: &'static str,
+    n_branches: Option<u64>,
     /// The headline cut to one line, for when room is short.
     brief: String,
     headline: Vec<String>,
@@ -90,6 +93,8 @@ fn single(screen: &Screen, finding: &Finding) -> Block {
     };
     Block {
         severity: finding.severity,
+        check: finding.check,
+        n_branches: n_branches(finding),
         brief: brief(screen, finding, ""),
         headline: headline(screen, finding, ""),
         remedy: remedy(screen, finding),
@@ -108,6 +113,8 @@ fn crowded(screen: &Screen, crowd: &[&Finding]) -> Block {
     let rest = (crowd.len() > CROWD + 1).then(|| format!("{} {} more", screen.ellipsis(), crowd.len() - CROWD - 1));
     Block {
         severity: first.severity,
+        check: first.check,
+        n_branches: n_branches(first),
         brief: brief(screen, first, &more),
         headline: headline(screen, first, &more),
         remedy: vec![see_all(screen, first.check)],
@@ -165,15 +172,39 @@ pub(super) fn indented(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     lines.into_iter().map(|line| format!("{}{line}", " ".repeat(INDENT))).collect()
 }
 
-fn more(screen: &Screen, n_left: usize) -> String {
-    screen.paint(Tone::Faint, &format!("{} {n_left} more: alignwatch check --limit 0", screen.ellipsis()))
+fn n_branches(finding: &Finding) -> Option<u64> {
+    finding.evidence.get("n_branches").and_then(serde_json::Value::as_u64)
+}
+
+/// Lines for what is left out.
+const LINES_OF_THE_REST: usize = 2;
+
+/// What is left out, each by its check and its branches, the widest first; and where to see it.
+fn more(screen: &Screen, left_out: &[Block]) -> Vec<String> {
+    if left_out.is_empty() {
+        return Vec::new();
+    }
+    let mut left_out: Vec<&Block> = left_out.iter().collect();
+    left_out.sort_by_key(|block| std::cmp::Reverse(block.n_branches));
+    let told = |block: &&Block| match block.n_branches {
+        Some(n) => format!("{} {}", block.check, thousands(n as usize)),
+        None => block.check.to_owned(),
+    };
+    let told: Vec<_> = left_out.iter().map(told).collect();
+    let head = format!("{} {} more: ", screen.ellipsis(), left_out.len());
+    let tail = format!(" {} alignwatch check --limit 0", screen.dot());
+    // Lines are broken at blanks, so that the first is not full.
+    const LOST_AT_A_BREAK: usize = 28;
+    let room = (LINES_OF_THE_REST * screen.width).saturating_sub(width(&head) + width(&tail) + LOST_AT_A_BREAK);
+    let text = format!("{head}{}{tail}", list(screen, &told, told.len(), room));
+    wrap(&text, screen.width).iter().map(|line| screen.paint(Tone::Faint, line)).collect()
 }
 
 /// The most blocks that fit when each has its brief, and the grave ones their remedy: at least one.
 fn blocks_that_fit(blocks: &[Block], room: usize) -> usize {
     let least = |block: &Block| 1 + if block.is_grave() { block.remedy.len() } else { 0 };
     let fits = |&n: &usize| {
-        let line_of_the_rest = usize::from(n < blocks.len());
+        let line_of_the_rest = if n < blocks.len() { LINES_OF_THE_REST } else { 0 };
         blocks[..n].iter().map(least).sum::<usize>() + line_of_the_rest <= room
     };
     (0..=blocks.len()).rev().find(fits).unwrap_or(0).max(1.min(blocks.len()))

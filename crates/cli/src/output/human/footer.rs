@@ -62,6 +62,14 @@ fn skipped(screen: &Screen, judgement: &Judgement) -> Vec<String> {
     for result in judgement.with_status(Status::Skipped) {
         by_reason.entry(result.reason.as_deref().unwrap_or("no reason given")).or_default().push(result);
     }
+    let is_short = screen.rows.is_some() && screen.verbose == 0;
+    if is_short && by_reason.len() > 1 {
+        let n_skipped = by_reason.values().map(Vec::len).sum();
+        let ids: Vec<_> = by_reason.values().flatten().map(|result| result.check.id.to_owned()).collect();
+        let told = format!("{}: ", count(n_skipped, "check"));
+        let ids = list(screen, &ids, ids.len(), screen.width - INDENT - told.len());
+        return marked(screen, Status::Skipped, &format!("{told}{ids}"));
+    }
     let told = |(reason, results): (&str, Vec<&CheckResult>)| {
         let reason = escape::terminal(reason);
         if reason.starts_with("left out by") {

@@ -113,10 +113,19 @@ fn size_of<'a>(packs: impl IntoIterator<Item = &'a Pack>) -> u64 {
 }
 
 fn many(seen: &Seen<'_>) -> Outcome {
-    let packs = match packs(seen) {
-        Err(reason) => return Outcome::unknown(reason),
-        Ok(packs) => packs,
-    };
+    match packs(seen) {
+        Err(reason) => Outcome::unknown(reason),
+        Ok(packs) => Outcome { unknown: unusable(seen), ..too_many(seen, packs) },
+    }
+}
+
+/// Packs whose index cannot be used do not count, for Git neither.
+fn unusable(seen: &Seen<'_>) -> Option<String> {
+    let unusable = seen.snapshot.facts.storage.seen().map_or(&[][..], |storage| &storage.unusable_packs);
+    unjudged("pack", unusable.iter().map(|(_, reason)| reason.as_str()))
+}
+
+fn too_many(seen: &Seen<'_>, packs: &[Pack]) -> Outcome {
     let n = packs.iter().filter(|pack| !pack.is_kept()).count();
     let (limit, threshold) = seen.threshold();
     let size = size_of(packs);
@@ -361,6 +370,13 @@ mod tests {
             told([&only(judged(&REPACK_AGE, &with(vec![old, pack(2)])))]),
             "[info] full-repack-age: 2 packs, the oldest written 5 d ago"
         );
+    }
+
+    #[test]
+    fn a_pack_without_a_usable_index_is_unknown() {
+        let broken = ("pack-1".to_owned(), "its index has the wrong size".to_owned());
+        let outcome = judged(&COUNT, &stored(|storage| storage.unusable_packs = vec![broken]));
+        assert_eq!(outcome.unknown.unwrap(), "1 pack could not be judged: its index has the wrong size (1)");
     }
 
     #[test]

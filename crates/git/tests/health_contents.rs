@@ -114,17 +114,18 @@ fn large_files_are_here_when_their_objects_are() {
     save(&repo, "deep/er/a.bin", POINTER);
     assert_eq!(contents(&repo, "lfs-objects"), "ok: ", "no attribute says that this is a pointer");
     save(&repo, "deep/.gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
-    assert_eq!(
-        contents(&repo, "lfs-objects"),
-        "warning: On `main` 1 of 1 large file is not here whole (5 bytes), such as deep/er/a.bin"
+    let said = contents(&repo, "lfs-objects");
+    assert!(
+        said.ends_with(": On `main` 1 of 1 large file is not here whole (5 bytes), such as deep/er/a.bin"),
+        "{said}"
     );
     let object =
         repo.git_dir().join("lfs/objects/4d/7a/4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393");
     fs::create_dir_all(object.parent().unwrap()).unwrap();
     fs::write(&object, "12345").unwrap();
-    assert_eq!(contents(&repo, "lfs-objects"), "ok: ");
+    assert!(!contents(&repo, "lfs-objects").contains("large file"));
     fs::write(&object, "123").unwrap();
-    assert!(contents(&repo, "lfs-objects").starts_with("error: On `main` 1 of 1"));
+    assert!(contents(&repo, "lfs-objects").contains("On `main` 1 of 1 large file"));
 }
 
 #[test]
@@ -132,9 +133,10 @@ fn files_that_should_be_outside_are_those_that_git_gives_the_filter() {
     let repo = sketch("main: a(f=1)").worktree().draw();
     save(&repo, ".gitattributes", "*.bin filter=lfs\nplain.bin !filter\n");
     save(&repo, "plain.bin", "1");
-    assert_eq!(contents(&repo, "lfs-objects"), "ok: ");
+    let can_tell = (2, 43) <= alignwatch_testkit::git_version();
+    assert!(contents(&repo, "lfs-objects").starts_with(if can_tell { "ok: " } else { "unknown: " }));
     save(&repo, "real.bin", "1");
-    if (2, 43) <= alignwatch_testkit::git_version() {
+    if can_tell {
         assert!(contents(&repo, "lfs-objects").ends_with("such as real.bin"), "{}", contents(&repo, "lfs-objects"));
     }
     assert!(repo.git(["check-attr", "filter", "real.bin"]).ends_with("filter: lfs"));

@@ -184,7 +184,7 @@ impl Source<'_> {
             }
             keep(&mut found.examples, path);
         }
-        found.not_pointers = self.wanted_outside(tip, &others)?;
+        found.not_pointers = Known::from_result(self.wanted_outside(tip, &others));
         Ok(found)
     }
 
@@ -205,7 +205,9 @@ impl Source<'_> {
 
     /// Those of these files whose attributes at the tip say `filter=lfs`, and which are not empty.
     fn wanted_outside(&self, tip: &Oid, paths: &[&[u8]]) -> Result<Vec<String>, Stop> {
-        let Some(git) = self.git.filter(|git| git.git().version().attribute_source()) else { return Ok(Vec::new()) };
+        let able = self.git.filter(|git| git.git().version().attribute_source());
+        let git =
+            able.ok_or_else(|| Stop::Git("there is no git that reads the attributes of a commit (2.43)".into()))?;
         let mut input = Vec::new();
         paths.iter().for_each(|path| input.extend([path, b"\0".as_slice()].concat()));
         // It wants to see the working tree, where there is one; the attributes come from the tip all the same.

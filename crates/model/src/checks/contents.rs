@@ -147,6 +147,7 @@ fn lfs_objects(seen: &Seen<'_>) -> Outcome {
             Known::Seen(files) => {
                 findings.extend(missing(seen, one, files));
                 findings.extend(not_pointers(seen, one, files));
+                reasons.extend(files.not_pointers.reason());
             }
             Known::Unknown(reason) => reasons.push(reason),
         }
@@ -185,8 +186,8 @@ fn missing(seen: &Seen<'_>, of: &Contents, files: &LargeFiles) -> Option<Finding
 }
 
 fn not_pointers(seen: &Seen<'_>, of: &Contents, files: &LargeFiles) -> Option<Finding> {
-    let first = files.not_pointers.first()?;
-    let n = files.not_pointers.len();
+    let paths = files.not_pointers.seen()?;
+    let (first, n) = (paths.first()?, paths.len());
     let summary = format!(
         "On {} {} should be kept outside and {} in Git as {}, such as {first}",
         quoted(&of.line),
@@ -197,7 +198,7 @@ fn not_pointers(seen: &Seen<'_>, of: &Contents, files: &LargeFiles) -> Option<Fi
     let finding = seen
         .finding(Severity::Warning, &format!("not-pointers:{}", of.line.text()), quoted(&of.line), summary)
         .fact("line", of.line.text())
-        .names("paths", files.not_pointers.iter().cloned())
+        .names("paths", paths.iter().cloned())
         .fact("source", "`filter=lfs` in .gitattributes of the line")
         .so("With Git LFS installed they look changed right after a checkout, so no alignment finds a clean tree.")
         .mend(Remedy::reversible(
@@ -335,13 +336,22 @@ mod tests {
     #[test]
     fn files_that_should_be_pointers_are_told() {
         let ill = with(|one| {
-            let not_pointers = vec!["a.bin".to_owned()];
+            let not_pointers = Known::Seen(vec!["a.bin".to_owned()]);
             one.large_files = Known::Seen(LargeFiles { not_pointers, ..LargeFiles::default() });
         });
         assert_eq!(
             told(&judged(&LFS_OBJECTS, &ill).findings),
             "[warning] lfs-objects:not-pointers:refs/heads/main: On `main` 1 file should be kept outside and is in Git as it is, such as a.bin"
         );
+    }
+
+    #[test]
+    fn attributes_that_could_not_be_read_are_unknown() {
+        let unread = with(|one| {
+            let not_pointers = Known::Unknown("this git is too old".to_owned());
+            one.large_files = Known::Seen(LargeFiles { not_pointers, ..LargeFiles::default() });
+        });
+        assert!(judged(&LFS_OBJECTS, &unread).unknown.is_some());
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct Submodules {
 }
 
 /// Files at the tip of a line that Git LFS keeps outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LargeFiles {
     /// Pointers in the tree, each object once.
     pub n_pointers: usize,
@@ -48,5 +48,19 @@ pub struct LargeFiles {
     /// Some paths of missing or wrong ones, as text.
     pub examples: Vec<String>,
     /// Files whose attributes want them outside, and which are in the history as they are.
-    pub not_pointers: Vec<String>,
+    pub not_pointers: Known<Vec<String>>,
+}
+
+impl Default for LargeFiles {
+    /// A tree without any.
+    fn default() -> LargeFiles {
+        LargeFiles {
+            n_pointers: 0,
+            n_missing: 0,
+            missing_bytes: 0,
+            n_other_size: 0,
+            examples: Vec::new(),
+            not_pointers: Known::Seen(Vec::new()),
+        }
+    }
 }

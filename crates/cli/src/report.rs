@@ -5,7 +5,7 @@ use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, time::Duration};
 use alignwatch_model::{
     Branch, Drift, Finding, Known, Landed, Merge, RefName, Relation, Severity, Snapshot, Span, State, Status,
     Timestamp,
-    checks::{Check, Judged},
+    checks::{Check, Family, Judged},
     relation::Budget,
     snapshot::BrokenRef,
 };
@@ -177,7 +177,9 @@ impl Judgement {
         for (place, result) in self.checks.iter().enumerate() {
             for finding in &result.findings {
                 let alike = result.findings.iter().filter(|other| other.severity == finding.severity);
-                let widest = alike.map(reach).max().unwrap_or(0);
+                // A busy machine is told after what is wrong with the repository.
+                let is_of_host = result.check.family == Family::Host;
+                let widest = if is_of_host { 0 } else { alike.map(reach).max().unwrap_or(0) };
                 findings.push(((Reverse(finding.severity), Reverse(widest), place), finding));
             }
         }

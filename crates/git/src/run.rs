@@ -452,6 +452,32 @@ impl<'a> Call<'a> {
         Ok(running.output(code))
     }
 
+    /// Runs a long command that needs no input; exit codes in `allowed` are answers, too.
+    ///
+    /// `goes_on` hears many times a second all of standard error so far. When it says `false`,
+    /// git and its children are ended, and there is no output.
+    pub fn run_watched(
+        self,
+        allowed: &[i32],
+        goes_on: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Option<Output>, GitError> {
+        let mut running = self.start()?;
+        running.stdin = None;
+        let until = Instant::now() + self.limits.time;
+        while running.stdout.is_some() || running.stderr.is_some() {
+            running.turn(&[], until)?;
+            running.check_bound(running.said.len())?;
+            if !goes_on(&running.complained) {
+                return Ok(None);
+            }
+        }
+        let code = running.hear_out(&[], until)?;
+        if code != 0 && !allowed.contains(&code) {
+            return Err(running.failed(code));
+        }
+        Ok(Some(running.output(code)))
+    }
+
     /// Starts it for a longer conversation. Input given before is its first message.
     pub fn converse(mut self) -> Result<Conversation, GitError> {
         let input = std::mem::take(&mut self.input);

@@ -788,6 +788,8 @@ const OURS: [&[&str]; 23] = [
     &["worktree", "list", "--porcelain"],
     &["count-objects", "-v"],
     &["fsck", "--connectivity-only", "--no-dangling"],
+    &["fsck", "--no-dangling", "--progress", "--connectivity-only"],
+    &["fsck", "--no-dangling", "--progress", "--full"],
     &["commit-graph", "verify"],
     &["commit-graph", "write", "--reachable", "--split", "--changed-paths", "--no-progress"],
     &["grep", "-c", "t", "HEAD"],

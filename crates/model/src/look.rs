@@ -41,6 +41,12 @@ pub enum Look {
     Collisions,
     /// All objects that refs reach: how many, how large, how deep.
     Shape,
+    /// Whether the files that hold packs are what they were when they were written.
+    PackBytes,
+    /// Whether everything that refs need is there, as `git fsck --connectivity-only` says.
+    Connectivity,
+    /// Whether every object is sound, as `git fsck --full` says.
+    Objects,
     /// Changes in the worktrees that no commit holds.
     Changes,
     /// Submodules, large files and repositories in the trees at the tips of the lines.
@@ -93,6 +99,9 @@ impl Look {
         Look::Markers,
         Look::Collisions,
         Look::Shape,
+        Look::PackBytes,
+        Look::Connectivity,
+        Look::Objects,
         Look::Changes,
         Look::Contents,
         Look::Remotes,
@@ -103,7 +112,7 @@ impl Look {
         match self {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
             Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
-            Look::Shape => Cost::Expensive,
+            Look::Shape | Look::PackBytes | Look::Connectivity | Look::Objects => Cost::Expensive,
             Look::Storage | Look::Speed | Look::Site | Look::Host => Cost::Cheap,
             Look::Changes | Look::Contents => Cost::Moderate,
             Look::Remotes => Cost::Network,
@@ -129,7 +138,7 @@ impl Look {
             Look::Changes => &[Look::Worktrees],
             Look::Merges => &[Look::History, Look::Landed],
             Look::Markers | Look::Collisions | Look::Contents => &[Look::History],
-            Look::Shape => &[Look::Storage],
+            Look::Shape | Look::Connectivity | Look::Objects => &[Look::Storage],
             _ => &[],
         }
     }

@@ -26,6 +26,7 @@ use alignwatch_model::{
         self, Collisions, Facts, Shape, Storage,
         contents::Contents,
         history::{Dates, Rewrites},
+        integrity::{ObjectCheck, PackBytes},
     },
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
@@ -43,7 +44,9 @@ use crate::{
     health::{
         self,
         collisions::collisions,
+        fsck::{Depth, fsck},
         history::{LineOf, Past},
+        pack_bytes::pack_bytes,
         shape::shape,
         speed::speed,
         storage::storage,
@@ -258,6 +261,9 @@ impl Inspection<'_> {
         self.taken.borrow_mut().note(Look::Refs, Looked::Took(self.began.elapsed().as_secs_f64()));
         let history = history.unwrap_or_else(History::not_looked);
         let shape = self.look(Look::Shape, || self.shape(refs, &storage));
+        let pack_bytes = self.look(Look::PackBytes, || self.pack_bytes());
+        let connectivity = self.look(Look::Connectivity, || self.fsck(refs, &storage, Depth::Connectivity));
+        let checked_objects = self.look(Look::Objects, || self.fsck(refs, &storage, Depth::Full));
         let locks = match locks {
             Known::Seen(locks) => locks.second_look(self.now),
             Known::Unknown(reason) => Known::Unknown(reason),
@@ -281,6 +287,9 @@ impl Inspection<'_> {
                 storage,
                 speed,
                 shape,
+                pack_bytes,
+                connectivity,
+                objects: checked_objects,
                 collisions: history.collisions,
                 pool: Known::Seen(health::pool::pool(self.opened)),
                 refs: Known::Seen(health::refs::ref_facts(refs)),
@@ -331,6 +340,28 @@ impl Inspection<'_> {
             memory: self.memory,
             stored: storage.seen().filter(|_| self.opened.alternates.is_empty()).and_then(stored),
             step: &|n| (self.listener)(Progress::Step(n, n_objects.max(n))),
+        })
+    }
+
+    /// The files of all packs, hashed.
+    fn pack_bytes(&self) -> Known<PackBytes> {
+        self.say("checking the bytes of packs");
+        let step = |done: usize, total: usize| (self.listener)(Progress::Step(done, total));
+        pack_bytes(self.opened, self.memory, &self.wanted.stop, &step)
+    }
+
+    /// What Git says about objects.
+    fn fsck(&self, refs: &Refs, storage: &Known<Storage>, depth: Depth) -> Known<ObjectCheck> {
+        let Some(git) = self.git else { return Known::Unknown("there is no git to check objects".into()) };
+        self.say(depth.phase());
+        fsck(health::fsck::Question {
+            git,
+            depth,
+            now: self.now,
+            memory: self.memory,
+            stop: &self.wanted.stop,
+            state: storage.seen().filter(|_| self.opened.alternates.is_empty()).and_then(|seen| state(refs, seen)),
+            step: &|percent| (self.listener)(Progress::Step(percent, 100)),
         })
     }
 
@@ -681,6 +712,19 @@ fn stored(storage: &Storage) -> Option<String> {
     let (packs, loose) = (storage.packs.seen()?, storage.loose.seen()?);
     let packs: Vec<String> = packs.iter().map(|pack| format!("{} {}", pack.name, pack.bytes)).collect();
     Some(format!("{} {} {}", loose.n, loose.disk_bytes, packs.join(" ")))
+}
+
+/// A text that changes whenever objects or refs do.
+fn state(refs: &Refs, storage: &Storage) -> Option<String> {
+    let mut text = stored(storage)?;
+    for pack in storage.packs.seen()? {
+        text.push_str(&format!(" {}", pack.modified_at.0));
+    }
+    text.push_str(&format!("\n{:?}", refs.head));
+    for one in &refs.all {
+        text.push_str(&format!("\n{} {}", one.name, one.oid));
+    }
+    (refs.broken.is_empty()).then_some(text)
 }
 
 /// Why a look that nobody asked for was not taken.

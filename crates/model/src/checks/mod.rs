@@ -28,8 +28,10 @@ mod litter;
 mod loose_objects;
 mod missing_objects;
 mod names;
+mod object_check;
 mod object_pool;
 mod over_budget;
+mod pack_bytes;
 mod packs;
 mod path_collisions;
 mod ref_store;
@@ -59,6 +61,9 @@ use crate::{Cost, Finding, Look, Severity, Snapshot, Status, Threshold, Timestam
 /// Every check, cheap families first.
 pub const ALL: &[&Check] = &[
     &missing_objects::CHECK,
+    &object_check::FULL,
+    &object_check::CONNECTIVITY,
+    &pack_bytes::CHECK,
     &shallow_or_partial::CHECK,
     &git_bugs::CHECK,
     &dangerous_config::CHECK,

@@ -6,6 +6,7 @@
 pub mod collisions;
 pub mod contents;
 pub mod history;
+pub mod integrity;
 pub mod place;
 pub mod pool;
 pub mod refs;
@@ -36,6 +37,12 @@ pub struct Facts {
     pub pool: Known<Pool>,
     /// The shape of all history.
     pub shape: Known<Shape>,
+    /// What `git fsck --full` said.
+    pub objects: Known<integrity::ObjectCheck>,
+    /// What `git fsck --connectivity-only` said.
+    pub connectivity: Known<integrity::ObjectCheck>,
+    /// Whether the files of packs are what they were when they were written.
+    pub pack_bytes: Known<integrity::PackBytes>,
     /// Refs besides branches.
     pub refs: Known<refs::RefFacts>,
     /// Settings of the repository and of whoever runs us.

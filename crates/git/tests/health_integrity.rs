@@ -1,0 +1,180 @@
+//! Objects and packs that are whole, damaged and unreadable; compared with what git says.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use alignwatch_git::{
+    health::pack_bytes::pack_bytes,
+    inspect::{Wanted, inspect},
+    memory::Memory,
+    repository::open,
+    stop::Stop,
+};
+use alignwatch_model::{
+    Known, Look, Timestamp,
+    config::Config,
+    facts::{Facts, integrity::PackBytes},
+};
+use alignwatch_testkit::{Repo, git, git_output, sketch};
+
+const NOW: Timestamp = Timestamp(1_800_000_000);
+
+fn seen_at(repo: &Repo, now: Timestamp, data_dir: Option<&Path>) -> Facts {
+    let looks = Look::with_required([Look::Objects, Look::Connectivity, Look::PackBytes]);
+    let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: Stop::default() };
+    inspect(repo.path(), &Config::default(), now, data_dir, &wanted, &|_| {}).unwrap().facts
+}
+
+/// The exit codes of the full check and of connectivity, ours and git's.
+fn codes(repo: &Repo) -> [(i32, i32); 2] {
+    let facts = seen_at(repo, NOW, None);
+    let says = |word| git_output(repo.path(), ["fsck", "--no-dangling", word]).status.code().unwrap();
+    [
+        (facts.objects.seen().unwrap().code, says("--full")),
+        (facts.connectivity.seen().unwrap().code, says("--connectivity-only")),
+    ]
+}
+
+fn packs(repo: &Repo, memory: &Memory, stop: &Stop) -> Known<PackBytes> {
+    pack_bytes(&open(repo.path()).unwrap(), memory, stop, &|_, _| {})
+}
+
+fn the_pack(repo: &Repo, ending: &str) -> PathBuf {
+    let folder = open(repo.path()).unwrap().objects_dir.join("pack");
+    let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|file| file.extension().is_some_and(|found| found == ending)).unwrap()
+}
+
+/// A repository with one pack that holds everything.
+fn packed() -> Repo {
+    let repo = sketch("main: a b c").draw();
+    git(repo.path(), ["repack", "-a", "-d", "-q"]);
+    repo
+}
+
+/// Where the object of this revision lies, after it was written on its own.
+fn loose(repo: &Repo, revision: &str) -> PathBuf {
+    let pack = the_pack(repo, "pack");
+    let aside = repo.room().join("aside.pack");
+    fs::rename(&pack, &aside).unwrap();
+    let line = format!("git unpack-objects -q < '{}'", aside.display());
+    assert!(std::process::Command::new("sh").arg("-c").arg(line).current_dir(repo.path()).status().unwrap().success());
+    fs::remove_file(pack.with_extension("idx")).unwrap();
+    let _ = fs::remove_file(pack.with_extension("rev"));
+    let oid = git(repo.path(), ["rev-parse", revision]).trim().to_owned();
+    open(repo.path()).unwrap().objects_dir.join(&oid[..2]).join(&oid[2..])
+}
+
+/// Changes a file that git made read-only.
+fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut content = fs::read(file).unwrap();
+    change(&mut content);
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(file, content).unwrap();
+}
+
+#[test]
+fn a_whole_repository_is_well_as_git_says() {
+    let repo = packed();
+    assert_eq!(codes(&repo), [(0, 0), (0, 0)]);
+    assert_eq!(packs(&repo, &Memory::none(), &Stop::default()).seen().unwrap().n_sound, 1);
+}
+
+#[test]
+fn a_missing_and_a_damaged_object_are_told_with_the_bits_of_git() {
+    let repo = packed();
+    let object = loose(&repo, "main~1^{tree}");
+    change(&object, |content| content.truncate(5));
+    let [(full, git_full), _] = codes(&repo);
+    assert_eq!((full, full & 1), (git_full, 1), "damaged");
+    fs::remove_file(&object).unwrap();
+    let [(full, git_full), (connected, git_connected)] = codes(&repo);
+    assert_eq!((full, connected), (git_full, git_connected));
+    assert_eq!(connected & 2, 2, "missing");
+    let lines = seen_at(&repo, NOW, None).connectivity.seen().unwrap().lines.clone();
+    assert!(lines.iter().any(|line| line.starts_with("missing tree ")), "{lines:?}");
+}
+
+#[test]
+fn a_damaged_commit_graph_has_its_own_bit() {
+    let repo = packed();
+    git(repo.path(), ["commit-graph", "write", "--reachable"]);
+    let graph = open(repo.path()).unwrap().objects_dir.join("info/commit-graph");
+    change(&graph, |content| {
+        let end = content.len();
+        content[end - 25] ^= 1;
+    });
+    let facts = seen_at(&repo, NOW, None);
+    let code = git_output(repo.path(), ["fsck", "--full"]).status.code().unwrap();
+    assert_eq!((facts.objects.seen().unwrap().code, code & 16), (code, 16));
+}
+
+#[test]
+fn a_git_that_gives_up_is_unknown() {
+    let repo = packed();
+    fs::write(open(repo.path()).unwrap().git_dir.join("index"), "garbage that is no index at all").unwrap();
+    let facts = seen_at(&repo, NOW, None);
+    assert!(facts.objects.reason().unwrap().contains("gave up"), "{:?}", facts.objects);
+    assert!(facts.connectivity.reason().is_some());
+}
+
+#[test]
+fn what_was_well_is_remembered_until_something_changes_or_time_is_over() {
+    let repo = packed();
+    let data = tempfile::tempdir().unwrap();
+    let at = |seconds: i64| {
+        let facts = seen_at(&repo, Timestamp(NOW.0 + seconds), Some(data.path()));
+        (facts.objects.seen().unwrap().checked_at.0 - NOW.0, facts.pack_bytes.seen().unwrap().n_read)
+    };
+    assert_eq!(at(0), (0, 1));
+    assert_eq!(at(60), (0, 0), "nothing changed");
+    git(repo.path(), ["branch", "other", "main~1"]);
+    assert_eq!(at(120), (120, 0), "a ref came");
+    assert_eq!(at(31 * 86_400).0, 31 * 86_400, "bytes can rot");
+    fs::remove_file(loose(&repo, "main~1^{tree}")).unwrap();
+    for seconds in [32 * 86_400, 32 * 86_400 + 60] {
+        let facts = seen_at(&repo, Timestamp(NOW.0 + seconds), Some(data.path()));
+        assert_eq!(facts.objects.seen().unwrap().checked_at.0 - NOW.0, seconds, "what is ill is looked at again");
+    }
+}
+
+#[test]
+fn a_pack_with_a_changed_byte_a_cut_one_and_one_without_index_are_damaged() {
+    let flip = |content: &mut Vec<u8>| content[20] ^= 1;
+    let cases: [(&str, &dyn Fn(&mut Vec<u8>), &str); 4] = [
+        ("pack", &flip, "its .pack is not what was written"),
+        ("pack", &|content| content.truncate(30), "its .pack is too short"),
+        ("pack", &|content| content.truncate(60), "its .pack is not what was written"),
+        ("idx", &flip, "its .idx is not what was written"),
+    ];
+    for (ending, damage, told) in cases {
+        let repo = packed();
+        change(&the_pack(&repo, ending), damage);
+        let seen = packs(&repo, &Memory::none(), &Stop::default()).seen().unwrap().clone();
+        assert!(seen.damaged[0].1.starts_with(told), "{seen:?}");
+        let idx = the_pack(&repo, "idx");
+        assert!(!git_output(repo.path(), ["verify-pack", idx.to_str().unwrap()]).status.success(), "git says the same");
+    }
+    let repo = packed();
+    fs::remove_file(the_pack(&repo, "idx")).unwrap();
+    assert_eq!(packs(&repo, &Memory::none(), &Stop::default()).seen().unwrap().damaged[0].1, "its .idx is not there");
+}
+
+#[test]
+fn a_folder_in_place_of_a_pack_is_unread_and_an_interruption_is_unknown() {
+    let repo = packed();
+    let stopped = Stop::new(None, Arc::new(AtomicBool::new(true)));
+    assert_eq!(packs(&repo, &Memory::none(), &stopped).reason(), Some("it was interrupted"));
+    let pack = the_pack(&repo, "pack");
+    fs::remove_file(&pack).unwrap();
+    fs::create_dir(&pack).unwrap();
+    let seen = packs(&repo, &Memory::none(), &Stop::default()).seen().unwrap().clone();
+    assert_eq!((seen.n_sound, seen.unread.len()), (0, 1));
+}

@@ -93,7 +93,8 @@ fn a_missing_and_a_damaged_object_are_told_with_the_bits_of_git() {
     let object = loose(&repo, "main~1^{tree}");
     change(&object, |content| content.truncate(5));
     let [(full, git_full), _] = codes(&repo);
-    assert_eq!((full, full & 1), (git_full, 1), "damaged");
+    assert_eq!(full, git_full);
+    assert_ne!(full, 0, "damaged");
     fs::remove_file(&object).unwrap();
     let [(full, git_full), (connected, git_connected)] = codes(&repo);
     assert_eq!((full, connected), (git_full, git_connected));

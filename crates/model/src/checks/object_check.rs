@@ -80,7 +80,8 @@ fn judge(seen: &Seen<'_>, said: &Known<ObjectCheck>, command: &str) -> Outcome {
 }
 
 fn found(seen: &Seen<'_>, said: &ObjectCheck, command: &str) -> Finding {
-    let bits: Vec<_> = BITS.iter().filter(|(bit, ..)| said.code & bit != 0).collect();
+    let set = bits_of(said);
+    let bits: Vec<_> = BITS.iter().filter(|(bit, ..)| set & bit != 0).collect();
     let words: Vec<_> = bits.iter().map(|(_, word, _)| *word).collect();
     let severity = bits.iter().map(|(.., severity)| *severity).max().unwrap_or(Severity::Critical);
     let mut kinds = BTreeMap::<&str, usize>::new();
@@ -103,6 +104,11 @@ fn found(seen: &Seen<'_>, said: &ObjectCheck, command: &str) -> Finding {
              backup (git fetch --refetch <remote>). The command shows everything.",
             [format!("{command} --no-dangling")],
         ))
+}
+
+/// The bits that are set; a git that gave up at a damaged object (128, as for a bitmap) had no time to set any.
+fn bits_of(said: &ObjectCheck) -> i32 {
+    if said.lines.iter().any(|line| line.starts_with("fatal: ")) { 1 } else { said.code }
 }
 
 fn kind(line: &str) -> &'static str {
@@ -135,6 +141,12 @@ mod tests {
              a damaged commit-graph (exit code 19)"
         );
         assert_eq!(finding.evidence["kinds"].to_string(), r#"["damaged objects: 1","missing objects: 1"]"#);
+    }
+
+    #[test]
+    fn a_git_that_gave_up_at_a_damaged_object_says_nothing_of_bitmaps() {
+        let finding = only(judged_of(128, &["fatal: loose object 12 (stored in 1/2) is corrupt"]));
+        assert_eq!(finding.summary, "`git fsck --full` found damaged objects (exit code 128)");
     }
 
     #[test]

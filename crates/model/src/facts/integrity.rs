@@ -1,14 +1,12 @@
 //! Whether objects and the files that hold them are whole.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Timestamp;
 
 /// Lines of `git fsck` that are kept.
 pub const LINES_AT_MOST: usize = 1000;
 
 /// What one `git fsck` said.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectCheck {
     /// Its exit code: a set of bits, 0 = all is well.
     pub code: i32,

@@ -146,10 +146,13 @@ fn what_was_well_is_remembered_until_something_changes_or_time_is_over() {
     }
 }
 
+/// What is done to the bytes of a file.
+type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn a_pack_with_a_changed_byte_a_cut_one_and_one_without_index_are_damaged() {
     let flip = |content: &mut Vec<u8>| content[20] ^= 1;
-    let cases: [(&str, &dyn Fn(&mut Vec<u8>), &str); 4] = [
+    let cases: [(&str, Damage<'_>, &str); 4] = [
         ("pack", &flip, "its .pack is not what was written"),
         ("pack", &|content| content.truncate(30), "its .pack is too short"),
         ("pack", &|content| content.truncate(60), "its .pack is not what was written"),

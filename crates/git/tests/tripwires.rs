@@ -767,7 +767,7 @@ fn all_hooks_are_silent_that_plain_git_fires() {
 }
 
 /// What alignwatch itself asks of git, and may ever ask while it only looks.
-const OURS: [&[&str]; 23] = [
+const OURS: [&[&str]; 25] = [
     &["config", "--list", "-z", "--show-scope"],
     &["for-each-ref", "--format=%(refname) %(objectname) %(symref)"],
     &["for-each-ref", "--format=%(refname) %(authorname) %(subject) %(upstream:track)"],

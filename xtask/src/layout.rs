@@ -39,7 +39,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("git", &["model"]),
     ("host", &["model"]),
-    ("cli", &["model", "git", "host"]),
+    ("store", &["model"]),
+    ("web", &["model", "store"]),
+    ("daemon", &["model", "git", "host", "store", "web"]),
+    ("cli", &["model", "git", "host", "store", "daemon"]),
     ("testkit", &["model"]),
 ];
 

@@ -19,6 +19,7 @@ pub mod look;
 pub mod metrics;
 mod oid;
 pub mod quote;
+pub mod record;
 mod refname;
 pub mod relation;
 mod severity;

@@ -1,0 +1,75 @@
+//! What is kept: the records that go into the store in one piece.
+
+use crate::{Severity, Status, Timestamp};
+
+/// All that one step of the daemon wants kept, whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commit {
+    /// Repositories that were looked at.
+    pub sweeps: Vec<Sweep>,
+    /// Numbers that were measured.
+    pub readings: Vec<Reading>,
+}
+
+/// One look at one repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep {
+    /// The id of the repository.
+    pub repository: String,
+    /// Its path, as text.
+    pub path: String,
+    /// When the look began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
+    /// What came of it.
+    pub outcome: SweepOutcome,
+}
+
+/// What came of a look.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SweepOutcome {
+    /// It was seen and judged.
+    Seen {
+        /// Its health.
+        status: Status,
+        /// All of it, as JSON.
+        document: String,
+        /// What is wrong.
+        findings: Vec<FindingRow>,
+        /// The checks that saw all they should: what they no longer find is over. A finding of any other check stays.
+        settled: Vec<&'static str>,
+    },
+    /// It could not be seen, for this reason. What was known of it stays.
+    Failed(String),
+}
+
+/// A finding, as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindingRow {
+    /// The same cause has the same key.
+    pub key: String,
+    /// The check that found it.
+    pub check: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// In one sentence.
+    pub summary: String,
+    /// All of it, as JSON.
+    pub document: String,
+}
+
+/// One number of a series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The repository it is about; empty for the machine.
+    pub repository: String,
+    /// The name of the metric.
+    pub metric: &'static str,
+    /// Its labels, as a JSON object.
+    pub labels: String,
+    /// When it was measured.
+    pub at: Timestamp,
+    /// The number. One that is not finite is not kept.
+    pub value: f64,
+}

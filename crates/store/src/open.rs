@@ -1,0 +1,193 @@
+//! Opens the file: as its only writer, or to read.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{Store, backup, schema};
+
+/// How long a reader or writer waits for another before it gives up. Source: ours; a checkpoint takes milliseconds.
+const BUSY_AT_MOST: Duration = Duration::from_secs(5);
+
+/// The oldest SQLite that is used: earlier ones can lose a write when a checkpoint meets a reset of the log.
+///
+/// Source: sqlite.org, release notes of 3.51.3.
+const SQLITE_AT_LEAST: i32 = 3_051_003;
+
+/// Why the store can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process writes.
+    #[error("cannot write to `{path}`: {owner} does already", path = path.display())]
+    Owned {
+        /// The folder.
+        path: PathBuf,
+        /// Who, as far as it said.
+        owner: String,
+    },
+    /// A later version of alignwatch made the file.
+    #[error("cannot use the store: it has version {found}, and this program knows versions up to {known}")]
+    Newer {
+        /// Version of the file.
+        found: i64,
+        /// Latest version that is known.
+        known: i64,
+    },
+    /// The file is damaged, and there is no backup that is well.
+    #[error("cannot use the store: it is damaged ({damage}), and no backup is well")]
+    Damaged {
+        /// What the check said.
+        damage: String,
+    },
+    /// The file or folder can't be used.
+    #[error("cannot use `{path}`: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The engine is one that loses data.
+    #[error("cannot use SQLite {0}: it has a bug that loses data; 3.51.3 is the oldest without")]
+    BadEngine(&'static str),
+    /// SQLite refused.
+    #[error("cannot use the store: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Numbers can't be packed or unpacked.
+    #[error("cannot pack or unpack numbers: {0}")]
+    Numbers(String),
+}
+
+/// What had to be done to open it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Mended {
+    /// Nothing.
+    No,
+    /// It was damaged: the file was moved aside, and the newest good backup took its place.
+    FromBackup {
+        /// What was wrong.
+        damage: String,
+        /// Where the damaged file is now.
+        moved_to: PathBuf,
+        /// The backup that is used.
+        backup: PathBuf,
+    },
+}
+
+/// Opens the store in this folder as its only writer, or makes it.
+///
+/// A damaged file is moved aside, never removed, and the newest verified backup takes its place.
+/// Errors: [`StoreError`].
+pub fn open(folder: &Path) -> Result<(Store, Mended), StoreError> {
+    if rusqlite::version_number() < SQLITE_AT_LEAST {
+        return Err(StoreError::BadEngine(rusqlite::version()));
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| io_error(folder, source))?;
+    let owner = own(folder)?;
+    let path = file_in(folder);
+    let (connection, mended) = match well(&path) {
+        Ok(connection) => (connection, Mended::No),
+        Err(damage) => mend(folder, &path, damage)?,
+    };
+    let mut store = Store { connection, _owner: Some(owner), folder: folder.to_owned() };
+    schema::migrate(&mut store.connection)?;
+    Ok((store, mended))
+}
+
+/// Opens the store in this folder to read. It must be there, and of a version that is known.
+pub fn open_to_read(folder: &Path) -> Result<Store, StoreError> {
+    let path = file_in(folder);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)?;
+    settle(&connection)?;
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found != schema::VERSION {
+        return Err(StoreError::Newer { found, known: schema::VERSION });
+    }
+    Ok(Store { connection, _owner: None, folder: folder.to_owned() })
+}
+
+/// The file in its folder.
+pub(crate) fn file_in(folder: &Path) -> PathBuf {
+    folder.join("store.sqlite")
+}
+
+pub(crate) fn io_error(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), source }
+}
+
+/// Takes the place of the only writer. The lock goes with the process; what the file says is only for people.
+fn own(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("store.lock");
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = opened.map_err(|source| io_error(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            // Whoever it is, it has the lock.
+            let _ = file.take(100).read_to_string(&mut owner);
+            let owner = if owner.trim().is_empty() { "another process".into() } else { owner.trim().to_owned() };
+            return Err(StoreError::Owned { path: folder.to_owned(), owner });
+        }
+        Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
+    }
+    let told = file.set_len(0).and_then(|()| file.rewind());
+    told.and_then(|()| writeln!(file, "process {}", std::process::id())).map_err(|source| io_error(&path, source))?;
+    Ok(file)
+}
+
+/// Opens the file and finds it well. Errors: what is wrong with it.
+fn well(path: &Path) -> Result<Connection, String> {
+    let connection = connect(path).map_err(|error| error.to_string())?;
+    let said: String =
+        connection.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(|error| error.to_string())?;
+    if said == "ok" { Ok(connection) } else { Err(said) }
+}
+
+fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    // Where it can't be made, SQLite says why.
+    drop(made);
+    let connection = Connection::open(path)?;
+    settle(&connection)?;
+    // What is acknowledged is on the disk: the log is synced at each commit.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(BUSY_AT_MOST)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}
+
+/// Moves a damaged file aside, with its log, and puts the newest good backup in its place.
+fn mend(folder: &Path, path: &Path, damage: String) -> Result<(Connection, Mended), StoreError> {
+    let Some(backup) = backup::newest_good(folder) else { return Err(StoreError::Damaged { damage }) };
+    let moved_to = aside(path)?;
+    fs::copy(&backup, path).map_err(|source| io_error(path, source))?;
+    let connection = well(path).map_err(|damage| StoreError::Damaged { damage })?;
+    Ok((connection, Mended::FromBackup { damage, moved_to, backup }))
+}
+
+fn aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let free = (1..).map(|number| path.with_extension(format!("damaged-{number}"))).find(|path| !path.exists());
+    let to = free.expect("some number is free");
+    for ending in ["", "-wal", "-shm"] {
+        let part = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+        match fs::rename(part(path), part(&to)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(path, error)),
+            _ => {}
+        }
+    }
+    Ok(to)
+}

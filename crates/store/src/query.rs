@@ -1,0 +1,251 @@
+//! Questions to the store.
+
+use std::collections::BTreeMap;
+
+use alignwatch_model::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::{Store, StoreError, series};
+
+/// A repository and its last sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RepositoryRow {
+    /// Its id.
+    pub id: String,
+    /// Its path, as text.
+    pub path: String,
+    /// When it was looked at for the first time.
+    pub first_seen_at: Timestamp,
+    /// When it was looked at last.
+    pub swept_at: Timestamp,
+    /// How long that took.
+    pub seconds: f64,
+    /// Its health then; `unknown` when nothing could be seen.
+    pub status: String,
+    /// Why nothing could be seen.
+    pub reason: Option<String>,
+    /// When something was last seen.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// A finding with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastFinding {
+    /// The repository.
+    pub repository: String,
+    /// Its key.
+    pub key: String,
+    /// The check.
+    pub check: String,
+    /// How bad it was last.
+    pub severity: String,
+    /// In one sentence.
+    pub summary: String,
+    /// All of it, as JSON.
+    pub document: String,
+    /// Since when.
+    pub began_at: Timestamp,
+    /// When it was last seen.
+    pub seen_at: Timestamp,
+    /// Since when it is over.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesRow {
+    /// Its number.
+    pub id: i64,
+    /// The repository; empty for the machine.
+    pub repository: String,
+    /// The metric.
+    pub metric: String,
+    /// Its labels, as a JSON object.
+    pub labels: String,
+}
+
+/// What a series did within a span of time. There is none where nothing was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Where the span begins.
+    pub at: Timestamp,
+    /// How many numbers there are.
+    pub n: u64,
+    /// The least of them.
+    pub least: f64,
+    /// The greatest.
+    pub most: f64,
+    /// Their sum.
+    pub sum: f64,
+    /// The first.
+    pub first: f64,
+    /// The last.
+    pub last: f64,
+}
+
+const REPOSITORY: &str = "SELECT id, path, first_seen_at, swept_at, seconds, status, reason, seen_at FROM repository";
+
+impl Store {
+    /// All repositories, by path.
+    pub fn repositories(&self) -> Result<Vec<RepositoryRow>, StoreError> {
+        let mut rows = self.connection.prepare_cached(&format!("{REPOSITORY} ORDER BY path, id"))?;
+        let rows = rows.query_map([], repository)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The repository with this id.
+    pub fn repository(&self, id: &str) -> Result<Option<RepositoryRow>, StoreError> {
+        let mut row = self.connection.prepare_cached(&format!("{REPOSITORY} WHERE id = ?1"))?;
+        Ok(row.query_row([id], repository).optional()?)
+    }
+
+    /// All that was last seen of a repository, as JSON.
+    pub fn document(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let mut row = self.connection.prepare_cached("SELECT document FROM repository WHERE id = ?1")?;
+        Ok(row.query_row([id], |row| row.get(0)).optional()?.flatten())
+    }
+
+    /// Findings, the newest first: of one repository or of all, only open ones or also those that are over.
+    pub fn findings(
+        &self,
+        repository: Option<&str>,
+        also_ended: bool,
+        at_most: usize,
+    ) -> Result<Vec<PastFinding>, StoreError> {
+        let mut rows = self.connection.prepare_cached(
+            "SELECT repository, key, check_id, severity, summary, document, began_at, seen_at, ended_at FROM finding
+             WHERE (?1 IS NULL OR repository = ?1) AND (?2 OR ended_at IS NULL)
+             ORDER BY began_at DESC, repository, key LIMIT ?3",
+        )?;
+        let rows = rows.query_map(params![repository, also_ended, at_most as i64], finding)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The series of a metric: of one repository or of all.
+    pub fn series(&self, metric: Option<&str>, repository: Option<&str>) -> Result<Vec<SeriesRow>, StoreError> {
+        let mut rows = self.connection.prepare_cached(
+            "SELECT id, repository, metric, labels FROM series
+             WHERE (?1 IS NULL OR metric = ?1) AND (?2 IS NULL OR repository = ?2)
+             ORDER BY metric, repository, labels",
+        )?;
+        let rows = rows.query_map(params![metric, repository], |row| {
+            Ok(SeriesRow { id: row.get(0)?, repository: row.get(1)?, metric: row.get(2)?, labels: row.get(3)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What a series did from `from` until before `to`, in spans of `step` seconds.
+    ///
+    /// Shape: in order of time, only spans in which something was measured. A chunk that lies within one span is
+    /// not unpacked.
+    pub fn points(&self, series: i64, from: Timestamp, to: Timestamp, step: i64) -> Result<Vec<Point>, StoreError> {
+        let mut points = Points { from: from.0, to: to.0, step: step.max(1), spans: BTreeMap::new() };
+        let mut chunks = self.connection.prepare_cached(
+            "SELECT from_at, to_at, n, least, most, sum, first, last, id FROM chunk
+             WHERE series = ?1 AND from_at < ?3 AND ?2 <= to_at ORDER BY from_at",
+        )?;
+        let mut packed = self.connection.prepare_cached("SELECT packed FROM chunk WHERE id = ?1")?;
+        let mut rows = chunks.query(params![series, from.0, to.0])?;
+        while let Some(row) = rows.next()? {
+            let (first_at, last_at): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if points.is_one_span(first_at, last_at) {
+                points.add(summary(row)?);
+            } else {
+                let bytes: Vec<u8> = packed.query_row([row.get::<_, i64>(8)?], |row| row.get(0))?;
+                series::unpacked(&bytes)?.into_iter().for_each(|(at, value)| points.add_number(at, value));
+            }
+        }
+        let mut recent = self
+            .connection
+            .prepare_cached("SELECT at, value FROM recent WHERE series = ?1 AND ?2 <= at AND at < ?3 ORDER BY at")?;
+        let mut rows = recent.query(params![series, from.0, to.0])?;
+        while let Some(row) = rows.next()? {
+            points.add_number(row.get(0)?, row.get(1)?);
+        }
+        Ok(points.spans.into_values().collect())
+    }
+}
+
+fn repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
+    Ok(RepositoryRow {
+        id: row.get(0)?,
+        path: row.get(1)?,
+        first_seen_at: Timestamp(row.get(2)?),
+        swept_at: Timestamp(row.get(3)?),
+        seconds: row.get(4)?,
+        status: row.get(5)?,
+        reason: row.get(6)?,
+        seen_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+    })
+}
+
+fn finding(row: &Row<'_>) -> rusqlite::Result<PastFinding> {
+    Ok(PastFinding {
+        repository: row.get(0)?,
+        key: row.get(1)?,
+        check: row.get(2)?,
+        severity: row.get(3)?,
+        summary: row.get(4)?,
+        document: row.get(5)?,
+        began_at: Timestamp(row.get(6)?),
+        seen_at: Timestamp(row.get(7)?),
+        ended_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+    })
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<Point> {
+    Ok(Point {
+        at: Timestamp(row.get(0)?),
+        n: row.get::<_, i64>(2)?.unsigned_abs(),
+        least: row.get(3)?,
+        most: row.get(4)?,
+        sum: row.get(5)?,
+        first: row.get(6)?,
+        last: row.get(7)?,
+    })
+}
+
+/// Gathers numbers into spans. Where the clock was set back, first and last are those that were written first and last.
+struct Points {
+    from: i64,
+    to: i64,
+    step: i64,
+    spans: BTreeMap<i64, Point>,
+}
+
+impl Points {
+    /// The begin of the span that a time lies in.
+    fn span(&self, at: i64) -> i64 {
+        self.from + (at - self.from).div_euclid(self.step) * self.step
+    }
+
+    fn is_one_span(&self, first_at: i64, last_at: i64) -> bool {
+        self.from <= first_at && last_at < self.to && self.span(first_at) == self.span(last_at)
+    }
+
+    fn add_number(&mut self, at: i64, value: f64) {
+        if self.from <= at && at < self.to {
+            self.add(Point {
+                at: Timestamp(at),
+                n: 1,
+                least: value,
+                most: value,
+                sum: value,
+                first: value,
+                last: value,
+            });
+        }
+    }
+
+    fn add(&mut self, point: Point) {
+        let at = self.span(point.at.0);
+        let add = |span: &mut Point| {
+            span.n += point.n;
+            span.least = span.least.min(point.least);
+            span.most = span.most.max(point.most);
+            span.sum += point.sum;
+            span.last = point.last;
+        };
+        self.spans.entry(at).and_modify(add).or_insert(Point { at: Timestamp(at), ..point });
+    }
+}

@@ -1,0 +1,86 @@
+//! The tables, as the steps that lead to them.
+
+use rusqlite::{Connection, Transaction};
+
+use crate::StoreError;
+
+/// Each step is applied once, in one transaction, and never changed afterwards. The number of steps is the version.
+const STEPS: &[&str] = &["
+    CREATE TABLE repository (
+        id TEXT PRIMARY KEY,
+        path TEXT NOT NULL,
+        first_seen_at INTEGER NOT NULL,
+        swept_at INTEGER NOT NULL,
+        seconds REAL NOT NULL,
+        status TEXT NOT NULL,
+        -- Why the last sweep saw nothing; NULL when it did.
+        reason TEXT,
+        -- When a sweep last saw something, and the document it made of that.
+        seen_at INTEGER,
+        document TEXT
+    ) STRICT;
+    CREATE TABLE finding (
+        repository TEXT NOT NULL REFERENCES repository,
+        key TEXT NOT NULL,
+        began_at INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        check_id TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (repository, key, began_at)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX finding_open ON finding (repository, key) WHERE ended_at IS NULL;
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY,
+        repository TEXT NOT NULL,
+        metric TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        n_recent INTEGER NOT NULL,
+        UNIQUE (repository, metric, labels)
+    ) STRICT;
+    CREATE TABLE recent (
+        series INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        value REAL NOT NULL,
+        PRIMARY KEY (series, at)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE chunk (
+        id INTEGER PRIMARY KEY,
+        series INTEGER NOT NULL,
+        from_at INTEGER NOT NULL,
+        to_at INTEGER NOT NULL,
+        n INTEGER NOT NULL,
+        least REAL NOT NULL,
+        most REAL NOT NULL,
+        sum REAL NOT NULL,
+        first REAL NOT NULL,
+        last REAL NOT NULL,
+        packed BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX chunk_by_time ON chunk (series, from_at);
+"];
+
+/// The version that this program writes.
+pub(crate) const VERSION: i64 = STEPS.len() as i64;
+
+/// Brings an older file up to [`VERSION`], step by step. Errors: the file is newer than this program.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if VERSION < found {
+        return Err(StoreError::Newer { found, known: VERSION });
+    }
+    for version in found..VERSION {
+        let step = connection.transaction()?;
+        apply(&step, version)?;
+        step.commit()?;
+    }
+    Ok(())
+}
+
+fn apply(step: &Transaction<'_>, version: i64) -> Result<(), StoreError> {
+    step.execute_batch(STEPS[version as usize])?;
+    step.pragma_update(None, "user_version", version + 1)?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The store from outside: what is acknowledged stays, what is damaged is mended, what is asked is answered.
+
+#![allow(clippy::unwrap_used)] // a test may end at its first surprise
+
+use std::{fs, path::Path};
+
+use alignwatch_model::{
+    Severity, Status, Timestamp,
+    record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+};
+use alignwatch_store::{Mended, Store, StoreError, open, open_to_read};
+
+fn store(folder: &Path) -> Store {
+    open(folder).unwrap().0
+}
+
+fn finding(key: &str) -> FindingRow {
+    let check = "conflicting";
+    FindingRow { key: key.into(), check, severity: Severity::Warning, summary: "s".into(), document: "{}".into() }
+}
+
+fn seen(at: i64, keys: &[&str], settled: &[&'static str]) -> Commit {
+    let outcome = SweepOutcome::Seen {
+        status: Status::Warning,
+        document: format!("{{\"at\":{at}}}"),
+        findings: keys.iter().map(|key| finding(key)).collect(),
+        settled: settled.to_vec(),
+    };
+    swept(at, outcome)
+}
+
+fn swept(at: i64, outcome: SweepOutcome) -> Commit {
+    let (repository, path) = ("r".to_owned(), "/r".to_owned());
+    Commit { sweeps: vec![Sweep { repository, path, at: Timestamp(at), seconds: 0.5, outcome }], readings: Vec::new() }
+}
+
+fn readings(metric: &'static str, numbers: impl IntoIterator<Item = (i64, f64)>) -> Commit {
+    let reading =
+        |(at, value)| Reading { repository: "r".into(), metric, labels: "{}".into(), at: Timestamp(at), value };
+    Commit { sweeps: Vec::new(), readings: numbers.into_iter().map(reading).collect() }
+}
+
+/// Keys of findings with their times: `key began-ended`.
+fn told(store: &Store, also_ended: bool) -> Vec<String> {
+    let findings = store.findings(Some("r"), also_ended, 100).unwrap();
+    let told = |row: &alignwatch_store::PastFinding| {
+        let ended = row.ended_at.map_or_else(|| "open".to_owned(), |at| at.0.to_string());
+        format!("{} {}-{ended}", row.key, row.began_at.0)
+    };
+    findings.iter().map(told).collect()
+}
+
+#[test]
+fn a_finding_lasts_from_the_first_sweep_that_has_it_to_the_first_that_has_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    for (at, keys) in [(10, &["a", "b"][..]), (20, &["a"]), (30, &["a", "b"])] {
+        store.commit(&seen(at, keys, &["conflicting"])).unwrap();
+    }
+    assert_eq!(told(&store, false), ["b 30-open", "a 10-open"]);
+    assert_eq!(told(&store, true), ["b 30-open", "a 10-open", "b 10-20"]);
+}
+
+#[test]
+fn a_finding_of_a_check_that_could_not_look_is_not_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    store.commit(&seen(10, &["a"], &["conflicting"])).unwrap();
+    store.commit(&seen(20, &[], &["stale-lock"])).unwrap();
+    assert_eq!(told(&store, false), ["a 10-open"]);
+}
+
+#[test]
+fn a_repository_that_cannot_be_seen_is_unknown_and_keeps_what_was_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    store.commit(&seen(10, &["a"], &["conflicting"])).unwrap();
+    store.commit(&swept(20, SweepOutcome::Failed("it is gone".into()))).unwrap();
+    let row = store.repository("r").unwrap().unwrap();
+    assert_eq!((row.status.as_str(), row.reason.as_deref()), ("unknown", Some("it is gone")));
+    assert_eq!((row.swept_at, row.seen_at), (Timestamp(20), Some(Timestamp(10))));
+    assert_eq!(told(&store, false), ["a 10-open"]);
+    assert_eq!(store.document("r").unwrap().unwrap(), "{\"at\":10}");
+}
+
+#[test]
+fn points_are_what_the_numbers_are_however_they_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    // Two and a half chunks, with a gap of a day in the second.
+    let number = |n: i64| (n * 60 + if 1500 < n { 86_400 } else { 0 }, (n % 97) as f64 / 4.0);
+    let numbers: Vec<(i64, f64)> = (0..2600).map(number).collect();
+    for some in numbers.chunks(100) {
+        store.commit(&readings("m", some.iter().copied())).unwrap();
+    }
+    let series = store.series(Some("m"), None).unwrap()[0].id;
+    for (from, to, step) in [(0, 300_000, 3600), (17, 200_000, 61), (100_000, 400_000, 1_000_000), (0, 10, 1)] {
+        let points = store.points(series, Timestamp(from), Timestamp(to), step).unwrap();
+        let span = |at: i64| from + (at - from) / step * step;
+        let within: Vec<_> = numbers.iter().filter(|(at, _)| (from..to).contains(at)).collect();
+        assert_eq!(points.iter().map(|point| point.n).sum::<u64>(), within.len() as u64);
+        for point in points {
+            let here: Vec<f64> =
+                within.iter().filter(|(at, _)| span(*at) == point.at.0).map(|(_, value)| *value).collect();
+            assert_eq!((point.n, point.first, point.last), (here.len() as u64, here[0], here[here.len() - 1]));
+            assert_eq!(point.least, here.iter().copied().fold(f64::INFINITY, f64::min));
+            assert_eq!(point.most, here.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            assert!((point.sum - here.iter().sum::<f64>()).abs() < 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_commit_is_kept_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let mut commit = seen(10, &["a"], &[]);
+    // A time that the table can't take would be our own bug; a second writer is a way to fail that others can cause.
+    let other = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    other.execute_batch("CREATE TRIGGER no BEFORE INSERT ON recent BEGIN SELECT RAISE(ABORT, 'no'); END").unwrap();
+    commit.readings = readings("m", [(1, 1.0)]).readings;
+    assert!(store.commit(&commit).is_err());
+    assert!(store.repositories().unwrap().is_empty());
+    other.execute_batch("DROP TRIGGER no").unwrap();
+    store.commit(&commit).unwrap();
+    assert_eq!(store.repositories().unwrap().len(), 1);
+}
+
+#[test]
+fn there_is_one_writer_and_any_number_of_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = store(folder.path());
+    let told = open(folder.path()).unwrap_err().to_string();
+    assert!(told.contains(&format!("process {}", std::process::id())), "{told}");
+    let reader = open_to_read(folder.path()).unwrap();
+    first.commit(&seen(10, &["a"], &[])).unwrap();
+    assert_eq!(reader.repositories().unwrap().len(), 1);
+    drop(first);
+    store(folder.path());
+}
+
+#[test]
+fn a_store_of_a_later_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(store(folder.path()));
+    let path = folder.path().join("store.sqlite");
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(open(folder.path()), Err(StoreError::Newer { found: 99, .. })));
+    assert!(matches!(open_to_read(folder.path()), Err(StoreError::Newer { found: 99, .. })));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_store_is_moved_aside_and_the_newest_good_backup_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let mut filled = store(folder.path());
+    filled.commit(&seen(10, &["a"], &[])).unwrap();
+    let good = filled.back_up(Timestamp(1)).unwrap();
+    filled.commit(&seen(20, &["b"], &[])).unwrap();
+    let bad = filled.back_up(Timestamp(2)).unwrap();
+    drop(filled);
+    fs::write(&bad.path, b"no database").unwrap();
+    fs::write(&path, vec![7; 20_000]).unwrap();
+    let (mended, how) = open(folder.path()).unwrap();
+    assert_eq!(told(&mended, false), ["a 10-open"]);
+    let Mended::FromBackup { moved_to, backup, .. } = how else { panic!("{how:?}") };
+    assert_eq!(backup, good.path);
+    assert_eq!(fs::read(moved_to).unwrap(), vec![7; 20_000]);
+}
+
+#[test]
+fn a_damaged_store_without_a_backup_is_an_error_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    fs::write(&path, vec![7; 20_000]).unwrap();
+    assert!(matches!(open(folder.path()), Err(StoreError::Damaged { .. })));
+    assert_eq!(fs::read(&path).unwrap(), vec![7; 20_000]);
+}
+
+#[test]
+fn only_the_newest_backups_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    for at in 1..=10 {
+        store.back_up(Timestamp(at)).unwrap();
+    }
+    assert_eq!(fs::read_dir(folder.path().join("backups")).unwrap().count(), alignwatch_store::BACKUPS_KEPT);
+}

@@ -25,6 +25,7 @@ pub mod relation;
 mod severity;
 pub mod snapshot;
 mod time;
+pub mod turn;
 pub mod words;
 
 pub use branch::{Branch, Drift, Landed, Merge, Proof, State, Verdict};

@@ -367,6 +367,18 @@ pub fn judge(
     ALL.iter().copied().map(judge_one).collect()
 }
 
+/// Is the check made when nobody asks for it? Errors: the reason why not.
+///
+/// The configuration may leave it out; and one that costs much, or asks other machines, is made only when it is named.
+pub fn is_made_unasked(check: &Check, config: &Config) -> Result<(), String> {
+    config.checks.wants(check.id)?;
+    let is_named = config.checks.only.iter().any(|id| id == check.id);
+    match check.cost().only_when_asked() {
+        Some(reason) if !is_named => Err(reason.to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// Was all that the check needs looked at? If not, why.
 fn is_seen(check: &Check, snapshot: &Snapshot) -> Result<(), String> {
     match check.needs.iter().find_map(|&look| snapshot.looks.missing(look)) {

@@ -1,0 +1,410 @@
+//! The brain of the daemon: a function from what it knows, what happened and what time it is to what is to be done.
+//!
+//! `event → turn(state, event, now) → effects → event`. No clock, no thread, no file: a restart, a test of a whole
+//! day and the running daemon are this one function, fed from different places. Doing ends by posting an event, and
+//! an effect whose event never comes (the daemon was killed) is simply due again: recovery is no second program.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Snapshot, Span, Status, Timestamp,
+    checks::{self, Judged},
+    config::Config,
+    metrics::{self, Breadth, Measured},
+    record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+};
+
+/// How long refs must rest before a move is looked at: a push of many branches is one move.
+///
+/// Source: ours; a push of a thousand branches takes less.
+const REST: Span = Span(2);
+
+/// A commit that could not be kept is tried again after this time.
+const KEEP_AGAIN: Span = Span(10);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Time went on; nothing else.
+    Tick,
+    /// The refs of a repository moved.
+    RefsMoved(String),
+    /// Somebody wants this repository looked at now.
+    Asked(String),
+    /// An inspection ended.
+    Inspected(Box<Inspected>),
+    /// A commit was kept.
+    Kept,
+    /// A commit could not be kept, for this reason.
+    NotKept(Box<Commit>, String),
+}
+
+/// What an inspection gave.
+#[derive(Debug)]
+pub struct Inspected {
+    /// The path that was inspected.
+    pub path: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// What was seen, or why nothing was.
+    pub seen: Result<Snapshot, String>,
+}
+
+/// Something to do. Each ends with an event.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Inspect the repository at this path.
+    Inspect(String),
+    /// Keep this.
+    Keep(Box<Commit>),
+}
+
+/// All that the daemon knows. What is not here is in the store.
+#[derive(Debug, Default)]
+pub struct State {
+    repositories: BTreeMap<String, Watched>,
+    /// What could not be kept yet, by repository: a later sweep of the same one takes its place.
+    unkept: BTreeMap<String, Box<Commit>>,
+    keep_again_at: Option<Timestamp>,
+    is_keeping: bool,
+    /// Why the store could not keep the last commit.
+    pub store_trouble: Option<String>,
+}
+
+/// A repository that is watched.
+#[derive(Debug)]
+struct Watched {
+    /// Its id, once it was seen; until then its path serves.
+    id: String,
+    due_at: Timestamp,
+    is_inspected: bool,
+    /// It moved or was asked for while it was inspected.
+    is_due_again: bool,
+    /// What was last measured of it.
+    readings: Vec<Reading>,
+    /// Its health.
+    status: Status,
+    swept_at: Option<Timestamp>,
+}
+
+/// The numbers that the brain goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How often each repository is looked at when nothing moves.
+    pub interval: Span,
+    /// How many are looked at at once.
+    pub at_once: usize,
+    /// Are there series for single branches?
+    pub branch_series: bool,
+}
+
+impl State {
+    /// Watches these repositories. They are all due, spread a little, so that a hundred do not begin at once.
+    pub fn watching(paths: impl IntoIterator<Item = String>, now: Timestamp) -> State {
+        let watched = |path: String| {
+            let first = Watched {
+                id: path.clone(),
+                due_at: now,
+                is_inspected: false,
+                is_due_again: false,
+                readings: Vec::new(),
+                status: Status::Unknown,
+                swept_at: None,
+            };
+            (path, first)
+        };
+        State { repositories: paths.into_iter().map(watched).collect(), ..State::default() }
+    }
+
+    /// When something is due without an event.
+    pub fn wakes_at(&self) -> Option<Timestamp> {
+        let due = self.repositories.values().filter(|watched| !watched.is_inspected).map(|watched| watched.due_at);
+        due.chain(self.keep_again_at).min()
+    }
+
+    /// The paths that are watched.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.repositories.keys().map(String::as_str)
+    }
+
+    /// What was last measured of all repositories.
+    pub fn readings(&self) -> impl Iterator<Item = &Reading> {
+        self.repositories.values().flat_map(|watched| &watched.readings)
+    }
+
+    /// Repositories that were never seen, or not for twice their interval.
+    pub fn overdue(&self, pace: Pace, now: Timestamp) -> usize {
+        let late = |watched: &&Watched| watched.swept_at.is_none_or(|at| Span(2 * pace.interval.0) < now.since(at));
+        self.repositories.values().filter(late).count()
+    }
+}
+
+/// Takes an event in, and says what is to be done.
+///
+/// Shape: at most `pace.at_once` inspections and one keeping run at any time.
+pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: Timestamp) -> Vec<Effect> {
+    match event {
+        Event::Tick => {}
+        Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
+        Event::Asked(path) => hasten(state, &path, now),
+        Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
+        Event::Kept => {
+            state.is_keeping = false;
+            state.store_trouble = None;
+        }
+        Event::NotKept(commit, reason) => {
+            state.is_keeping = false;
+            state.store_trouble = Some(reason);
+            state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
+            for sweep in &commit.sweeps {
+                // A later look at the same repository says more.
+                state.unkept.entry(sweep.repository.clone()).or_insert_with(|| commit.clone());
+            }
+        }
+    }
+    due(state, pace, now)
+}
+
+fn hasten(state: &mut State, path: &str, at: Timestamp) {
+    let Some(watched) = state.repositories.get_mut(path) else { return };
+    watched.is_due_again |= watched.is_inspected;
+    watched.due_at = watched.due_at.min(at);
+}
+
+/// Judges what was seen, and puts it with what is to be kept.
+fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace, now: Timestamp) {
+    let Some(watched) = state.repositories.get_mut(&inspected.path) else { return };
+    watched.is_inspected = false;
+    let again = std::mem::take(&mut watched.is_due_again);
+    watched.due_at =
+        Timestamp(now.0 + if again { REST.0 } else { pace.interval.0 + jitter(&inspected.path, pace.interval) });
+    watched.swept_at = Some(now);
+    let commit = match inspected.seen {
+        Ok(snapshot) => {
+            watched.id.clone_from(&snapshot.repository.id);
+            judged_commit(&inspected.path, inspected.seconds, &snapshot, config, pace)
+        }
+        Err(reason) => {
+            let outcome = SweepOutcome::Failed(reason);
+            let (repository, path) = (watched.id.clone(), inspected.path.clone());
+            let sweep = Sweep { repository, path, at: now, seconds: inspected.seconds, outcome };
+            Commit { sweeps: vec![sweep], readings: Vec::new() }
+        }
+    };
+    watched.status = match &commit.sweeps[0].outcome {
+        SweepOutcome::Seen { status, .. } => *status,
+        SweepOutcome::Failed(_) => Status::Unknown,
+    };
+    // What can't be seen has no numbers: they end, they do not stay as they were.
+    watched.readings.clone_from(&commit.readings);
+    state.unkept.insert(watched.id.clone(), Box::new(commit));
+}
+
+/// A few percent of the interval, always the same for the same repository.
+fn jitter(path: &str, interval: Span) -> i64 {
+    let hash = path
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    (hash % (interval.0.unsigned_abs() / 10).max(1)) as i64
+}
+
+fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config, pace: Pace) -> Commit {
+    let now = snapshot.seen_at;
+    let judged = checks::judge(snapshot, config, now, |check| checks::is_made_unasked(check, config));
+    let findings: Vec<FindingRow> = judged.iter().flat_map(|judged| &judged.findings).map(finding_row).collect();
+    let settled = judged.iter().filter(|judged| judged.reason.is_none()).map(|judged| judged.check.id).collect();
+    let looked = judged.iter().map(|judged| judged.status).filter(|&status| status != Status::Skipped);
+    let outcome = SweepOutcome::Seen {
+        status: looked.reduce(Status::worst).unwrap_or(Status::Unknown),
+        document: document(snapshot, &judged),
+        findings,
+        settled,
+    };
+    let repository = snapshot.repository.id.clone();
+    let measured = Measured { snapshot, judged: &judged, config, now };
+    let readings = readings(&measured, pace);
+    Commit { sweeps: vec![Sweep { repository, path: path.to_owned(), at: now, seconds, outcome }], readings }
+}
+
+fn finding_row(finding: &crate::Finding) -> FindingRow {
+    FindingRow {
+        key: finding.key.clone(),
+        check: finding.check,
+        severity: finding.severity,
+        summary: finding.summary.clone(),
+        document: serde_json::to_string(finding).unwrap_or_else(|_| "null".to_owned()),
+    }
+}
+
+/// The part of a sweep that pages show besides its findings: lines, checks, branches.
+fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
+    let checks: Vec<_> = judged
+        .iter()
+        .map(|judged| serde_json::json!({"id": judged.check.id, "status": judged.status.word(), "reason": judged.reason}))
+        .collect();
+    let lines: Vec<_> = snapshot
+        .lines
+        .iter()
+        .map(
+            |line| serde_json::json!({"ref": line.name.text(), "because": line.because, "confidence": line.confidence}),
+        )
+        .collect();
+    let mut by_state = BTreeMap::<&str, usize>::new();
+    for branch in &snapshot.branches {
+        *by_state.entry(branch.state().word()).or_default() += 1;
+    }
+    serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state}).to_string()
+}
+
+fn readings(measured: &Measured<'_>, pace: Pace) -> Vec<Reading> {
+    let is_kept = |metric: &&&metrics::Metric| pace.branch_series || metric.breadth != Breadth::Branch;
+    let mut readings = Vec::new();
+    for metric in metrics::ALL.iter().filter(is_kept) {
+        let repository =
+            if metric.breadth == Breadth::Machine { String::new() } else { measured.snapshot.repository.id.clone() };
+        for sample in (metric.read)(measured) {
+            let labels: serde_json::Map<_, _> = std::iter::zip(metric.labels, sample.labels)
+                .map(|(name, value)| ((*name).to_owned(), value.into()))
+                .collect();
+            readings.push(Reading {
+                repository: repository.clone(),
+                metric: metric.name,
+                labels: serde_json::Value::Object(labels).to_string(),
+                at: measured.now,
+                value: sample.value,
+            });
+        }
+    }
+    readings
+}
+
+/// What is to be done now: inspections that are due, the longest due first, and what is to be kept.
+fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
+    let n_inspected = state.repositories.values().filter(|watched| watched.is_inspected).count();
+    let mut ready: Vec<_> =
+        state.repositories.iter_mut().filter(|(_, watched)| !watched.is_inspected && watched.due_at <= now).collect();
+    ready.sort_by_key(|(_, watched)| watched.due_at);
+    let mut effects = Vec::new();
+    for (path, watched) in ready.into_iter().take(pace.at_once.saturating_sub(n_inspected)) {
+        watched.is_inspected = true;
+        effects.push(Effect::Inspect(path.clone()));
+    }
+    let may_keep = !state.is_keeping && state.keep_again_at.is_none_or(|at| at <= now);
+    if may_keep && !state.unkept.is_empty() {
+        let mut all = Commit::default();
+        for commit in std::mem::take(&mut state.unkept).into_values() {
+            all.sweeps.extend(commit.sweeps);
+            all.readings.extend(commit.readings);
+        }
+        (state.is_keeping, state.keep_again_at) = (true, None);
+        effects.push(Effect::Keep(Box::new(all)));
+    }
+    effects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::sample;
+
+    const PACE: Pace = Pace { interval: Span(300), at_once: 2, branch_series: false };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp(sample::NOW.0 + second)
+    }
+
+    struct Day(State);
+
+    impl Day {
+        fn of(paths: &[&str]) -> Day {
+            Day(State::watching(paths.iter().map(|path| (*path).to_owned()), at(0)))
+        }
+
+        /// What is done after an event, a word each.
+        fn then(&mut self, second: i64, event: Event) -> Vec<String> {
+            let told = |effect: &Effect| match effect {
+                Effect::Inspect(path) => format!("inspect {path}"),
+                Effect::Keep(commit) => {
+                    let ids: Vec<_> = commit.sweeps.iter().map(|sweep| sweep.repository.as_str()).collect();
+                    format!("keep {}", ids.join(" "))
+                }
+            };
+            turn(&mut self.0, event, &Config::default(), PACE, at(second)).iter().map(told).collect()
+        }
+    }
+
+    fn seen(path: &str) -> Event {
+        let mut snapshot = sample::snapshot([sample::branch("refs/heads/a", 1, 1)]);
+        snapshot.repository.id = format!("id-of{path}");
+        Event::Inspected(Box::new(Inspected { path: path.into(), seconds: 0.1, seen: Ok(snapshot) }))
+    }
+
+    fn failed(path: &str) -> Event {
+        Event::Inspected(Box::new(Inspected { path: path.into(), seconds: 0.1, seen: Err("it is gone".into()) }))
+    }
+
+    #[test]
+    fn a_morning_with_three_repositories() {
+        let mut day = Day::of(&["/a", "/b", "/c"]);
+        assert_eq!(day.then(0, Event::Tick), ["inspect /a", "inspect /b"]);
+        assert_eq!(day.then(1, seen("/b")), ["inspect /c", "keep id-of/b"]);
+        // What comes while something is being kept waits for that.
+        assert_eq!(day.then(2, seen("/c")), [""; 0]);
+        assert_eq!(day.then(3, Event::Kept), ["keep id-of/c"]);
+        // A slow repository holds up nobody: /b moves and is looked at while /a still runs.
+        assert_eq!(day.then(4, Event::RefsMoved("/b".into())), [""; 0]);
+        assert_eq!(day.then(6, Event::Tick), ["inspect /b"]);
+    }
+
+    #[test]
+    fn what_moves_while_it_is_looked_at_is_looked_at_again() {
+        let mut day = Day::of(&["/a"]);
+        day.then(0, Event::Tick);
+        day.then(1, Event::RefsMoved("/a".into()));
+        day.then(2, seen("/a"));
+        day.then(3, Event::Kept);
+        assert_eq!(day.then(4, Event::Tick), ["inspect /a"]);
+    }
+
+    #[test]
+    fn a_store_that_refuses_is_tried_again_and_gets_the_latest() {
+        let mut day = Day::of(&["/a"]);
+        day.then(0, Event::Tick);
+        let effects = turn(&mut day.0, seen("/a"), &Config::default(), PACE, at(1));
+        let Some(Effect::Keep(commit)) = effects.into_iter().next() else { panic!("something is kept") };
+        assert_eq!(day.then(2, Event::NotKept(commit, "disk full".into())), [""; 0]);
+        assert_eq!(day.0.store_trouble.as_deref(), Some("disk full"));
+        assert_eq!(day.then(5, Event::Asked("/a".into())), ["inspect /a"]);
+        assert_eq!(day.then(6, failed("/a")), [""; 0]);
+        // Ten seconds after it failed; what was seen last is kept, under the same id.
+        let kept = turn(&mut day.0, Event::Tick, &Config::default(), PACE, at(12));
+        let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
+        assert_eq!(commit.sweeps[0].repository, "id-of/a");
+        assert_eq!(commit.sweeps[0].outcome, SweepOutcome::Failed("it is gone".into()));
+        day.then(13, Event::Kept);
+        assert_eq!(day.0.store_trouble, None);
+    }
+
+    #[test]
+    fn a_repository_that_is_gone_has_no_numbers_any_more() {
+        let mut day = Day::of(&["/a"]);
+        day.then(0, Event::Tick);
+        day.then(1, seen("/a"));
+        assert!(day.0.readings().count() > 10);
+        day.then(2, Event::Kept);
+        day.then(3, Event::Asked("/a".into()));
+        day.then(4, failed("/a"));
+        assert_eq!(day.0.readings().count(), 0);
+    }
+
+    #[test]
+    fn the_daemon_sleeps_until_something_is_due() {
+        let mut day = Day::of(&["/a"]);
+        assert_eq!(day.0.wakes_at(), Some(at(0)));
+        day.then(0, Event::Tick);
+        assert_eq!(day.0.wakes_at(), None);
+        day.then(1, seen("/a"));
+        let next = day.0.wakes_at().unwrap();
+        assert!((at(301)..at(332)).contains(&next), "{next:?}");
+    }
+}

@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("web", &["model", "store"]),
     ("daemon", &["model", "git", "host", "store", "web"]),
-    ("cli", &["model", "git", "host", "store", "daemon"]),
+    ("cli", &["model", "git", "host", "daemon"]),
     ("testkit", &["model"]),
 ];
 

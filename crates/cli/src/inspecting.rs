@@ -1,18 +1,14 @@
 //! From a path on the command line to a snapshot: options, progress and errors of one inspection.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
+use alignwatch_daemon::look::{PATIENCE_OF_PROGRAMS, look};
 use alignwatch_git::{
     inspect::{self, InspectError, Wanted},
     repository::OpenError,
     stop::Stop,
 };
-use alignwatch_host::Sampler;
-use alignwatch_model::{Known, Look, Snapshot, config::Config, look::Looked, quote};
+use alignwatch_model::{Look, Snapshot, config::Config, quote};
 
 use crate::{commands::Global, configuring, failure::Failure, output::progress::Progress, surroundings};
 
@@ -38,9 +34,6 @@ pub(crate) struct Question<'a> {
 /// Source: Nielsen, Usability Engineering (1993): ten seconds keep a person's attention; this is a part of the work.
 const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(3);
 
-/// How long a program waits for them.
-const PATIENCE_OF_PROGRAMS: Duration = Duration::from_secs(120);
-
 /// Inspects one repository.
 pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapshot, Failure> {
     let progress = Progress::new(!global.quiet && surroundings::is_watched());
@@ -48,23 +41,10 @@ pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapsh
         inspect::Progress::Phase(what) => progress.phase(what),
         inspect::Progress::Step(done, total) => progress.step(done as u64, total as u64),
     };
-    let sampler = question.looks.contains(&Look::Host).then(Sampler::start);
     let data_dir = configuring::data_dir(question.config);
-    let inspected = inspect::inspect(
-        question.path,
-        question.config,
-        surroundings::now(),
-        data_dir.as_deref(),
-        &question.wanted(),
-        &listener,
-    );
-    let mut snapshot = inspected.map_err(|error| in_words(&error))?;
-    if let Some(sampler) = sampler {
-        let began = Instant::now();
-        snapshot.host = Known::Seen(sampler.finish(&places(&snapshot, data_dir.as_ref())));
-        snapshot.looks.note(Look::Host, Looked::Took(began.elapsed().as_secs_f64()));
-    }
-    Ok(snapshot)
+    let looked =
+        look(question.path, question.config, surroundings::now(), data_dir.as_deref(), &question.wanted(), &listener);
+    looked.map_err(|error| in_words(&error))
 }
 
 impl Question<'_> {
@@ -76,12 +56,6 @@ impl Question<'_> {
             stop: Stop::new(self.budget, surroundings::interruptions()),
         }
     }
-}
-
-/// The file systems that matter: where the repository is, and where we remember.
-fn places<'a>(snapshot: &'a Snapshot, data_dir: Option<&'a PathBuf>) -> Vec<(&'static str, &'a Path)> {
-    let repository = ("repository", Path::new(&snapshot.repository.git_dir));
-    std::iter::once(repository).chain(data_dir.map(|dir| ("data", dir.as_path()))).collect()
 }
 
 fn in_words(error: &InspectError) -> Failure {

@@ -99,12 +99,7 @@ impl Asked<'_> {
         if !self.only.is_empty() {
             return Ok(());
         }
-        config.checks.wants(rule.id)?;
-        let is_named = config.checks.only.iter().any(|id| id == rule.id);
-        match rule.cost().only_when_asked() {
-            Some(reason) if !self.pays(rule.cost()) && !is_named => Err(reason.to_owned()),
-            _ => Ok(()),
-        }
+        checks::is_made(rule, config, |cost| self.pays(cost))
     }
 
     fn pays(&self, cost: Cost) -> bool {

@@ -210,7 +210,7 @@ fn jitter(path: &str, interval: Span) -> i64 {
 
 fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config, pace: Pace) -> Commit {
     let now = snapshot.seen_at;
-    let judged = checks::judge(snapshot, config, now, |check| checks::is_made_unasked(check, config));
+    let judged = checks::judge(snapshot, config, now, |check| checks::is_made(check, config, |_| false));
     let findings: Vec<FindingRow> = judged.iter().flat_map(|judged| &judged.findings).map(finding_row).collect();
     let settled = judged.iter().filter(|judged| judged.reason.is_none()).map(|judged| judged.check.id).collect();
     let looked = judged.iter().map(|judged| judged.status).filter(|&status| status != Status::Skipped);

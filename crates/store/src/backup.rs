@@ -49,6 +49,14 @@ impl Store {
     }
 }
 
+impl Store {
+    /// When the newest copy was made, by its name.
+    pub fn newest_backup_at(&self) -> Option<Timestamp> {
+        let newest = listed(&self.folder).into_iter().next()?;
+        newest.file_stem()?.to_str()?.strip_prefix("store-")?.parse().ok().map(Timestamp)
+    }
+}
+
 /// The newest copy that is whole.
 pub(crate) fn newest_good(folder: &Path) -> Option<PathBuf> {
     listed(folder).into_iter().find(|path| check(path).is_ok())

@@ -17,6 +17,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod man;
+pub(crate) mod serve;
 
 /// Watches over the work of keeping many Git branches in line with their base
 ///
@@ -107,12 +108,14 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Config(config::ConfigArgs),
     Completions(completions::Completions),
+    Serve(serve::Serve),
     Man(man::Man),
 }
 
 /// Runs the command, prints its answer or why there is none.
 pub(crate) fn run(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
+    let is_daemon = matches!(command, Command::Serve(_));
     let ended = match command {
         Command::Check(check) => check::run(&global, &check),
         Command::Branches(branches) => branches::run(&global, &branches),
@@ -120,13 +123,15 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Doctor(doctor) => doctor::run(&global, &doctor),
         Command::Config(config) => config::run(&global, &config),
         Command::Completions(completions) => completions::run(&completions),
+        Command::Serve(serve) => serve::run(&global, &serve),
         Command::Man(man) => man::run(&man),
     };
     let exit = ended.unwrap_or_else(|failure| {
         surroundings::talk(&failure.told());
         failure.exit
     });
-    if !surroundings::was_interrupted() {
+    // For the daemon, an interruption is the usual end.
+    if !surroundings::was_interrupted() || is_daemon {
         return exit;
     }
     surroundings::talk("interrupted: what was not looked at by then is shown as skipped or unknown\n");

@@ -11,4 +11,5 @@ mod explain;
 mod made_up;
 mod real;
 mod screens;
+mod serve;
 mod terminal;

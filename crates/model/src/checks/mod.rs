@@ -367,14 +367,15 @@ pub fn judge(
     ALL.iter().copied().map(judge_one).collect()
 }
 
-/// Is the check made when nobody asks for it? Errors: the reason why not.
+/// Is the check made, where nobody names checks? Errors: the reason why not.
 ///
-/// The configuration may leave it out; and one that costs much, or asks other machines, is made only when it is named.
-pub fn is_made_unasked(check: &Check, config: &Config) -> Result<(), String> {
+/// The configuration may leave it out; and one that costs much, or asks other machines, is made only where
+/// that price is paid, or where the configuration names it.
+pub fn is_made(check: &Check, config: &Config, pays: impl Fn(Cost) -> bool) -> Result<(), String> {
     config.checks.wants(check.id)?;
     let is_named = config.checks.only.iter().any(|id| id == check.id);
     match check.cost().only_when_asked() {
-        Some(reason) if !is_named => Err(reason.to_owned()),
+        Some(reason) if !is_named && !pays(check.cost()) => Err(reason.to_owned()),
         _ => Ok(()),
     }
 }

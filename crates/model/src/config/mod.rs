@@ -84,6 +84,8 @@ pub struct Config {
     pub inspect: Inspect,
     /// The search for committed conflict markers.
     pub markers: Markers,
+    /// The daemon, `alignwatch serve`.
+    pub serve: Serve,
     /// The folder where alignwatch remembers what it found out.
     ///
     /// Unit: a path from the root.
@@ -251,6 +253,48 @@ pub struct Markers {
     pub file_limit: u64,
 }
 
+/// The daemon, `alignwatch serve`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Serve {
+    /// The repositories that are watched, besides those that the command line names.
+    ///
+    /// Unit: paths from the root; `*` and `?` stand for parts of a name, `**` for folders in folders.
+    /// Range: any number of different paths. What a pattern finds that is no repository is left out.
+    /// Default: [].
+    /// Reason: which repositories are yours cannot be guessed.
+    /// Example: `[/srv/git/*.git]`
+    #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
+    pub repositories: Vec<String>,
+    /// The port on which pages are answered, on this machine only.
+    ///
+    /// Unit: a port.
+    /// Range: 1 to 65535.
+    /// Default: 8750.
+    /// Reason: ours; no well-known service has it.
+    /// Example: `9100`
+    #[schemars(with = "u32", range(min = 1, max = 65535))]
+    pub port: u32,
+    /// How often a repository is looked at when its refs rest.
+    ///
+    /// Unit: a length of time.
+    /// Range: 10s to 7d.
+    /// Default: 5m.
+    /// Reason: moved refs are seen within seconds. This is for what is not: ages, locks, disks, files without a folder's time.
+    /// Example: `15m`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "10s", "x-most" = "7d"))]
+    pub interval: Span,
+    /// Are there series for single branches, too?
+    ///
+    /// Unit: yes or no.
+    /// Range: true or false.
+    /// Default: false.
+    /// Reason: six series for each of up to 500 branches of a repository are many for a metrics server.
+    /// Example: `true`
+    pub branch_series: bool,
+}
+
 /// Tells branches from other refs, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct RefFilter {
@@ -336,6 +380,12 @@ impl Default for Refs {
 impl Default for Inspect {
     fn default() -> Inspect {
         Inspect { jobs: None, git_deadline: Span(30), merge_deadline: Span::minutes(5), output_limit: 256 << 20 }
+    }
+}
+
+impl Default for Serve {
+    fn default() -> Serve {
+        Serve { repositories: Vec::new(), port: 8750, interval: Span::minutes(5), branch_series: false }
     }
 }
 

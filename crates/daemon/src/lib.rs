@@ -1,0 +1,16 @@
+//! Lives: takes events in one inbox, lets the brain decide, and does what it says.
+//!
+//! The brain is [`alignwatch_model::turn`]; nothing is decided here. Inspections run on threads of their own, keeping
+//! on another, and pages are answered on a third, so that the loop never waits: a slow repository, a full disk or a
+//! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
+//!
+//! * [`look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
+//! * [`serve`]: the daemon itself.
+//! * [`watch`]: sees that refs moved, by looking at files only.
+
+mod keep;
+pub mod look;
+mod serve;
+mod watch;
+
+pub use serve::{ServeError, Settings, serve};

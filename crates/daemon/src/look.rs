@@ -1,0 +1,41 @@
+//! One inspection, with the machine sampled while it runs.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use alignwatch_git::inspect::{self, InspectError, Listener, Wanted};
+use alignwatch_host::Sampler;
+use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, look::Looked};
+
+/// How long a program waits for the paths of conflicts that are certain anyway; they are remembered, so that the
+/// next look has more of them.
+pub const PATIENCE_OF_PROGRAMS: Duration = Duration::from_secs(120);
+
+/// Inspects the repository at `path`; samples the machine meanwhile, where that is wanted.
+///
+/// Errors: [`InspectError`].
+pub fn look(
+    path: &Path,
+    config: &Config,
+    now: Timestamp,
+    data_dir: Option<&Path>,
+    wanted: &Wanted,
+    listener: Listener<'_>,
+) -> Result<Snapshot, InspectError> {
+    let sampler = wanted.looks.contains(&Look::Host).then(Sampler::start);
+    let mut snapshot = inspect::inspect(path, config, now, data_dir, wanted, listener)?;
+    if let Some(sampler) = sampler {
+        let began = Instant::now();
+        snapshot.host = Known::Seen(sampler.finish(&places(&snapshot, data_dir)));
+        snapshot.looks.note(Look::Host, Looked::Took(began.elapsed().as_secs_f64()));
+    }
+    Ok(snapshot)
+}
+
+/// The file systems that matter: where the repository is, and where we remember.
+fn places<'a>(snapshot: &'a Snapshot, data_dir: Option<&'a Path>) -> Vec<(&'static str, &'a Path)> {
+    let repository = ("repository", Path::new(&snapshot.repository.git_dir));
+    std::iter::once(repository).chain(data_dir.map(|dir| ("data", dir))).collect()
+}

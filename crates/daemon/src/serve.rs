@@ -1,0 +1,236 @@
+//! The daemon: wiring, the loop, and its end.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    panic,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
+};
+
+use alignwatch_git::{inspect::Wanted, stop::Stop};
+use alignwatch_model::{
+    Look, Timestamp,
+    checks::{self, ALL},
+    config::Config,
+    turn::{Effect, Event, Inspected, Pace, State, turn},
+};
+use alignwatch_store::{Mended, StoreError};
+use alignwatch_web::{InboxFull, ListenError, Shared};
+
+use crate::{keep, look, watch};
+
+/// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
+const INBOX: usize = 1024;
+
+/// The longest that the loop sleeps, and so the longest that an end takes to be noticed.
+const SLEEP_AT_MOST: Duration = Duration::from_millis(250);
+
+/// How often files are looked at for moved refs.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// What the daemon is to do.
+pub struct Settings {
+    /// The repositories.
+    pub paths: Vec<PathBuf>,
+    /// The configuration in force.
+    pub config: Config,
+    /// Where everything is remembered.
+    pub data_dir: PathBuf,
+    /// Where pages are answered.
+    pub listen: SocketAddr,
+    /// How often, how many at once.
+    pub pace: Pace,
+}
+
+/// Why it can't begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It can't answer pages.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// Watches until `stop` becomes true. `say` hears what a person who started it wants to know.
+///
+/// Errors: [`ServeError`], before anything was watched.
+pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> Result<(), ServeError> {
+    let folder = settings.data_dir.join("store");
+    let (store, mended) = alignwatch_store::open(&folder)?;
+    if let Mended::FromBackup { damage, moved_to, backup } = mended {
+        let (moved_to, backup) = (moved_to.display(), backup.display());
+        say(&format!("the store was damaged ({damage}): it is now at {moved_to}, and {backup} took its place"));
+    }
+    let listener = alignwatch_web::listen(settings.listen)?;
+    let (inbox, events) = sync_channel(INBOX);
+    let shared = Arc::new(Shared::new(folder, wishes(inbox.clone())));
+    let (commits, to_keep) = sync_channel(1);
+    let keeper = keep::start(store, to_keep, inbox.clone());
+    let pages = answer(listener, Arc::clone(&shared), Arc::clone(&stop));
+    let address = settings.listen;
+    say(&format!("watching {}; http://{address}/metrics, http://{address}/api/v1/repositories", settings.paths.len()));
+    let body = Body { settings: Arc::new(settings), stop, inbox, commits, shared };
+    let inspectors = body.run(events);
+    drop(body);
+    for thread in inspectors.into_iter().chain([keeper, pages]) {
+        // A thread that panicked has said so; the others come to their end all the same.
+        let _ = thread.join();
+    }
+    Ok(())
+}
+
+/// The time by the wall clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
+}
+
+fn wishes(inbox: SyncSender<Event>) -> Box<dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync> {
+    let inbox = Mutex::new(inbox);
+    Box::new(move |path| {
+        let inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        inbox.try_send(Event::Asked(path.to_owned())).map_err(|_| InboxFull)
+    })
+}
+
+fn answer(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let trouble = Arc::clone(&shared);
+        if let Err(error) = alignwatch_web::serve(listener, shared, until(stop)) {
+            *trouble.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        }
+    })
+}
+
+/// Ends when `stop` becomes true.
+async fn until(stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        alignwatch_web::rest(SLEEP_AT_MOST).await;
+    }
+}
+
+/// What the loop does things with.
+struct Body {
+    settings: Arc<Settings>,
+    stop: Arc<AtomicBool>,
+    inbox: SyncSender<Event>,
+    commits: SyncSender<Box<alignwatch_model::record::Commit>>,
+    shared: Arc<Shared>,
+}
+
+impl Body {
+    /// The loop. Gives back the threads that still inspect when it ends.
+    fn run(&self, events: Receiver<Event>) -> Vec<JoinHandle<()>> {
+        let settings = &self.settings;
+        let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
+        let mut state = State::watching(paths, now());
+        let mut inspectors: Vec<JoinHandle<()>> = Vec::new();
+        let mut moves = Moves::of(&settings.paths);
+        let mut event = Some(Event::Tick);
+        while !self.stop.load(Ordering::Relaxed) {
+            let is_news = !matches!(event, Some(Event::Tick) | None);
+            for event in moves.seen().into_iter().chain(event.take()) {
+                for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
+                    inspectors.extend(self.perform(effect));
+                }
+            }
+            inspectors.retain(|thread| !thread.is_finished());
+            if is_news {
+                self.show(&state);
+            }
+            event = match events.recv_timeout(SLEEP_AT_MOST) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => Some(Event::Tick),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+        }
+        inspectors
+    }
+
+    fn perform(&self, effect: Effect) -> Option<JoinHandle<()>> {
+        match effect {
+            Effect::Inspect(path) => Some(self.inspect(path)),
+            Effect::Keep(commit) => {
+                // One is kept at a time, so there is room; when the keeper is gone, so are we.
+                let _ = self.commits.send(commit);
+                None
+            }
+        }
+    }
+
+    fn inspect(&self, path: String) -> JoinHandle<()> {
+        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        let stop = Stop::new(None, Arc::clone(&self.stop));
+        thread::spawn(move || {
+            let began = Instant::now();
+            let look = || look_at(Path::new(&path), &settings, stop.clone());
+            // A bug of ours in one repository must not stop the watch over it, and over all others.
+            let seen = panic::catch_unwind(panic::AssertUnwindSafe(look));
+            let seen = seen.unwrap_or_else(|_| Err("a bug in alignwatch ended the look".to_owned()));
+            // What was cut short by our own end is not what the repository looks like.
+            if !stop.is_due() {
+                let inspected = Inspected { path, seconds: began.elapsed().as_secs_f64(), seen };
+                let _ = inbox.send(Event::Inspected(Box::new(inspected)));
+            }
+        })
+    }
+
+    /// Puts the newest numbers and troubles where pages find them.
+    fn show(&self, state: &State) {
+        let readings = Arc::new(state.readings().cloned().collect());
+        *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
+        let n_overdue = state.overdue(self.settings.pace, now());
+        let overdue = (0 < n_overdue).then(|| format!("{n_overdue} repositories were not looked at in time"));
+        let trouble = state.store_trouble.clone().or(overdue);
+        *self.shared.trouble.write().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_model::Snapshot, String> {
+    let made = ALL.iter().filter(|check| checks::is_made(check, &settings.config, |_| false).is_ok());
+    let wanted = Wanted {
+        base: None,
+        looks: Look::with_required(made.flat_map(|check| check.needs.iter().copied())),
+        paths_patience: look::PATIENCE_OF_PROGRAMS,
+        stop,
+    };
+    let looked = look::look(path, &settings.config, now(), Some(&settings.data_dir), &wanted, &|_| {});
+    looked.map_err(|error| error.to_string())
+}
+
+/// Which repositories' refs moved since the last time somebody asked.
+struct Moves {
+    last: BTreeMap<PathBuf, u64>,
+    next_at: Instant,
+}
+
+impl Moves {
+    fn of(paths: &[PathBuf]) -> Moves {
+        let last = paths.iter().map(|path| (path.clone(), watch::fingerprint(path))).collect();
+        Moves { last, next_at: Instant::now() + WATCH_EVERY }
+    }
+
+    fn seen(&mut self) -> Vec<Event> {
+        if Instant::now() < self.next_at {
+            return Vec::new();
+        }
+        let mut moved = Vec::new();
+        for (path, last) in &mut self.last {
+            let now = watch::fingerprint(path);
+            if std::mem::replace(last, now) != now {
+                moved.push(Event::RefsMoved(path.to_string_lossy().into_owned()));
+            }
+        }
+        self.next_at = Instant::now() + WATCH_EVERY;
+        moved
+    }
+}

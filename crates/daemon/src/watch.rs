@@ -1,0 +1,88 @@
+//! Sees that the refs of a repository moved, without asking Git and without hooks: by the times of a few files and
+//! folders.
+//!
+//! A file that is written in place keeps its folder's time, but Git writes refs by renaming, which changes it. A move
+//! that is missed all the same (a file system with coarse times, a network) is seen at the next sweep.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// Folders below `refs` that are looked at. Source: ours; more than any honest repository has.
+const FOLDERS_AT_MOST: usize = 10_000;
+
+/// What stays the same as long as no ref moves. 0 for a repository that can't be looked at.
+pub(crate) fn fingerprint(path: &Path) -> u64 {
+    let Some(git_dir) = git_dir(path) else { return 0 };
+    let mut hash = Hash::new();
+    for file in ["HEAD", "packed-refs", "reftable/tables.list"] {
+        hash.add(fs::symlink_metadata(git_dir.join(file)));
+    }
+    let mut folders = vec![git_dir.join("refs")];
+    let mut n_left = FOLDERS_AT_MOST;
+    while let Some(folder) = folders.pop().filter(|_| 0 < n_left) {
+        n_left -= 1;
+        hash.add(fs::symlink_metadata(&folder));
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        folders.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+        );
+    }
+    hash.0
+}
+
+/// The folder that holds the refs: a bare repository itself, or its `.git`. A worktree's is found by its sweeps.
+fn git_dir(path: &Path) -> Option<PathBuf> {
+    [path.join(".git"), path.to_owned()].into_iter().find(|folder| folder.join("HEAD").is_file())
+}
+
+/// FNV-1a over what `stat` says.
+struct Hash(u64);
+
+impl Hash {
+    fn new() -> Hash {
+        Hash(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, metadata: io::Result<fs::Metadata>) {
+        let words = metadata.map_or([0; 4], |data| {
+            [data.ino(), data.size(), data.mtime().unsigned_abs(), data.mtime_nsec().unsigned_abs()]
+        });
+        for byte in words.into_iter().flat_map(u64::to_le_bytes) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alignwatch_testkit::sketch;
+
+    use super::*;
+
+    #[test]
+    fn a_ref_that_moves_comes_or_goes_is_seen_and_a_look_is_not() {
+        let repo = sketch("main: a b c\n feature/x: a d").draw();
+        let path = repo.path();
+        let mut last = fingerprint(path);
+        assert_ne!(last, 0);
+        let mut moved = |args: &[&str]| {
+            repo.git(args.iter().copied());
+            let now = fingerprint(path);
+            std::mem::replace(&mut last, now) != now
+        };
+        assert!(!moved(&["log", "--oneline", "main"]));
+        assert!(moved(&["update-ref", "refs/heads/feature/x", "main"]));
+        assert!(moved(&["update-ref", "refs/heads/new/deep/one", "main"]));
+        assert!(moved(&["pack-refs", "--all"]));
+        assert!(moved(&["update-ref", "-d", "refs/heads/new/deep/one"]));
+        assert!(moved(&["symbolic-ref", "HEAD", "refs/heads/feature/x"]));
+    }
+
+    #[test]
+    fn what_is_no_repository_has_no_fingerprint() {
+        assert_eq!(fingerprint(Path::new("/nonexistent")), 0);
+    }
+}

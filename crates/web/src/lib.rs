@@ -1,0 +1,114 @@
+//! Shows: the HTTP API, and the metrics page that a Prometheus scrapes.
+//!
+//! It reads the store and posts wishes into the daemon's inbox; it decides nothing. It listens on this machine only
+//! ([`listen`] refuses every other address), answers only requests that name this machine (no page of another site
+//! can reach it by a name of its own), and gives every request a limit of size and time.
+
+mod api;
+mod guard;
+mod metrics;
+mod problem;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use alignwatch_model::record::Reading;
+use alignwatch_store::Store;
+
+/// What the pages show, and whom they can ask. Shared with the daemon.
+pub struct Shared {
+    /// Where the store is.
+    pub store: PathBuf,
+    /// What was last measured.
+    pub readings: RwLock<Arc<Vec<Reading>>>,
+    /// Why the daemon does not do its work; `None` = it does.
+    pub trouble: RwLock<Option<String>>,
+    /// Asks for a look at the repository at this path. Errors: the inbox is full.
+    pub ask: Box<dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync>,
+    /// A reader of the store, opened with the first request.
+    reader: Mutex<Option<Store>>,
+}
+
+/// There is more in the inbox than the daemon can take.
+#[derive(Debug, thiserror::Error)]
+#[error("the daemon has more to do than it can take")]
+pub struct InboxFull;
+
+/// Why it can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Others could reach it.
+    #[error("cannot listen on {0}: there is no access control yet, so only this machine may connect")]
+    Open(SocketAddr),
+    /// The address can't be had.
+    #[error("cannot listen on {address}: {source}")]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Shared {
+    /// Nothing is measured yet.
+    pub fn new(store: PathBuf, ask: Box<dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync>) -> Shared {
+        let trouble = RwLock::new(Some("no repository was looked at yet".to_owned()));
+        Shared { store, readings: RwLock::default(), trouble, ask, reader: Mutex::default() }
+    }
+
+    /// Asks the store; a reader that fails is opened anew the next time.
+    fn read<T>(
+        &self,
+        ask: impl FnOnce(&Store) -> Result<T, alignwatch_store::StoreError>,
+    ) -> Result<T, alignwatch_store::StoreError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = match reader.take() {
+            Some(store) => store,
+            None => alignwatch_store::open_to_read(&self.store)?,
+        };
+        let answer = ask(&store)?;
+        *reader = Some(store);
+        Ok(answer)
+    }
+}
+
+/// Takes the address. Only one of this machine's own is accepted.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    if !address.ip().is_loopback() {
+        return Err(ListenError::Open(address));
+    }
+    let taken = |source| ListenError::Taken { address, source };
+    let listener = TcpListener::bind(address).map_err(taken)?;
+    listener.set_nonblocking(true).map_err(taken)?;
+    Ok(listener)
+}
+
+/// Answers requests until `until` is done; then lets those that run come to their end.
+///
+/// Blocks the thread. Errors: the listener can't be used.
+pub fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, guard::guarded(api::router(shared))).with_graceful_shutdown(until).await
+    })
+}
+
+/// Waits on the clock of the pages.
+pub async fn rest(time: std::time::Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// The description of the API, as JSON.
+pub fn openapi() -> String {
+    api::openapi()
+}

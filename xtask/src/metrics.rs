@@ -1,6 +1,6 @@
 //! docs/METRICS.md: the catalogue of the metrics, from their list.
 
-use alignwatch_model::metrics::{self, BRANCHES_AT_MOST, Breadth, Metric};
+use alignwatch_model::metrics::{self, Breadth, Metric};
 
 const HEAD: &str = "\
 <!-- Made by `cargo xtask docs` from the metrics in crates/model/src/metrics. Do not edit. -->
@@ -12,18 +12,13 @@ to 1. A number that is not known has no sample; it is never 0. All but those of 
 
 /// docs/METRICS.md.
 pub(crate) fn document() -> String {
+    let of_branches = "One series a branch, for as many as `serve.branch_series` says, the ones furthest behind first.";
     let parts = [
-        ("Alignment and health of a repository", "A few series for each repository.".to_owned(), Breadth::Repository),
-        (
-            "Single branches",
-            format!(
-                "One series a branch, for the {BRANCHES_AT_MOST} furthest behind of a repository, and only when asked for."
-            ),
-            Breadth::Branch,
-        ),
-        ("The machine", String::new(), Breadth::Machine),
+        ("Alignment and health of a repository", "A few series for each repository.", Breadth::Repository),
+        ("Single branches", of_branches, Breadth::Branch),
+        ("The machine", "", Breadth::Machine),
     ];
-    let parts: String = parts.into_iter().map(|(title, text, breadth)| part(title, &text, breadth)).collect();
+    let parts: String = parts.into_iter().map(|(title, text, breadth)| part(title, text, breadth)).collect();
     format!("{HEAD}{parts}")
 }
 

@@ -43,6 +43,23 @@ may be deleted at any time; only time is lost.
 
 Programs that a repository's settings name (hooks, filters, drivers, pagers, monitors) are never run.
 
+## Watching all the time
+
+```sh
+alignwatch serve ~/src/*                      # until Ctrl-C or SIGTERM
+curl localhost:8750/readyz                    # does it do its work?
+curl localhost:8750/metrics                   # for a Prometheus; docs/METRICS.md says what each number is
+curl localhost:8750/api/v1/findings           # what is wrong, since when
+```
+
+It looks at a repository again seconds after its refs moved, and otherwise every `serve.interval`. It answers on this
+machine only: there is no access control yet, so no other address can be chosen. `/openapi.json` describes the API
+(a copy stands in docs/schema/openapi.json).
+
+What it saw is kept in `store/` below the data directory: one SQLite file, a copy of it every day (`backups/`, the newest
+seven, each verified), and a lock that keeps a second daemon out. A damaged file is moved aside as
+`store.damaged-1`, and the newest good copy takes its place. To start anew, stop the daemon and move `store/` away.
+
 ## How fast it is
 
 `bench/run` measures it against git on generated repositories, and `bench/run --repo PATH` on one of yours

@@ -94,8 +94,6 @@ pub struct Pace {
     pub interval: Span,
     /// How many are looked at at once.
     pub at_once: usize,
-    /// Are there series for single branches?
-    pub branch_series: bool,
 }
 
 impl State {
@@ -182,7 +180,7 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
     let commit = match inspected.seen {
         Ok(snapshot) => {
             watched.id.clone_from(&snapshot.repository.id);
-            judged_commit(&inspected.path, inspected.seconds, &snapshot, config, pace)
+            judged_commit(&inspected.path, inspected.seconds, &snapshot, config)
         }
         Err(reason) => {
             let outcome = SweepOutcome::Failed(reason);
@@ -208,7 +206,7 @@ fn jitter(path: &str, interval: Span) -> i64 {
     (hash % (interval.0.unsigned_abs() / 10).max(1)) as i64
 }
 
-fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config, pace: Pace) -> Commit {
+fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config) -> Commit {
     let now = snapshot.seen_at;
     let judged = checks::judge(snapshot, config, now, |check| checks::is_made(check, config, |_| false));
     let findings: Vec<FindingRow> = judged.iter().flat_map(|judged| &judged.findings).map(finding_row).collect();
@@ -222,7 +220,7 @@ fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config,
     };
     let repository = snapshot.repository.id.clone();
     let measured = Measured { snapshot, judged: &judged, config, now };
-    let readings = readings(&measured, pace);
+    let readings = readings(&measured);
     Commit { sweeps: vec![Sweep { repository, path: path.to_owned(), at: now, seconds, outcome }], readings }
 }
 
@@ -256,10 +254,9 @@ fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
     serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state}).to_string()
 }
 
-fn readings(measured: &Measured<'_>, pace: Pace) -> Vec<Reading> {
-    let is_kept = |metric: &&&metrics::Metric| pace.branch_series || metric.breadth != Breadth::Branch;
+fn readings(measured: &Measured<'_>) -> Vec<Reading> {
     let mut readings = Vec::new();
-    for metric in metrics::ALL.iter().filter(is_kept) {
+    for metric in metrics::ALL {
         let repository =
             if metric.breadth == Breadth::Machine { String::new() } else { measured.snapshot.repository.id.clone() };
         for sample in (metric.read)(measured) {
@@ -307,7 +304,7 @@ mod tests {
     use super::*;
     use crate::checks::sample;
 
-    const PACE: Pace = Pace { interval: Span(300), at_once: 2, branch_series: false };
+    const PACE: Pace = Pace { interval: Span(300), at_once: 2 };
 
     fn at(second: i64) -> Timestamp {
         Timestamp(sample::NOW.0 + second)

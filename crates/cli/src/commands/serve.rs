@@ -47,7 +47,7 @@ pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
         paths,
         data_dir,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        pace: Pace { interval: config.serve.interval, at_once: 1, branch_series: config.serve.branch_series },
+        pace: Pace { interval: config.serve.interval, at_once: 1 },
         config,
     };
     let say = |text: &str| {

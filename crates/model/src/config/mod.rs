@@ -285,14 +285,15 @@ pub struct Serve {
     #[serde(with = "amount::length")]
     #[schemars(with = "LengthText", extend("x-least" = "10s", "x-most" = "7d"))]
     pub interval: Span,
-    /// Are there series for single branches, too?
+    /// How many branches of each repository have series of their own, the ones furthest behind first.
     ///
-    /// Unit: yes or no.
-    /// Range: true or false.
-    /// Default: false.
-    /// Reason: six series for each of up to 500 branches of a repository are many for a metrics server.
-    /// Example: `true`
-    pub branch_series: bool,
+    /// Unit: branches.
+    /// Range: 0 to 500.
+    /// Default: 0.
+    /// Reason: each makes six series; those of a few repositories are many for a metrics server.
+    /// Example: `50`
+    #[schemars(with = "u32", range(min = 0, max = 500))]
+    pub branch_series: u32,
 }
 
 /// Tells branches from other refs, ready to be asked.
@@ -385,7 +386,7 @@ impl Default for Inspect {
 
 impl Default for Serve {
     fn default() -> Serve {
-        Serve { repositories: Vec::new(), port: 8750, interval: Span::minutes(5), branch_series: false }
+        Serve { repositories: Vec::new(), port: 8750, interval: Span::minutes(5), branch_series: 0 }
     }
 }
 

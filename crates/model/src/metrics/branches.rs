@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{BRANCHES_AT_MOST, Breadth, Kind, Measured, Metric, Sample};
+use super::{Breadth, Kind, Measured, Metric, Sample};
 use crate::{Branch, Verdict};
 
 const LABELS: &[&str] = &["branch", "base"];
@@ -104,7 +104,7 @@ fn predicted(branch: &Branch) -> Option<f64> {
 fn read(measured: &Measured<'_>, value: impl Fn(&Branch, crate::Timestamp) -> Option<f64>) -> Vec<Sample> {
     let mut open: Vec<&Branch> = measured.snapshot.branches.iter().filter(|branch| !branch.has_landed()).collect();
     open.sort_by_cached_key(|branch| Reverse(branch.drift.seen().map(|drift| drift.behind)));
-    open.truncate(BRANCHES_AT_MOST);
+    open.truncate(measured.config.serve.branch_series as usize);
     let sample = |branch: &Branch| {
         let base = branch.base.as_ref()?;
         Some(Sample::of([&branch.name.text(), &base.name.text()], value(branch, measured.now)?))
@@ -121,8 +121,16 @@ mod tests {
     fn a_number_that_is_not_known_has_no_sample() {
         let branches = [sample::branch("refs/heads/a", 3, 7), sample::unmeasured(sample::branch("refs/heads/b", 1, 1))];
         let snapshot = sample::snapshot(branches);
-        let measured = Measured { snapshot: &snapshot, judged: &[], config: &Config::default(), now: sample::NOW };
-        assert_eq!((BEHIND.read)(&measured), [Sample::of(["refs/heads/a", "refs/heads/main"], 7.0)]);
-        assert_eq!((AHEAD.read)(&measured), [Sample::of(["refs/heads/a", "refs/heads/main"], 3.0)]);
+        let mut config = Config::default();
+        fn measured<'a>(snapshot: &'a crate::Snapshot, config: &'a Config) -> Measured<'a> {
+            Measured { snapshot, judged: &[], config, now: sample::NOW }
+        }
+        assert_eq!((BEHIND.read)(&measured(&snapshot, &config)), []);
+        config.serve.branch_series = 10;
+        assert_eq!(
+            (BEHIND.read)(&measured(&snapshot, &config)),
+            [Sample::of(["refs/heads/a", "refs/heads/main"], 7.0)]
+        );
+        assert_eq!((AHEAD.read)(&measured(&snapshot, &config)), [Sample::of(["refs/heads/a", "refs/heads/main"], 3.0)]);
     }
 }

@@ -85,14 +85,9 @@ pub enum Breadth {
     Machine,
     /// A few for each repository.
     Repository,
-    /// One for each branch; made only for so many, and only when asked for.
+    /// One for each branch; made for as many as `serve.branch_series` says.
     Branch,
 }
-
-/// Branches of a repository that have series of their own, the ones with the most drift first.
-///
-/// Source: alignwatch; 500 branches times six metrics are what a small Prometheus holds without notice.
-pub const BRANCHES_AT_MOST: usize = 500;
 
 /// What metrics are read from.
 pub struct Measured<'a> {

@@ -22,6 +22,7 @@ pub mod quote;
 pub mod record;
 mod refname;
 pub mod relation;
+pub mod run;
 mod severity;
 pub mod snapshot;
 mod time;

@@ -1,0 +1,212 @@
+//! Alignment runs: what is reported of them, what they amount to, and how they ended.
+//!
+//! A [`Run`] is nothing but the set of its [`RunEvent`]s, so that an event which comes twice, late or in another
+//! order changes nothing. How a command ended is judged in [`judge`] from its exit, from what it left behind and
+//! from the refs, since exit codes lie in both directions. Whether it lost work is told in [`Verification`].
+
+pub mod event;
+pub mod id;
+pub mod judge;
+pub mod outcome;
+pub mod verification;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use event::{Finished, Happened, RefMove, RunEvent, Stage, StateLeft, Usage};
+pub use id::{Moment, RunId};
+pub use judge::{Evidence, Exit, Judged, Seen, judge};
+pub use outcome::{Operation, Outcome};
+pub use verification::{Loss, LossKind, Verification};
+
+use event::Started;
+
+/// The schema of [`Run::document`].
+pub const SCHEMA: &str = "alignwatch.run/1";
+
+/// One execution of a workflow: the events that are known of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Run {
+    events: BTreeMap<String, RunEvent>,
+}
+
+/// A run in JSON, schema `alignwatch.run/1`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Document {
+    /// `alignwatch.run/1`.
+    pub schema: &'static str,
+    /// Its id.
+    pub run: RunId,
+    /// How it ended; `None` while it is under way, as far as anybody said.
+    pub outcome: Option<Outcome>,
+    /// When it began, or the first that was heard of it.
+    pub began_at: Option<Moment>,
+    /// When it ended.
+    pub ended_at: Option<Moment>,
+    /// The last that was heard of it.
+    pub heard_at: Option<Moment>,
+    /// What it is and how it was started.
+    pub started: Option<Started>,
+    /// How it ended, in full.
+    pub finished: Option<Finished>,
+    /// Its stages, in the order in which they were reported.
+    pub stages: Vec<Stage>,
+    /// One for each branch, by name: the last that was reported.
+    pub operations: Vec<Operation>,
+    /// Did it lose anything? The last verification, when there was one.
+    pub verification: Option<Verification>,
+    /// How many events are known.
+    pub n_events: usize,
+}
+
+impl Run {
+    /// The run that these events tell of. Events of other runs must not be among them.
+    pub fn of(events: impl IntoIterator<Item = RunEvent>) -> Run {
+        let mut run = Run::default();
+        events.into_iter().for_each(|event| run.apply(event));
+        run
+    }
+
+    /// Adds an event. One that is known already changes nothing, and the order does not matter.
+    pub fn apply(&mut self, event: RunEvent) {
+        match self.events.get(&event.id) {
+            // Two events that claim one id: which one stays must not depend on the order.
+            Some(known) if known.json() <= event.json() => {}
+            _ => drop(self.events.insert(event.id.clone(), event)),
+        }
+    }
+
+    /// All events, the oldest first.
+    pub fn events(&self) -> Vec<&RunEvent> {
+        let mut events: Vec<&RunEvent> = self.events.values().collect();
+        events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        events
+    }
+
+    /// Its id; `None` without an event.
+    pub fn id(&self) -> Option<&RunId> {
+        self.events.values().next().map(|event| &event.run)
+    }
+
+    /// What it is and how it was started: the first report counts.
+    pub fn started(&self) -> Option<&Started> {
+        self.events().into_iter().find_map(|event| match &event.what {
+            Happened::Started(started) => Some(started),
+            _ => None,
+        })
+    }
+
+    /// How it ended: the last report counts.
+    pub fn finished(&self) -> Option<&Finished> {
+        self.events().into_iter().rev().find_map(|event| match &event.what {
+            Happened::Finished(finished) => Some(finished),
+            _ => None,
+        })
+    }
+
+    /// How it ended, in one word; `None` while it is under way, as far as anybody said.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.finished().map(|finished| finished.outcome)
+    }
+
+    /// Its stages, in the order in which they were reported.
+    pub fn stages(&self) -> Vec<&Stage> {
+        self.events().into_iter().filter_map(|event| event.stage()).collect()
+    }
+
+    /// One operation for each branch, by name: the last that was reported.
+    pub fn operations(&self) -> Vec<&Operation> {
+        let mut by_branch: BTreeMap<&str, &Operation> = BTreeMap::new();
+        for event in self.events() {
+            let told: &[Operation] = match &event.what {
+                Happened::Operation(operation) => std::slice::from_ref(operation),
+                Happened::Finished(finished) => &finished.operations,
+                _ => &[],
+            };
+            by_branch.extend(told.iter().map(|operation| (operation.branch.as_str(), operation)));
+        }
+        by_branch.into_values().collect()
+    }
+
+    /// The last verification, when there was one.
+    pub fn verification(&self) -> Option<&Verification> {
+        self.stages().into_iter().rev().find_map(|stage| stage.verification.as_ref())
+    }
+
+    /// All of it for JSON; `None` without an event.
+    pub fn document(&self) -> Option<Document> {
+        let events = self.events();
+        let at = |wanted: fn(&Happened) -> bool| events.iter().find(|event| wanted(&event.what)).map(|event| event.at);
+        let ended = events.iter().rev().find(|event| matches!(event.what, Happened::Finished(_)));
+        Some(Document {
+            schema: SCHEMA,
+            run: self.id()?.clone(),
+            outcome: self.outcome(),
+            began_at: at(|what| matches!(what, Happened::Started(_))).or(events.first().map(|event| event.at)),
+            ended_at: ended.map(|event| event.at),
+            heard_at: events.last().map(|event| event.at),
+            started: self.started().cloned(),
+            finished: self.finished().cloned(),
+            stages: self.stages().into_iter().cloned().collect(),
+            operations: self.operations().into_iter().cloned().collect(),
+            verification: self.verification().cloned(),
+            n_events: events.len(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: u8, what: Happened) -> RunEvent {
+        let run = RunId::from_parts(1, [0; 10]);
+        RunEvent::new(RunId::from_parts(2, [number; 10]).to_string(), run, Moment(i64::from(number) * 1000), what)
+    }
+
+    fn events() -> Vec<RunEvent> {
+        let stage = |name: &str| Happened::Stage(Stage { stage: name.into(), ..Stage::default() });
+        let operation = |outcome| Operation { branch: "refs/heads/x".into(), outcome, ..Operation::default() };
+        let finished = |outcome| Happened::Finished(Finished { outcome, ..Finished::default() });
+        vec![
+            event(1, Happened::Started(Started { workflow: "nightly".into(), ..Started::default() })),
+            event(2, stage("fetch")),
+            event(3, Happened::Operation(operation(Outcome::Conflict))),
+            event(4, Happened::Operation(operation(Outcome::Aligned))),
+            event(5, stage("push")),
+            event(6, finished(Outcome::Failed)),
+            event(7, finished(Outcome::Aligned)),
+        ]
+    }
+
+    #[test]
+    fn events_that_come_twice_or_out_of_order_change_nothing() {
+        let told = Run::of(events());
+        let backwards = Run::of(events().into_iter().rev().chain(events()));
+        assert_eq!(told, backwards);
+        assert_eq!(told.document(), backwards.document());
+        let document = told.document().unwrap();
+        assert_eq!(document.outcome, Some(Outcome::Aligned), "the last word counts");
+        assert_eq!(document.operations.len(), 1);
+        assert_eq!(document.operations[0].outcome, Outcome::Aligned);
+        let stages: Vec<_> = document.stages.iter().map(|stage| stage.stage.as_str()).collect();
+        assert_eq!(stages, ["fetch", "push"]);
+        assert_eq!((document.began_at, document.heard_at), (Some(Moment(1000)), Some(Moment(7000))));
+    }
+
+    #[test]
+    fn of_two_events_with_one_id_the_same_stays_in_any_order() {
+        let one = event(1, Happened::Heartbeat {});
+        let other = event(1, Happened::Stage(Stage { stage: "x".into(), ..Stage::default() }));
+        let (a, b) = (Run::of([one.clone(), other.clone()]), Run::of([other, one]));
+        assert_eq!(a, b);
+        assert_eq!(a.events().len(), 1);
+    }
+
+    #[test]
+    fn a_run_nobody_heard_of_has_no_document() {
+        assert_eq!(Run::default().document(), None);
+        assert_eq!(Run::default().outcome(), None);
+    }
+}

@@ -1,0 +1,212 @@
+//! Did a run lose anything? What was found, branch by branch, in a form that can be stored and compared.
+//!
+//! Worked out from object ids alone, so that the same question later has the same answer, as long as the objects
+//! are there; once they are gone, it is unknown.
+
+use serde::{Deserialize, Serialize};
+
+use super::RunId;
+use crate::Severity;
+
+/// The schema of [`Verification`].
+pub const SCHEMA: &str = "alignwatch.verification/1";
+
+/// The identity of the finding that a loss becomes.
+pub const CHECK: &str = "work-lost";
+
+/// What was found about all branches that a run moved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// One for each branch, by name.
+    pub branches: Vec<Verified>,
+    /// What could not be judged at all, as sentence parts.
+    #[serde(default)]
+    pub unknown: Vec<String>,
+}
+
+/// One branch that moved.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Full name.
+    pub branch: String,
+    /// The tip before.
+    pub before: Option<String>,
+    /// The tip after.
+    pub after: Option<String>,
+    /// Does it contain its base now? `None` = not known, or it has none.
+    #[serde(default)]
+    pub contains_base: Option<bool>,
+    /// Commits of its own before the run.
+    #[serde(default)]
+    pub n_own: Option<u32>,
+    /// What still leads to the tip before: a ref, a reflog, or the new tip itself. `None` = nothing does.
+    #[serde(default)]
+    pub kept_by: Option<String>,
+    /// What was lost.
+    #[serde(default)]
+    pub losses: Vec<Loss>,
+    /// What could not be judged, as sentence parts.
+    #[serde(default)]
+    pub unknown: Vec<String>,
+}
+
+/// One kind of loss on one branch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Which kind.
+    pub kind: LossKind,
+    /// How grave.
+    pub severity: Severity,
+    /// In one sentence, without a final period.
+    pub summary: String,
+    /// Commits whose work it is, or that did it; full ids.
+    #[serde(default)]
+    pub commits: Vec<String>,
+    /// Paths as text, at most [`PATHS_AT_MOST`].
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// How many paths in all.
+    #[serde(default)]
+    pub n_paths: u32,
+}
+
+/// Paths that a loss names.
+///
+/// Source: ours; enough to see the pattern, and the rest is counted.
+pub const PATHS_AT_MOST: usize = 20;
+
+/// The ways of losing work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// Commits of the branch are gone, and so is what they changed.
+    CommitsLost,
+    /// One side of a merge was kept whole.
+    SideDropped,
+    /// Files are gone that Git's own merge keeps.
+    FilesDeleted,
+    /// Files are as they were before somebody changed them.
+    ChangesReverted,
+    /// Lines are gone that Git's own merge keeps.
+    LinesLost,
+    /// Conflict markers were committed.
+    MarkersCommitted,
+    /// Nothing leads to the tip before any more.
+    TipNotKept,
+}
+
+impl LossKind {
+    /// All of them.
+    pub const ALL: [LossKind; 7] = [
+        LossKind::CommitsLost,
+        LossKind::SideDropped,
+        LossKind::FilesDeleted,
+        LossKind::ChangesReverted,
+        LossKind::LinesLost,
+        LossKind::MarkersCommitted,
+        LossKind::TipNotKept,
+    ];
+
+    /// The word, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            LossKind::CommitsLost => "commits_lost",
+            LossKind::SideDropped => "side_dropped",
+            LossKind::FilesDeleted => "files_deleted",
+            LossKind::ChangesReverted => "changes_reverted",
+            LossKind::LinesLost => "lines_lost",
+            LossKind::MarkersCommitted => "markers_committed",
+            LossKind::TipNotKept => "tip_not_kept",
+        }
+    }
+}
+
+impl Loss {
+    /// A loss whose paths are counted and cut to what is named.
+    pub fn new(
+        kind: LossKind,
+        severity: Severity,
+        summary: impl Into<String>,
+        commits: Vec<String>,
+        mut paths: Vec<String>,
+    ) -> Loss {
+        paths.sort();
+        paths.dedup();
+        let n_paths = paths.len() as u32;
+        paths.truncate(PATHS_AT_MOST);
+        Loss { kind, severity, summary: summary.into(), commits, paths, n_paths }
+    }
+}
+
+impl Verification {
+    /// All losses with their branch, the gravest first.
+    pub fn losses(&self) -> Vec<(&Verified, &Loss)> {
+        let mut losses: Vec<_> =
+            self.branches.iter().flat_map(|branch| branch.losses.iter().map(move |loss| (branch, loss))).collect();
+        losses.sort_by_key(|(_, loss)| std::cmp::Reverse(loss.severity));
+        losses
+    }
+
+    /// The gravest loss; `None` = none was found, which is not the same as none there is.
+    pub fn worst(&self) -> Option<Severity> {
+        self.losses().first().map(|(_, loss)| loss.severity)
+    }
+
+    /// Something could not be judged.
+    pub fn has_unknown(&self) -> bool {
+        !self.unknown.is_empty() || self.branches.iter().any(|branch| !branch.unknown.is_empty())
+    }
+}
+
+/// The answer of `alignwatch verify` in JSON, schema `alignwatch.verification/1`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Document<'a> {
+    /// `alignwatch.verification/1`.
+    pub schema: &'static str,
+    /// The run.
+    pub run: &'a RunId,
+    /// `ok`, the gravest severity, or `unknown` when something could not be judged and nothing was found.
+    pub status: &'static str,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: &'a Verification,
+}
+
+impl Verification {
+    /// All of it for JSON.
+    pub fn document<'a>(&'a self, run: &'a RunId) -> Document<'a> {
+        let status = match self.worst() {
+            Some(severity) => severity.word(),
+            None if self.has_unknown() => "unknown",
+            None => "ok",
+        };
+        Document { schema: SCHEMA, run, status, found: self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_json() {
+        for kind in LossKind::ALL {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.word()));
+        }
+    }
+
+    #[test]
+    fn a_verification_that_could_not_look_is_not_ok() {
+        let run = RunId::from_parts(1, [1; 10]);
+        let status = |found: &Verification| found.document(&run).status;
+        let mut found = Verification::default();
+        assert_eq!(status(&found), "ok");
+        found.unknown.push("the objects are gone".into());
+        assert_eq!(status(&found), "unknown");
+        let paths = (0..50).map(|number| format!("f{number:02}")).collect();
+        let loss = Loss::new(LossKind::FilesDeleted, Severity::Critical, "50 files are gone", Vec::new(), paths);
+        assert_eq!((loss.paths.len(), loss.n_paths), (PATHS_AT_MOST, 50));
+        found.branches.push(Verified { losses: vec![loss], ..Verified::default() });
+        assert_eq!(status(&found), "critical");
+    }
+}

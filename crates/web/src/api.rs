@@ -6,7 +6,10 @@ use alignwatch_model::Timestamp;
 use alignwatch_store::{PastFinding, RepositoryRow};
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{
+        FromRequestParts, Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -26,12 +29,37 @@ const FINDINGS_AT_MOST: usize = 1000;
 /// Points in one answer, at most. Source: ours; a screen has no more columns that one can tell apart.
 const POINTS_AT_MOST: i64 = 2000;
 
+/// The last second of the year 9999, the latest that RFC 3339 can write.
+const LATEST: i64 = 253_402_300_799;
+
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
 #[derive(OpenApi)]
 #[openapi(info(title = "alignwatch", description = "What is known of the alignment of repositories."))]
 struct Api;
+
+/// The parameters of a request; wrong ones are a problem like others.
+#[derive(FromRequestParts)]
+#[from_request(via(Query), rejection(Problem))]
+struct Asked<T>(T);
+
+/// What the path names; likewise.
+#[derive(FromRequestParts)]
+#[from_request(via(Path), rejection(Problem))]
+struct Named<T>(T);
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, rejection.body_text())
+    }
+}
 
 /// All routes.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -76,7 +104,7 @@ async fn healthz() -> &'static str {
 /// Does it do its work?
 #[utoipa::path(get, path = "/readyz", responses(
     (status = 200, description = "It does.", body = String),
-    (status = 503, description = "It does not, with the reason.", body = Problem)))]
+    (status = 503, description = "It does not, with the reason.", body = Problem, content_type = "application/problem+json")))]
 async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Problem> {
     match &*shared.trouble.read().unwrap_or_else(PoisonError::into_inner) {
         None => Ok("working\n"),
@@ -85,7 +113,8 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Probl
 }
 
 /// What was last measured, for a Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "OpenMetrics.", body = String)))]
+#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "OpenMetrics.", body = String,
+    content_type = "application/openmetrics-text")))]
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let readings = Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner));
     let wrong = |error: std::fmt::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
@@ -135,7 +164,7 @@ impl From<RepositoryRow> for Repository {
 /// All repositories that are or were watched.
 #[utoipa::path(get, path = "/api/v1/repositories", responses(
     (status = 200, description = "By path.", body = Repositories),
-    (status = 503, description = "The store can't be read.", body = Problem)))]
+    (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn repositories(State(shared): State<Arc<Shared>>) -> Result<Json<Repositories>, Problem> {
     let rows = shared.read(|store| store.repositories())?;
     let repositories = rows.into_iter().map(Repository::from).collect();
@@ -156,8 +185,8 @@ struct RepositoryInFull {
 /// One repository in full.
 #[utoipa::path(get, path = "/api/v1/repositories/{id}", params(("id" = String, Path, description = "Its id.")), responses(
     (status = 200, description = "What is known of it.", body = RepositoryInFull),
-    (status = 404, description = "It is not known.", body = Problem),
-    (status = 503, description = "The store can't be read.", body = Problem)))]
+    (status = 404, description = "It is not known.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn repository(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
@@ -181,9 +210,9 @@ fn not_known(id: &str) -> Problem {
 #[utoipa::path(post, path = "/api/v1/repositories/{id}/sweep", params(("id" = String, Path, description = "Its id.")),
     responses(
         (status = 202, description = "It will be."),
-        (status = 404, description = "It is not known.", body = Problem),
-        (status = 429, description = "There is too much to do already.", body = Problem),
-        (status = 503, description = "The store can't be read.", body = Problem)))]
+        (status = 404, description = "It is not known.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "There is too much to do already.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn sweep(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<StatusCode, Response> {
     let row = shared.read(|store| store.repository(&id)).map_err(|error| Problem::from(error).into_response())?;
     let row = row.ok_or_else(|| not_known(&id).into_response())?;
@@ -194,6 +223,7 @@ async fn sweep(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Res
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct WhichFindings {
     /// Only of this repository.
@@ -201,7 +231,8 @@ struct WhichFindings {
     /// Also those that are over.
     #[serde(default)]
     ended: bool,
-    /// At most so many, up to 1000.
+    /// At most so many.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -246,19 +277,24 @@ impl From<PastFinding> for Finding {
 /// What is wrong, the newest first.
 #[utoipa::path(get, path = "/api/v1/findings", params(WhichFindings), responses(
     (status = 200, description = "Findings.", body = Findings),
-    (status = 400, description = "A parameter is wrong.", body = String),
-    (status = 503, description = "The store can't be read.", body = Problem)))]
+    (status = 400, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn findings(
     State(shared): State<Arc<Shared>>,
-    Query(which): Query<WhichFindings>,
+    Asked(which): Asked<WhichFindings>,
 ) -> Result<Json<Findings>, Problem> {
-    let limit = which.limit.unwrap_or(FINDINGS).min(FINDINGS_AT_MOST);
+    let limit = which.limit.unwrap_or(FINDINGS);
+    if !(1..=FINDINGS_AT_MOST).contains(&limit) {
+        let detail = format!("`limit` must lie between 1 and {FINDINGS_AT_MOST}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
     let rows = shared.read(|store| store.findings(which.repository.as_deref(), which.ended, limit))?;
     let findings = rows.into_iter().map(Finding::from).collect();
     Ok(Json(Findings { schema: "alignwatch.findings/1", findings }))
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct WhichSeries {
     /// Only of this metric.
@@ -288,11 +324,11 @@ struct Series {
 /// What is measured over time.
 #[utoipa::path(get, path = "/api/v1/series", params(WhichSeries), responses(
     (status = 200, description = "By metric, repository and labels.", body = ManySeries),
-    (status = 400, description = "A parameter is wrong.", body = String),
-    (status = 503, description = "The store can't be read.", body = Problem)))]
+    (status = 400, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn series(
     State(shared): State<Arc<Shared>>,
-    Query(which): Query<WhichSeries>,
+    Asked(which): Asked<WhichSeries>,
 ) -> Result<Json<ManySeries>, Problem> {
     let rows = shared.read(|store| store.series(which.metric.as_deref(), which.repository.as_deref()))?;
     let series = rows.into_iter().map(|row| Series {
@@ -305,6 +341,7 @@ async fn series(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct WhichPoints {
     /// From this second on (Unix time). Default: a day before `to`.
@@ -335,23 +372,22 @@ struct Point {
     last: f64,
 }
 
-/// What a series did.
+/// What a series did. A span that ends before it begins has no points.
 #[utoipa::path(get, path = "/api/v1/series/{id}/points", params(("id" = i64, Path, description = "Its number."), WhichPoints),
     responses(
         (status = 200, description = "In order of time.", body = Points),
-        (status = 400, description = "A parameter is wrong.", body = Problem),
-        (status = 503, description = "The store can't be read.", body = Problem)))]
+        (status = 400, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn points(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<i64>,
-    Query(which): Query<WhichPoints>,
+    Named(id): Named<i64>,
+    Asked(which): Asked<WhichPoints>,
 ) -> Result<Json<Points>, Problem> {
-    let from = which.from.unwrap_or(which.to.saturating_sub(DAY));
-    let span = which.to.checked_sub(from).filter(|span| 0 < *span);
-    let span = span.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "`to` must lie behind `from`"))?;
-    let least = span.div_euclid(POINTS_AT_MOST) + 1;
+    let to = which.to.clamp(0, LATEST);
+    let from = which.from.unwrap_or(to - DAY).clamp(0, LATEST);
+    let least = (to - from).max(0).div_euclid(POINTS_AT_MOST) + 1;
     let step = which.step.unwrap_or(least).max(least);
-    let rows = shared.read(|store| store.points(id, Timestamp(from), Timestamp(which.to), step))?;
+    let rows = shared.read(|store| store.points(id, Timestamp(from), Timestamp(to), step))?;
     let point = |row: alignwatch_store::Point| Point {
         at: row.at.rfc3339(),
         n: row.n,

@@ -378,6 +378,15 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Overrides a setting of the repository that was found under this key, for this call alone.
+    ///
+    /// `section` begins the key and ends in `.`, so that a repository chooses no other setting than one of it.
+    pub fn pin_found(mut self, section: &'static str, key: &[u8], value: &'static str) -> Self {
+        assert!(section.ends_with('.') && key.starts_with(section.as_bytes()), "no key of `{section}` was found");
+        self.pins.push((OsString::from_vec(key.to_vec()), value.into()));
+        self
+    }
+
     /// Lets the command see the working tree. Without it there is none for it.
     pub fn in_worktree(mut self) -> Self {
         self.in_worktree = true;

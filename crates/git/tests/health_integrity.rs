@@ -18,11 +18,11 @@ use alignwatch_git::{
     stop::Stop,
 };
 use alignwatch_model::{
-    Known, Look, Timestamp,
+    Finding, Known, Look, Snapshot, Timestamp, checks,
     config::Config,
     facts::{Facts, integrity::PackBytes},
 };
-use alignwatch_testkit::{Repo, git, git_output, sketch};
+use alignwatch_testkit::{Repo, git, git_output, git_version, sketch};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -181,4 +181,99 @@ fn a_folder_in_place_of_a_pack_is_unread_and_an_interruption_is_unknown() {
     fs::create_dir(&pack).unwrap();
     let seen = packs(&repo, &Memory::none(), &Stop::default()).seen().unwrap().clone();
     assert_eq!((seen.n_sound, seen.unread.len()), (0, 1));
+}
+
+/// An object that git calls bad: a commit whose author has no address.
+fn with_bad_commit() -> (Repo, String) {
+    let repo = sketch("main: a").worktree().draw();
+    let tree = repo.git(["rev-parse", "main^{tree}"]).trim().to_owned();
+    let text = format!("tree {tree}\nauthor A 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n");
+    let file = repo.room().join("commit");
+    fs::write(&file, text).unwrap();
+    let path = file.to_str().unwrap();
+    let oid = repo.git(["hash-object", "-t", "commit", "-w", "--literally", path]).trim().to_owned();
+    repo.git(["update-ref", "refs/heads/bad", &oid]);
+    (repo, oid)
+}
+
+#[test]
+fn a_setting_of_the_repository_silences_no_damage() {
+    let (repo, oid) = with_bad_commit();
+    let ours = || seen_at(&repo, NOW, None).objects;
+    let code = ours().seen().unwrap().code;
+    assert_eq!(code & 1, 1, "git finds it");
+    repo.git(["config", "fsck.missingEmail", "ignore"]);
+    let included = repo.room().join("more");
+    fs::write(&included, "[fsck]\n\tmissingEmail = warn\n").unwrap();
+    repo.git(["config", "include.path", included.to_str().unwrap()]);
+    assert_eq!(repo.git_output(["fsck", "--full"]).status.code(), Some(0), "the trap works");
+    assert_eq!(ours().seen().unwrap().code, code);
+    let list = repo.room().join("list");
+    fs::write(&list, format!("{oid}\n")).unwrap();
+    repo.git(["config", "fsck.skipList", list.to_str().unwrap()]);
+    assert!(ours().reason().unwrap().contains("`fsck.skipList`"), "{:?}", ours());
+}
+
+#[test]
+fn damage_to_derived_data_is_not_hidden_by_what_was_remembered() {
+    let repo = packed();
+    git(repo.path(), ["repack", "-adbq"]);
+    git(repo.path(), ["commit-graph", "write", "--reachable"]);
+    git(repo.path(), ["multi-pack-index", "write"]);
+    let data = tempfile::tempdir().unwrap();
+    let code = || seen_at(&repo, NOW, Some(data.path())).objects.seen().unwrap().code;
+    assert_eq!(code(), 0);
+    let objects = open(repo.path()).unwrap().objects_dir;
+    let mut cases = vec![
+        (objects.join("info/commit-graph"), 25, 16),
+        (objects.join("pack/multi-pack-index"), 1, 32),
+        (objects.join("pack/multi-pack-index"), FIRST, 128),
+    ];
+    if (2, 42) <= git_version() {
+        cases.extend([(the_pack(&repo, "rev"), 25, 64), (the_pack(&repo, "bitmap"), 25, 128)]);
+    }
+    for (file, from_end, bit) in cases {
+        let whole = fs::read(&file).unwrap();
+        change(&file, |content| {
+            let at = content.len().saturating_sub(from_end);
+            content[at] ^= 1;
+        });
+        let ours = code();
+        assert_eq!(Some(ours), git_output(repo.path(), ["fsck", "--full"]).status.code(), "{}", file.display());
+        assert_eq!(ours & bit, bit, "{}: {ours}", file.display());
+        mend(&repo);
+        assert_eq!(code(), 0, "{} was moved aside", file.display());
+        let _ = fs::remove_file(&file);
+        fs::write(&file, whole).unwrap();
+    }
+}
+
+/// Farther from the end of a file than its beginning: the first byte.
+const FIRST: usize = usize::MAX;
+
+/// Pastes what the object check says.
+fn mend(repo: &Repo) {
+    let looks = Look::with_required([Look::Objects]);
+    let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: Stop::default() };
+    let snapshot = inspect(repo.path(), &Config::default(), NOW, None, &wanted, &|_| {}).unwrap();
+    paste(repo, &finding(&snapshot, "object-check").remedy.commands);
+}
+
+/// The only finding of a check.
+fn finding(snapshot: &Snapshot, id: &str) -> Finding {
+    let wanted = |check: &checks::Check| if check.id == id { Ok(()) } else { Err("another".to_owned()) };
+    let judged = checks::judge(snapshot, &Config::default(), snapshot.seen_at, wanted);
+    let mut found: Vec<Finding> = judged.into_iter().flat_map(|one| one.findings).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+/// Runs lines as a person would who pasted them.
+fn paste(repo: &Repo, lines: &[String]) {
+    for line in lines {
+        let mut shell = std::process::Command::new("bash");
+        shell.arg("-c").arg(line).current_dir(repo.path());
+        let output = shell.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").output().unwrap();
+        assert!(output.status.success(), "`{line}`: {output:?}");
+    }
 }

@@ -138,7 +138,7 @@ impl Look {
             Look::Changes => &[Look::Worktrees],
             Look::Merges => &[Look::History, Look::Landed],
             Look::Markers | Look::Collisions | Look::Contents => &[Look::History],
-            Look::Shape | Look::Connectivity | Look::Objects => &[Look::Storage],
+            Look::Shape => &[Look::Storage],
             _ => &[],
         }
     }

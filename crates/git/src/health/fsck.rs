@@ -2,6 +2,8 @@
 //!
 //! A git that was stopped, killed or gave up is unknown, never well. Only a clean answer is
 //! remembered, by what is stored and what refs point to: a failed one is asked for again.
+//! Settings of the repository that let Git pass over damage (`fsck.<message>`) are overridden; a list of
+//! objects to pass over (`fsck.skipList`) cannot be, and then a clean answer is unknown.
 //! Lazy fetching is off; Git itself leaves out what a shallow or partial clone lacks on purpose.
 
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// Counted up when the question changes, so that older answers are not believed.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// How long one check may take. Source: ours; the kernel of Linux takes under one hour.
 const AT_MOST: Duration = Duration::from_secs(12 * 3600);
@@ -26,9 +28,49 @@ const AT_MOST: Duration = Duration::from_secs(12 * 3600);
 /// Standard error that is kept: progress is a few hundred short texts, the rest is what is wrong.
 const STDERR_AT_MOST_BYTES: usize = 4 << 20;
 
+/// Why a clean answer is none.
+const SKIPS: &str = "git found nothing wrong, but passed over the objects that `fsck.skipList` of the repository names";
+
 /// How lines begin that say nothing is wrong: what Git is at, and remarks.
 const NO_TROUBLE: &[&str] =
     &["Checking ", "Verifying ", "Loading ", "Sorting ", "Looking for ", "notice: ", "dangling "];
+
+/// The setting that names a file of objects to pass over. Files of all its values are read: no override takes one back.
+const SKIP_LIST: &[u8] = b"fsck.skiplist";
+
+/// Messages that are warnings or remarks by default, as keys in lower case; all others are errors.
+///
+/// Source: fsck.h of Git's master, August 2026. A setting cannot say "remark": a warning is as loud, and as harmless.
+const WARNINGS: &[&str] = &[
+    "fsck.badfilemode",
+    "fsck.badreftabletablename",
+    "fsck.badtagname",
+    "fsck.emptyname",
+    "fsck.emptypackedrefsfile",
+    "fsck.fullpathname",
+    "fsck.gitattributessymlink",
+    "fsck.gitignoresymlink",
+    "fsck.gitmodulesparse",
+    "fsck.hasdot",
+    "fsck.hasdotdot",
+    "fsck.hasdotgit",
+    "fsck.largepathname",
+    "fsck.mailmapsymlink",
+    "fsck.missingtaggerentry",
+    "fsck.nulincommit",
+    "fsck.nullsha1",
+    "fsck.refmissingnewline",
+    "fsck.symlinkref",
+    "fsck.symreftargetisnotaref",
+    "fsck.trailingrefcontent",
+    "fsck.zeropaddedfilemode",
+];
+
+/// The only message that is not told by default.
+const NOT_TOLD: &str = "fsck.extraheaderentry";
+
+/// Last words that say what is damaged: an object, or the multi-pack-index, at which Git gives up at once.
+const TELLING: [&str; 3] = [" is corrupt", "multi-pack-index", "bad pack-int-id"];
 
 /// How thorough it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +120,23 @@ impl Depth {
 
     fn call<'a>(self, git: &'a GitAt<'a>) -> Call<'a> {
         let call = git.command("fsck").option("--no-dangling").option("--progress");
-        match self {
+        let call = match self {
             Depth::Connectivity => call.option("--connectivity-only"),
             Depth::Full => call.option("--full"),
-        }
+        };
+        let silencing = git.entries().iter().filter_map(|entry| Some((&entry.key, usual(&entry.key)?)));
+        silencing.fold(call, |call, (key, level)| call.pin_found("fsck.", key, level))
+    }
+}
+
+/// How loud the message of this key is where no setting says otherwise; `None` = it is no key of a message.
+fn usual(key: &[u8]) -> Option<&'static str> {
+    let key = std::str::from_utf8(key).ok().filter(|key| key.starts_with("fsck."))?;
+    match key {
+        NOT_TOLD => Some("ignore"),
+        _ if key.as_bytes() == SKIP_LIST => None,
+        _ if WARNINGS.contains(&key) => Some("warn"),
+        _ => Some("error"),
     }
 }
 
@@ -96,7 +151,9 @@ pub fn fsck(question: Question<'_>) -> Known<ObjectCheck> {
     {
         return Known::Seen(ObjectCheck { checked_at: Timestamp(checked_at), ..ObjectCheck::default() });
     }
+    let skips = question.git.entries().iter().any(|entry| entry.key == SKIP_LIST);
     let seen = match ask(&question) {
+        Ok(seen) if skips && seen.code == 0 => return Known::Unknown(SKIPS.into()),
         Ok(seen) => seen,
         Err(reason) => return Known::Unknown(reason),
     };
@@ -146,7 +203,7 @@ fn read(output: &Output, now: Timestamp) -> Result<ObjectCheck, String> {
     for line in said.split('\n').chain(complained.split(['\n', '\r'])).map(str::trim_end) {
         // 128 is the bit of bitmaps and the code of a git that gave up, which it also does at a damaged object.
         let gave_up = line.starts_with("fatal: ") || line.starts_with("usage: ");
-        if gave_up && !line.ends_with(" is corrupt") {
+        if gave_up && !TELLING.iter().any(|words| line.contains(words)) {
             return Err(format!("git fsck gave up: {line}"));
         }
         if !line.is_empty() && !NO_TROUBLE.iter().any(|start| line.starts_with(start)) {
@@ -171,6 +228,15 @@ mod tests {
 
     fn output(code: i32, stdout: &str, stderr: &str) -> Output {
         Output { stdout: stdout.into(), stderr: stderr.into(), code }
+    }
+
+    #[test]
+    fn a_setting_of_a_message_becomes_what_it_is_without_one() {
+        let usual = |key: &str| usual(key.as_bytes());
+        assert_eq!(usual("fsck.missingemail"), Some("error"));
+        assert_eq!(usual("fsck.zeropaddedfilemode"), Some("warn"));
+        assert_eq!((usual("fsck.skiplist"), usual("fetch.fsck.missingemail")), (None, None));
+        assert!(WARNINGS.is_sorted());
     }
 
     #[test]

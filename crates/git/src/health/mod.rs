@@ -21,4 +21,5 @@ pub mod shape;
 pub(crate) mod site;
 pub mod speed;
 pub mod storage;
+pub(crate) mod stored_state;
 pub(crate) mod worktrees;

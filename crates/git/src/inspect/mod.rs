@@ -262,8 +262,8 @@ impl Inspection<'_> {
         let history = history.unwrap_or_else(History::not_looked);
         let shape = self.look(Look::Shape, || self.shape(refs, &storage));
         let pack_bytes = self.look(Look::PackBytes, || self.pack_bytes());
-        let connectivity = self.look(Look::Connectivity, || self.fsck(refs, &storage, Depth::Connectivity));
-        let checked_objects = self.look(Look::Objects, || self.fsck(refs, &storage, Depth::Full));
+        let connectivity = self.look(Look::Connectivity, || self.fsck(refs, Depth::Connectivity));
+        let checked_objects = self.look(Look::Objects, || self.fsck(refs, Depth::Full));
         let locks = match locks {
             Known::Seen(locks) => locks.second_look(self.now),
             Known::Unknown(reason) => Known::Unknown(reason),
@@ -351,7 +351,7 @@ impl Inspection<'_> {
     }
 
     /// What Git says about objects.
-    fn fsck(&self, refs: &Refs, storage: &Known<Storage>, depth: Depth) -> Known<ObjectCheck> {
+    fn fsck(&self, refs: &Refs, depth: Depth) -> Known<ObjectCheck> {
         let Some(git) = self.git else { return Known::Unknown("there is no git to check objects".into()) };
         self.say(depth.phase());
         fsck(health::fsck::Question {
@@ -360,7 +360,7 @@ impl Inspection<'_> {
             now: self.now,
             memory: self.memory,
             stop: &self.wanted.stop,
-            state: storage.seen().filter(|_| self.opened.alternates.is_empty()).and_then(|seen| state(refs, seen)),
+            state: state(refs, self.opened),
             step: &|percent| (self.listener)(Progress::Step(percent, 100)),
         })
     }
@@ -714,17 +714,18 @@ fn stored(storage: &Storage) -> Option<String> {
     Some(format!("{} {} {}", loose.n, loose.disk_bytes, packs.join(" ")))
 }
 
-/// A text that changes whenever objects or refs do.
-fn state(refs: &Refs, storage: &Storage) -> Option<String> {
-    let mut text = stored(storage)?;
-    for pack in storage.packs.seen()? {
-        text.push_str(&format!(" {}", pack.modified_at.0));
+/// A text that changes whenever something does that Git reads to check objects. `None`: that cannot be known.
+fn state(refs: &Refs, opened: &Opened) -> Option<String> {
+    // What is borrowed changes elsewhere; what is broken is asked for again.
+    if !refs.broken.is_empty() || !opened.alternates.is_empty() {
+        return None;
     }
+    let mut text = health::stored_state::fingerprint(opened)?;
     text.push_str(&format!("\n{:?}", refs.head));
     for one in &refs.all {
         text.push_str(&format!("\n{} {}", one.name, one.oid));
     }
-    (refs.broken.is_empty()).then_some(text)
+    Some(text)
 }
 
 /// Why a look that nobody asked for was not taken.

@@ -232,7 +232,7 @@ fn damage_to_derived_data_is_not_hidden_by_what_was_remembered() {
     if (2, 42) <= git_version() {
         cases.extend([(the_pack(&repo, "rev"), 25, 64), (the_pack(&repo, "bitmap"), 25, 128)]);
     }
-    for (file, from_end, bit) in cases {
+    for (number, (file, from_end, bit)) in (1..).zip(cases) {
         let whole = fs::read(&file).unwrap();
         change(&file, |content| {
             let at = content.len().saturating_sub(from_end);
@@ -241,7 +241,7 @@ fn damage_to_derived_data_is_not_hidden_by_what_was_remembered() {
         let ours = code();
         assert_eq!(Some(ours), git_output(repo.path(), ["fsck", "--full"]).status.code(), "{}", file.display());
         assert_eq!(ours & bit, bit, "{}: {ours}", file.display());
-        mend(&repo);
+        mend(&repo, Timestamp(NOW.0 + number));
         assert_eq!(code(), 0, "{} was moved aside", file.display());
         let _ = fs::remove_file(&file);
         fs::write(&file, whole).unwrap();
@@ -252,10 +252,10 @@ fn damage_to_derived_data_is_not_hidden_by_what_was_remembered() {
 const FIRST: usize = usize::MAX;
 
 /// Pastes what the object check says.
-fn mend(repo: &Repo) {
+fn mend(repo: &Repo, now: Timestamp) {
     let looks = Look::with_required([Look::Objects]);
     let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: Stop::default() };
-    let snapshot = inspect(repo.path(), &Config::default(), NOW, None, &wanted, &|_| {}).unwrap();
+    let snapshot = inspect(repo.path(), &Config::default(), now, None, &wanted, &|_| {}).unwrap();
     paste(repo, &finding(&snapshot, "object-check").remedy.commands);
 }
 

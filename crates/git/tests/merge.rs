@@ -80,6 +80,27 @@ fn answers_are_remembered_and_stay_the_same() {
 }
 
 #[test]
+fn what_git_cannot_merge_is_asked_again_only_after_an_object_came() {
+    let world = World::random(1, 13);
+    let opened = repository::open(&world.folder).unwrap();
+    let git = run::Git::find().unwrap();
+    let at = git.at(&opened).unwrap();
+    let nowhere = Oid::from_hex(&[b'e'; 40]).unwrap();
+    let lost = [Question { line: world.questions()[0].line, tip: nowhere, merge_bases: vec![nowhere, nowhere] }];
+    let memory = tempfile::tempdir().unwrap();
+    let memory = Memory::in_folder(memory.path());
+    let n_asked = |what: &str| {
+        let (answers, effort) = world.ask(Some(&at), &memory, &lost);
+        assert_eq!(answers[0].verdict, Verdict::Unknown, "{what}");
+        assert!(answers[0].reason.as_deref().unwrap().contains("git could not merge them"), "{what}");
+        effort.n_asked
+    };
+    assert_eq!((n_asked("at first"), n_asked("again")), (1, 0));
+    drop(crate::git(&world.folder, &["hash-object", "-w", "--stdin"], b"new"));
+    assert_eq!(n_asked("after an object came"), 1);
+}
+
+#[test]
 fn one_pair_that_git_cannot_merge_ends_no_other() {
     let world = World::random(12, 4);
     let opened = repository::open(&world.folder).unwrap();

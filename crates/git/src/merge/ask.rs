@@ -43,8 +43,13 @@ const PINNED: [(&str, &str); 8] = [
 ];
 
 /// Puts pairs of (line, tip) to Git, until the time is over. `answered` gets the index of a pair and its answer;
-/// a pair that Git can't merge is answered `unknown` with Git's reason.
-pub(super) fn pairs(git: &GitAt<'_>, pairs: &[(Oid, Oid)], until: Instant, answered: &mut dyn FnMut(usize, Merge)) {
+/// a pair that Git can't merge is answered with Git's reason.
+pub(super) fn pairs(
+    git: &GitAt<'_>,
+    pairs: &[(Oid, Oid)],
+    until: Instant,
+    answered: &mut dyn FnMut(usize, Result<Merge, GitError>),
+) {
     let mut by_line: BTreeMap<Oid, Vec<usize>> = BTreeMap::new();
     for (number, (line, _)) in pairs.iter().enumerate() {
         by_line.entry(*line).or_default().push(number);
@@ -53,13 +58,9 @@ pub(super) fn pairs(git: &GitAt<'_>, pairs: &[(Oid, Oid)], until: Instant, answe
         let Ok(quarantine) = Quarantine::new(&line) else { return };
         let asked: Vec<(Oid, Oid)> = numbers.iter().map(|&number| pairs[number]).collect();
         ask_all(git, &quarantine, Some(line), &asked, until, &mut |at, record| {
-            answered(numbers[at], merge_of(record));
+            answered(numbers[at], record.map(Record::into_merge));
         });
     }
-}
-
-fn merge_of(record: Result<Record, GitError>) -> Merge {
-    record.map_or_else(|error| Merge::unknown(reason(&error)), Record::into_merge)
 }
 
 /// What Git's merge base has at each path where it finds a conflict between two commits: a version, or nothing.
@@ -96,7 +97,7 @@ pub(super) fn texts(git: &GitAt<'_>, triples: &[Triple], patience: Duration) -> 
     let theirs = quarantine.commit(&tree(|triple| triple.2)?, &[base])?;
     let mut merged = None;
     ask_all(git, &quarantine, None, &[(ours, theirs)], Instant::now() + patience, &mut |_, record| {
-        merged = Some(merge_of(record));
+        merged = record.ok().map(Record::into_merge);
     });
     let Some(Merge { verdict: Verdict::Clean | Verdict::Conflict, conflicts: Some(conflicts), .. }) = merged else {
         return Ok(Vec::new());
@@ -268,8 +269,4 @@ fn conflicts(mut paths: BTreeMap<Vec<u8>, BTreeSet<String>>, messages: Vec<Messa
     let mut conflicts: Vec<Conflict> = paths.into_iter().map(conflict).collect();
     conflicts.sort();
     conflicts
-}
-
-fn reason(error: &GitError) -> String {
-    format!("git could not merge them: {error}")
 }

@@ -25,6 +25,8 @@ pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{
     collections::BTreeSet,
+    fs,
+    os::unix::fs::MetadataExt,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -45,7 +47,7 @@ use self::{
 use crate::{
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
-    run::GitAt,
+    run::{GitAt, GitError},
     stop::Stop,
     tree_diff::WalkError,
 };
@@ -118,8 +120,12 @@ impl Predictor<'_> {
     /// One answer for each question, in order. `progress` is told how many of how many are done.
     pub fn predict(&self, questions: &[Question], progress: &(dyn Fn(usize, usize) + Sync)) -> (Vec<Merge>, Effort) {
         let mut shelf = self.remembered().0;
-        let mut answers: Vec<Option<Answer>> =
-            questions.iter().map(|question| remembered(&mut shelf, question)).collect();
+        let mut impossible =
+            self.memory.shelf("impossible", &format!("{} {}", self.written_by(), self.objects_as_they_are()));
+        let mut answers: Vec<Option<Answer>> = questions
+            .iter()
+            .map(|question| remembered(&mut shelf, question).or_else(|| remembered_reason(&mut impossible, question)))
+            .collect();
         let new: Vec<usize> = (0..questions.len()).filter(|&number| answers[number].is_none()).collect();
         let asked: Vec<&Question> = new.iter().map(|&number| &questions[number]).collect();
         let mut simple = FxHashSet::default();
@@ -130,13 +136,18 @@ impl Predictor<'_> {
         let mut answers: Vec<Answer> =
             answers.into_iter().map(|answer| answer.expect("every question was answered")).collect();
         let mut effort = Effort { n_remembered: questions.len() - new.len(), ..Effort::default() };
-        let asked_git = self.ask_git(questions, &mut answers, progress);
+        // What an earlier run left open is not worth a wait on every later one.
+        let paths = if new.is_empty() { self.patience.paths / 10 } else { self.patience.paths };
+        let asked_git = self.ask_git(questions, &mut answers, paths, progress);
         effort.count(&answers, new.len(), asked_git.len());
         for number in new.into_iter().chain(asked_git) {
             keep(&mut shelf, &questions[number], &answers[number], simple.contains(&number));
+            if let Answer::Impossible(reason) = &answers[number] {
+                impossible.put(&key(&questions[number].line, &questions[number].tip), reason.as_bytes().to_vec());
+            }
         }
         // A memory that can't be written costs time on the next run, nothing else.
-        let _ = shelf.save();
+        let _ = (shelf.save(), impossible.save());
         (answers.into_iter().map(Answer::into_merge).collect(), effort)
     }
 
@@ -150,6 +161,20 @@ impl Predictor<'_> {
         let drivers = self.drivers.join(&b'\n');
         let git = self.git.map_or_else(String::new, |git| git.git().version().text.clone());
         format!("{ENGINE} {git} {:08x} {:08x}", crc32fast::hash(&self.attributes), crc32fast::hash(&drivers))
+    }
+
+    /// Changes when an object comes or goes: by the times of the folders that hold them.
+    fn objects_as_they_are(&self) -> String {
+        let Some(git) = self.git else { return String::new() };
+        let (folder, borrowed) = (&git.repository().objects_dir, &git.repository().alternates);
+        let loose = (0..=255u8).map(|first| folder.join(format!("{first:02x}")));
+        let packs = borrowed.iter().map(|other| &other.path).chain([folder]).map(|folder| folder.join("pack"));
+        let mut hash = crc32fast::Hasher::new();
+        for folder in loose.chain(packs) {
+            let time = fs::metadata(folder).ok().map(|data| (data.mtime(), data.mtime_nsec()));
+            hash.update(format!("{time:?} ").as_bytes());
+        }
+        format!("{:08x}", hash.finalize())
     }
 
     /// What can be said without putting whole pairs to Git.
@@ -267,15 +292,15 @@ impl Predictor<'_> {
         &self,
         questions: &[Question],
         answers: &mut [Answer],
+        paths: Duration,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<usize> {
         // A driver that is not run would look like a conflict.
         let Some(git) = self.git.filter(|_| self.drivers.is_empty()) else { return Vec::new() };
         let mut answered = Vec::new();
-        for (patience, is_wanted) in [
-            (self.patience.verdicts, Answer::is_open as fn(&Answer) -> bool),
-            (self.patience.paths, Answer::lacks_paths),
-        ] {
+        for (patience, is_wanted) in
+            [(self.patience.verdicts, Answer::is_open as fn(&Answer) -> bool), (paths, Answer::lacks_paths)]
+        {
             let some: Vec<usize> = (0..answers.len()).filter(|&number| is_wanted(&answers[number])).collect();
             answered.extend(ask_some(git, questions, answers, &some, Instant::now() + patience, progress));
         }
@@ -326,12 +351,15 @@ enum Answer {
     ConflictWithoutPaths(&'static str),
     /// Only Git can say, for this reason.
     Open(&'static str),
+    /// Nobody can say as long as the objects are what they are, for this reason.
+    Impossible(String),
 }
 
 fn answer(draft: Result<Draft, WalkError>, texts: &FxHashMap<Triple, TextAnswer>) -> Answer {
     let draft = match draft {
         Ok(draft) => draft,
-        Err(error) => return Answer::Final(Merge::unknown(error.to_string())),
+        Err(error @ WalkError::Stopped) => return Answer::Final(Merge::unknown(error.to_string())),
+        Err(error) => return Answer::Impossible(error.to_string()),
     };
     let mut conflicts = draft.conflicts;
     let mut open = draft.ask_git;
@@ -378,9 +406,16 @@ fn ask_some(
         answered.push(some[at]);
         progress(answered.len(), some.len());
         let answer = &mut answers[some[at]];
-        // A verdict that we know already is not given up because Git could not answer.
-        if !(answer.lacks_paths() && merge.verdict == Verdict::Unknown) {
-            *answer = Answer::Final(merge);
+        match merge {
+            Ok(merge) => *answer = Answer::Final(merge),
+            // A verdict that we know already is not given up because Git could not answer.
+            Err(_) if answer.lacks_paths() => {}
+            Err(error) => {
+                let reason = format!("git could not merge them: {error}");
+                let may_end_otherwise = matches!(error, GitError::TimedOut { .. });
+                *answer =
+                    if may_end_otherwise { Answer::Final(Merge::unknown(reason)) } else { Answer::Impossible(reason) };
+            }
         }
     });
     answered
@@ -402,6 +437,7 @@ impl Answer {
                 let reason = format!("the paths were not asked of Git in time: {why}");
                 Merge { reason: Some(reason), ..Merge::conflict(None) }
             }
+            Answer::Impossible(why) => Merge::unknown(why),
             Answer::Open(why) => Merge::unknown(format!("Git did not answer in time: {why}")),
         }
     }
@@ -423,7 +459,7 @@ fn keep(shelf: &mut Shelf, question: &Question, answer: &Answer, is_simple: bool
     let merge = match answer {
         Answer::Final(merge) if merge.reason.is_none() => merge.clone(),
         Answer::ConflictWithoutPaths(_) => Merge::conflict(None),
-        Answer::Final(_) | Answer::Open(_) => return,
+        Answer::Final(_) | Answer::Open(_) | Answer::Impossible(_) => return,
     };
     let record = postcard::to_stdvec(&(is_simple, merge)).unwrap_or_default();
     shelf.put(&key(&question.line, &question.tip), record);
@@ -439,6 +475,11 @@ fn remembered(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
         Merge { verdict: Verdict::Conflict, conflicts: None, .. } => Answer::ConflictWithoutPaths("renames"),
         merge => Answer::Final(merge),
     })
+}
+
+fn remembered_reason(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
+    let reason = shelf.get(&key(&question.line, &question.tip))?;
+    Some(Answer::Impossible(String::from_utf8_lossy(reason).into_owned()))
 }
 
 /// The remembered answers, for those who know that one holds for another tip of the line, too.

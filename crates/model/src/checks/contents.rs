@@ -83,23 +83,28 @@ fn submodules(seen: &Seen<'_>) -> Outcome {
         Ok(contents) => contents,
         Err(outcome) => return outcome,
     };
-    let mut findings = Vec::new();
+    // Lines that share a folder share what is wrong with it.
+    let mut alike: Vec<(&Submodules, Vec<&Contents>)> = Vec::new();
     let mut reasons: Vec<&str> = Vec::new();
     for one in contents {
         match &one.submodules {
             Known::Seen(submodules) => {
-                findings.extend(submodules_of(seen, one, submodules));
+                match alike.iter_mut().find(|(other, _)| *other == submodules) {
+                    Some((_, lines)) => lines.push(one),
+                    None => alike.push((submodules, vec![one])),
+                }
                 reasons.extend(submodules.unread.iter().map(|(_, reason)| &**reason));
                 reasons.extend(submodules.bad_file.as_deref());
             }
             Known::Unknown(reason) => reasons.push(reason),
         }
     }
+    let findings = alike.into_iter().filter_map(|(found, lines)| submodules_of(seen, &lines, found)).collect();
     Outcome { findings, unknown: unjudged("submodule", reasons), skipped: None }
 }
 
-/// One finding for a line: all that does not fit.
-fn submodules_of(seen: &Seen<'_>, of: &Contents, found: &Submodules) -> Option<Finding> {
+/// One finding for lines with the same submodules: all that does not fit.
+fn submodules_of(seen: &Seen<'_>, lines: &[&Contents], found: &Submodules) -> Option<Finding> {
     let kinds: [(&[String], &str, &str); 4] = [
         (&found.without_commit, "lacks the commit that the line names", "lack the commit that the line names"),
         (&found.not_named, "is not named in .gitmodules", "are not named in .gitmodules"),
@@ -112,14 +117,17 @@ fn submodules_of(seen: &Seen<'_>, of: &Contents, found: &Submodules) -> Option<F
         .map(|(paths, one, many)| format!("{} {}", count(paths.len(), "submodule"), agree(paths.len(), one, many)))
         .collect();
     let first = kinds.iter().find_map(|(paths, ..)| paths.first())?;
-    let summary = format!("On {} {}, such as {first}", quoted(&of.line), said.join("; "));
-    let command = match found.without_commit.is_empty() {
-        true => "git submodule sync".to_owned(),
-        false => format!("git submodule update --init -- {}", shell_word(found.without_commit[0].as_bytes())),
-    };
+    let of = &lines[0].line;
+    let names: Vec<String> = lines.iter().map(|one| quoted(&one.line)).collect();
+    let summary = format!("On {} {}, such as {first}", names.join(" and "), said.join("; "));
+    let fetch = found
+        .without_commit
+        .first()
+        .map(|path| format!("git submodule update --init -- {}", shell_word(path.as_bytes())));
+    let sync = (!found.other_address.is_empty()).then(|| "git submodule sync".to_owned());
     let finding = seen
-        .finding(Severity::Warning, &of.line.text(), quoted(&of.line), summary)
-        .fact("line", of.line.text())
+        .finding(Severity::Warning, &of.text(), quoted(of), summary)
+        .names("lines", lines.iter().map(|one| one.line.text().into_owned()))
         .fact("n_submodules", found.n_links)
         .names("without_commit", found.without_commit.iter().cloned())
         .names("not_named", found.not_named.iter().cloned())
@@ -129,8 +137,9 @@ fn submodules_of(seen: &Seen<'_>, of: &Contents, found: &Submodules) -> Option<F
         .so("Whoever checks the line out gets other content than its author had, or none.")
         .mend(Remedy::reversible(
             "An address that differs is taken over from .gitmodules by git submodule sync; undo by setting \
-             submodule.<name>.url again. A commit that lacks is fetched by git submodule update.",
-            [command],
+             submodule.<name>.url again. A commit that lacks is fetched by git submodule update. One that is not named is \
+             added to .gitmodules, or taken out with git rm --cached.",
+            fetch.into_iter().chain(sync),
         ));
     Some(finding)
 }

@@ -27,5 +27,7 @@ pub mod run;
 pub mod stop;
 pub mod tree_diff;
 pub mod unfinished;
+pub mod verify;
 pub mod version;
+pub mod witness;
 pub mod worktrees;

@@ -11,7 +11,7 @@ mod forest;
 pub mod fsck;
 mod growth;
 pub(crate) mod history;
-mod index;
+pub(crate) mod index;
 pub mod pack_bytes;
 pub mod pool;
 pub(crate) mod refs;

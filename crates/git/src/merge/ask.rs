@@ -31,7 +31,7 @@ const ONE_MERGE_AT_MOST: Duration = Duration::from_secs(60);
 const UNKNOWN_OPTION: i32 = 129;
 
 /// Settings that change how merges come out, at Git's defaults: the same verdict on every machine.
-const PINNED: [(&str, &str); 8] = [
+pub(crate) const PINNED: [(&str, &str); 8] = [
     ("merge.renames", "true"),
     ("merge.renameLimit", "7000"),
     ("merge.directoryRenames", "conflict"),

@@ -13,7 +13,7 @@
 mod ask;
 mod attributes;
 mod pair;
-mod quarantine;
+pub(crate) mod quarantine;
 mod sides;
 mod similar;
 mod text;
@@ -21,6 +21,7 @@ mod texts;
 mod virtual_base;
 mod walk;
 
+pub(crate) use self::ask::PINNED;
 pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{

@@ -8,7 +8,7 @@ use gix_object::Write;
 use crate::objects::Mode;
 
 /// New objects of one prediction run. Dropped, it is gone.
-pub(super) struct Quarantine {
+pub(crate) struct Quarantine {
     folder: tempfile::TempDir,
     store: gix_odb::loose::Store,
     hash: gix_hash::Kind,
@@ -18,7 +18,7 @@ impl Quarantine {
     /// An empty one, for objects in the same hash function as `like`. Only this user may look into it.
     ///
     /// Errors: no folder for temporary files can be written.
-    pub(super) fn new(like: &Oid) -> io::Result<Quarantine> {
+    pub(crate) fn new(like: &Oid) -> io::Result<Quarantine> {
         let folder = tempfile::Builder::new().prefix("alignwatch-objects-").tempdir()?;
         let hash = if like.as_bytes().len() == 20 { gix_hash::Kind::Sha1 } else { gix_hash::Kind::Sha256 };
         let store = gix_odb::loose::Store::at(folder.path().to_owned(), hash);
@@ -28,7 +28,7 @@ impl Quarantine {
     /// Whoever reads objects here also finds those of `objects_dir`.
     ///
     /// Errors: it cannot be written, or the path is none that an alternates file can hold.
-    pub(super) fn borrow(&self, objects_dir: &Path) -> io::Result<()> {
+    pub(crate) fn borrow(&self, objects_dir: &Path) -> io::Result<()> {
         let path = std::path::absolute(objects_dir)?;
         let bytes = path.as_os_str().as_bytes();
         if bytes.iter().any(|byte| b"\n\"\\#".contains(byte)) {
@@ -39,7 +39,7 @@ impl Quarantine {
     }
 
     /// The object directory for Git.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 

@@ -146,7 +146,9 @@ impl Facts<'_> {
         if let Some((outcome @ (Outcome::Aborted | Outcome::TimedOut), because)) = &ended {
             return (*outcome, because.clone());
         }
-        if let Some(state) = self.left.iter().find(|state| !state.was_there) {
+        // An imerge leaves a merge half done, too, and is what the merge is for.
+        let new = || self.left.iter().filter(|state| !state.was_there);
+        if let Some(state) = new().find(|state| state.operation == "imerge").or_else(|| new().next()) {
             return half_done(state);
         }
         if let Some(failed) = ended {
@@ -299,6 +301,8 @@ mod tests {
         assert_eq!(word(done.clone(), a(), b(), &drift(3, 3)), "no_op", "a commit is no alignment");
         assert_eq!(word(done.clone(), a(), b(), &none), "unknown", "unmeasured is not aligned");
         assert_eq!(word(done.clone(), a(), with(a(), "imerge", "1", None), &none), "blocked", "and it exited 0");
+        let both = with(with(a(), "merge", "1", Some(1)), "imerge", "1", Some(1));
+        assert_eq!(word(done.clone(), a(), both, &none), "blocked", "the merge is a step of the imerge");
         assert_eq!(word(done, a(), with(a(), "rebase", "1", Some(2)), &none), "conflict", "a script hid the code");
     }
 

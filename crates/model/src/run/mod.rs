@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use event::{Finished, Happened, RefMove, RunEvent, Stage, StateLeft, Usage};
 pub use id::{Moment, RunId};
-pub use judge::{Evidence, Exit, Judged, Seen, judge};
+pub use judge::{Evidence, Exit, Judged, Moved, Seen, judge};
 pub use outcome::{Operation, Outcome};
 pub use verification::{Loss, LossKind, Verification};
 

@@ -43,6 +43,36 @@ may be deleted at any time; only time is lost.
 
 Programs that a repository's settings name (hooks, filters, drivers, pagers, monitors) are never run.
 
+## Recording alignments
+
+```sh
+alignwatch run --workflow nightly -- git machete traverse -y   # ends as the command ends
+alignwatch -v run --workflow nightly -- git rebase main         # tells the id of the run and its outcome, too
+alignwatch verify RUN                                           # did it lose anything? exit 3 when it did
+```
+
+Each run is a file in `spool/` below the data directory, an event a line (docs/schema/event-1.schema.json); only you may
+read it. Secrets in arguments are replaced before anything is written. A run is judged by what it left behind and by the
+refs before its exit code: a rebase that stopped is `conflict` although a script exited 0. When a run cannot be recorded,
+one line on standard error says why, and the command ends as ever. The command waits at most 0.2 s for us before it
+begins; after its end, measuring and verifying take a few seconds at most, and what was not verified by then is `unknown`.
+
+## When a run lost work
+
+`alignwatch run` says so on standard error, and `alignwatch verify RUN` says it again, with commits and paths.
+
+* **It means.** What Git itself makes of the old tip and the base has files, changes or lines that the new tip does not
+  have, or commits of the branch are nowhere any more, or conflict markers were committed. A warning is something that a
+  later commit of the same run did on purpose, perhaps.
+* **Look closer.** `git diff BEFORE AFTER -- PATH`, where BEFORE is the tip before that `verify` names; for commits that are
+  gone, `git range-diff BASE BEFORE AFTER`.
+* **Keep it.** Do this first: `git branch keep-BRANCH BEFORE`. Without a ref or a reflog, gc removes the old tip.
+* **Mend.** For paths, `git checkout BEFORE -- PATH` (or the base's version) and a commit; for commits,
+  `git cherry-pick COMMIT`; to take all of it back, `git update-ref refs/heads/BRANCH BEFORE AFTER` where the branch is
+  checked out nowhere.
+* **Be sure.** Run the alignment again under `alignwatch run`, and `verify` says ok. `unknown` is not ok: objects are gone, or
+  there was no time.
+
 ## Watching all the time
 
 ```sh

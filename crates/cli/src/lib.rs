@@ -22,6 +22,7 @@ pub mod installation;
 mod judging;
 pub mod mending;
 pub mod output;
+mod recording;
 pub mod report;
 mod surroundings;
 

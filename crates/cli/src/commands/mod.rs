@@ -15,9 +15,12 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod man;
+pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod verify;
 
 /// Watches over the work of keeping many Git branches in line with their base
 ///
@@ -61,7 +64,7 @@ Exit codes:
   70  a bug in alignwatch";
 
 /// Options of all commands.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of all commands")]
 pub(crate) struct Global {
     /// Use this configuration file [env: ALIGNWATCH_CONFIG]
@@ -108,6 +111,9 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Config(config::ConfigArgs),
     Completions(completions::Completions),
+    Run(run::Run),
+    Event(event::Event),
+    Verify(verify::Verify),
     Serve(serve::Serve),
     Man(man::Man),
 }
@@ -123,6 +129,9 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Doctor(doctor) => doctor::run(&global, &doctor),
         Command::Config(config) => config::run(&global, &config),
         Command::Completions(completions) => completions::run(&completions),
+        Command::Run(run) => run::run(&global, &run),
+        Command::Event(event) => event::run(&global, &event),
+        Command::Verify(verify) => verify::run(&global, &verify),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Man(man) => man::run(&man),
     };

@@ -10,6 +10,7 @@ mod documents;
 mod explain;
 mod made_up;
 mod real;
+mod runs;
 mod screens;
 mod serve;
 mod terminal;

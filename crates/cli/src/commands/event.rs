@@ -1,0 +1,205 @@
+//! `alignwatch event`
+
+use std::path::PathBuf;
+
+use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, RunId, Stage, event::Started};
+use alignwatch_records::{Spool, fresh, wrap};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+
+use super::Global;
+use crate::{Exit, configuring, failure::Failure, output::Format, recording, surroundings};
+
+/// Report what happens in an alignment run, from any script
+///
+/// `start` prints the id of the run; the others take it from --run or from ALIGNWATCH_RUN, which
+/// `alignwatch run` sets for its command. Events go into files in the data directory and need no
+/// daemon. An event that is reported twice with the same --id counts once.
+///
+/// Reporting never breaks a script: it exits 0 even when nothing could be written, unless the
+/// command line itself is wrong.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  export ALIGNWATCH_RUN=$(alignwatch event start --workflow nightly)
+  alignwatch event stage fetch
+  alignwatch event operation refs/heads/x --outcome aligned
+  alignwatch event finish --outcome aligned")]
+pub(crate) struct Event {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A run begins: prints its id
+    Start {
+        /// The name of the procedure
+        #[arg(long, value_name = "NAME")]
+        workflow: String,
+        /// The repository [default: the one here]
+        #[arg(long, value_name = "PATH")]
+        repo: Option<PathBuf>,
+        /// What branches are aligned with
+        #[arg(long, value_name = "REF")]
+        base: Option<String>,
+        #[command(flatten)]
+        more: More,
+    },
+    /// A stage begins, or ends
+    Stage {
+        /// Its name, such as preflight, backup, fetch, align, check, push or cleanup
+        name: String,
+        /// What became of it
+        #[arg(long, value_name = "WORD", value_parser = PossibleValuesParser::new(["started", "finished", "failed"]))]
+        status: Option<String>,
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        more: More,
+    },
+    /// The run is still alive
+    Heartbeat {
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        more: More,
+    },
+    /// One branch was dealt with
+    Operation {
+        /// The branch, by its full name
+        branch: String,
+        /// How it ended
+        #[arg(long, value_name = "WORD", value_parser = outcomes())]
+        outcome: String,
+        /// Its base, by its full name
+        #[arg(long, value_name = "REF")]
+        base: Option<String>,
+        /// Its tip before, as a full id
+        #[arg(long, value_name = "ID")]
+        before: Option<String>,
+        /// Its tip after, as a full id
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        more: More,
+    },
+    /// The run has ended
+    Finish {
+        /// How it ended
+        #[arg(long, value_name = "WORD", value_parser = outcomes())]
+        outcome: String,
+        /// The exit code of the procedure
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+        exit_code: Option<i32>,
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        more: More,
+    },
+}
+
+/// Which run.
+#[derive(Args, Debug)]
+struct Of {
+    /// The run
+    #[arg(long, value_name = "ID", env = "ALIGNWATCH_RUN", value_parser = run_id)]
+    run: RunId,
+}
+
+/// What any event may carry.
+#[derive(Args, Debug)]
+struct More {
+    /// Makes it harmless to report this event twice [default: a new one]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Say this besides; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = attribute)]
+    attribute: Vec<(String, String)>,
+}
+
+fn run_id(text: &str) -> Result<RunId, String> {
+    RunId::parse(text).map_err(|error| error.to_string())
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it like name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn outcomes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Outcome::ALL.map(Outcome::word))
+}
+
+/// Writes the event down; whatever goes wrong is told, and breaks nothing.
+pub(crate) fn run(global: &Global, asked: &Event) -> Result<Exit, Failure> {
+    let form = global.form("event", &[Format::Human, Format::Json])?;
+    wrap::survive_full_files();
+    let event = event_of(&asked.what);
+    if let Err(reason) = spool(global, &event)
+        && !global.quiet
+    {
+        surroundings::talk(&format!("alignwatch: {reason}\n"));
+    }
+    match (form, &event.what) {
+        (Format::Json, _) => surroundings::answer(format!("{}\n", event.json()).as_bytes())?,
+        (_, Happened::Started(_)) => surroundings::answer(format!("{}\n", event.run).as_bytes())?,
+        _ => {}
+    }
+    Ok(Exit::Fine)
+}
+
+fn spool(global: &Global, event: &RunEvent) -> Result<(), String> {
+    let config = recording::config(global)?;
+    let data_dir = configuring::data_dir(&config).ok_or("cannot record: there is no data directory and no home")?;
+    Spool::open(&data_dir).append(event).map_err(|error| error.to_string())
+}
+
+fn event_of(what: &What) -> RunEvent {
+    let (run, more, happened) = match what {
+        What::Start { workflow, repo, base, more } => {
+            (fresh::id(), more, Happened::Started(started(workflow, repo.as_ref(), base.as_ref())))
+        }
+        What::Stage { name, status, of, more } => {
+            let stage = Stage { stage: name.clone(), status: status.clone(), ..Stage::default() };
+            (of.run.clone(), more, Happened::Stage(stage))
+        }
+        What::Heartbeat { of, more } => (of.run.clone(), more, Happened::Heartbeat {}),
+        What::Operation { branch, outcome, base, before, after, of, more } => {
+            let operation = Operation {
+                branch: branch.clone(),
+                base: base.clone(),
+                before: before.clone(),
+                after: after.clone(),
+                outcome: Outcome::from_word(outcome).unwrap_or_default(),
+                ..Operation::default()
+            };
+            (of.run.clone(), more, Happened::Operation(operation))
+        }
+        What::Finish { outcome, exit_code, of, more } => {
+            let outcome = Outcome::from_word(outcome).unwrap_or_default();
+            let because = "it was reported".to_owned();
+            let finished = Finished { outcome, because, exit_code: *exit_code, ..Finished::default() };
+            (of.run.clone(), more, Happened::Finished(finished))
+        }
+    };
+    let id = more.id.clone().unwrap_or_else(|| fresh::id().to_string());
+    let mut event = RunEvent::new(id, run, fresh::now(), happened);
+    let said = more.attribute.iter().map(|(name, value)| (name.clone(), recording::redacted(value).into()));
+    event.attributes.extend(said);
+    event
+}
+
+fn started(workflow: &str, repo: Option<&PathBuf>, base: Option<&String>) -> Started {
+    let path = std::path::absolute(repo.map_or_else(|| PathBuf::from("."), Clone::clone)).ok();
+    Started {
+        workflow: workflow.to_owned(),
+        repository_id: path.as_ref().and_then(|path| alignwatch_git::repository::open(path).ok()).map(|one| one.id()),
+        repository: path.map(|path| path.display().to_string()),
+        base: base.cloned(),
+        host: recording::host(),
+        traceparent: std::env::var("TRACEPARENT").ok(),
+        ..Started::default()
+    }
+}

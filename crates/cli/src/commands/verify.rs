@@ -1,0 +1,91 @@
+//! `alignwatch verify`
+
+use std::path::PathBuf;
+
+use alignwatch_git::stop::Stop;
+use alignwatch_model::{
+    Severity,
+    run::{Run, RunId, Verification},
+};
+use alignwatch_records::Spool;
+use clap::Args;
+
+use super::Global;
+use crate::{
+    Exit, configuring,
+    failure::Failure,
+    output::{Format, escape},
+    recording::{self, verifying},
+    surroundings,
+};
+
+/// Tell whether an alignment run lost work
+///
+/// For each branch that the run moved: does it contain its base, is every commit of its own
+/// still there, was a side of a merge dropped, were files deleted, changes reverted or lines
+/// lost that Git's own merge keeps, were conflict markers committed, and does anything lead to
+/// the tip before. The answer comes from object ids, so it is the same at any later time;
+/// where objects are gone it is unknown.
+///
+/// Exit code 3 when work was lost, 1 when it could not be told.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  alignwatch verify 01JGFJJZ00ZZZZZZZZZZZZZZZZ
+  alignwatch verify --json 01JGFJJZ00ZZZZZZZZZZZZZZZZ ~/src/a    for programs")]
+pub(crate) struct Verify {
+    /// The run, as `alignwatch -v run` and `alignwatch event start` tell it
+    #[arg(value_name = "RUN", value_parser = run_id)]
+    run: RunId,
+    /// The repository [default: the one of the run]
+    path: Option<PathBuf>,
+}
+
+fn run_id(text: &str) -> Result<RunId, String> {
+    RunId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Reads the record, and asks the repository.
+pub(crate) fn run(global: &Global, asked: &Verify) -> Result<Exit, Failure> {
+    let form = global.form("verify", &[Format::Human, Format::Json])?;
+    let config = recording::config(global).map_err(Failure::could_not)?;
+    let data_dir =
+        configuring::data_dir(&config).ok_or_else(|| Failure::could_not("cannot find runs: no data directory"))?;
+    let spooled = Spool::open(&data_dir).read(&asked.run);
+    let spooled =
+        spooled.map_err(|error| Failure::caused_by(&error).hint("`--data-dir` says where runs are recorded"))?;
+    let run = Run::of(spooled.events);
+    let path = asked.path.clone().or_else(|| run.started()?.repository.as_ref().map(PathBuf::from));
+    let path = path.ok_or_else(|| Failure::usage("cannot tell which repository the run was in: name it"))?;
+    let operations: Vec<_> = run.operations().into_iter().cloned().collect();
+    let finished = run.finished();
+    let moves = finished.map(|finished| finished.moves.clone()).unwrap_or_default();
+    let stop = Stop::new(None, surroundings::interruptions());
+    let mut found = verifying::verified(&path, &operations, &moves, &stop);
+    match finished {
+        None => found.unknown.push("the end of the run is not recorded".to_owned()),
+        Some(finished) if moves.len() < finished.n_moved as usize => {
+            found.unknown.push(format!("{} refs moved, and {} are recorded", finished.n_moved, moves.len()));
+        }
+        Some(_) => {}
+    }
+    let text = match form {
+        Format::Json => escape::json(&found.document(&asked.run)),
+        _ => human(&found),
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(exit(&found))
+}
+
+fn human(found: &Verification) -> String {
+    let told = verifying::told(found) + &verifying::unknown(found);
+    if told.is_empty() { format!("ok: {} branches moved, and nothing was lost\n", found.branches.len()) } else { told }
+}
+
+fn exit(found: &Verification) -> Exit {
+    match found.worst() {
+        Some(severity) if Severity::Error <= severity => Exit::Findings,
+        _ if found.has_unknown() => Exit::CouldNot,
+        _ => Exit::Fine,
+    }
+}

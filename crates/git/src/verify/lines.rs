@@ -44,7 +44,7 @@ pub(super) fn compare(base: &[u8], merged: &[u8], now: &[u8], elsewhere: &HashSe
     let n_added = added.filter(|line| !is_there(line)).count();
     hunks.iter().for_each(|hunk| merged_lines.extend(hunk.ours.iter().chain(&hunk.theirs).chain(&hunk.base)));
     let back = |line: &&[u8]| says_something(line) && there.contains(*line) && !merged_lines.contains(*line);
-    let n_back = before.iter().copied().filter(|line| back(&line)).count();
+    let n_back = before.iter().copied().filter(|line| back(line)).count();
     let dropped = |side: &[&[u8]], hunk: &Hunk<'_>| {
         let own: Vec<&[u8]> =
             side.iter().copied().filter(|line| !hunk.base.contains(line) && says_something(line)).collect();

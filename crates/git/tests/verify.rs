@@ -276,6 +276,13 @@ fn a_force_push_over_other_work_is_found() {
 }
 
 #[test]
+fn a_branch_that_never_took_its_base_in_loses_nothing_of_it() {
+    let repo = apart();
+    repo.git(["update-ref", "refs/heads/x", &repo.oid("p").hex()]);
+    assert_eq!(critical(&repo, "q", "c"), ["commits_lost: both more", "side_dropped: both more"]);
+}
+
+#[test]
 fn a_branch_that_was_deleted_with_its_work_is_found() {
     let repo = sketch("main: a b\n x: a p q").draw();
     repo.git(["update-ref", "-d", "refs/heads/x"]);

@@ -182,7 +182,8 @@ impl Look<'_> {
             self.in_time()?;
             let extra: Vec<Oid> = fresh.iter().copied().filter(|oid| !matched.new.contains(oid)).collect();
             let touched = commits.touched(&extra)?;
-            let theirs = match question.base {
+            // What the base has can only be missing in a branch that took the base in.
+            let theirs = match question.base.filter(|_| found.contains_base == Some(true)) {
                 Some(base) => Some(base),
                 None => commits.merge_base(before, after)?,
             };

@@ -7,7 +7,7 @@
 
 use std::{
     ffi::OsStr,
-    fs,
+    fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -127,6 +127,8 @@ impl Processes {
             Ok(_) if is_git && self.is_elsewhere(pid) => {
                 work.unseen = Some(format!("process {pid} ({name}) runs in another container"));
             }
+            // It is ending: it has let go of its folder already.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) if is_git && self.name(pid).is_some() => {
                 work.unseen = Some(format!("process {pid} ({name}) of another user cannot be looked into"));
             }
@@ -294,6 +296,7 @@ pub(crate) mod tests {
         assert!(unseen(&container).contains("container"));
         let other_user = FakeProc::new();
         other_user.write("30/comm", "git\n");
+        other_user.write("30/cwd", "no link that could be read");
         assert!(unseen(&other_user).contains("cannot be looked into"));
         let nothing = Processes::below(Path::new("/nonexistent"));
         assert!(nothing.at_work(&[]).unseen.is_some());

@@ -108,3 +108,14 @@ fn a_git_has_as_long_as_the_configuration_gives_it() {
     let error = git.at(&opened).unwrap().limited(limits).command("slow").run().unwrap_err();
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
 }
+
+#[test]
+fn attributes_without_an_end_hang_nobody() {
+    let repo = sketch("main: a b\n feature: a x").draw();
+    let info = repo.git_dir().join("info");
+    std::fs::create_dir_all(&info).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", info.join("attributes")).unwrap();
+    let seen = look(&repo, "");
+    let feature = seen.branch(&"refs/heads/feature".into()).unwrap();
+    assert!(feature.drift.seen().is_some());
+}

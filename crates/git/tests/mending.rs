@@ -240,3 +240,30 @@ fn an_undo_that_names_a_place_outside_does_nothing() {
     assert!(matches!(perform(&repo, &elsewhere), Outcome::Failed(_)));
     assert_untouched(&out);
 }
+
+#[test]
+fn a_forged_journal_touches_nothing_but_what_repairs_touch() {
+    let repo = repo();
+    let honest = prepare(&repo, &stale_lock(&repo, "HEAD.lock")).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let forged = [
+        mend::Undo { common_dir: elsewhere.path().to_owned(), ..honest.clone() },
+        mend::Undo { quarantine: "Downloads/x".into(), ..honest.clone() },
+        mend::Undo { quarantine: "quarantine/../../x".into(), ..honest.clone() },
+        mend::Undo {
+            repair: Repair::MoveLock { path: "hooks/pre-commit".into() },
+            before: honest
+                .before
+                .iter()
+                .map(|kept| mend::Kept { path: "hooks/pre-commit".into(), ..kept.clone() })
+                .collect(),
+            ..honest.clone()
+        },
+    ];
+    let before = files(&repo);
+    for undo in forged {
+        let outcome = mend::take_back(&undo);
+        assert!(matches!(&outcome, Outcome::Failed(why) if why.contains("not written by a repair")), "{outcome:?}");
+    }
+    assert_eq!(files(&repo), before);
+}

@@ -38,7 +38,7 @@ Examples:
 pub(crate) struct Bundle {
     /// Repositories [default: the one here, if there is one]
     path: Vec<PathBuf>,
-    /// Write to this file, which must not be there [default: alignwatch-bundle-<time>.tar.gz here]
+    /// Write to this file, which must not be there [default: alignwatch-bundle-TIME.tar.gz here]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Keep names of branches, paths, people and machines; secrets go all the same

@@ -214,16 +214,23 @@ pub(crate) fn undo(around: &Around, id: u64) -> Result<(String, Outcome), Failur
     let mut journal = Journal::open(data_dir).map_err(in_words)?;
     let begun = Record { at: surroundings::now().rfc3339(), step: Step::UndoBegun, act: None, ..first.clone() };
     journal.write(&begun).map_err(not_journaled)?;
-    let outcome = take_back(act);
+    let outcome = take_back(act, data_dir);
     if data_dir.exists() {
         journal.write(&ended(first, Step::UndoEnded, &outcome)).map_err(not_journaled)?;
     }
     Ok((first.what.clone(), outcome))
 }
 
-fn take_back(act: &Act) -> Outcome {
+fn take_back(act: &Act, data_dir: &Path) -> Outcome {
     match act {
         Act::Repository { undo } => mend::take_back(undo),
+        // The journal lies in the data directory; it has no say over other places.
+        Act::CloseDataDir { path, .. } | Act::MakeDataDir { path } if path != data_dir => {
+            Outcome::Failed("the journal names another data directory".to_owned())
+        }
+        Act::CloseDataDir { mode, .. } if 0o777 < *mode => {
+            Outcome::Failed(format!("{mode:o} is no mode of a directory"))
+        }
         Act::CloseDataDir { path, mode } => data_dir::open_again(path, *mode),
         Act::MakeDataDir { path } => remove_if_unused(path),
     }

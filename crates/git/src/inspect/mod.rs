@@ -13,7 +13,6 @@ mod watched;
 use std::{
     cell::RefCell,
     collections::BTreeSet,
-    fs, io,
     path::Path,
     time::{Duration, Instant},
 };
@@ -38,7 +37,7 @@ use self::{
     watched::Watched,
 };
 use crate::{
-    crossings,
+    crossings, files,
     graph::{Graph, GraphSources},
     hazards::hazards,
     health::{
@@ -687,9 +686,8 @@ impl Inspection<'_> {
 
     /// `info/attributes`; a file that can't be read must not be taken for none.
     fn info_attributes(&self) -> Vec<u8> {
-        match fs::read(self.opened.common_dir.join("info/attributes")) {
-            Ok(content) => content,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        match files::read(&self.opened.common_dir.join("info/attributes"), ATTRIBUTES_AT_MOST) {
+            Ok(content) => content.unwrap_or_default(),
             Err(_) => b"* merge=unreadable".to_vec(),
         }
     }
@@ -727,6 +725,9 @@ fn state(refs: &Refs, opened: &Opened) -> Option<String> {
     }
     Some(text)
 }
+
+/// Bytes of `info/attributes`. Source: Git reads attributes files of up to 100 MB; honest ones have a few lines.
+const ATTRIBUTES_AT_MOST: u64 = 16 << 20;
 
 /// Why a look that nobody asked for was not taken.
 const NOT_WANTED: &str = "it was not asked for";

@@ -27,7 +27,7 @@ use alignwatch_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::run::GitAt;
+use crate::{repository, run::GitAt};
 
 /// Something that can be mended, and the mending taken back. The list is closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +152,13 @@ pub fn perform(git: &GitAt<'_>, undo: &Undo) -> Outcome {
 }
 
 /// Restores what was before. Doing it twice, or after an act that was ended half-way, is the same.
+///
+/// What the journal says is not believed: somebody else may have written it. The directory must be a repository's,
+/// and only what repairs touch is touched.
 pub fn take_back(undo: &Undo) -> Outcome {
+    if let Err(reason) = undo.is_of_a_repair() {
+        return Outcome::Failed(format!("the journal was not written by a repair: {reason}"));
+    }
     let done = match &undo.repair {
         Repair::WriteCommitGraph | Repair::ReplaceCommitGraph => commit_graph::restore(undo),
         Repair::MoveLock { .. } => lock::put_back(undo),
@@ -160,7 +166,38 @@ pub fn take_back(undo: &Undo) -> Outcome {
     done.unwrap_or_else(Outcome::Failed)
 }
 
+impl Undo {
+    /// Is it what [`prepare`] writes? Errors: why not.
+    fn is_of_a_repair(&self) -> Result<(), String> {
+        let opened = repository::open(&self.common_dir).map_err(|error| error.to_string())?;
+        if opened.common_dir != self.common_dir {
+            return Err(format!("`{}` is not the Git directory of a repository", self.common_dir.display()));
+        }
+        let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !self.quarantine.strip_prefix("quarantine/").is_some_and(is_id) {
+            return Err(format!("`{}` is no quarantine", self.quarantine));
+        }
+        match self.before.iter().find(|kept| !self.repair.touches(&kept.path)) {
+            Some(kept) => Err(format!("it would touch `{}`", kept.path)),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Repair {
+    /// Does this repair have to do with the file at this path below the common directory?
+    fn touches(&self, path: &str) -> bool {
+        match self {
+            Repair::MoveLock { path: lock } => {
+                path == lock && (path.ends_with(".lock") || path == "gc.pid" || path == "packed-refs.new")
+            }
+            Repair::WriteCommitGraph | Repair::ReplaceCommitGraph => {
+                let layer = path.strip_prefix("objects/info/commit-graphs/");
+                path == "objects/info/commit-graph" || layer.is_some_and(|name| !name.contains('/'))
+            }
+        }
+    }
+
     /// What it does, as a sentence part.
     pub fn title(&self) -> String {
         match self {

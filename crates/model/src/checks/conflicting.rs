@@ -48,10 +48,13 @@ fn judge(seen: &Seen<'_>) -> Outcome {
 
 fn of_base(seen: &Seen<'_>, (base, mut rest): OfBase<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // A list that is not there yet may name any path, so that what is counted is a part.
+    let is_part = rest.iter().any(|branch| branch.merge.conflicts.is_none());
     while findings.len() < HOT_PATHS_AT_MOST {
         let Some(path) = hottest_path(&rest) else { break };
         let (hot, others) = rest.into_iter().partition(|branch| paths(branch).any(|conflict| conflict == path));
-        findings.push(at_path(seen, base, path, hot));
+        let count = Counted { is_part, goes_on: !findings.is_empty() };
+        findings.push(at_path(seen, base, path, hot, count));
         rest = others;
     }
     if !rest.is_empty() {
@@ -75,10 +78,20 @@ fn tally<'a>(branches: &[&'a Branch]) -> HashMap<&'a str, usize> {
     tally
 }
 
-fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>) -> Finding {
+/// How the branches of a path were counted.
+#[derive(Clone, Copy)]
+struct Counted {
+    /// The paths of some branches are not known.
+    is_part: bool,
+    /// Those of a hotter path were taken out.
+    goes_on: bool,
+}
+
+fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>, counted: Counted) -> Finding {
     let summary = format!(
-        "{} {} with {} at `{path}`{}",
-        count(branches.len(), "branch"),
+        "{}{} {} with {} at `{path}`{}",
+        if counted.is_part { "at least " } else { "" },
+        count(branches.len(), if counted.goes_on { "more branch" } else { "branch" }),
         agree(branches.len(), "conflicts", "conflict"),
         quoted(base),
         seen.live_part(&branches),
@@ -89,8 +102,13 @@ fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>) 
 
 fn the_rest(seen: &Seen<'_>, base: &RefName, branches: Vec<&Branch>, is_all: bool) -> Finding {
     let others = if is_all { "" } else { "other " };
+    let n_unlisted = branches.iter().filter(|branch| branch.merge.conflicts.is_none()).count();
+    let unlisted = match n_unlisted {
+        0 => String::new(),
+        n => format!(" (the paths of {} are not known yet)", thousands(n)),
+    };
     let summary = format!(
-        "{} {} with {}{}{}",
+        "{} {} with {}{}{unlisted}{}",
         count(branches.len(), &format!("{others}branch")),
         agree(branches.len(), "conflicts", "conflict"),
         quoted(base),
@@ -229,5 +247,23 @@ mod tests {
         let mut branch = branch("refs/heads/a", 1, 1);
         branch.merge = Merge::conflict(None);
         assert_eq!(judged(&CHECK, &snapshot([branch])).findings.len(), 1);
+    }
+
+    #[test]
+    fn what_is_counted_is_said_to_be_a_part_where_paths_are_not_known_yet() {
+        let mut branches: Vec<Branch> =
+            (0..7).map(|n| conflicts(&format!("refs/heads/b{n}"), if n < 4 { &["hot"] } else { &["warm"] })).collect();
+        branches.push(branch("refs/heads/later", 1, 1));
+        branches[7].merge = Merge::conflict(None);
+        let findings = judged(&CHECK, &snapshot(branches)).findings;
+        let said: Vec<_> = findings.iter().map(|finding| finding.summary.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "at least 4 branches conflict with `main` at `hot`",
+                "at least 3 more branches conflict with `main` at `warm`",
+                "1 other branch conflicts with `main`, at other paths (the paths of 1 are not known yet)",
+            ]
+        );
     }
 }

@@ -4,9 +4,9 @@
 //! on another, and pages are answered on a third, so that the loop never waits: a slow repository, a full disk or a
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
-//! * [`look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
-//! * [`serve`]: the daemon itself.
-//! * [`watch`]: sees that refs moved, by looking at files only.
+//! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
+//! * [`mod@serve`]: the daemon itself.
+//! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
 mod keep;
 pub mod look;

@@ -3,11 +3,11 @@
 //! One file, one writer. What [`Store::commit`] has acknowledged survives a power cut; what it refused left
 //! no trace. Any number of readers may look on meanwhile, and a reader never waits for the writer.
 //!
-//! * [`open`] finds the file well, mends it from the newest verified backup, or says why it can't be used.
-//! * [`commit`] is one transaction: a sweep with its findings and numbers, whole or not at all.
-//! * [`series`] keeps numbers: the newest as rows, older ones as compressed chunks with sums beside them.
-//! * [`query`] are the questions that a page, a report or a trend asks.
-//! * [`backup`] copies the whole file, checks the copy, and keeps the newest few.
+//! * [`mod@open`] finds the file well, mends it from the newest verified backup, or says why it can't be used.
+//! * [`mod@commit`] is one transaction: a sweep with its findings and numbers, whole or not at all.
+//! * [`mod@series`] keeps numbers: the newest as rows, older ones as compressed chunks with sums beside them.
+//! * [`mod@query`] are the questions that a page, a report or a trend asks.
+//! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
 
 mod backup;
 mod commit;

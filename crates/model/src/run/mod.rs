@@ -1,7 +1,7 @@
 //! Alignment runs: what is reported of them, what they amount to, and how they ended.
 //!
 //! A [`Run`] is nothing but the set of its [`RunEvent`]s, so that an event which comes twice, late or in another
-//! order changes nothing. How a command ended is judged in [`judge`] from its exit, from what it left behind and
+//! order changes nothing. How a command ended is judged in [`mod@judge`] from its exit, from what it left behind and
 //! from the refs, since exit codes lie in both directions. Whether it lost work is told in [`Verification`].
 
 pub mod event;

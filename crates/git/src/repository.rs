@@ -128,7 +128,7 @@ pub enum OpenError {
         cause: String,
     },
     /// A format version that we do not know.
-    #[error("cannot read `{}`: its format version is {version}, and 0 and 1 are known", .git_dir.display())]
+    #[error("cannot read `{}`: its format version is {version}, and 0 and 1 are known: it was made by a newer git than Git 2.54 or by another program", .git_dir.display())]
     UnknownFormat {
         /// The repository.
         git_dir: PathBuf,
@@ -136,7 +136,7 @@ pub enum OpenError {
         version: String,
     },
     /// An extension that we do not know, or that its format version does not allow.
-    #[error("cannot read `{}`: it needs the extension `{extension}`, which is not known here", .git_dir.display())]
+    #[error("cannot read `{}`: it needs the extension `{extension}`, which is not known here: it was made by a newer git than Git 2.54 or by another program", .git_dir.display())]
     UnknownExtension {
         /// The repository.
         git_dir: PathBuf,

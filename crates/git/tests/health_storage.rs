@@ -303,7 +303,7 @@ fn each_illness_is_found_and_its_remedy_mends_it() {
     let objects = objects(&repo);
     fs::create_dir_all(objects.join("tmp_objdir-incoming-x/17")).unwrap();
     age(&objects.join("tmp_objdir-incoming-x"), 25);
-    for path in ["17/0123456789", "pack/pack-1.pack", "17/tmp_obj_aB3", "pack/tmp_pack_x"] {
+    for path in ["17/0123456789", "pack/pack-1.old", "17/tmp_obj_aB3", "pack/tmp_pack_x"] {
         put(objects.join(path), b"litter");
         age(&objects.join(path), 25);
     }
@@ -319,7 +319,7 @@ fn each_illness_is_found_and_its_remedy_mends_it() {
     paste_all(&repo, &findings);
     assert_eq!(ids(&found(&repo, &strict())), [""; 0]);
     assert_eq!(repo.git(["rev-list", "--objects", "--all"]), before);
-    assert!(repo.git_dir().join("quarantine/objects-pack-pack-1.pack").exists(), "it is only moved");
+    assert!(repo.git_dir().join("quarantine/objects-pack-pack-1.old").exists(), "it is only moved");
 }
 
 fn loose_files(objects: &Path) -> impl Iterator<Item = PathBuf> {

@@ -49,6 +49,8 @@ pub enum Look {
     Objects,
     /// Changes in the worktrees that no commit holds.
     Changes,
+    /// Whether the objects that reflogs lead to are there.
+    Reflogs,
     /// Submodules, large files and repositories in the trees at the tips of the lines.
     Contents,
     /// What the remotes answer.
@@ -98,6 +100,7 @@ impl Look {
         Look::Merges,
         Look::Markers,
         Look::Collisions,
+        Look::Reflogs,
         Look::Shape,
         Look::PackBytes,
         Look::Connectivity,
@@ -114,7 +117,7 @@ impl Look {
             Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
             Look::Shape | Look::PackBytes | Look::Connectivity | Look::Objects => Cost::Expensive,
             Look::Storage | Look::Speed | Look::Site | Look::Host => Cost::Cheap,
-            Look::Changes | Look::Contents => Cost::Moderate,
+            Look::Changes | Look::Contents | Look::Reflogs => Cost::Moderate,
             Look::Remotes => Cost::Network,
         }
     }

@@ -3,7 +3,7 @@
 //! Reads the entries of versions 2 to 4, as gitformat-index(5) describes them. An
 //! index that is split in two files is not followed: it is unknown.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use alignwatch_model::{Known, RefName, facts::worktrees::Unmerged};
 
@@ -15,24 +15,36 @@ const INDEX_BYTES: u64 = 1 << 30;
 /// Paths that are named; all are counted.
 const EXAMPLES: usize = 10;
 
-/// The unmerged paths of the index in this folder; none where there is no index.
-pub(crate) fn unmerged(git_dir: &Path, object_format: &str) -> Known<Unmerged> {
+/// The unmerged paths of the index in this folder, none where there is no index; and what is damaged in it.
+///
+/// What is of a kind that is not read here is unknown in both.
+pub(crate) fn index(git_dir: &Path, object_format: &str) -> (Known<Unmerged>, Known<Option<String>>) {
     let oid_len = if object_format == "sha256" { 32 } else { 20 };
-    match files::read(&git_dir.join("index"), INDEX_BYTES) {
-        Ok(None) => Known::Seen(Unmerged::default()),
+    let (reason, is_damage) = match files::read(&git_dir.join("index"), INDEX_BYTES) {
+        Ok(None) => return (Known::Seen(Unmerged::default()), Known::Seen(None)),
         Ok(Some(content)) => match read(&content, oid_len) {
-            Ok(unmerged) => Known::Seen(unmerged),
-            Err(reason) => Known::Unknown(format!("cannot read an index: {reason}")),
+            Ok(unmerged) => return (Known::Seen(unmerged), Known::Seen(None)),
+            Err(reason) => (reason.to_owned(), DAMAGES.contains(&reason)),
         },
-        Err(error) => Known::Unknown(format!("cannot read an index: {error}")),
+        Err(error) => (error.to_string(), error.kind() == io::ErrorKind::InvalidInput),
+    };
+    let unread = format!("cannot read an index: {reason}");
+    match is_damage {
+        true => (Known::Unknown(unread), Known::Seen(Some(reason))),
+        false => (Known::Unknown(unread.clone()), Known::Unknown(unread)),
     }
 }
 
 const CUT_OFF: &str = "it is cut off";
 
+const NO_INDEX: &str = "it is no index";
+
+/// Reasons for which Git gives up on it as well.
+const DAMAGES: [&str; 2] = [CUT_OFF, NO_INDEX];
+
 /// Errors: it is no index, is cut off, or is of a kind that is not read.
 fn read(content: &[u8], oid_len: usize) -> Result<Unmerged, &'static str> {
-    let head = content.get(..12).filter(|head| head.starts_with(b"DIRC")).ok_or("it is no index")?;
+    let head = content.get(..12).filter(|head| head.starts_with(b"DIRC")).ok_or(NO_INDEX)?;
     let version = u32_at(head, 4).ok_or(CUT_OFF)?;
     if !(2..=4).contains(&version) {
         return Err("its version is not known");
@@ -130,6 +142,10 @@ mod tests {
     use super::*;
     use alignwatch_testkit::{Repo, git_output, sketch};
     use std::fs;
+
+    fn unmerged(git_dir: &Path, object_format: &str) -> Known<Unmerged> {
+        index(git_dir, object_format).0
+    }
 
     fn conflicting() -> Repo {
         sketch("main: a(f=1, g/deep/file=1, g/deep/other=1) b(f=2, g/deep/file=2)\n x: a c(f=3, g/deep/file=3)")

@@ -14,6 +14,8 @@ pub(crate) mod history;
 pub(crate) mod index;
 pub mod pack_bytes;
 pub mod pool;
+pub(crate) mod ref_files;
+pub(crate) mod reflogs;
 pub(crate) mod refs;
 pub(crate) mod remotes;
 pub(crate) mod settings;

@@ -14,7 +14,7 @@ use alignwatch_model::{
     facts::worktrees::{Place, Worktree, WorktreeLock},
 };
 
-use super::index::unmerged;
+use super::index::index;
 use crate::{
     files,
     processes::{Life, Processes},
@@ -47,6 +47,7 @@ fn worktree(opened: &Opened, dir: &WorktreeDir, processes: &Processes) -> Worktr
     };
     let below = dir.git_dir.strip_prefix(&opened.common_dir).unwrap_or(&dir.git_dir);
     let cannot = |what: &str, error: io::Error| format!("cannot read {what} of `{}`: {error}", below.display());
+    let (unmerged, index_damage) = index(&dir.git_dir, &opened.object_format);
     Worktree {
         path: files.map(|files| files.display().to_string()).unwrap_or_default(),
         git_dir: below.display().to_string(),
@@ -59,7 +60,8 @@ fn worktree(opened: &Opened, dir: &WorktreeDir, processes: &Processes) -> Worktr
             Ok(lock) => Known::Seen(lock),
             Err(error) => Known::Unknown(cannot("the lock", error)),
         },
-        unmerged: unmerged(&dir.git_dir, &opened.object_format),
+        unmerged,
+        index_damage,
         used_at: used_at(&dir.git_dir),
     }
 }

@@ -25,7 +25,7 @@ use alignwatch_model::{
         self, Collisions, Facts, Shape, Storage,
         contents::Contents,
         history::{Dates, Rewrites},
-        integrity::{ObjectCheck, PackBytes},
+        integrity::{ObjectCheck, PackBytes, RefFiles, Reflogs},
     },
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
@@ -259,6 +259,7 @@ impl Inspection<'_> {
         let history = self.take(Look::History, || self.history(refs, &watched)).transpose()?;
         self.taken.borrow_mut().note(Look::Refs, Looked::Took(self.began.elapsed().as_secs_f64()));
         let history = history.unwrap_or_else(History::not_looked);
+        let reflogs = self.look(Look::Reflogs, || self.reflogs());
         let shape = self.look(Look::Shape, || self.shape(refs, &storage));
         let pack_bytes = self.look(Look::PackBytes, || self.pack_bytes());
         let connectivity = self.look(Look::Connectivity, || self.fsck(refs, Depth::Connectivity));
@@ -291,6 +292,9 @@ impl Inspection<'_> {
                 objects: checked_objects,
                 collisions: history.collisions,
                 pool: Known::Seen(health::pool::pool(self.opened)),
+                ref_files: self.ref_files(refs),
+                reflogs,
+                extensions: Known::Seen(self.opened.extensions.clone()),
                 refs: Known::Seen(health::refs::ref_facts(refs)),
                 settings,
                 remotes,
@@ -340,6 +344,20 @@ impl Inspection<'_> {
             stored: storage.seen().filter(|_| self.opened.alternates.is_empty()).and_then(stored),
             step: &|n| (self.listener)(Progress::Step(n, n_objects.max(n))),
         })
+    }
+
+    /// The files that hold refs, where they are files.
+    fn ref_files(&self, refs: &Refs) -> Known<RefFiles> {
+        match self.opened.ref_backend {
+            RefBackend::Files => Known::Seen(health::ref_files::ref_files(self.opened, refs, self.objects)),
+            RefBackend::Reftable => Known::Unknown("refs are kept in a reftable".into()),
+        }
+    }
+
+    /// The objects that reflogs lead to.
+    fn reflogs(&self) -> Known<Reflogs> {
+        self.say("looking up what reflogs lead to");
+        health::reflogs::reflogs(self.opened, self.objects, &self.wanted.stop)
     }
 
     /// The files of all packs, hashed.

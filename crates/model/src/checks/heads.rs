@@ -1,21 +1,26 @@
 //! `head`, `no-upstream`: what is checked out, and which branches follow nothing.
 
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
-use crate::{Branch, Finding, Known, Look, Remedy, Severity, quote::shell_word, snapshot::Head};
+use crate::{
+    Branch, Finding, Known, Look, Remedy, Severity,
+    facts::integrity::{HeadFault, RefFiles},
+    quote::shell_word,
+    snapshot::Head,
+};
 
 /// HEAD is on no branch, or on one without a commit.
 pub(super) static HEAD: Check = Check {
     id: "head",
     title: "HEAD on no branch",
-    looks_at: "HEAD of the repository",
+    looks_at: "HEAD of the repository: the ref that it names, and whether that is a branch. Read here, as `git refs verify` says it from Git 2.50 on",
     why: "Commits made on a detached HEAD belong to no branch, so no alignment takes them along",
-    severity: Severity::Info,
+    severity: Severity::Error,
     family: Family::Refs,
     needs: &[Look::Refs],
     git_says: Some("git symbolic-ref --quiet HEAD"),
     runbook: Runbook {
         look: "`git status` says what HEAD is on; `git log --oneline --not --branches HEAD` shows commits that only HEAD holds",
-        mend: "Nothing, where it is meant. `git switch -c <name>` gives the commits a branch, `git switch <branch>` goes back to one",
+        mend: "Nothing, where it is meant. `git switch -c <name>` gives the commits a branch, `git switch <branch>` goes back to one. A HEAD that names no branch: `git symbolic-ref HEAD refs/heads/<branch>`",
         sure: "`git symbolic-ref HEAD` prints a branch",
         undo: Some("`git switch --detach <id>`"),
     },
@@ -44,6 +49,9 @@ pub(super) static NO_UPSTREAM: Check = Check {
 };
 
 fn head(seen: &Seen<'_>) -> Outcome {
+    if let Known::Seen(RefFiles { head: Some(fault), .. }) = &seen.snapshot.facts.ref_files {
+        return Outcome::found(vec![broken_head(seen, fault)]);
+    }
     let (cause, summary) = match &seen.snapshot.head {
         Known::Unknown(reason) => return Outcome::unknown(reason.clone()),
         Known::Seen(Head::Branch(_)) => return Outcome::default(),
@@ -63,6 +71,29 @@ fn head(seen: &Seen<'_>) -> Outcome {
                 ["git branch --all --contains HEAD".to_owned()],
             )),
     ])
+}
+
+fn broken_head(seen: &Seen<'_>, fault: &HeadFault) -> Finding {
+    let (cause, summary) = match fault {
+        HeadFault::NoBranch(name) => ("no-branch", format!("HEAD names {}, which is no branch", quoted(name))),
+        HeadFault::Broken(what) => ("broken", what.clone()),
+    };
+    let line = seen.snapshot.lines.iter().find(|line| line.name.starts_with("refs/heads/"));
+    let remedy = match line {
+        Some(line) => Remedy::reversible(
+            "Let it name a branch; the files stay as they are. Where a ref is broken, mend that one instead (broken-refs). \
+             Undo: write the old line back into HEAD.",
+            [format!("git symbolic-ref HEAD {}", shell_word(line.name.as_bytes()))],
+        ),
+        None => Remedy::reversible(
+            "Choose a branch and let HEAD name it: git symbolic-ref HEAD refs/heads/<branch>. The command lists them.",
+            ["git for-each-ref refs/heads".to_owned()],
+        ),
+    };
+    seen.finding(Severity::Error, cause, "HEAD", summary)
+        .fact("source", "HEAD")
+        .so("Git cannot say what is checked out; commits go nowhere or fail, and clones have no default branch.")
+        .mend(remedy)
 }
 
 fn no_upstream(seen: &Seen<'_>) -> Outcome {
@@ -170,6 +201,23 @@ mod tests {
         );
         snapshot.head = Known::Unknown("it is a folder".into());
         assert!(judged(&HEAD, &snapshot).unknown.is_some());
+    }
+
+    #[test]
+    fn a_head_that_names_no_branch_is_an_error() {
+        let of = |head| {
+            let mut snapshot = snapshot([]);
+            snapshot.facts.ref_files = Known::Seen(RefFiles { head: Some(head), ..RefFiles::default() });
+            snapshot
+        };
+        let finding = only(judged(&HEAD, &of(HeadFault::NoBranch("refs/tags/v1".into()))));
+        assert_eq!(told([&finding]), "[error] head:no-branch: HEAD names `tags/v1`, which is no branch");
+        assert_eq!(finding.remedy.commands, ["git symbolic-ref HEAD refs/heads/main"]);
+        let broken = of(HeadFault::Broken("HEAD names `x`, which is broken: its file is empty".into()));
+        assert_eq!(
+            told(&judged(&HEAD, &broken).findings),
+            "[error] head:broken: HEAD names `x`, which is broken: its file is empty"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `garbage-files`, `temporary-files`, `leftover-records`: what lies around and takes up space.
 
-use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*, packs::aside};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*, incomplete_packs::is_half, packs::aside};
 use crate::{
     Finding, Known, Look, Remedy, Severity, Span,
     facts::storage::{Litterer, Storage, YOUNG_LITTER},
@@ -17,7 +17,7 @@ pub(super) static GARBAGE: Check = Check {
     needs: &[Look::Storage],
     git_says: Some("git count-objects -v (garbage, size-garbage)"),
     runbook: Runbook {
-        look: "`git count-objects -v` names each of them as a warning; a `.pack` without `.idx` can hold objects that are nowhere else: `git index-pack FILE.pack` makes it usable",
+        look: "`git count-objects -v` names each of them as a warning; packs without their index are told by `incomplete-packs`",
         mend: "Move them aside when no git works here",
         sure: "`git count-objects -v` shows `garbage: 0`",
         undo: Some("Move them back from `.git/quarantine`"),
@@ -90,7 +90,8 @@ fn garbage(seen: &Seen<'_>) -> Outcome {
         Ok(Known::Seen(garbage)) => garbage,
     };
     // Temporary files are told by their own check, with a longer patience.
-    let is_meant = |one: &&Litterer| !one.is_temporary && is_older(seen, one, YOUNG_LITTER);
+    // So are packs and indexes without their other half.
+    let is_meant = |one: &&Litterer| !one.is_temporary && !is_half(one) && is_older(seen, one, YOUNG_LITTER);
     let found: Vec<&Litterer> = garbage.named.iter().filter(is_meant).collect();
     if found.is_empty() {
         return Outcome::default();
@@ -101,7 +102,7 @@ fn garbage(seen: &Seen<'_>) -> Outcome {
         .finding(Severity::Warning, "", "objects", summary)
         .fact("n_garbage", garbage.n)
         .fact("garbage_bytes", garbage.bytes)
-        .so("They take up space, and a pack without its index can hold commits that Git does not see.");
+        .so("They take up space, and nobody else will remove them.");
     Outcome::found(vec![named(seen, finding, &found)])
 }
 
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn old_litter_is_told_once_each_and_moved_aside() {
         let temporary = [one("pack/tmp_pack_1", 24), one("tmp_objdir-in-x", 30)];
-        let seen = with(vec![one("pack/it's.pack", 1), temporary[0].clone()], temporary.to_vec());
+        let seen = with(vec![one("pack/it's.old", 1), temporary[0].clone()], temporary.to_vec());
         let findings = [&GARBAGE, &TEMPORARY].map(|check| only(judged(check, &seen)));
         assert_eq!(
             told(&findings),
@@ -229,7 +230,7 @@ mod tests {
         );
         assert_eq!(
             findings[0].remedy.commands[1],
-            r"mv -n -- '/repo/.git/objects/pack/it'\''s.pack' '/repo/.git/quarantine/objects-pack-it'\''s.pack'"
+            r"mv -n -- '/repo/.git/objects/pack/it'\''s.old' '/repo/.git/quarantine/objects-pack-it'\''s.old'"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, draft::*, ref_files::is_told};
 use crate::{
     Branch, Finding, Look, Remedy, Severity, Verdict,
     quote::{shell_ref, shell_word},
@@ -16,7 +16,7 @@ use crate::{
 pub(super) static CHECK: Check = Check {
     id: "missing-objects",
     title: "Missing objects and broken refs",
-    looks_at: "Refs that cannot be read, alternates that are not there, and measurements that failed for a missing object",
+    looks_at: "Refs that cannot be read and that no other check tells (`broken-refs`, `packed-refs`, `symbolic-refs`), alternates that are not there, and measurements that failed for a missing object",
     why: "What cannot be read cannot be aligned or judged; outside of partial clones it is lost work",
     severity: Severity::Critical,
     family: Family::Integrity,
@@ -36,7 +36,8 @@ fn judge(seen: &Seen<'_>) -> Outcome {
     let snapshot = seen.snapshot;
     let mut findings = Vec::new();
     findings.extend(lost_alternates(seen));
-    findings.extend((!snapshot.broken_refs.is_empty()).then(|| broken_refs(seen, &snapshot.broken_refs)));
+    let broken: Vec<&BrokenRef> = snapshot.broken_refs.iter().filter(|one| !is_told(snapshot, &one.name)).collect();
+    findings.extend((!broken.is_empty()).then(|| broken_refs(seen, &broken)));
     findings.extend(failed_answers(seen));
     Outcome::found(findings)
 }
@@ -62,8 +63,8 @@ fn lost_alternates(seen: &Seen<'_>) -> Option<Finding> {
     )
 }
 
-fn broken_refs(seen: &Seen<'_>, broken: &[BrokenRef]) -> Finding {
-    let first = &broken[0];
+fn broken_refs(seen: &Seen<'_>, broken: &[&BrokenRef]) -> Finding {
+    let first = broken[0];
     let summary =
         format!("{} cannot be read, such as {}: {}", count(broken.len(), "ref"), quoted(&first.name), first.reason,);
     seen.finding(Severity::Critical, "refs", first.name.short().text(), summary)

@@ -21,6 +21,7 @@ mod git_bugs;
 mod growth;
 mod heads;
 mod host;
+mod incomplete_packs;
 mod landed;
 mod left_behind;
 mod line_history;
@@ -34,9 +35,12 @@ mod over_budget;
 mod pack_bytes;
 mod packs;
 mod path_collisions;
+mod ref_files;
 mod ref_store;
+mod reflog_objects;
 mod remotes;
 mod removal;
+mod repository_format;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scope;
@@ -64,6 +68,13 @@ pub const ALL: &[&Check] = &[
     &object_check::FULL,
     &object_check::CONNECTIVITY,
     &pack_bytes::CHECK,
+    &incomplete_packs::CHECK,
+    &ref_files::BROKEN,
+    &ref_files::PACKED,
+    &ref_files::SYMBOLIC,
+    &worktrees::INDEX,
+    &reflog_objects::CHECK,
+    &repository_format::CHECK,
     &shallow_or_partial::CHECK,
     &git_bugs::CHECK,
     &dangerous_config::CHECK,

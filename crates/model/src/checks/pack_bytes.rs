@@ -3,7 +3,7 @@
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{Finding, Known, Look, Remedy, Severity, facts::integrity::PackBytes};
 
-/// Rotten and cut packs, and packs without their index.
+/// Rotten and cut packs.
 pub(super) static CHECK: Check = Check {
     id: "pack-bytes",
     title: "Packs whose bytes have changed",

@@ -118,6 +118,26 @@ pub(super) static UNMERGED: Check = Check {
     judge: unmerged,
 };
 
+/// Indexes that Git gives up on.
+pub(super) static INDEX: Check = Check {
+    id: "index-readable",
+    title: "The index is damaged",
+    looks_at: "The entries of the index of each worktree, by rules of our own; an index that is split in two files is not followed. Its checksum is compared by `object-check`",
+    why: "Without it Git can tell neither what is staged nor what changed, and no alignment can run there",
+    severity: Severity::Error,
+    family: Family::Integrity,
+    needs: &[Look::Worktrees],
+    git_says: Some("git ls-files --stage (its exit code)"),
+    runbook: Runbook {
+        look: "`git ls-files --stage` gives up on it; `ls -l .git/index` shows its size",
+        mend: "Move it aside and run `git read-tree HEAD`: it is made anew from the last commit. What was staged and not committed is not in it; the contents are still objects: `git fsck --lost-found`",
+        sure: "`git ls-files --stage` and `git status` end with 0",
+        undo: Some("Move the file back from `.git/quarantine`"),
+    },
+    threshold: None,
+    judge: index,
+};
+
 fn worktrees<'a>(seen: &Seen<'a>) -> Result<&'a [Worktree], Outcome> {
     match &seen.snapshot.facts.worktrees {
         Known::Seen(all) => Ok(all),
@@ -345,6 +365,39 @@ fn unmerged(seen: &Seen<'_>) -> Outcome {
     }
 }
 
+fn index(seen: &Seen<'_>) -> Outcome {
+    let all = match worktrees(seen) {
+        Ok(all) => all,
+        Err(outcome) => return outcome,
+    };
+    let damaged = all.iter().filter_map(|one| Some((one, one.index_damage.seen()?.as_deref()?)));
+    Outcome {
+        findings: damaged.map(|(one, what)| unreadable(seen, one, what)).collect(),
+        unknown: unjudged("index", all.iter().filter_map(|one| one.index_damage.reason())),
+        skipped: None,
+    }
+}
+
+fn unreadable(seen: &Seen<'_>, one: &Worktree, what: &str) -> Finding {
+    let git_dir = &seen.snapshot.repository.git_dir;
+    let word = |text: &str| shell_word(text.as_bytes());
+    let own = if one.git_dir.is_empty() { git_dir.clone() } else { format!("{git_dir}/{}", one.git_dir) };
+    let aside = format!("{own}/quarantine-{}", seen.snapshot.seen_at.0);
+    let place = if one.path.is_empty() { "." } else { &one.path };
+    seen.finding(Severity::Error, called(one), called(one), format!("The index of {} is damaged: {what}", called(one)))
+        .fact("source", "git ls-files --stage; the index, read here")
+        .so("Git can do nothing with the files there, so nothing can be aligned.")
+        .mend(Remedy::reversible(
+            "Move it aside and make it anew from the last commit; files stay as they are. What was staged and not committed \
+             is not in it: git fsck --lost-found shows such contents. Undo: move the file back.",
+            [
+                format!("mkdir -p -- {}", word(&aside)),
+                format!("mv -n -- {} {}/", word(&format!("{own}/index")), word(&aside)),
+                format!("git -C {} read-tree HEAD", word(place)),
+            ],
+        ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};
@@ -358,6 +411,7 @@ mod tests {
             place: Known::Seen(Place::Here),
             lock: Known::Seen(None),
             unmerged: Known::Seen(Unmerged::default()),
+            index_damage: Known::Seen(None),
             used_at: Known::Seen(days_ago(1)),
         }
     }
@@ -374,7 +428,7 @@ mod tests {
         with(vec![worktree("main", "refs/heads/main"), second])
     }
 
-    const ALL: [&Check; 5] = [&GONE, &LOCKED, &SPRAWL, &TWICE, &UNMERGED];
+    const ALL: [&Check; 6] = [&GONE, &LOCKED, &SPRAWL, &TWICE, &UNMERGED, &INDEX];
 
     #[test]
     fn worktrees_in_order_are_fine() {
@@ -392,10 +446,18 @@ mod tests {
             let reason = || "permission denied".to_owned();
             (one.place, one.lock) = (Known::Unknown(reason()), Known::Unknown(reason()));
             (one.branch, one.unmerged) = (Known::Unknown(reason()), Known::Unknown(reason()));
+            one.index_damage = Known::Unknown(reason());
         });
-        for check in [&GONE, &LOCKED, &TWICE, &UNMERGED] {
+        for check in [&GONE, &LOCKED, &TWICE, &UNMERGED, &INDEX] {
             assert!(judged(check, &unread).unknown.is_some(), "{}", check.id);
         }
+    }
+
+    #[test]
+    fn a_damaged_index_is_moved_aside_and_made_anew() {
+        let finding = only(judged(&INDEX, &two(|one| one.index_damage = Known::Seen(Some("it is cut off".into())))));
+        assert_eq!(told([&finding]), "[error] index-readable:/w: The index of /w is damaged: it is cut off");
+        assert_eq!(finding.remedy.commands[2], "git -C /w read-tree HEAD");
     }
 
     #[test]

@@ -43,6 +43,12 @@ pub struct Facts {
     pub connectivity: Known<integrity::ObjectCheck>,
     /// Whether the files of packs are what they were when they were written.
     pub pack_bytes: Known<integrity::PackBytes>,
+    /// What is odd about the files of refs.
+    pub ref_files: Known<integrity::RefFiles>,
+    /// Whether the objects that reflogs lead to are there.
+    pub reflogs: Known<integrity::Reflogs>,
+    /// `extensions.*` of the repository, in lower case, with their values.
+    pub extensions: Known<Vec<(String, String)>>,
     /// Refs besides branches.
     pub refs: Known<refs::RefFacts>,
     /// Settings of the repository and of whoever runs us.

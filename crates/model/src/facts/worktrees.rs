@@ -17,6 +17,8 @@ pub struct Worktree {
     pub lock: Known<Option<WorktreeLock>>,
     /// Paths in its index that a merge left open.
     pub unmerged: Known<Unmerged>,
+    /// What is damaged in its index; `None` = nothing, or it has none. Unknown: it is of a kind that is not read here.
+    pub index_damage: Known<Option<String>>,
     /// Since when its folder in the git directory was not written to.
     pub used_at: Known<Timestamp>,
 }

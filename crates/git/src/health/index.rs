@@ -15,6 +15,11 @@ const INDEX_BYTES: u64 = 1 << 30;
 /// Paths that are named; all are counted.
 const EXAMPLES: usize = 10;
 
+/// The unmerged paths of the index in this folder; none where there is no index.
+pub(crate) fn unmerged(git_dir: &Path, object_format: &str) -> Known<Unmerged> {
+    index(git_dir, object_format).0
+}
+
 /// The unmerged paths of the index in this folder, none where there is no index; and what is damaged in it.
 ///
 /// What is of a kind that is not read here is unknown in both.
@@ -142,10 +147,6 @@ mod tests {
     use super::*;
     use alignwatch_testkit::{Repo, git_output, sketch};
     use std::fs;
-
-    fn unmerged(git_dir: &Path, object_format: &str) -> Known<Unmerged> {
-        index(git_dir, object_format).0
-    }
 
     fn conflicting() -> Repo {
         sketch("main: a(f=1, g/deep/file=1, g/deep/other=1) b(f=2, g/deep/file=2)\n x: a c(f=3, g/deep/file=3)")

@@ -16,15 +16,10 @@ const BACK_UP_EVERY: Span = Span::days(1);
 /// Starts the thread. It ends when `commits` does.
 pub(crate) fn start(mut store: Store, commits: Receiver<Box<Commit>>, inbox: SyncSender<Event>) -> JoinHandle<()> {
     thread::spawn(move || {
-        let mut backed_up_at = store.newest_backup_at().unwrap_or_default();
+        let mut backed_up_at = store.newest_backup_at(now()).unwrap_or_default();
         for commit in commits {
-            let kept = store.commit(&commit);
-            let at = now();
-            if kept.is_ok() && BACK_UP_EVERY < at.since(backed_up_at) {
-                backed_up_at = back_up(&store, at);
-            }
-            let event = match kept {
-                Ok(()) => Event::Kept,
+            let event = match store.commit(&commit) {
+                Ok(()) => Event::Kept(back_up_when_due(&store, &mut backed_up_at).err()),
                 Err(error) => Event::NotKept(commit, error.to_string()),
             };
             // When the loop is gone there is nobody to tell.
@@ -33,8 +28,13 @@ pub(crate) fn start(mut store: Store, commits: Receiver<Box<Commit>>, inbox: Syn
     })
 }
 
-/// Copies the store. One that fails is tried again with the next day's: the store itself is well.
-fn back_up(store: &Store, at: Timestamp) -> Timestamp {
-    let _ = store.back_up(at);
-    at
+/// Copies the store once a day. Errors: why it could not be; it is tried again with the next commit.
+fn back_up_when_due(store: &Store, backed_up_at: &mut Timestamp) -> Result<(), String> {
+    let at = now();
+    if at.since(*backed_up_at) <= BACK_UP_EVERY {
+        return Ok(());
+    }
+    store.back_up(at).map_err(|error| format!("the store could not be backed up: {error}"))?;
+    *backed_up_at = at;
+    Ok(())
 }

@@ -1,14 +1,13 @@
 //! The daemon: wiring, the loop, and its end.
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     panic,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
@@ -31,9 +30,6 @@ const INBOX: usize = 1024;
 
 /// The longest that the loop sleeps, and so the longest that an end takes to be noticed.
 const SLEEP_AT_MOST: Duration = Duration::from_millis(250);
-
-/// How often files are looked at for moved refs.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// What the daemon is to do.
 pub struct Settings {
@@ -58,11 +54,14 @@ pub enum ServeError {
     /// It can't answer pages.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The thread that keeps is gone: what was seen from then on would be lost.
+    #[error("cannot keep anything any more: the thread that writes the store ended")]
+    KeeperGone,
 }
 
 /// Watches until `stop` becomes true. `say` hears what a person who started it wants to know.
 ///
-/// Errors: [`ServeError`], before anything was watched.
+/// Errors: [`ServeError`]; nothing was watched then, or nothing can be kept any more.
 pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> Result<(), ServeError> {
     let folder = settings.data_dir.join("store");
     let (store, mended) = alignwatch_store::open(&folder)?;
@@ -78,14 +77,18 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let pages = answer(listener, Arc::clone(&shared), Arc::clone(&stop));
     let address = settings.listen;
     say(&format!("watching {}; http://{address}/metrics, http://{address}/api/v1/repositories", settings.paths.len()));
-    let body = Body { settings: Arc::new(settings), stop, inbox, commits, shared };
-    let inspectors = body.run(events);
+    let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
+    let body = Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, shared };
+    let mut inspectors = Vec::new();
+    let ended = body.run(events, &mut inspectors);
+    // Whatever ended the loop ends the others, too.
+    stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, watcher]) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
-    Ok(())
+    ended
 }
 
 /// The time by the wall clock.
@@ -128,42 +131,32 @@ struct Body {
 }
 
 impl Body {
-    /// The loop. Gives back the threads that still inspect when it ends.
-    fn run(&self, events: Receiver<Event>) -> Vec<JoinHandle<()>> {
+    /// The loop. Threads that still inspect when it ends are in `inspectors`. Errors: [`ServeError::KeeperGone`].
+    fn run(&self, events: Receiver<Event>, inspectors: &mut Vec<JoinHandle<()>>) -> Result<(), ServeError> {
         let settings = &self.settings;
         let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
         let mut state = State::watching(paths, now());
-        let mut inspectors: Vec<JoinHandle<()>> = Vec::new();
-        let mut moves = Moves::of(&settings.paths);
-        let mut event = Some(Event::Tick);
+        let mut event = Event::Tick;
         while !self.stop.load(Ordering::Relaxed) {
-            let is_news = !matches!(event, Some(Event::Tick) | None);
-            for event in moves.seen().into_iter().chain(event.take()) {
-                for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
-                    inspectors.extend(self.perform(effect));
-                }
+            let is_news = !matches!(event, Event::Tick);
+            for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
+                inspectors.extend(self.perform(effect)?);
             }
             inspectors.retain(|thread| !thread.is_finished());
             if is_news {
                 self.show(&state);
             }
-            event = match events.recv_timeout(SLEEP_AT_MOST) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => Some(Event::Tick),
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
+            // A timeout is a tick; the inbox can't be closed while we hold one end of it.
+            event = events.recv_timeout(SLEEP_AT_MOST).unwrap_or(Event::Tick);
         }
-        inspectors
+        Ok(())
     }
 
-    fn perform(&self, effect: Effect) -> Option<JoinHandle<()>> {
+    fn perform(&self, effect: Effect) -> Result<Option<JoinHandle<()>>, ServeError> {
         match effect {
-            Effect::Inspect(path) => Some(self.inspect(path)),
-            Effect::Keep(commit) => {
-                // One is kept at a time, so there is room; when the keeper is gone, so are we.
-                let _ = self.commits.send(commit);
-                None
-            }
+            Effect::Inspect(path) => Ok(Some(self.inspect(path))),
+            // One is kept at a time, so there is room.
+            Effect::Keep(commit) => self.commits.send(commit).map(|()| None).map_err(|_| ServeError::KeeperGone),
         }
     }
 
@@ -205,32 +198,4 @@ fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_mo
     };
     let looked = look::look(path, &settings.config, now(), Some(&settings.data_dir), &wanted, &|_| {});
     looked.map_err(|error| error.to_string())
-}
-
-/// Which repositories' refs moved since the last time somebody asked.
-struct Moves {
-    last: BTreeMap<PathBuf, u64>,
-    next_at: Instant,
-}
-
-impl Moves {
-    fn of(paths: &[PathBuf]) -> Moves {
-        let last = paths.iter().map(|path| (path.clone(), watch::fingerprint(path))).collect();
-        Moves { last, next_at: Instant::now() + WATCH_EVERY }
-    }
-
-    fn seen(&mut self) -> Vec<Event> {
-        if Instant::now() < self.next_at {
-            return Vec::new();
-        }
-        let mut moved = Vec::new();
-        for (path, last) in &mut self.last {
-            let now = watch::fingerprint(path);
-            if std::mem::replace(last, now) != now {
-                moved.push(Event::RefsMoved(path.to_string_lossy().into_owned()));
-            }
-        }
-        self.next_at = Instant::now() + WATCH_EVERY;
-        moved
-    }
 }

@@ -8,10 +8,43 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::SyncSender,
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
 };
+
+use alignwatch_model::turn::Event;
 
 /// Folders below `refs` that are looked at. Source: ours; more than any honest repository has.
 const FOLDERS_AT_MOST: usize = 10_000;
+
+/// How often the files are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Names below one folder of refs that are looked at: a stranger's folder may hold any number.
+const NAMES_AT_MOST: usize = 100_000;
+
+/// Looks at these repositories until `stop`, on a thread of its own: a file system that hangs stops nobody else.
+pub(crate) fn start(paths: Vec<PathBuf>, inbox: SyncSender<Event>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut last: Vec<u64> = paths.iter().map(|path| fingerprint(path)).collect();
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(EVERY);
+            for (path, last) in paths.iter().zip(&mut last) {
+                let now = fingerprint(path);
+                let moved = || Event::RefsMoved(path.to_string_lossy().into_owned());
+                // A full inbox is no loss: it is told the next time, since the last look is kept as it was.
+                if now != *last && inbox.try_send(moved()).is_ok() {
+                    *last = now;
+                }
+            }
+        }
+    })
+}
 
 /// What stays the same as long as no ref moves. 0 for a repository that can't be looked at.
 pub(crate) fn fingerprint(path: &Path) -> u64 {
@@ -25,10 +58,9 @@ pub(crate) fn fingerprint(path: &Path) -> u64 {
     while let Some(folder) = folders.pop().filter(|_| 0 < n_left) {
         n_left -= 1;
         hash.add(fs::symlink_metadata(&folder));
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        folders.extend(
-            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
-        );
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten().take(NAMES_AT_MOST);
+        let inner = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        folders.extend(inner.take(n_left).map(|entry| entry.path()));
     }
     hash.0
 }

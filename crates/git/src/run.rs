@@ -285,11 +285,6 @@ impl<'a> GitAt<'a> {
     pub fn git(&self) -> &'a Git {
         self.git
     }
-
-    /// The repository.
-    pub fn repository(&self) -> &'a Opened {
-        self.opened
-    }
 }
 
 /// Reads `git config --list -z --show-scope`: scope, NUL, key, and behind a newline its value, NUL.

@@ -58,8 +58,7 @@ fn nearest(path: &Path) -> PathBuf {
 }
 
 /// As `df` counts: what is reserved for root is neither used nor available.
-// The numbers of statvfs have 32 bits on some systems.
-#[allow(clippy::useless_conversion)]
+#[expect(clippy::useless_conversion, reason = "the numbers of statvfs have 32 bits on some systems")]
 fn space(room: &Statvfs) -> Room {
     let unit = u64::from(room.fragment_size());
     let used = u64::from(room.blocks()).saturating_sub(room.blocks_free().into());
@@ -67,7 +66,7 @@ fn space(room: &Statvfs) -> Room {
     Room { total: used.saturating_add(available).saturating_mul(unit), available: available.saturating_mul(unit) }
 }
 
-#[allow(clippy::useless_conversion)]
+#[expect(clippy::useless_conversion, reason = "the numbers of statvfs have 32 bits on some systems")]
 fn inodes(room: &Statvfs) -> Room {
     let used = u64::from(room.files()).saturating_sub(room.files_free().into());
     let available = u64::from(room.files_available());

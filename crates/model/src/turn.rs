@@ -33,8 +33,8 @@ pub enum Event {
     Asked(String),
     /// An inspection ended.
     Inspected(Box<Inspected>),
-    /// A commit was kept.
-    Kept,
+    /// A commit was kept; with what went wrong beside it, such as the daily backup.
+    Kept(Option<String>),
     /// A commit could not be kept, for this reason.
     NotKept(Box<Commit>, String),
 }
@@ -67,7 +67,7 @@ pub struct State {
     unkept: BTreeMap<String, Box<Commit>>,
     keep_again_at: Option<Timestamp>,
     is_keeping: bool,
-    /// Why the store could not keep the last commit.
+    /// Why the store could not keep the last commit, or not be backed up.
     pub store_trouble: Option<String>,
 }
 
@@ -146,9 +146,9 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
-        Event::Kept => {
+        Event::Kept(trouble) => {
             state.is_keeping = false;
-            state.store_trouble = None;
+            state.store_trouble = trouble;
         }
         Event::NotKept(commit, reason) => {
             state.is_keeping = false;
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(day.then(1, seen("/b")), ["inspect /c", "keep id-of/b"]);
         // What comes while something is being kept waits for that.
         assert_eq!(day.then(2, seen("/c")), [""; 0]);
-        assert_eq!(day.then(3, Event::Kept), ["keep id-of/c"]);
+        assert_eq!(day.then(3, Event::Kept(None)), ["keep id-of/c"]);
         // A slow repository holds up nobody: /b moves and is looked at while /a still runs.
         assert_eq!(day.then(4, Event::RefsMoved("/b".into())), [""; 0]);
         assert_eq!(day.then(6, Event::Tick), ["inspect /b"]);
@@ -359,7 +359,7 @@ mod tests {
         day.then(0, Event::Tick);
         day.then(1, Event::RefsMoved("/a".into()));
         day.then(2, seen("/a"));
-        day.then(3, Event::Kept);
+        day.then(3, Event::Kept(None));
         assert_eq!(day.then(4, Event::Tick), ["inspect /a"]);
     }
 
@@ -378,7 +378,18 @@ mod tests {
         let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
         assert_eq!(commit.sweeps[0].repository, "id-of/a");
         assert_eq!(commit.sweeps[0].outcome, SweepOutcome::Failed("it is gone".into()));
-        day.then(13, Event::Kept);
+        day.then(13, Event::Kept(None));
+        assert_eq!(day.0.store_trouble, None);
+    }
+
+    #[test]
+    fn what_went_wrong_beside_a_commit_is_told_until_it_goes_well() {
+        let mut day = Day::of(&["/a"]);
+        day.then(0, Event::Tick);
+        day.then(1, seen("/a"));
+        day.then(2, Event::Kept(Some("no backup".into())));
+        assert_eq!(day.0.store_trouble.as_deref(), Some("no backup"));
+        day.then(3, Event::Kept(None));
         assert_eq!(day.0.store_trouble, None);
     }
 
@@ -388,7 +399,7 @@ mod tests {
         day.then(0, Event::Tick);
         day.then(1, seen("/a"));
         assert!(day.0.readings().count() > 10);
-        day.then(2, Event::Kept);
+        day.then(2, Event::Kept(None));
         day.then(3, Event::Asked("/a".into()));
         day.then(4, failed("/a"));
         assert_eq!(day.0.readings().count(), 0);

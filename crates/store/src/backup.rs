@@ -50,10 +50,10 @@ impl Store {
 }
 
 impl Store {
-    /// When the newest copy was made, by its name.
-    pub fn newest_backup_at(&self) -> Option<Timestamp> {
-        let newest = listed(&self.folder).into_iter().next()?;
-        newest.file_stem()?.to_str()?.strip_prefix("store-")?.parse().ok().map(Timestamp)
+    /// When the newest copy was made, by its name. One that claims to be from later than `now` does not count.
+    pub fn newest_backup_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let made_at = |path: PathBuf| path.file_stem()?.to_str()?.strip_prefix("store-")?.parse().ok().map(Timestamp);
+        listed(&self.folder).into_iter().filter_map(made_at).find(|at| *at <= now)
     }
 }
 

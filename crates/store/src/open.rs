@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{Store, backup, schema};
 
@@ -91,9 +91,12 @@ pub fn open(folder: &Path) -> Result<(Store, Mended), StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|source| io_error(folder, source))?;
     let owner = own(folder)?;
     let path = file_in(folder);
+    put_back_what_was_taken_out(folder, &path)?;
     let (connection, mended) = match well(&path) {
         Ok(connection) => (connection, Mended::No),
-        Err(damage) => mend(folder, &path, damage)?,
+        Err(Unwell::Damaged(damage)) => mend(folder, &path, damage)?,
+        // A full disk, a missing right or another process says nothing about the file.
+        Err(Unwell::Refused(error)) => return Err(error.into()),
     };
     let mut store = Store { connection, _owner: Some(owner), folder: folder.to_owned() };
     schema::migrate(&mut store.connection)?;
@@ -143,12 +146,28 @@ fn own(folder: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-/// Opens the file and finds it well. Errors: what is wrong with it.
-fn well(path: &Path) -> Result<Connection, String> {
-    let connection = connect(path).map_err(|error| error.to_string())?;
-    let said: String =
-        connection.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(|error| error.to_string())?;
-    if said == "ok" { Ok(connection) } else { Err(said) }
+/// Why the file could not be found well.
+enum Unwell {
+    /// Its content is wrong.
+    Damaged(String),
+    /// It could not be looked at.
+    Refused(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Unwell {
+    fn from(error: rusqlite::Error) -> Unwell {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Unwell::Damaged(error.to_string()),
+            _ => Unwell::Refused(error),
+        }
+    }
+}
+
+/// Opens the file and finds it well.
+fn well(path: &Path) -> Result<Connection, Unwell> {
+    let connection = connect(path)?;
+    let said: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if said == "ok" { Ok(connection) } else { Err(Unwell::Damaged(said)) }
 }
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -173,16 +192,49 @@ fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
 /// Moves a damaged file aside, with its log, and puts the newest good backup in its place.
 fn mend(folder: &Path, path: &Path, damage: String) -> Result<(Connection, Mended), StoreError> {
     let Some(backup) = backup::newest_good(folder) else { return Err(StoreError::Damaged { damage }) };
+    let draft = drafted(&backup, path)?;
     let moved_to = aside(path)?;
-    fs::copy(&backup, path).map_err(|source| io_error(path, source))?;
-    let connection = well(path).map_err(|damage| StoreError::Damaged { damage })?;
+    publish(folder, &draft, path)?;
+    let connection = well(path).map_err(|unwell| match unwell {
+        Unwell::Damaged(damage) => StoreError::Damaged { damage },
+        Unwell::Refused(error) => error.into(),
+    })?;
     Ok((connection, Mended::FromBackup { damage, moved_to, backup }))
+}
+
+/// A mending that was killed between its two renames left a whole draft and no file: it is ended here. An empty
+/// store in its place would look like one that never saw anything.
+fn put_back_what_was_taken_out(folder: &Path, path: &Path) -> Result<(), StoreError> {
+    let draft = draft_of(path);
+    match (path.exists(), draft.exists()) {
+        (false, true) => publish(folder, &draft, path),
+        (true, true) => fs::remove_file(&draft).map_err(|source| io_error(&draft, source)),
+        _ => Ok(()),
+    }
+}
+
+fn draft_of(path: &Path) -> PathBuf {
+    path.with_extension("mended")
+}
+
+/// Copies a backup beside the file. Its name is only there once all of it is on the disk.
+fn drafted(backup: &Path, path: &Path) -> Result<PathBuf, StoreError> {
+    let (partial, draft) = (path.with_extension("mending"), draft_of(path));
+    let copied = fs::copy(backup, &partial).and_then(|_| File::open(&partial)?.sync_all());
+    copied.and_then(|()| fs::rename(&partial, &draft)).map_err(|source| io_error(&partial, source))?;
+    Ok(draft)
+}
+
+fn publish(folder: &Path, draft: &Path, path: &Path) -> Result<(), StoreError> {
+    let published = fs::rename(draft, path).and_then(|()| File::open(folder)?.sync_all());
+    published.map_err(|source| io_error(path, source))
 }
 
 fn aside(path: &Path) -> Result<PathBuf, StoreError> {
     let free = (1..).map(|number| path.with_extension(format!("damaged-{number}"))).find(|path| !path.exists());
     let to = free.expect("some number is free");
-    for ending in ["", "-wal", "-shm"] {
+    // The log goes first: a file without it is whole as of its last checkpoint, a log without its file is nothing.
+    for ending in ["-wal", "-shm", ""] {
         let part = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
         match fs::rename(part(path), part(&to)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(path, error)),

@@ -180,6 +180,48 @@ fn a_damaged_store_without_a_backup_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_file_that_cannot_be_opened_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let filled = store(folder.path());
+    filled.back_up(Timestamp(1)).unwrap();
+    drop(filled);
+    fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(open(folder.path()), Err(StoreError::Sqlite(_))));
+    assert!(path.is_dir());
+    assert!(!folder.path().join("store.damaged-1").exists());
+}
+
+#[test]
+fn a_mending_that_was_killed_half_way_is_ended_with_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let mut filled = store(folder.path());
+    filled.commit(&seen(10, &["a"], &[])).unwrap();
+    let backup = filled.back_up(Timestamp(1)).unwrap().path;
+    drop(filled);
+    // The damaged file is aside, and the draft did not get its name any more.
+    fs::rename(&path, folder.path().join("store.damaged-1")).unwrap();
+    fs::copy(&backup, folder.path().join("store.mended")).unwrap();
+    assert_eq!(told(&store(folder.path()), false), ["a 10-open"]);
+    assert!(!folder.path().join("store.mended").exists());
+    // A draft beside a file that is there is of no use.
+    fs::copy(&backup, folder.path().join("store.mended")).unwrap();
+    assert_eq!(told(&store(folder.path()), false), ["a 10-open"]);
+    assert!(!folder.path().join("store.mended").exists());
+}
+
+#[test]
+fn a_backup_that_claims_to_be_from_the_future_is_not_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    store.back_up(Timestamp(5)).unwrap();
+    fs::write(folder.path().join("backups/store-999999999999.sqlite"), "x").unwrap();
+    assert_eq!(store.newest_backup_at(Timestamp(10)), Some(Timestamp(5)));
+}
+
+#[test]
 fn only_the_newest_backups_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());

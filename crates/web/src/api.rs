@@ -197,8 +197,8 @@ async fn repository(
     Ok(Json(RepositoryInFull {
         schema: "alignwatch.repository/1",
         repository: row.into(),
-        seen: document.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
-        findings: open.into_iter().map(Finding::from).collect(),
+        seen: document.map_or(Ok(serde_json::Value::Null), |text| parsed(&text))?,
+        findings: open.into_iter().map(Finding::of).collect::<Result<_, _>>()?,
     }))
 }
 
@@ -258,10 +258,16 @@ struct Finding {
     finding: serde_json::Value,
 }
 
-impl From<PastFinding> for Finding {
-    fn from(row: PastFinding) -> Finding {
-        Finding {
-            finding: serde_json::from_str(&row.document).unwrap_or_default(),
+/// A document of the store. One that can't be read is not "nothing".
+fn parsed(document: &str) -> Result<serde_json::Value, Problem> {
+    let wrong = |error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("cannot read what was stored: {error}"));
+    serde_json::from_str(document).map_err(wrong)
+}
+
+impl Finding {
+    fn of(row: PastFinding) -> Result<Finding, Problem> {
+        Ok(Finding {
+            finding: parsed(&row.document)?,
             repository: row.repository,
             key: row.key,
             check: row.check,
@@ -270,7 +276,7 @@ impl From<PastFinding> for Finding {
             began_at: row.began_at.rfc3339(),
             seen_at: row.seen_at.rfc3339(),
             ended_at: row.ended_at.map(Timestamp::rfc3339),
-        }
+        })
     }
 }
 
@@ -289,7 +295,7 @@ async fn findings(
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
     let rows = shared.read(|store| store.findings(which.repository.as_deref(), which.ended, limit))?;
-    let findings = rows.into_iter().map(Finding::from).collect();
+    let findings = rows.into_iter().map(Finding::of).collect::<Result<_, _>>()?;
     Ok(Json(Findings { schema: "alignwatch.findings/1", findings }))
 }
 
@@ -331,13 +337,16 @@ async fn series(
     Asked(which): Asked<WhichSeries>,
 ) -> Result<Json<ManySeries>, Problem> {
     let rows = shared.read(|store| store.series(which.metric.as_deref(), which.repository.as_deref()))?;
-    let series = rows.into_iter().map(|row| Series {
-        id: row.id,
-        repository: Some(row.repository).filter(|id| !id.is_empty()),
-        metric: row.metric,
-        labels: serde_json::from_str(&row.labels).unwrap_or_default(),
-    });
-    Ok(Json(ManySeries { schema: "alignwatch.series/1", series: series.collect() }))
+    let series = |row: alignwatch_store::SeriesRow| -> Result<Series, Problem> {
+        Ok(Series {
+            id: row.id,
+            repository: Some(row.repository).filter(|id| !id.is_empty()),
+            metric: row.metric,
+            labels: parsed(&row.labels)?,
+        })
+    };
+    let series = rows.into_iter().map(series).collect::<Result<_, _>>()?;
+    Ok(Json(ManySeries { schema: "alignwatch.series/1", series }))
 }
 
 #[derive(Deserialize, IntoParams)]

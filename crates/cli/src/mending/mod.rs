@@ -145,14 +145,25 @@ fn mend_repository(
     };
     let act = Act::Repository { undo: undo.clone() };
     journaled(data_dir, Some(&fresh.repository.path), act, || {
-        let outcome = mend::perform(&git, &undo);
-        match (outcome, look_again(global, config, path)) {
-            (Outcome::Effect(_), Ok(after)) if mend::propose(&after, config).contains(repair) => {
-                Outcome::Failed("it was done, and what it is for is still there".to_owned())
-            }
-            (outcome, _) => outcome,
+        let done = mend::perform(&git, &undo);
+        if matches!(done, Outcome::Effect(_)) {
+            measured(done, look_again(global, config, path), config, repair)
+        } else {
+            done
         }
     })
+}
+
+/// What a repair came to, by the look after it. Done means measured: what could not be looked at is not done.
+fn measured(done: Outcome, after: Result<Snapshot, Failure>, config: &Config, repair: &Repair) -> Outcome {
+    let unmeasured = |reason: &str| Outcome::Failed(format!("it was done, and could not be measured: {reason}"));
+    match after {
+        Err(failure) => unmeasured(&failure.message),
+        Ok(after) if mend::propose(&after, config).contains(repair) => {
+            Outcome::Failed("it was done, and what it is for is still there".to_owned())
+        }
+        Ok(after) => repair.unknown_in(&after).map_or(done, unmeasured),
+    }
 }
 
 /// The parts of a repository that repairs are about, as they are now.
@@ -218,7 +229,7 @@ pub(crate) fn undo(around: &Around, id: u64) -> Result<(String, Outcome), Failur
     if data_dir.exists() {
         journal.write(&ended(first, Step::UndoEnded, &outcome)).map_err(not_journaled)?;
     }
-    Ok((first.what.clone(), outcome))
+    Ok((title(act), outcome))
 }
 
 fn take_back(act: &Act, data_dir: &Path) -> Outcome {
@@ -262,4 +273,17 @@ fn not_journaled(error: io::Error) -> Failure {
 
 pub(crate) fn not_read(error: io::Error) -> Failure {
     Failure::could_not(format!("cannot read the journal of repairs: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_looked_at_afterwards_is_not_done() {
+        let done = Outcome::Effect("written".to_owned());
+        let after = Err(Failure::could_not("the disk is gone"));
+        let outcome = measured(done, after, &Config::default(), &Repair::WriteCommitGraph);
+        assert_eq!(outcome, Outcome::Failed("it was done, and could not be measured: the disk is gone".to_owned()));
+    }
 }

@@ -63,11 +63,21 @@ impl Pass<'_> {
         }
         (self.hear)(path.as_os_str().as_bytes());
         if !about.is_dir() {
-            let line = format!("\0{} {}.{} {}\n", about.len(), about.mtime(), about.mtime_nsec(), about.ino());
+            let line = format!(
+                "\0{} {}.{} {}.{} {}\n",
+                about.len(),
+                about.mtime(),
+                about.mtime_nsec(),
+                // Unlike the time of writing, this one cannot be set back.
+                about.ctime(),
+                about.ctime_nsec(),
+                about.ino()
+            );
             (self.hear)(line.as_bytes());
             return Ok(());
         }
-        let mut names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+        let some = fs::read_dir(path)?.take(FILES_AT_MOST + 1);
+        let mut names = some.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
         names.sort();
         names.iter().try_for_each(|name| self.look(&path.join(name), depth + 1))
     }

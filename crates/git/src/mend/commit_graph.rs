@@ -1,6 +1,6 @@
 //! Writes the commit-graph, after the one that is there was kept.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use super::{Kept, Outcome, Refusal, Repair, Undo, cannot, place};
 use crate::run::{GitAt, Limits};
@@ -63,7 +63,10 @@ pub(super) fn write(git: &GitAt<'_>, undo: &Undo) -> Result<Outcome, String> {
     if before != undo.before {
         return Err("the commit-graph changed since it was looked at".to_owned());
     }
-    keep(undo)?;
+    if let Err(reason) = keep(undo) {
+        let restored = restore(undo)?;
+        return Ok(Outcome::Failed(format!("{reason}; {}", told(&restored))));
+    }
     let limits = Limits { time: TIME_AT_MOST, cpu_seconds: TIME_AT_MOST.as_secs(), ..Limits::default() };
     let call = git.command("commit-graph").option("write").option("--reachable").option("--split");
     let written = call.option("--changed-paths").option("--no-progress").limits(limits).run();
@@ -106,12 +109,22 @@ fn keep(undo: &Undo) -> Result<(), String> {
     }
     place::sync(&folder)?;
     if undo.repair == Repair::ReplaceCommitGraph {
-        for file in &undo.before {
-            let path = undo.common_dir.join(&file.path);
-            fs::remove_file(&path).map_err(|error| cannot("move", &path, error))?;
-        }
+        undo.before.iter().try_for_each(|file| take_out(undo, file))?;
     }
     Ok(())
+}
+
+/// Takes away the name of a file that has another in the quarantine, unless another file has it by now.
+fn take_out(undo: &Undo, file: &Kept) -> Result<(), String> {
+    let path = undo.common_dir.join(&file.path);
+    let taken = place::quarantine(undo, "taken")?.join(place::name_of(&file.path));
+    fs::rename(&path, &taken).map_err(|error| cannot("move", &path, error))?;
+    let about = fs::symlink_metadata(&taken).map_err(|error| cannot("look at", &taken, error))?;
+    if about.ino() != file.inode {
+        place::move_to(&taken, &path)?;
+        return Err(format!("somebody wrote `{}` meanwhile; it was left to them", file.path));
+    }
+    fs::remove_file(&taken).map_err(|error| cannot("move", &taken, error))
 }
 
 /// Moves aside what is there now, and puts back what was there before.

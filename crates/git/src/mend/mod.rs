@@ -185,6 +185,14 @@ impl Undo {
 }
 
 impl Repair {
+    /// Why the snapshot does not tell whether the repair is needed; `None` = it tells.
+    pub fn unknown_in<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
+        match self {
+            Repair::MoveLock { .. } => snapshot.locks.reason(),
+            Repair::WriteCommitGraph | Repair::ReplaceCommitGraph => snapshot.commit_graph.reason(),
+        }
+    }
+
     /// Does this repair have to do with the file at this path below the common directory?
     fn touches(&self, path: &str) -> bool {
         match self {

@@ -167,7 +167,7 @@ impl Predictor<'_> {
     /// Changes when an object comes or goes: by the times of the folders that hold them.
     fn objects_as_they_are(&self) -> String {
         let Some(git) = self.git else { return String::new() };
-        let (folder, borrowed) = (&git.repository().objects_dir, &git.repository().alternates);
+        let (folder, borrowed) = (&git.opened().objects_dir, &git.opened().alternates);
         let loose = (0..=255u8).map(|first| folder.join(format!("{first:02x}")));
         let packs = borrowed.iter().map(|other| &other.path).chain([folder]).map(|folder| folder.join("pack"));
         let mut hash = crc32fast::Hasher::new();
@@ -312,8 +312,8 @@ impl Predictor<'_> {
 /// A folder for objects of our own, and a database with both these and the repository's.
 fn quarantine_beside(git: &GitAt<'_>, like: &Oid) -> Option<(Quarantine, OpenObjects)> {
     let quarantine = Quarantine::new(like).ok()?;
-    quarantine.borrow(&git.repository().objects_dir).ok()?;
-    let objects = Objects::open(quarantine.folder(), &git.repository().object_format).ok()?;
+    quarantine.borrow(&git.opened().objects_dir).ok()?;
+    let objects = Objects::open(quarantine.folder(), &git.opened().object_format).ok()?;
     Some((quarantine, objects.opener()))
 }
 

@@ -184,8 +184,13 @@ impl Looks {
         Looks(Look::ALL.iter().map(|&look| (look, Looked::Took(0.0))).collect())
     }
 
-    /// Notes what became of a look.
+    /// Notes what became of a look. One that is taken in parts takes the time of all, and is missing when one of them is.
     pub fn note(&mut self, look: Look, looked: Looked) {
+        let looked = match (self.0.remove(&look), looked) {
+            (Some(Looked::Took(before)), Looked::Took(now)) => Looked::Took(before + now),
+            (Some(missing @ Looked::Not(_)), _) => missing,
+            (_, looked) => looked,
+        };
         self.0.insert(look, looked);
     }
 
@@ -230,5 +235,10 @@ mod tests {
         assert!(looks.missing(Look::Host).is_some());
         looks.note(Look::Host, Looked::Took(0.5));
         assert_eq!((looks.missing(Look::Host), looks.seconds(Look::Host)), (None, 0.5));
+        looks.note(Look::Host, Looked::Took(0.25));
+        assert_eq!(looks.seconds(Look::Host), 0.75);
+        looks.note(Look::Host, Looked::Not("no time".into()));
+        looks.note(Look::Host, Looked::Took(1.0));
+        assert_eq!(looks.missing(Look::Host), Some("no time"));
     }
 }

@@ -8,6 +8,8 @@
 
 mod bases;
 mod carry;
+mod collect;
+mod verdicts;
 mod watched;
 
 use std::{
@@ -18,44 +20,34 @@ use std::{
 };
 
 use alignwatch_model::{
-    Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, State, Timestamp,
+    Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, Timestamp,
     branch::{BaseChoice, Tip},
     config::{Config, Patterns},
     facts::{
-        self, Collisions, Facts, Shape, Storage,
+        Collisions, Facts,
         contents::Contents,
         history::{Dates, Rewrites},
-        integrity::{ObjectCheck, PackBytes, RefFiles, Reflogs},
     },
     look::Looked,
-    snapshot::{BrokenRef, CommitGraph, Crossing, Hazard, Line, Repository, UnreadFile},
+    snapshot::{BrokenRef, CommitGraph, Crossing, Line, Repository, UnreadFile},
 };
 
-use self::{
-    bases::Bases,
-    carry::{Carried, carry},
-    watched::Watched,
-};
+use self::{bases::Bases, watched::Watched};
 use crate::{
-    crossings, files,
+    crossings,
     graph::{Graph, GraphSources},
-    hazards::hazards,
     health::{
         self,
         collisions::collisions,
-        fsck::{Depth, fsck},
+        fsck::Depth,
         history::{LineOf, Past},
-        pack_bytes::pack_bytes,
-        shape::shape,
         speed::speed,
         storage::storage,
     },
-    landed::{Asked, Prover},
     locks::LockWatch,
     markers,
     memory::Memory,
-    merge::{Patience, Predictor, Question},
-    objects::{Objects, OpenObjects, ReadError},
+    objects::{Objects, ReadError},
     refs::{Refs, RefsError, read_files, read_refs, upstreams},
     repository::{OpenError, Opened, RefBackend, open},
     run::{Git, GitAt, GitError, Limits},
@@ -329,59 +321,6 @@ impl Inspection<'_> {
         self.take(look, see).unwrap_or_else(not_looked)
     }
 
-    /// The shape of everything that refs reach.
-    fn shape(&self, refs: &Refs, storage: &Known<Storage>) -> Known<Shape> {
-        if self.opened.is_shallow() {
-            return Known::Unknown("history is cut off (a shallow clone), so its shape cannot be measured".into());
-        }
-        self.say("measuring all objects");
-        let n_objects = storage.seen().and_then(n_objects).unwrap_or(0);
-        shape(health::shape::Question {
-            objects: &self.objects.opener().open(),
-            roots: refs.all.iter().map(|one| one.oid).collect(),
-            stop: &self.wanted.stop,
-            memory: self.memory,
-            stored: storage.seen().filter(|_| self.opened.alternates.is_empty()).and_then(stored),
-            step: &|n| (self.listener)(Progress::Step(n, n_objects.max(n))),
-        })
-    }
-
-    /// The files that hold refs, where they are files.
-    fn ref_files(&self, refs: &Refs) -> Known<RefFiles> {
-        match self.opened.ref_backend {
-            RefBackend::Files => Known::Seen(health::ref_files::ref_files(self.opened, refs, self.objects)),
-            RefBackend::Reftable => Known::Unknown("refs are kept in a reftable".into()),
-        }
-    }
-
-    /// The objects that reflogs lead to.
-    fn reflogs(&self) -> Known<Reflogs> {
-        self.say("looking up what reflogs lead to");
-        health::reflogs::reflogs(self.opened, self.objects, &self.wanted.stop)
-    }
-
-    /// The files of all packs, hashed.
-    fn pack_bytes(&self) -> Known<PackBytes> {
-        self.say("checking the bytes of packs");
-        let step = |done: usize, total: usize| (self.listener)(Progress::Step(done, total));
-        pack_bytes(self.opened, self.memory, &self.wanted.stop, &step)
-    }
-
-    /// What Git says about objects.
-    fn fsck(&self, refs: &Refs, depth: Depth) -> Known<ObjectCheck> {
-        let Some(git) = self.git else { return Known::Unknown("there is no git to check objects".into()) };
-        self.say(depth.phase());
-        fsck(health::fsck::Question {
-            git,
-            depth,
-            now: self.now,
-            memory: self.memory,
-            stop: &self.wanted.stop,
-            state: state(refs, self.opened),
-            step: &|percent| (self.listener)(Progress::Step(percent, 100)),
-        })
-    }
-
     /// All that follows from the commits: lines, branches, what landed, what would merge.
     fn history(&self, refs: &Refs, watched: &Watched) -> Result<History, InspectError> {
         self.say("reading history");
@@ -487,161 +426,6 @@ impl Inspection<'_> {
         Known::from_result(read())
     }
 
-    fn prove_and_predict(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
-        if !self.wanted.looks.contains(&Look::Landed) {
-            return;
-        }
-        self.settle_by_ancestry(branches);
-        let objects = self.objects.opener();
-        let predictor = self.predictor(&objects);
-        self.carry_over(graph, bases, branches, &predictor);
-        self.take(Look::Landed, || self.prove(graph, bases, branches));
-        self.take(Look::Merges, || self.predict(branches, &self.predictor(&objects)));
-    }
-
-    /// What follows from the drift alone.
-    fn settle_by_ancestry(&self, branches: &mut [Branch]) {
-        for branch in branches {
-            let (landed, merge) = match branch.state() {
-                State::Merged => (Landed::Yes(alignwatch_model::Proof::Ancestor), Merge::clean()),
-                State::Behind | State::Aligned => (Landed::No, Merge::clean()),
-                State::Unrelated => (Landed::No, Merge::unknown("the branch and its base have no common commit")),
-                State::Unknown => {
-                    let reason = branch.drift.reason().unwrap_or("its tip can't be read").to_owned();
-                    (Landed::Unknown(reason.clone()), Merge::unknown(reason))
-                }
-                _ => continue,
-            };
-            (branch.landed, branch.merge) = (landed, merge);
-        }
-    }
-
-    fn predictor<'a>(&'a self, objects: &'a OpenObjects) -> Predictor<'a> {
-        Predictor {
-            objects,
-            memory: self.memory,
-            git: self.git,
-            attributes: self.info_attributes(),
-            drivers: self.drivers(),
-            patience: Patience {
-                verdicts: self
-                    .wanted
-                    .stop
-                    .at_most(Duration::from_secs(self.config.inspect.merge_deadline.0.unsigned_abs())),
-                paths: self.wanted.stop.at_most(self.wanted.paths_patience),
-            },
-            n_threads: self.n_threads(),
-            stop: &self.wanted.stop,
-        }
-    }
-
-    /// Where a line moved since the last look, keeps the verdicts of branches that the move did not touch.
-    fn carry_over(&self, graph: &Graph, bases: &Bases, branches: &[Branch], predictor: &Predictor<'_>) {
-        let mut merges = predictor.remembered();
-        for (line, trunk) in bases.trunks.iter().enumerate() {
-            let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| branches[*number].state() == State::Diverged;
-            let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
-            let carried = numbers.filter_map(|number| {
-                Some(Carried { tip: branches[number].tip.seen()?.oid, drift: branches[number].drift.seen()? })
-            });
-            let carried: Vec<Carried<'_>> = carried.collect();
-            let name = bases.names[line].as_bytes();
-            carry(graph, trunk, name, self.objects, self.memory, &mut merges, &carried);
-        }
-        merges.save();
-    }
-
-    /// Looks for proofs that the work of diverged branches is in their base, line by line.
-    fn prove(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
-        self.say("looking for what has landed");
-        let objects = self.objects.opener();
-        let prover = Prover {
-            graph,
-            objects: &objects,
-            memory: self.memory,
-            n_threads: self.n_threads(),
-            stop: &self.wanted.stop,
-        };
-        for (line, trunk) in bases.trunks.iter().enumerate() {
-            let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| branches[*number].state() == State::Diverged;
-            let ask = |number: usize| {
-                let (tip, drift) = (branches[number].tip.seen()?, branches[number].drift.seen()?);
-                Some((number, Asked { tip: graph.find(&tip.oid)?, drift }))
-            };
-            let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
-            let (numbers, asked): (Vec<usize>, Vec<Asked<'_>>) = numbers.filter_map(ask).unzip();
-            let step = |done, total| (self.listener)(Progress::Step(done, total));
-            let verdicts = prover.prove(trunk, &asked, &step);
-            for (number, landed) in numbers.into_iter().zip(verdicts) {
-                branches[number].landed = landed;
-            }
-        }
-    }
-
-    /// Predicts the merge of every branch that has not landed and is meant to be merged.
-    fn predict(&self, branches: &mut [Branch], predictor: &Predictor<'_>) {
-        self.say("predicting merges");
-        let mut asked: Vec<usize> = Vec::new();
-        let mut questions = Vec::new();
-        for (number, branch) in branches.iter_mut().enumerate() {
-            if branch.state() != State::Diverged && branch.state() != State::Conflicting {
-                if matches!(branch.landed, Landed::Yes(_) | Landed::Continued(_) | Landed::Reverted(_))
-                    && branch.has_own_commits()
-                {
-                    branch.merge = Merge::unknown("not predicted: the work has landed");
-                }
-                continue;
-            }
-            let (Some(base), Known::Seen(tip), Known::Seen(drift)) = (&branch.base, &branch.tip, &branch.drift) else {
-                continue;
-            };
-            if branch.relation == Relation::Ignored {
-                branch.merge = Merge::unknown("not predicted: the branch is ignored");
-                continue;
-            }
-            asked.push(number);
-            questions.push(Question { line: base.oid, tip: tip.oid, merge_bases: drift.merge_bases.clone() });
-        }
-        let step = |done, total| (self.listener)(Progress::Step(done, total));
-        let (answers, _effort) = predictor.predict(&questions, &step);
-        for (number, merge) in asked.into_iter().zip(answers) {
-            branches[number].merge = merge;
-        }
-    }
-
-    fn settings(&self) -> Known<facts::settings::Settings> {
-        match self.git {
-            Some(git) => Known::Seen(health::settings::settings(self.opened, git.entries(), git.git())),
-            None => no_git(),
-        }
-    }
-
-    fn remotes(&self, refs: &Refs) -> Known<facts::settings::Remotes> {
-        match self.git {
-            Some(git) => Known::Seen(health::settings::remotes(self.opened, git.entries(), refs)),
-            None => no_git(),
-        }
-    }
-
-    fn remote_answers(&self) -> Known<Vec<facts::settings::RemoteAnswer>> {
-        self.say("asking the remotes");
-        match self.git {
-            Some(git) => Known::Seen(health::remotes::ask(git.git(), git.entries(), &self.wanted.stop)),
-            None => no_git(),
-        }
-    }
-
-    fn changes(&self, worktrees: &Known<Vec<facts::worktrees::Worktree>>) -> Known<Vec<facts::worktrees::Changes>> {
-        let git = match self.git {
-            Some(git) => git.git(),
-            None => return no_git(),
-        };
-        self.say("looking for changes in worktrees");
-        worktrees.clone().map(|worktrees| health::changes::changes(git, &worktrees, &self.wanted.stop))
-    }
-
     /// Whether the lines still contain the tips that they had.
     fn rewrites(&self, refs: &Refs, graph: &Graph, watched: &Watched, bases: &Bases) -> Known<Rewrites> {
         let tips: Vec<Oid> = watched.branches.iter().map(|branch| branch.oid).collect();
@@ -672,13 +456,6 @@ impl Inspection<'_> {
         lines.map(|(name, trunk)| source.contents(name, &graph.oid(trunk.tip()))).collect()
     }
 
-    fn hazards(&self) -> Known<Vec<Hazard>> {
-        match self.git {
-            Some(git) => hazards(git.entries(), &self.opened.common_dir),
-            None => Known::Unknown("there is no git to read the configuration".into()),
-        }
-    }
-
     /// Looks for committed conflict markers at the tips, except where they are meant to be.
     /// Returns what could not be looked at.
     fn mark(&self, branches: &mut [Branch], meant: &Patterns) -> Vec<UnreadFile> {
@@ -701,58 +478,10 @@ impl Inspection<'_> {
         let is_wanted = |file: &UnreadFile| !meant.matches_path(file.path.as_bytes());
         marks.unread.into_iter().filter(is_wanted).collect()
     }
-
-    /// `info/attributes`; a file that can't be read must not be taken for none.
-    fn info_attributes(&self) -> Vec<u8> {
-        match files::read(&self.opened.common_dir.join("info/attributes"), ATTRIBUTES_AT_MOST) {
-            Ok(content) => content.unwrap_or_default(),
-            Err(_) => b"* merge=unreadable".to_vec(),
-        }
-    }
-
-    /// Names of the merge drivers that the repository configures.
-    fn drivers(&self) -> Vec<Vec<u8>> {
-        let name = |key: &[u8]| Some(key.strip_prefix(b"merge.")?.strip_suffix(b".driver")?.to_vec());
-        self.git.map(|git| git.entries().iter().filter_map(|entry| name(&entry.key)).collect()).unwrap_or_default()
-    }
 }
-
-/// Objects that are stored, for progress: some of them in several places.
-fn n_objects(storage: &Storage) -> Option<usize> {
-    let packed: u64 = storage.packs.seen()?.iter().map(|pack| pack.n_objects).sum();
-    usize::try_from(packed + storage.loose.seen()?.n).ok()
-}
-
-/// A text that changes whenever objects come or go: the packs, and number and size of the loose objects.
-fn stored(storage: &Storage) -> Option<String> {
-    let (packs, loose) = (storage.packs.seen()?, storage.loose.seen()?);
-    let packs: Vec<String> = packs.iter().map(|pack| format!("{} {}", pack.name, pack.bytes)).collect();
-    Some(format!("{} {} {}", loose.n, loose.disk_bytes, packs.join(" ")))
-}
-
-/// A text that changes whenever something does that Git reads to check objects. `None`: that cannot be known.
-fn state(refs: &Refs, opened: &Opened) -> Option<String> {
-    // What is borrowed changes elsewhere; what is broken is asked for again.
-    if !refs.broken.is_empty() || !opened.alternates.is_empty() {
-        return None;
-    }
-    let mut text = health::stored_state::fingerprint(opened)?;
-    text.push_str(&format!("\n{:?}", refs.head));
-    for one in &refs.all {
-        text.push_str(&format!("\n{} {}", one.name, one.oid));
-    }
-    Some(text)
-}
-
-/// Bytes of `info/attributes`. Source: Git reads attributes files of up to 100 MB; honest ones have a few lines.
-const ATTRIBUTES_AT_MOST: u64 = 16 << 20;
 
 /// Why a look that nobody asked for was not taken.
 const NOT_WANTED: &str = "it was not asked for";
-
-fn no_git<T>() -> Known<T> {
-    Known::Unknown("there is no git to read the configuration".into())
-}
 
 fn not_looked<T>() -> Known<T> {
     Known::Unknown("it was not looked at".into())

@@ -267,7 +267,8 @@ pub fn n_in_use(snapshot: &Snapshot) -> usize {
 
 /// Why the branch is in state `unknown`.
 pub fn reason_unknown(branch: &Branch) -> Option<&str> {
-    branch.tip.reason().or_else(|| branch.drift.reason())
+    let of_merge = || branch.merge.reason.as_deref().filter(|_| branch.state() == State::Unknown);
+    branch.tip.reason().or_else(|| branch.drift.reason()).or_else(of_merge)
 }
 
 /// States, the one that needs a person most first.

@@ -183,7 +183,8 @@ impl Body {
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         let n_overdue = state.overdue(self.settings.pace, now());
         let overdue = (0 < n_overdue).then(|| format!("{n_overdue} repositories were not looked at in time"));
-        let trouble = state.store_trouble.clone().or(overdue);
+        let fresh = (!state.has_kept).then(|| "nothing was kept yet".to_owned());
+        let trouble = state.store_trouble.clone().or(overdue).or(fresh);
         *self.shared.trouble.write().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }

@@ -123,7 +123,7 @@ pub enum State {
     SquashMerged,
     /// Both sides moved, and a merge conflicts.
     Conflicting,
-    /// Both sides moved, and a merge is clean or not known.
+    /// Both sides moved, and a merge is clean.
     Diverged,
 }
 
@@ -246,8 +246,18 @@ impl Branch {
             (Landed::Continued(_), _) => State::Continued,
             (Landed::Reverted(_), _) => State::Reverted,
             (Landed::No | Landed::Unknown(_), Verdict::Conflict) => State::Conflicting,
-            (Landed::No | Landed::Unknown(_), Verdict::Clean | Verdict::Unknown) => State::Diverged,
+            (Landed::No | Landed::Unknown(_), Verdict::Clean) => State::Diverged,
+            // Nobody asks whether an ignored branch merges.
+            (Landed::No | Landed::Unknown(_), Verdict::Unknown) if self.relation == Relation::Ignored => {
+                State::Diverged
+            }
+            (Landed::No | Landed::Unknown(_), Verdict::Unknown) => State::Unknown,
         }
+    }
+
+    /// Both sides have commits that the other lacks, whatever is known besides.
+    pub fn has_diverged(&self) -> bool {
+        self.drift.seen().is_some_and(|drift| 0 < drift.ahead && 0 < drift.behind && !drift.is_unrelated())
     }
 
     /// The proof that the work is in the base, whatever happened afterwards.

@@ -67,6 +67,8 @@ pub struct State {
     unkept: BTreeMap<String, Box<Commit>>,
     keep_again_at: Option<Timestamp>,
     is_keeping: bool,
+    /// Something was kept since the start, so that pages have what they show.
+    pub has_kept: bool,
     /// Why the store could not keep the last commit, or not be backed up.
     pub store_trouble: Option<String>,
 }
@@ -147,7 +149,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
         Event::Kept(trouble) => {
-            state.is_keeping = false;
+            (state.is_keeping, state.has_kept) = (false, true);
             state.store_trouble = trouble;
         }
         Event::NotKept(commit, reason) => {

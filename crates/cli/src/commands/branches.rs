@@ -42,7 +42,7 @@ States, first that holds:
   reverted       landed, and then the base took it back
   squash_merged  landed as other commits (squash, rebase, cherry-pick), by proof
   conflicting    both sides moved, and a merge conflicts
-  diverged       both sides moved, and a merge is clean or not known")]
+  diverged       both sides moved, and a merge is clean")]
 pub(crate) struct Branches {
     /// The repository
     #[arg(default_value = ".", hide_default_value = true)]

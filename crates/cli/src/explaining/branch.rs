@@ -53,7 +53,7 @@ fn meaning(state: State) -> &'static str {
         State::Reverted => "it landed, and then its base took it back",
         State::SquashMerged => "its work is in its base as other commits",
         State::Conflicting => "both sides moved, and a merge conflicts",
-        State::Diverged => "both sides moved",
+        State::Diverged => "both sides moved, and a merge is clean",
     }
 }
 

@@ -40,6 +40,7 @@ impl Inspection<'_> {
                 State::Merged => (Landed::Yes(alignwatch_model::Proof::Ancestor), Merge::clean()),
                 State::Behind | State::Aligned => (Landed::No, Merge::clean()),
                 State::Unrelated => (Landed::No, Merge::unknown("the branch and its base have no common commit")),
+                State::Unknown if branch.has_diverged() => continue,
                 State::Unknown => {
                     let reason = branch.drift.reason().unwrap_or("its tip can't be read").to_owned();
                     (Landed::Unknown(reason.clone()), Merge::unknown(reason))
@@ -74,7 +75,7 @@ impl Inspection<'_> {
         let mut merges = predictor.remembered();
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| branches[*number].state() == State::Diverged;
+            let is_open = |number: &usize| branches[*number].has_diverged();
             let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
             let carried = numbers.filter_map(|number| {
                 Some(Carried { tip: branches[number].tip.seen()?.oid, drift: branches[number].drift.seen()? })
@@ -99,7 +100,7 @@ impl Inspection<'_> {
         };
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| branches[*number].state() == State::Diverged;
+            let is_open = |number: &usize| branches[*number].has_diverged();
             let ask = |number: usize| {
                 let (tip, drift) = (branches[number].tip.seen()?, branches[number].drift.seen()?);
                 Some((number, Asked { tip: graph.find(&tip.oid)?, drift }))
@@ -120,12 +121,11 @@ impl Inspection<'_> {
         let mut asked: Vec<usize> = Vec::new();
         let mut questions = Vec::new();
         for (number, branch) in branches.iter_mut().enumerate() {
-            if branch.state() != State::Diverged && branch.state() != State::Conflicting {
-                if matches!(branch.landed, Landed::Yes(_) | Landed::Continued(_) | Landed::Reverted(_))
-                    && branch.has_own_commits()
-                {
-                    branch.merge = Merge::unknown("not predicted: the work has landed");
-                }
+            if !branch.has_diverged() {
+                continue;
+            }
+            if matches!(branch.landed, Landed::Yes(_) | Landed::Continued(_) | Landed::Reverted(_)) {
+                branch.merge = Merge::unknown("not predicted: the work has landed");
                 continue;
             }
             let (Some(base), Known::Seen(tip), Known::Seen(drift)) = (&branch.base, &branch.tip, &branch.drift) else {

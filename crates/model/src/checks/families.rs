@@ -108,6 +108,8 @@ fn listing(attempts: &[&Branch]) -> String {
 fn same_tips(seen: &Seen<'_>) -> Outcome {
     // A branch without a commit of its own equals its base's history: that says nothing.
     let has_own = |branch: &&Branch| branch.drift.seen().is_none_or(|drift| drift.ahead > 0);
+    // What landed can go as a whole, and is told by `landed-still-here`: two advices to delete would leave no name.
+    let has_own = |branch: &&Branch| has_own(branch) && !branch.has_landed();
     let with_tip = |branch: &'_ Branch| matches!(branch.tip, Known::Seen(_));
     let branches: Vec<_> = seen.branches().filter(has_own).filter(|branch| with_tip(branch)).collect();
     let tips = branches.iter().filter_map(|branch| Some((&branch.name, branch.tip.seen()?.oid)));

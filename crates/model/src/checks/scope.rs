@@ -39,11 +39,9 @@ impl<'a> Seen<'a> {
     /// Why it is not known of some open branches whether they merge.
     pub(super) fn unpredicted(&self) -> Option<String> {
         let reason = |branch: &'a Branch| {
-            unmeasured_reason(branch).or_else(|| match (branch.state(), branch.merge.verdict) {
-                (State::Diverged, Verdict::Unknown) => {
-                    Some(branch.merge.reason.as_deref().unwrap_or("no reason given"))
-                }
-                _ => None,
+            unmeasured_reason(branch).or_else(|| {
+                let is_open = branch.state() == State::Unknown && branch.merge.verdict == Verdict::Unknown;
+                is_open.then(|| branch.merge.reason.as_deref().unwrap_or("no reason given"))
             })
         };
         let expected = self.branches().filter(|branch| branch.base.is_some() && branch.relation.expects_merge());

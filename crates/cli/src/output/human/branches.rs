@@ -93,7 +93,8 @@ fn merge(branch: &Branch, state: State) -> Cell {
         return Cell::toned(Tone::Faint, proof.word());
     }
     match (state, branch.merge.verdict, &branch.merge.conflicts) {
-        (State::Aligned | State::Behind | State::Merged | State::Unrelated | State::Unknown, ..) => Cell::plain(""),
+        (State::Aligned | State::Behind | State::Merged | State::Unrelated, ..) => Cell::plain(""),
+        (State::Unknown, ..) if !branch.has_diverged() => Cell::plain(""),
         (_, Verdict::Clean, _) => Cell::plain("clean"),
         (_, Verdict::Conflict, Some(paths)) => Cell::toned(Tone::Status(Status::Error), count(paths.len(), "file")),
         (_, Verdict::Conflict, None) => Cell::toned(Tone::Status(Status::Error), "conflict"),
@@ -105,9 +106,6 @@ fn merge(branch: &Branch, state: State) -> Cell {
 fn note(branch: &Branch, now: Timestamp) -> String {
     let mut notes: Vec<String> = Vec::new();
     notes.extend(report::reason_unknown(branch).map(|reason| escape::terminal(reason).into_owned()));
-    if branch.state() == State::Diverged && branch.merge.verdict == Verdict::Unknown {
-        notes.extend(branch.merge.reason.as_deref().map(|reason| escape::terminal(reason).into_owned()));
-    }
     if let (Landed::Unknown(reason), None) = (&branch.landed, branch.drift.reason()) {
         notes.push(format!("landed? {}", escape::terminal(reason)));
     }

@@ -1,6 +1,6 @@
 //! For people on a terminal: what is wrong, how bad, and what to type, on one screen.
 
-use alignwatch_model::{RefName, Snapshot, snapshot::Line};
+use alignwatch_model::{Look, RefName, Snapshot, snapshot::Line};
 
 use super::{
     escape,
@@ -37,6 +37,10 @@ fn states(screen: &Screen, snapshot: &Snapshot) -> Vec<String> {
     let total: usize = counts.values().sum();
     if total == 0 {
         return vec!["no branches".to_owned()];
+    }
+    // States that nobody asked to judge would all be unknown, which says nothing.
+    if snapshot.looks.missing(Look::Merges).is_some() {
+        return vec![opening(snapshot, total).trim_end_matches(": ").to_owned()];
     }
     let present = BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
     let states = present.map(|state| (state, format!("{} {}", thousands(counts[&state]), state.word())));

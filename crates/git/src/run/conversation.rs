@@ -21,7 +21,7 @@ impl Conversation {
         Conversation { running, taken: 0 }
     }
 
-    /// Sends bytes. Errors: those of a git that ended, or does not read within [`Limits::time`].
+    /// Sends bytes. Errors: those of a git that ended, or does not read within [`Limits::time`](super::Limits::time).
     pub fn send(&mut self, mut bytes: &[u8]) -> Result<(), GitError> {
         let until = self.deadline();
         while !bytes.is_empty() {

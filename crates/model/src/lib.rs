@@ -23,6 +23,7 @@ pub mod record;
 mod refname;
 pub mod relation;
 pub mod run;
+pub mod schedule;
 mod severity;
 pub mod snapshot;
 mod time;

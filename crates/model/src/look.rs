@@ -29,6 +29,8 @@ pub enum Look {
     Site,
     /// The machine.
     Host,
+    /// The alignment runs that are recorded.
+    Runs,
     /// The commits: primary lines, and the drift of every branch.
     History,
     /// Proofs that the work of a branch is in its base.
@@ -95,6 +97,7 @@ impl Look {
         Look::Speed,
         Look::Site,
         Look::Host,
+        Look::Runs,
         Look::History,
         Look::Landed,
         Look::Merges,
@@ -116,7 +119,7 @@ impl Look {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
             Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
             Look::Shape | Look::PackBytes | Look::Connectivity | Look::Objects => Cost::Expensive,
-            Look::Storage | Look::Speed | Look::Site | Look::Host => Cost::Cheap,
+            Look::Storage | Look::Speed | Look::Site | Look::Host | Look::Runs => Cost::Cheap,
             Look::Changes | Look::Contents | Look::Reflogs => Cost::Moderate,
             Look::Remotes => Cost::Network,
         }

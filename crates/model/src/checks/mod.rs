@@ -41,6 +41,7 @@ mod reflog_objects;
 mod remotes;
 mod removal;
 mod repository_format;
+mod runs;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scope;
@@ -157,6 +158,13 @@ pub const ALL: &[&Check] = &[
     &site::CLOCK,
     &site::FILE_SYSTEM,
     &site::OLD_GIT,
+    &runs::WORK_LOST,
+    &runs::STUCK,
+    &runs::LOST,
+    &runs::MISSED,
+    &runs::OVERLAP,
+    &runs::FAILED,
+    &runs::ODD,
 ];
 
 /// A rule over a snapshot, with all that people should know about it.
@@ -212,6 +220,8 @@ pub enum Family {
     Lfs,
     /// The machine.
     Host,
+    /// Alignment runs.
+    Runs,
 }
 
 /// What a person does about the findings of a check, in whole sentences; commands stand in backticks.
@@ -276,7 +286,7 @@ pub struct Judged {
 
 impl Family {
     /// All of them, in the order of documents.
-    pub const ALL: [Family; 12] = [
+    pub const ALL: [Family; 13] = [
         Family::Integrity,
         Family::Storage,
         Family::Speed,
@@ -289,6 +299,7 @@ impl Family {
         Family::Submodules,
         Family::Lfs,
         Family::Host,
+        Family::Runs,
     ];
 }
 
@@ -307,6 +318,7 @@ impl fmt::Display for Family {
             Family::Submodules => "submodules",
             Family::Lfs => "large files (LFS)",
             Family::Host => "host",
+            Family::Runs => "alignment runs",
         })
     }
 }

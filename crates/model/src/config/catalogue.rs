@@ -89,6 +89,12 @@ pub enum Shape {
     Space,
     /// A path from the root.
     Path,
+    /// The name of a workflow.
+    Workflow,
+    /// An interval, or a cron pattern of five fields.
+    Cadence,
+    /// The name of a time zone.
+    Zone,
     /// The id of a check, one of these.
     CheckId(Vec<String>),
 }
@@ -196,6 +202,9 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "name" => return Shape::Name,
         "space" => return Shape::Space,
         "path" => return Shape::Path,
+        "workflow" => return Shape::Workflow,
+        "cadence" => return Shape::Cadence,
+        "zone" => return Shape::Zone,
         "check" => return Shape::CheckId(texts_of(&schema["enum"])),
         _ => {}
     }
@@ -329,6 +338,8 @@ mod tests {
     fn in_words(value: &Value) -> String {
         match value {
             Value::Null => "none".to_owned(),
+            // A text that must be written has no default.
+            Value::String(text) if text.is_empty() => "none".to_owned(),
             Value::String(text) => text.clone(),
             Value::Array(items) => format!("[{}]", items.iter().map(in_words).collect::<Vec<_>>().join(", ")),
             other => other.to_string(),

@@ -22,6 +22,7 @@ mod scalar;
 mod schema;
 mod starter;
 mod tree;
+mod workflows;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,7 @@ pub use pattern::{BadName, Patterns};
 pub(crate) use schema::LengthText;
 pub use schema::schema;
 pub use starter::starter_file;
+pub use workflows::WorkflowRule;
 
 use crate::{RefName, Relation, Span, relation::Budget};
 use schema::{CheckId, CheckThresholds, LineName, PathPatternText, PathText, PatternText, SizeText, SpaceText};
@@ -86,6 +88,14 @@ pub struct Config {
     pub markers: Markers,
     /// The daemon, `alignwatch serve`.
     pub serve: Serve,
+    /// What is expected of alignment runs, by their workflow.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules, one for each workflow.
+    /// Default: [].
+    /// Reason: without a rule, runs are recorded and compared with each other, and none can be missed.
+    /// Example: `[{name: nightly, due: 1d}]`
+    pub workflows: Vec<WorkflowRule>,
     /// The folder where alignwatch remembers what it found out.
     ///
     /// Unit: a path from the root.

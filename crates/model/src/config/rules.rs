@@ -28,6 +28,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         found.extend(measured_against_itself(index, rule));
     }
     found.extend(skipped_and_only(config));
+    found.extend(super::workflows::mistakes(config));
     found
 }
 

@@ -9,6 +9,7 @@ use super::{
     pattern::{BadName, check_name, check_path_pattern, check_pattern},
     tree::{Scalar, for_message},
 };
+use crate::schedule::{self, BadSchedule, Cadence};
 
 /// A value that is not one: what is wrong, and what to do.
 pub(super) struct Wrong {
@@ -40,6 +41,9 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Name => named(text, &shown, check_name(text)),
         Shape::Space => space(text, &shown),
         Shape::Path => path_from_root(text, &shown),
+        Shape::Workflow => named(text, &shown, check_workflow(text, &like)),
+        Shape::Cadence => named(text, &shown, scheduled(Cadence::parse(text, "UTC").map(drop), &like)),
+        Shape::Zone => named(text, &shown, scheduled(schedule::zone_named(text).map(drop), &like)),
         Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
     }
 }
@@ -99,6 +103,19 @@ fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value,
         Err(BadName { problem, fix }) if text.is_empty() => Err(Wrong { problem: format!("`\"\"` {problem}"), fix }),
         Err(BadName { problem, fix }) => Err(Wrong { problem: format!("`{shown}` {problem}"), fix }),
     }
+}
+
+fn scheduled(checked: Result<(), BadSchedule>, like: &str) -> Result<(), BadName> {
+    checked.map_err(|BadSchedule(problem)| BadName { problem: for_message(&problem), fix: like.to_owned() })
+}
+
+/// A name that stands in file names, labels and on screens.
+fn check_workflow(text: &str, like: &str) -> Result<(), BadName> {
+    /// Characters of a name. Source: ours; a label of a metric that people can still read.
+    const AT_MOST: usize = 100;
+    let is_name = (1..=AT_MOST).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let problem = format!("is no name of a workflow: 1 to {AT_MOST} characters that can be seen");
+    if is_name { Ok(()) } else { Err(BadName { problem, fix: like.to_owned() }) }
 }
 
 fn space(text: &str, shown: &str) -> Result<Value, Wrong> {

@@ -151,6 +151,18 @@ text_shape!(
     PathText, "path", "pattern": "^(/|[A-Za-z]:)"
 );
 text_shape!(
+    /// The name of a workflow: `nightly`.
+    WorkflowText, "workflow", "minLength": 1, "maxLength": 100
+);
+text_shape!(
+    /// An interval or a cron pattern: `1d`, `30 3 * * 1-5`.
+    CadenceText, "cadence", "minLength": 2
+);
+text_shape!(
+    /// A time zone: `Europe/Berlin`.
+    ZoneText, "zone", "minLength": 1
+);
+text_shape!(
     /// The id of a check: `far-behind`.
     CheckId, "check"
 );

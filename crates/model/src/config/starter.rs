@@ -85,8 +85,8 @@ fn value_or_example(key: &Key) -> String {
         (_, Value::Array(items)) if !items.is_empty() => {
             format!("[{}]", items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
         }
-        (_, Value::Null | Value::Array(_)) => key.doc.example.clone(),
-        (_, Value::String(text)) => text.clone(),
+        (_, Value::String(text)) if !text.is_empty() => text.clone(),
+        (_, Value::Null | Value::Array(_) | Value::String(_)) => key.doc.example.clone(),
         (_, other) => other.to_string(),
     }
 }

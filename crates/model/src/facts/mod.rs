@@ -10,6 +10,7 @@ pub mod integrity;
 pub mod place;
 pub mod pool;
 pub mod refs;
+pub mod runs;
 pub mod settings;
 pub mod shape;
 pub mod speed;
@@ -67,6 +68,8 @@ pub struct Facts {
     pub dates: Known<history::Dates>,
     /// What the lines hold at their tips.
     pub contents: Known<Vec<contents::Contents>>,
+    /// The alignment runs that are recorded of it.
+    pub runs: runs::Runs,
     /// The place it lies in.
     pub site: Known<place::Site>,
 }

@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("records", &["model"]),
     ("store", &["model"]),
     ("web", &["model", "store"]),
-    ("daemon", &["model", "git", "host", "store", "web"]),
+    ("daemon", &["model", "git", "host", "records", "store", "web"]),
     ("cli", &["model", "git", "host", "records", "daemon"]),
     ("testkit", &["model"]),
 ];

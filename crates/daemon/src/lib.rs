@@ -6,11 +6,16 @@
 //!
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@serve`]: the daemon itself.
+//! * [`mod@runs`]: the alignment runs that are recorded, wherever they are.
+//! * [`mod@spooled`]: takes in what was reported while no daemon was there.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
 mod keep;
 pub mod look;
+mod reports;
+pub mod runs;
 mod serve;
+mod spooled;
 mod watch;
 
 pub use serve::{ServeError, Settings, serve};

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::runs;
 use alignwatch_git::inspect::{self, InspectError, Listener, Wanted};
 use alignwatch_host::Sampler;
 use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, look::Looked};
@@ -31,7 +32,22 @@ pub fn look(
         snapshot.host = Known::Seen(sampler.finish(&places(&snapshot, data_dir)));
         snapshot.looks.note(Look::Host, Looked::Took(began.elapsed().as_secs_f64()));
     }
+    if wanted.looks.contains(&Look::Runs) {
+        note_runs(&mut snapshot, data_dir);
+    }
     Ok(snapshot)
+}
+
+fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
+    let began = Instant::now();
+    let looked = match data_dir {
+        Some(data_dir) => {
+            snapshot.facts.runs = runs::of_repository(data_dir, &snapshot.repository.id);
+            Looked::Took(began.elapsed().as_secs_f64())
+        }
+        None => Looked::Not("there is no data directory, so no run is recorded".to_owned()),
+    };
+    snapshot.looks.note(Look::Runs, looked);
 }
 
 /// The file systems that matter: where the repository is, and where we remember.

@@ -21,9 +21,9 @@ use alignwatch_model::{
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, StoreError};
-use alignwatch_web::{InboxFull, ListenError, Shared};
+use alignwatch_web::{Asks, InboxFull, ListenError, Shared};
 
-use crate::{keep, look, watch};
+use crate::{keep, look, reports::Reports, spooled, watch};
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
 const INBOX: usize = 1024;
@@ -71,20 +71,23 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     }
     let listener = alignwatch_web::listen(settings.listen)?;
     let (inbox, events) = sync_channel(INBOX);
-    let shared = Arc::new(Shared::new(folder, wishes(inbox.clone())));
+    let reports = Arc::new(Reports::to(inbox.clone()));
+    let asks = Asks { look: wishes(inbox.clone()), report: hand_over(Arc::clone(&reports)) };
+    let shared = Arc::new(Shared::new(folder, asks));
     let (commits, to_keep) = sync_channel(1);
     let keeper = keep::start(store, to_keep, inbox.clone());
     let pages = answer(listener, Arc::clone(&shared), Arc::clone(&stop));
     let address = settings.listen;
     say(&format!("watching {}; http://{address}/metrics, http://{address}/api/v1/repositories", settings.paths.len()));
     let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
-    let body = Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, shared };
+    let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
+    let body = Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, shared };
     let mut inspectors = Vec::new();
     let ended = body.run(events, &mut inspectors);
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, watcher]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher]) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
@@ -97,12 +100,16 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
 }
 
-fn wishes(inbox: SyncSender<Event>) -> Box<dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync> {
+fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
     let inbox = Mutex::new(inbox);
     Box::new(move |path| {
         let inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
         inbox.try_send(Event::Asked(path.to_owned())).map_err(|_| InboxFull)
     })
+}
+
+fn hand_over(reports: Arc<Reports>) -> Box<alignwatch_web::Report> {
+    Box::new(move |events, tell| reports.hand_over(events, tell))
 }
 
 fn answer(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
@@ -127,6 +134,7 @@ struct Body {
     stop: Arc<AtomicBool>,
     inbox: SyncSender<Event>,
     commits: SyncSender<Box<alignwatch_model::record::Commit>>,
+    reports: Arc<Reports>,
     shared: Arc<Shared>,
 }
 
@@ -155,6 +163,10 @@ impl Body {
     fn perform(&self, effect: Effect) -> Result<Option<JoinHandle<()>>, ServeError> {
         match effect {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
+            Effect::Answer(receipts, kept) => {
+                self.reports.answer(&receipts, &kept);
+                Ok(None)
+            }
             // One is kept at a time, so there is room.
             Effect::Keep(commit) => self.commits.send(commit).map(|()| None).map_err(|_| ServeError::KeeperGone),
         }

@@ -14,6 +14,7 @@ mod cgroup;
 mod file_system;
 mod limits;
 mod proc;
+mod processes;
 
 use std::{
     path::{Path, PathBuf},
@@ -29,6 +30,7 @@ use alignwatch_model::{
 
 pub use file_system::file_system;
 pub use limits::{Limits, limits};
+pub use processes::{is_alive_since, machine};
 
 use cgroup::Cgroup;
 use proc::{CpuTicks, Proc};

@@ -1,6 +1,6 @@
 //! What is kept: the records that go into the store in one piece.
 
-use crate::{Severity, Status, Timestamp};
+use crate::{Severity, Status, Timestamp, run::RunEvent};
 
 /// All that one step of the daemon wants kept, whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Commit {
     pub sweeps: Vec<Sweep>,
     /// Numbers that were measured.
     pub readings: Vec<Reading>,
+    /// What was reported of alignment runs. One that is known already changes nothing.
+    pub events: Vec<RunEvent>,
 }
 
 /// One look at one repository.

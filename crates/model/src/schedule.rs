@@ -5,10 +5,7 @@
 //! in which they go back, it is due once. Source: Vixie cron, as Debian has it.
 
 use croner::{Cron, parser::CronParser};
-use jiff::{
-    Timestamp as Instant,
-    tz::{TimeZone, TimeZoneDatabase},
-};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::{Span, Timestamp, config::parse_length};
 
@@ -85,7 +82,7 @@ impl Schedule {
     }
 
     fn zoned(&self, at: Timestamp) -> Option<jiff::Zoned> {
-        Instant::from_second(at.0).ok().map(|instant| instant.to_zoned(self.zone.clone()))
+        jiff::Timestamp::from_second(at.0).ok().map(|time| time.to_zoned(self.zone.clone()))
     }
 }
 
@@ -109,7 +106,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
-        Timestamp(text.parse::<Instant>().unwrap().as_second())
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_second())
     }
 
     fn next(pattern: &str, zone: &str, from: &str, n: usize) -> Vec<String> {

@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     metrics::{self, Breadth, Measured},
     record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+    run::{Happened, RunEvent, RunId},
 };
 
 /// How long refs must rest before a move is looked at: a push of many branches is one move.
@@ -31,6 +32,8 @@ pub enum Event {
     RefsMoved(String),
     /// Somebody wants this repository looked at now.
     Asked(String),
+    /// Somebody reported what happened in alignment runs, and waits to hear that it is kept.
+    Reported(Receipt, Vec<RunEvent>),
     /// An inspection ended.
     Inspected(Box<Inspected>),
     /// A commit was kept; with what went wrong beside it, such as the daily backup.
@@ -50,14 +53,37 @@ pub struct Inspected {
     pub seen: Result<Snapshot, String>,
 }
 
-/// Something to do. Each ends with an event.
+/// Stands for somebody who waits for an answer to what was reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt(pub u64);
+
+/// Something to do. All but an answer end with an event.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
+    /// Tell these that what they reported is kept, or why it is not.
+    Answer(Vec<Receipt>, Result<(), Refusal>),
     /// Inspect the repository at this path.
     Inspect(String),
     /// Keep this.
     Keep(Box<Commit>),
 }
+
+/// Why a report was not taken. It may be made again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// More waits than can be held.
+    #[error("more is reported than can be kept in time")]
+    TooMuch,
+    /// The store could not keep it.
+    #[error("it could not be kept: {0}")]
+    NotKept(String),
+}
+
+/// Reported events that wait to be kept at most. Source: ours; a few megabytes, and more than a disk takes in a second.
+const REPORTED_AT_MOST: usize = 20_000;
+
+/// Runs under way whose repository is remembered. Source: ours; of those beyond it, the end is seen with the next sweep.
+const UNDER_WAY_AT_MOST: usize = 10_000;
 
 /// All that the daemon knows. What is not here is in the store.
 #[derive(Debug, Default)]
@@ -65,12 +91,25 @@ pub struct State {
     repositories: BTreeMap<String, Watched>,
     /// What could not be kept yet, by repository: a later sweep of the same one takes its place.
     unkept: BTreeMap<String, Box<Commit>>,
+    /// The repositories of runs that were reported to have begun, so that they are looked at when these end.
+    under_way: BTreeMap<RunId, String>,
+    /// What was reported and is not yet being kept, with those who wait for that.
+    reported: Reports,
+    /// Who waits for what is being kept.
+    kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
     is_keeping: bool,
     /// Something was kept since the start, so that pages have what they show.
     pub has_kept: bool,
     /// Why the store could not keep the last commit, or not be backed up.
     pub store_trouble: Option<String>,
+}
+
+/// Reports that wait together.
+#[derive(Debug, Default)]
+struct Reports {
+    events: Vec<RunEvent>,
+    receipts: Vec<Receipt>,
 }
 
 /// A repository that is watched.
@@ -143,18 +182,23 @@ impl State {
 ///
 /// Shape: at most `pace.at_once` inspections and one keeping run at any time.
 pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: Timestamp) -> Vec<Effect> {
+    let mut effects = Vec::new();
     match event {
         Event::Tick => {}
+        Event::Reported(receipt, events) => effects.extend(report(state, receipt, events, now)),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
         Event::Kept(trouble) => {
             (state.is_keeping, state.has_kept) = (false, true);
             state.store_trouble = trouble;
+            effects.extend(answer(std::mem::take(&mut state.kept_for), Ok(())));
         }
         Event::NotKept(commit, reason) => {
             state.is_keeping = false;
-            state.store_trouble = Some(reason);
+            state.store_trouble = Some(reason.clone());
+            // Whoever reported does it again; a sweep is only made once.
+            effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
             for sweep in &commit.sweeps {
                 // A later look at the same repository says more.
@@ -162,7 +206,48 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             }
         }
     }
-    due(state, pace, now)
+    effects.extend(due(state, pace, now));
+    effects
+}
+
+/// Takes a report in, or refuses it.
+fn report(state: &mut State, receipt: Receipt, events: Vec<RunEvent>, now: Timestamp) -> Option<Effect> {
+    let refusal = match (&state.store_trouble, state.keep_again_at) {
+        (Some(reason), Some(at)) if now < at => Some(Refusal::NotKept(reason.clone())),
+        _ if REPORTED_AT_MOST < state.reported.events.len() + events.len() => Some(Refusal::TooMuch),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
+        return answer(vec![receipt], Err(refusal));
+    }
+    for event in &events {
+        if let Some(id) = touched_by(event, &mut state.under_way) {
+            let path = state.repositories.iter().find(|(_, watched)| watched.id == id).map(|(path, _)| path.clone());
+            path.into_iter().for_each(|path| hasten(state, &path, Timestamp(now.0 + REST.0)));
+        }
+    }
+    state.reported.events.extend(events);
+    state.reported.receipts.push(receipt);
+    None
+}
+
+/// The id of the repository whose run begins or ends with this, as far as that was said.
+fn touched_by(event: &RunEvent, under_way: &mut BTreeMap<RunId, String>) -> Option<String> {
+    match &event.what {
+        Happened::Started(started) => {
+            let id = started.repository_id.clone()?;
+            if under_way.len() < UNDER_WAY_AT_MOST {
+                under_way.insert(event.run.clone(), id.clone());
+            }
+            Some(id)
+        }
+        Happened::Finished(_) => under_way.remove(&event.run),
+        _ => None,
+    }
+}
+
+fn answer(receipts: Vec<Receipt>, kept: Result<(), Refusal>) -> Option<Effect> {
+    (!receipts.is_empty()).then_some(Effect::Answer(receipts, kept))
 }
 
 fn hasten(state: &mut State, path: &str, at: Timestamp) {
@@ -188,7 +273,7 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
             let outcome = SweepOutcome::Failed(reason);
             let (repository, path) = (watched.id.clone(), inspected.path.clone());
             let sweep = Sweep { repository, path, at: now, seconds: inspected.seconds, outcome };
-            Commit { sweeps: vec![sweep], readings: Vec::new() }
+            Commit { sweeps: vec![sweep], ..Commit::default() }
         }
     };
     watched.status = match &commit.sweeps[0].outcome {
@@ -223,7 +308,8 @@ fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config)
     let repository = snapshot.repository.id.clone();
     let measured = Measured { snapshot, judged: &judged, config, now };
     let readings = readings(&measured);
-    Commit { sweeps: vec![Sweep { repository, path: path.to_owned(), at: now, seconds, outcome }], readings }
+    let sweep = Sweep { repository, path: path.to_owned(), at: now, seconds, outcome };
+    Commit { sweeps: vec![sweep], readings, ..Commit::default() }
 }
 
 fn finding_row(finding: &crate::Finding) -> FindingRow {
@@ -289,8 +375,10 @@ fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
         effects.push(Effect::Inspect(path.clone()));
     }
     let may_keep = !state.is_keeping && state.keep_again_at.is_none_or(|at| at <= now);
-    if may_keep && !state.unkept.is_empty() {
-        let mut all = Commit::default();
+    if may_keep && !(state.unkept.is_empty() && state.reported.receipts.is_empty()) {
+        let reported = std::mem::take(&mut state.reported);
+        state.kept_for = reported.receipts;
+        let mut all = Commit { events: reported.events, ..Commit::default() };
         for commit in std::mem::take(&mut state.unkept).into_values() {
             all.sweeps.extend(commit.sweeps);
             all.readings.extend(commit.readings);
@@ -324,9 +412,12 @@ mod tests {
             let told = |effect: &Effect| match effect {
                 Effect::Inspect(path) => format!("inspect {path}"),
                 Effect::Keep(commit) => {
-                    let ids: Vec<_> = commit.sweeps.iter().map(|sweep| sweep.repository.as_str()).collect();
-                    format!("keep {}", ids.join(" "))
+                    let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
+                    let events = commit.events.iter().map(|event| event.id.clone());
+                    format!("keep {}", sweeps.chain(events).collect::<Vec<_>>().join(" "))
                 }
+                Effect::Answer(receipts, Ok(())) => format!("kept {receipts:?}"),
+                Effect::Answer(receipts, Err(refusal)) => format!("refuse {receipts:?}: {refusal}"),
             };
             turn(&mut self.0, event, &Config::default(), PACE, at(second)).iter().map(told).collect()
         }
@@ -405,6 +496,55 @@ mod tests {
         day.then(3, Event::Asked("/a".into()));
         day.then(4, failed("/a"));
         assert_eq!(day.0.readings().count(), 0);
+    }
+
+    fn reported(receipt: u64, id: &str, what: Happened) -> Event {
+        let run = crate::run::RunId::from_parts(1, [1; 10]);
+        Event::Reported(Receipt(receipt), vec![RunEvent::new(id, run, crate::run::Moment(1), what)])
+    }
+
+    #[test]
+    fn what_is_reported_is_acknowledged_when_it_is_kept_and_not_before() {
+        let mut day = Day::of(&[]);
+        let beat = |receipt, id| reported(receipt, id, Happened::Heartbeat {});
+        assert_eq!(day.then(0, beat(1, "a")), ["keep a"]);
+        // Whatever comes meanwhile is kept together.
+        assert_eq!(day.then(0, beat(2, "b")), [""; 0]);
+        assert_eq!(day.then(0, beat(3, "c")), [""; 0]);
+        assert_eq!(day.then(0, Event::Kept(None)), ["kept [Receipt(1)]", "keep b c"]);
+        let failed = Event::NotKept(Box::default(), "disk full".into());
+        assert_eq!(day.then(1, failed), ["refuse [Receipt(2), Receipt(3)]: it could not be kept: disk full"]);
+        assert_eq!(day.then(2, beat(4, "b")), ["refuse [Receipt(4)]: it could not be kept: disk full"]);
+        assert_eq!(day.then(12, beat(5, "b")), ["keep b"], "it is tried again");
+    }
+
+    #[test]
+    fn more_reports_than_can_be_held_are_refused_at_once() {
+        let mut day = Day::of(&[]);
+        day.then(0, reported(1, "a", Happened::Heartbeat {}));
+        let run = crate::run::RunId::from_parts(1, [1; 10]);
+        let one = RunEvent::new("b", run, crate::run::Moment(1), Happened::Heartbeat {});
+        day.then(0, Event::Reported(Receipt(2), vec![one; REPORTED_AT_MOST]));
+        assert_eq!(
+            day.then(0, reported(3, "c", Happened::Heartbeat {})),
+            ["refuse [Receipt(3)]: more is reported than can be kept in time"]
+        );
+    }
+
+    #[test]
+    fn a_repository_is_looked_at_when_a_run_in_it_begins_and_ends() {
+        let mut day = Day::of(&["/a"]);
+        day.then(0, Event::Tick);
+        day.then(1, seen("/a"));
+        day.then(2, Event::Kept(None));
+        let started = crate::run::event::Started { repository_id: Some("id-of/a".into()), ..Default::default() };
+        assert_eq!(day.then(10, reported(1, "s", Happened::Started(started))), ["keep s"]);
+        assert_eq!(day.then(12, Event::Tick), ["inspect /a"]);
+        day.then(13, seen("/a"));
+        day.then(14, Event::Kept(None));
+        day.then(15, Event::Kept(None));
+        day.then(20, reported(2, "f", Happened::Finished(Default::default())));
+        assert_eq!(day.then(22, Event::Tick), ["inspect /a"]);
     }
 
     #[test]

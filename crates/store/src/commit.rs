@@ -6,7 +6,7 @@ use alignwatch_model::{
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use crate::{Store, StoreError, series};
+use crate::{Store, StoreError, runs, series};
 
 impl Store {
     /// Keeps all of it, or nothing. When this returns, it is on the disk.
@@ -18,6 +18,7 @@ impl Store {
             keep(&transaction, sweep)?;
         }
         series::add(&transaction, &commit.readings)?;
+        runs::add(&transaction, &commit.events)?;
         Ok(transaction.commit()?)
     }
 }

@@ -6,6 +6,7 @@
 //! * [`mod@open`] finds the file well, mends it from the newest verified backup, or says why it can't be used.
 //! * [`mod@commit`] is one transaction: a sweep with its findings and numbers, whole or not at all.
 //! * [`mod@series`] keeps numbers: the newest as rows, older ones as compressed chunks with sums beside them.
+//! * [`mod@runs`] keeps what is reported of alignment runs, and what it amounts to.
 //! * [`mod@query`] are the questions that a page, a report or a trend asks.
 //! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
 
@@ -13,12 +14,14 @@ mod backup;
 mod commit;
 mod open;
 mod query;
+mod runs;
 mod schema;
 mod series;
 
 pub use backup::{BACKUPS_KEPT, Backup};
 pub use open::{Mended, StoreError, open, open_to_read};
 pub use query::{PastFinding, Point, RepositoryRow, SeriesRow};
+pub use runs::WhichRuns;
 
 /// The file, opened.
 #[derive(Debug)]

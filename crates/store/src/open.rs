@@ -59,6 +59,9 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("cannot use the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// A document can't be written or read.
+    #[error("cannot write or read a document: {0}")]
+    Document(#[from] serde_json::Error),
     /// Numbers can't be packed or unpacked.
     #[error("cannot pack or unpack numbers: {0}")]
     Numbers(String),

@@ -5,7 +5,8 @@ use rusqlite::{Connection, Transaction};
 use crate::StoreError;
 
 /// Each step is applied once, in one transaction, and never changed afterwards. The number of steps is the version.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE repository (
         id TEXT PRIMARY KEY,
         path TEXT NOT NULL,
@@ -60,7 +61,32 @@ const STEPS: &[&str] = &["
         packed BLOB NOT NULL
     ) STRICT;
     CREATE INDEX chunk_by_time ON chunk (series, from_at);
-"];
+",
+    "
+    -- What was reported of a run. Of its heartbeats only the last is kept.
+    CREATE TABLE event (
+        run TEXT NOT NULL,
+        id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        is_heartbeat INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (run, id)
+    ) STRICT, WITHOUT ROWID;
+    -- What the events of a run amount to: always made from them. Times are milliseconds.
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY,
+        workflow TEXT NOT NULL,
+        repository TEXT NOT NULL,
+        path TEXT NOT NULL,
+        began_at INTEGER NOT NULL,
+        heard_at INTEGER NOT NULL,
+        outcome TEXT,
+        document TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX run_by_repository ON run (repository, id);
+    CREATE INDEX run_by_workflow ON run (workflow, id);
+",
+];
 
 /// The version that this program writes.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;

@@ -7,8 +7,9 @@ use std::{fs, path::Path};
 use alignwatch_model::{
     Severity, Status, Timestamp,
     record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+    run::{Finished, Happened, Moment, Outcome, RunEvent, RunId, event::Started},
 };
-use alignwatch_store::{Mended, Store, StoreError, open, open_to_read};
+use alignwatch_store::{Mended, Store, StoreError, WhichRuns, open, open_to_read};
 
 fn store(folder: &Path) -> Store {
     open(folder).unwrap().0
@@ -31,13 +32,14 @@ fn seen(at: i64, keys: &[&str], settled: &[&'static str]) -> Commit {
 
 fn swept(at: i64, outcome: SweepOutcome) -> Commit {
     let (repository, path) = ("r".to_owned(), "/r".to_owned());
-    Commit { sweeps: vec![Sweep { repository, path, at: Timestamp(at), seconds: 0.5, outcome }], readings: Vec::new() }
+    let sweep = Sweep { repository, path, at: Timestamp(at), seconds: 0.5, outcome };
+    Commit { sweeps: vec![sweep], ..Commit::default() }
 }
 
 fn readings(metric: &'static str, numbers: impl IntoIterator<Item = (i64, f64)>) -> Commit {
     let reading =
         |(at, value)| Reading { repository: "r".into(), metric, labels: "{}".into(), at: Timestamp(at), value };
-    Commit { sweeps: Vec::new(), readings: numbers.into_iter().map(reading).collect() }
+    Commit { readings: numbers.into_iter().map(reading).collect(), ..Commit::default() }
 }
 
 /// Keys of findings with their times: `key began-ended`.
@@ -229,4 +231,72 @@ fn only_the_newest_backups_are_kept() {
         store.back_up(Timestamp(at)).unwrap();
     }
     assert_eq!(fs::read_dir(folder.path().join("backups")).unwrap().count(), alignwatch_store::BACKUPS_KEPT);
+}
+
+fn run_event(run: u8, number: u8, what: Happened) -> RunEvent {
+    let id = format!("e{number}");
+    RunEvent::new(id, RunId::from_parts(u64::from(run), [run; 10]), Moment(i64::from(number) * 1000), what)
+}
+
+fn reported(events: Vec<RunEvent>) -> Commit {
+    Commit { events, ..Commit::default() }
+}
+
+fn started(workflow: &str, repository: &str) -> Happened {
+    Happened::Started(Started {
+        workflow: workflow.into(),
+        repository_id: Some(repository.into()),
+        ..Started::default()
+    })
+}
+
+fn finished(outcome: Outcome) -> Happened {
+    Happened::Finished(Finished { outcome, ..Finished::default() })
+}
+
+#[test]
+fn a_run_is_what_its_events_amount_to_in_any_order_and_however_often_they_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let events = vec![
+        run_event(1, 1, started("nightly", "r")),
+        run_event(1, 2, Happened::Heartbeat {}),
+        run_event(1, 3, Happened::Heartbeat {}),
+        run_event(1, 4, finished(Outcome::Aligned)),
+    ];
+    store.commit(&reported(events.iter().rev().cloned().collect())).unwrap();
+    let once = store.runs(WhichRuns::default(), 10).unwrap();
+    for event in events.clone() {
+        store.commit(&reported(vec![event])).unwrap();
+    }
+    assert_eq!(store.runs(WhichRuns::default(), 10).unwrap(), once);
+    let document: serde_json::Value = serde_json::from_str(&once[0]).unwrap();
+    assert_eq!((&document["outcome"], &document["started"]["workflow"]), (&"aligned".into(), &"nightly".into()));
+    let id = &events[0].run;
+    assert_eq!(store.n_events(id).unwrap(), 3, "of heartbeats only the last stays");
+    assert_eq!(store.run(id).unwrap().unwrap().outcome(), Some(Outcome::Aligned));
+    assert_eq!(store.run(&RunId::from_parts(9, [9; 10])).unwrap(), None);
+}
+
+#[test]
+fn runs_are_found_by_repository_workflow_and_page_the_newest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let all = [(1, "nightly", "r"), (2, "weekly", "r"), (3, "nightly", "s"), (4, "nightly", "r")];
+    store
+        .commit(&reported(
+            all.iter().map(|(run, workflow, repository)| run_event(*run, 1, started(workflow, repository))).collect(),
+        ))
+        .unwrap();
+    let found = |which| -> Vec<String> {
+        let run = |text: String| {
+            serde_json::from_str::<serde_json::Value>(&text).unwrap()["run"].as_str().unwrap().to_owned()
+        };
+        store.runs(which, 2).unwrap().into_iter().map(run).collect()
+    };
+    let id = |run: u8| RunId::from_parts(u64::from(run), [run; 10]).to_string();
+    let nightly = WhichRuns { repository: Some("r"), workflow: Some("nightly"), ..WhichRuns::default() };
+    assert_eq!(found(nightly), [id(4), id(1)]);
+    let before = RunId::from_parts(3, [3; 10]);
+    assert_eq!(found(WhichRuns { before: Some(&before), ..WhichRuns::default() }), [id(2), id(1)]);
 }

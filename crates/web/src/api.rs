@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, metrics, problem::Problem};
+use crate::{Shared, metrics, problem::Problem, runs};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -42,12 +42,12 @@ struct Api;
 /// The parameters of a request; wrong ones are a problem like others.
 #[derive(FromRequestParts)]
 #[from_request(via(Query), rejection(Problem))]
-struct Asked<T>(T);
+pub(crate) struct Asked<T>(pub(crate) T);
 
 /// What the path names; likewise.
 #[derive(FromRequestParts)]
 #[from_request(via(Path), rejection(Problem))]
-struct Named<T>(T);
+pub(crate) struct Named<T>(pub(crate) T);
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Problem {
@@ -93,6 +93,9 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(findings))
         .routes(routes!(series))
         .routes(routes!(points))
+        .routes(routes!(runs::report))
+        .routes(routes!(runs::runs))
+        .routes(routes!(runs::run))
 }
 
 /// Is the process alive?
@@ -216,7 +219,7 @@ fn not_known(id: &str) -> Problem {
 async fn sweep(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<StatusCode, Response> {
     let row = shared.read(|store| store.repository(&id)).map_err(|error| Problem::from(error).into_response())?;
     let row = row.ok_or_else(|| not_known(&id).into_response())?;
-    (shared.ask)(&row.path).map(|()| StatusCode::ACCEPTED).map_err(|full| {
+    (shared.asks.look)(&row.path).map(|()| StatusCode::ACCEPTED).map_err(|full| {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, full.to_string());
         ([(header::RETRY_AFTER, "10")], problem).into_response()
     })
@@ -259,7 +262,7 @@ struct Finding {
 }
 
 /// A document of the store. One that can't be read is not "nothing".
-fn parsed(document: &str) -> Result<serde_json::Value, Problem> {
+pub(crate) fn parsed(document: &str) -> Result<serde_json::Value, Problem> {
     let wrong = |error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("cannot read what was stored: {error}"));
     serde_json::from_str(document).map_err(wrong)
 }

@@ -6,8 +6,10 @@
 
 mod api;
 mod guard;
+mod incoming;
 mod metrics;
 mod problem;
+mod runs;
 
 use std::{
     io,
@@ -16,7 +18,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use alignwatch_model::record::Reading;
+use alignwatch_model::{record::Reading, run::RunEvent, turn::Refusal};
 use alignwatch_store::Store;
 
 /// What the pages show, and whom they can ask. Shared with the daemon.
@@ -27,10 +29,27 @@ pub struct Shared {
     pub readings: RwLock<Arc<Vec<Reading>>>,
     /// Why the daemon does not do its work; `None` = it does.
     pub trouble: RwLock<Option<String>>,
-    /// Asks for a look at the repository at this path. Errors: the inbox is full.
-    pub ask: Box<dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync>,
+    /// What can be asked of the daemon.
+    pub asks: Asks,
     /// A reader of the store, opened with the first request.
     reader: Mutex<Option<Store>>,
+}
+
+/// Asks for a look at the repository at this path. Errors: the inbox is full.
+pub type Look = dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync;
+
+/// Hears once what became of a report.
+pub type Tell = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
+
+/// Hands over what was reported of alignment runs.
+pub type Report = dyn Fn(Vec<RunEvent>, Tell) + Send + Sync;
+
+/// What can be asked of the daemon.
+pub struct Asks {
+    /// To look at a repository now.
+    pub look: Box<Look>,
+    /// To keep what was reported.
+    pub report: Box<Report>,
 }
 
 /// There is more in the inbox than the daemon can take.
@@ -56,9 +75,9 @@ pub enum ListenError {
 
 impl Shared {
     /// Nothing is measured yet.
-    pub fn new(store: PathBuf, ask: Box<dyn Fn(&str) -> Result<(), InboxFull> + Send + Sync>) -> Shared {
+    pub fn new(store: PathBuf, asks: Asks) -> Shared {
         let trouble = RwLock::new(Some("no repository was looked at yet".to_owned()));
-        Shared { store, readings: RwLock::default(), trouble, ask, reader: Mutex::default() }
+        Shared { store, readings: RwLock::default(), trouble, asks, reader: Mutex::default() }
     }
 
     /// Asks the store; a reader that fails is opened anew the next time.

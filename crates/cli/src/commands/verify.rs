@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use alignwatch_daemon::runs;
 use alignwatch_git::stop::Stop;
 use alignwatch_model::{
     Severity,
-    run::{Run, RunId, Verification},
+    run::{RunId, Verification},
 };
-use alignwatch_records::Spool;
 use clap::Args;
 
 use super::Global;
@@ -51,10 +51,9 @@ pub(crate) fn run(global: &Global, asked: &Verify) -> Result<Exit, Failure> {
     let config = recording::config(global).map_err(Failure::could_not)?;
     let data_dir =
         configuring::data_dir(&config).ok_or_else(|| Failure::could_not("cannot find runs: no data directory"))?;
-    let spooled = Spool::open(&data_dir).read(&asked.run);
-    let spooled =
-        spooled.map_err(|error| Failure::caused_by(&error).hint("`--data-dir` says where runs are recorded"))?;
-    let run = Run::of(spooled.events);
+    let hint = "`--data-dir` says where runs are recorded";
+    let run = runs::one(&data_dir, &asked.run).map_err(|reason| Failure::could_not(reason).hint(hint))?;
+    let run = run.ok_or_else(|| Failure::could_not(format!("there is no run {}", asked.run)).hint(hint))?;
     let path = asked.path.clone().or_else(|| run.started()?.repository.as_ref().map(PathBuf::from));
     let path = path.ok_or_else(|| Failure::usage("cannot tell which repository the run was in: name it"))?;
     let operations: Vec<_> = run.operations().into_iter().cloned().collect();

@@ -5,9 +5,11 @@
 mod bundle;
 mod command_line;
 mod configuration;
+mod daemon;
 mod doctor;
 mod documents;
 mod explain;
+mod kills;
 mod made_up;
 mod real;
 mod runs;

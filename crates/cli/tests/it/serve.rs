@@ -1,86 +1,11 @@
 //! The daemon, as the real binary: it watches, answers, survives its own death, and leaves repositories alone.
 
-use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::Command;
 
 use alignwatch_testkit::{Repo, sketch};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// The longest that a test waits for a state. A busy machine takes seconds; a daemon that does nothing takes forever.
-const WAIT: Duration = Duration::from_secs(60);
-
-struct Daemon {
-    child: Child,
-    port: u16,
-    data_dir: PathBuf,
-}
-
-impl Daemon {
-    fn watching(data_dir: &Path, paths: &[&Path]) -> Daemon {
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
-        command.arg("--data-dir").arg(data_dir).args(["--config", "/dev/null", "serve", "--port", &port.to_string()]);
-        let child = command.args(paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Daemon { child, port, data_dir: data_dir.to_owned() }
-    }
-
-    /// Status and body of an answer; `None` while nobody listens.
-    fn ask(&self, request: &str, headers: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        write!(stream, "{request} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
-    }
-
-    fn get(&self, path: &str) -> Option<(u16, String)> {
-        self.ask(&format!("GET {path}"), "Host: localhost\r\n")
-    }
-
-    fn json(&self, path: &str) -> Value {
-        serde_json::from_str(&self.get(path).unwrap().1).unwrap()
-    }
-
-    /// Waits until this holds.
-    fn until(&self, what: &str, holds: impl Fn(&Daemon) -> bool) {
-        let began = Instant::now();
-        while !holds(self) {
-            assert!(began.elapsed() < WAIT, "{what} did not come");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn until_ready(&self) {
-        self.until("readiness", |daemon| daemon.get("/readyz").is_some_and(|(status, _)| status == 200));
-    }
-
-    fn metric(&self, line: &str) -> Option<f64> {
-        let page = self.get("/metrics")?.1;
-        let found = page.lines().find(|other| other.starts_with(line))?;
-        found.rsplit(' ').next()?.parse().ok()
-    }
-
-    fn kill(mut self) -> PathBuf {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.data_dir.clone()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::daemon::Daemon;
 
 fn repo() -> Repo {
     sketch("main: a b c d\n old: a x\n new: c y").draw()
@@ -158,4 +83,52 @@ fn a_second_daemon_on_the_same_data_is_refused_and_says_by_whom() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains(&format!("process {} does already", daemon.child.id())), "{told}");
+}
+
+/// An event in JSON.
+fn event(run: &str, id: &str, kind: &str, data: Value) -> Value {
+    json!({"schema": "alignwatch.event/1", "id": id, "run": run, "at": "2026-01-01T00:00:00Z", "type": kind, "data": data})
+}
+
+#[test]
+fn what_is_reported_over_http_is_a_run_with_its_findings() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let id = daemon.json("/api/v1/repositories")["repositories"][0]["id"].clone();
+    let run = "01ARZ3NDEKZZZZZZZZZZZZZZZZ";
+    let begin = event(run, "a", "started", json!({"workflow": "nightly", "repository_id": id}));
+    let end = event(run, "b", "finished", json!({"outcome": "failed", "because": "the disk was full"}));
+    assert_eq!(daemon.report(&json!([begin, end])), Some(202));
+    assert_eq!(daemon.report(&begin), Some(202), "twice is harmless");
+    let document = daemon.json(&format!("/api/v1/runs/{run}"));
+    assert_eq!((&document["outcome"], &document["n_events"]), (&json!("failed"), &json!(2)));
+    assert_eq!(daemon.json("/api/v1/runs?workflow=nightly")["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(daemon.json("/api/v1/runs?workflow=other")["runs"], json!([]));
+    daemon.until("the finding", |daemon| daemon.json("/api/v1/findings").to_string().contains("the disk was full"));
+    assert_eq!(daemon.report(&event("../../x", "c", "heartbeat", json!({}))), Some(422));
+    assert_eq!(daemon.get("/api/v1/runs/01ARZ3NDEKZZZZZZZZZZZZZZZ0").unwrap().0, 404);
+}
+
+#[test]
+fn what_was_reported_while_nobody_listened_is_taken_in_once() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let told = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.arg("--data-dir").arg(data.path()).args(["--config", "/dev/null", "event"]).args(arguments);
+        let output = command.current_dir(repo.path()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let run = told(&["start", "--workflow", "nightly"]);
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    let document = |daemon: &Daemon| daemon.json(&format!("/api/v1/runs/{run}"));
+    daemon
+        .until("the run", |daemon| daemon.get(&format!("/api/v1/runs/{run}")).is_some_and(|(status, _)| status == 200));
+    assert_eq!(document(&daemon)["outcome"], Value::Null);
+    told(&["finish", "--run", &run, "--outcome", "aligned"]);
+    daemon.until("its end", |daemon| document(daemon)["outcome"] == "aligned");
+    let daemon = Daemon::watching(&daemon.kill(), &[repo.path()]);
+    daemon.until_ready();
+    assert_eq!(document(&daemon)["n_events"], 2);
 }

@@ -297,6 +297,8 @@ impl Inspection<'_> {
                 contents: history.contents,
                 site,
                 remote_answers: self.look(Look::Remotes, || self.remote_answers()),
+                // Whoever knows the data directory puts them in.
+                runs: not_looked(),
             },
             looks: self.taken.take(),
         })

@@ -12,7 +12,7 @@ pub mod verification;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use event::{Finished, Happened, RefMove, RunEvent, Stage, StateLeft, Usage};
 pub use id::{Moment, RunId};
@@ -32,10 +32,10 @@ pub struct Run {
 }
 
 /// A run in JSON, schema `alignwatch.run/1`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// `alignwatch.run/1`.
-    pub schema: &'static str,
+    pub schema: String,
     /// Its id.
     pub run: RunId,
     /// How it ended; `None` while it is under way, as far as anybody said.
@@ -140,7 +140,7 @@ impl Run {
         let at = |wanted: fn(&Happened) -> bool| events.iter().find(|event| wanted(&event.what)).map(|event| event.at);
         let ended = events.iter().rev().find(|event| matches!(event.what, Happened::Finished(_)));
         Some(Document {
-            schema: SCHEMA,
+            schema: SCHEMA.to_owned(),
             run: self.id()?.clone(),
             outcome: self.outcome(),
             began_at: at(|what| matches!(what, Happened::Started(_))).or(events.first().map(|event| event.at)),

@@ -1,0 +1,98 @@
+//! A daemon to talk to: the real binary, on a port of its own.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// The longest that a test waits for a state. A busy machine takes seconds; a daemon that does nothing takes forever.
+const WAIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Daemon {
+    pub(crate) child: Child,
+    pub(crate) port: u16,
+    data_dir: PathBuf,
+}
+
+impl Daemon {
+    pub(crate) fn watching(data_dir: &Path, paths: &[&Path]) -> Daemon {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
+        command.arg("--data-dir").arg(data_dir).args(["--config", "/dev/null", "serve", "--port", &port.to_string()]);
+        let child = command.args(paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Daemon { child, port, data_dir: data_dir.to_owned() }
+    }
+
+    /// Status and body of an answer; `None` while nobody listens.
+    pub(crate) fn ask(&self, request: &str, headers: &str) -> Option<(u16, String)> {
+        ask(self.port, request, headers, "")
+    }
+
+    /// Reports an event, or an array of them; `None` while nobody listens.
+    pub(crate) fn report(&self, events: &Value) -> Option<u16> {
+        report(self.port, events)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        self.ask(&format!("GET {path}"), "Host: localhost\r\n")
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get(path).unwrap().1).unwrap()
+    }
+
+    /// Waits until this holds.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < WAIT, "{what} did not come");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn until_ready(&self) {
+        self.until("readiness", |daemon| daemon.get("/readyz").is_some_and(|(status, _)| status == 200));
+    }
+
+    pub(crate) fn metric(&self, line: &str) -> Option<f64> {
+        let page = self.get("/metrics")?.1;
+        let found = page.lines().find(|other| other.starts_with(line))?;
+        found.rsplit(' ').next()?.parse().ok()
+    }
+
+    pub(crate) fn kill(mut self) -> PathBuf {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.data_dir.clone()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reports an event, or an array of them, to whoever listens there.
+pub(crate) fn report(port: u16, events: &Value) -> Option<u16> {
+    let body = events.to_string();
+    let headers = format!("Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    Some(ask(port, "POST /api/v1/events", &headers, &body)?.0)
+}
+
+fn ask(port: u16, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "{request} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n{body}").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}

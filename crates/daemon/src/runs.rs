@@ -1,0 +1,87 @@
+//! The alignment runs that are recorded of a repository: in the spool, and in the store.
+
+use std::{collections::BTreeMap, path::Path};
+
+use alignwatch_host::{is_alive_since, machine};
+use alignwatch_model::{
+    Known,
+    facts::runs::{Brief, Process, RUNS_AT_MOST, Runs},
+    run::{Document, Run, RunEvent, RunId},
+};
+use alignwatch_records::Spool;
+use alignwatch_store::{StoreError, WhichRuns};
+
+/// The newest runs of the repository with this id. Unknown when the records can't be read.
+pub fn of_repository(data_dir: &Path, repository: &str) -> Runs {
+    match read(data_dir, repository) {
+        Ok(runs) => Known::Seen(runs),
+        Err(reason) => Known::Unknown(reason),
+    }
+}
+
+/// A run by its id, from wherever it is recorded; `None` = nowhere.
+///
+/// Errors: the reason why the records can't be read.
+pub fn one(data_dir: &Path, id: &RunId) -> Result<Option<Run>, String> {
+    let mut events: Vec<RunEvent> = Vec::new();
+    if Spool::open(data_dir).path_of(id).exists() {
+        events.extend(Spool::open(data_dir).read(id).map_err(|error| error.to_string())?.events);
+    }
+    if let Some(store) = store(data_dir)? {
+        let kept = store.run(id).map_err(|error| error.to_string())?;
+        events.extend(kept.iter().flat_map(Run::events).cloned());
+    }
+    Ok((!events.is_empty()).then(|| Run::of(events)))
+}
+
+fn read(data_dir: &Path, repository: &str) -> Result<Vec<Brief>, String> {
+    let mut documents = BTreeMap::new();
+    if let Some(store) = store(data_dir)? {
+        let which = WhichRuns { repository: Some(repository), ..WhichRuns::default() };
+        for text in store.runs(which, RUNS_AT_MOST).map_err(|error| error.to_string())? {
+            let document: Document = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+            documents.insert(document.run.clone(), document);
+        }
+    }
+    let spool = Spool::open(data_dir);
+    for id in spool.ids().map_err(|error| error.to_string())?.into_iter().rev().take(RUNS_AT_MOST) {
+        // What is spooled is newer than what was kept of it. One file that can't be read hides no other run.
+        let Ok(spooled) = spool.read(&id) else { continue };
+        let document = Run::of(spooled.events).document();
+        let is_of_it = |document: &Document| {
+            document.started.as_ref().is_some_and(|started| started.repository_id.as_deref() == Some(repository))
+        };
+        documents.extend(document.filter(is_of_it).map(|document| (id, document)));
+    }
+    Ok(documents.into_values().rev().take(RUNS_AT_MOST).filter_map(|document| brief(&document)).collect())
+}
+
+/// A reader of the store; `None` = no daemon ever kept anything.
+fn store(data_dir: &Path) -> Result<Option<alignwatch_store::Store>, String> {
+    let folder = data_dir.join("store");
+    if !folder.exists() {
+        return Ok(None);
+    }
+    match alignwatch_store::open_to_read(&folder) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn brief(document: &Document) -> Option<Brief> {
+    let brief = Brief::of(document)?;
+    let process = if brief.ended.is_none() { process(document, &brief) } else { Process::Unknown };
+    Some(Brief { process, ..brief })
+}
+
+fn process(document: &Document, brief: &Brief) -> Process {
+    let started = document.started.as_ref();
+    let is_here = started.is_some_and(|started| started.host.is_some() && started.host == machine());
+    let pid = started.and_then(|started| started.pid).filter(|_| is_here);
+    match pid.and_then(|pid| is_alive_since(pid, brief.began_at)) {
+        Some(true) => Process::Alive,
+        Some(false) => Process::Gone,
+        None => Process::Unknown,
+    }
+}

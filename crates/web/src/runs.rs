@@ -1,0 +1,146 @@
+//! Alignment runs: reported here, and listed.
+
+use std::sync::Arc;
+
+use alignwatch_model::{run::RunId, turn::Refusal};
+use alignwatch_store::WhichRuns;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    Shared,
+    api::{Asked, Named, parsed},
+    incoming,
+    problem::Problem,
+};
+
+/// Runs in one answer, when nobody says how many.
+const RUNS: usize = 50;
+
+/// Runs in one answer, at most.
+const RUNS_AT_MOST: usize = 500;
+
+/// Events that are kept of one run at most; of one that has more, only begin and end are taken.
+///
+/// Source: ours; a run over two thousand branches with an operation and a stage each.
+const EVENTS_OF_A_RUN: u64 = 5_000;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Taken {
+    /// Events that are kept now; one that was known before is among them.
+    accepted: usize,
+}
+
+/// Reports events of alignment runs: one, an array, lines of JSON, or CloudEvents.
+///
+/// Answered when they are on the disk. An event that comes twice, with the same id, counts once; so whoever gets no
+/// answer sends it again.
+#[utoipa::path(post, path = "/api/v1/events",
+    request_body(content = Object, description = "Events, schema `alignwatch.event/1`, or CloudEvents 1.0.", content_type = "application/json"),
+    responses(
+        (status = 202, description = "They are kept.", body = Taken),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+        (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "An event is not one; none is kept.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "More is reported than can be kept in time.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "They could not be kept.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn report(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Taken>), Response> {
+    let events = incoming::events(&headers, &body).map_err(Problem::into_response)?;
+    let accepted = events.len();
+    let crowded = events.iter().filter(|event| !event.is_boundary());
+    for event in crowded {
+        let n_kept = shared.read(|store| store.n_events(&event.run)).unwrap_or(0);
+        if EVENTS_OF_A_RUN <= n_kept {
+            let detail = format!("run {} has {n_kept} events: only its end is taken now", event.run);
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response());
+        }
+    }
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Whoever asked may be gone by then.
+    (shared.asks.report)(events, Box::new(move |kept| drop(tell.send(kept))));
+    match told.await.unwrap_or(Err(Refusal::TooMuch)) {
+        Ok(()) => Ok((StatusCode::ACCEPTED, Json(Taken { accepted }))),
+        Err(refusal) => Err(refused(&refusal)),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal {
+        Refusal::TooMuch => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    ([(header::RETRY_AFTER, "10")], Problem::new(status, refusal.to_string())).into_response()
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// Only of this repository.
+    repository: Option<String>,
+    /// Only of this workflow.
+    workflow: Option<String>,
+    /// Only those that began before this run: the last of the page before.
+    #[param(value_type = Option<String>, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+    before: Option<RunId>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Runs {
+    schema: &'static str,
+    /// Each as `alignwatch.run/1`.
+    #[schema(value_type = Vec<Object>)]
+    runs: Vec<serde_json::Value>,
+}
+
+/// Alignment runs, the newest first.
+#[utoipa::path(get, path = "/api/v1/runs", params(Which), responses(
+    (status = 200, description = "Runs.", body = Runs),
+    (status = 400, description = "A parameter is wrong.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn runs(State(shared): State<Arc<Shared>>, Asked(which): Asked<Which>) -> Result<Json<Runs>, Problem> {
+    let limit = which.limit.unwrap_or(RUNS);
+    if !(1..=RUNS_AT_MOST).contains(&limit) {
+        let detail = format!("`limit` must lie between 1 and {RUNS_AT_MOST}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    let asked = WhichRuns {
+        repository: which.repository.as_deref(),
+        workflow: which.workflow.as_deref(),
+        before: which.before.as_ref(),
+    };
+    let documents = shared.read(|store| store.runs(asked, limit))?;
+    let runs = documents.iter().map(|document| parsed(document)).collect::<Result<_, _>>()?;
+    Ok(Json(Runs { schema: "alignwatch.runs/1", runs }))
+}
+
+/// One alignment run.
+#[utoipa::path(get, path = "/api/v1/runs/{id}", params(("id" = String, Path, description = "Its id.", pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")), responses(
+    (status = 200, description = "The run, as `alignwatch.run/1`.", body = Object),
+    (status = 400, description = "That is no id of a run.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "It is not known.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn run(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<RunId>,
+) -> Result<Json<alignwatch_model::run::Document>, Problem> {
+    let run = shared.read(|store| store.run(&id))?;
+    let document = run.and_then(|run| run.document());
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("there is no run `{id}`; /api/v1/runs lists them"));
+    document.map(Json).ok_or_else(unknown)
+}

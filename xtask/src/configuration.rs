@@ -139,13 +139,21 @@ fn facts(text: &mut String, key: &Key) {
 /// The example with what must stand around it.
 fn example(key: &Key) -> String {
     match key.path.split_once("[].") {
-        Some((list, "branches")) => format!("{list}:\n  - branches: {}", key.doc.example),
         // Each item must say what it is about.
-        Some((list, below)) => {
-            format!("{list}:\n  - branches: [\"feature/**\"]\n    {}", on_one_line(below, &key.doc.example))
-        }
+        Some((list, below)) => match about(list) {
+            Some(about) if about.name != below => {
+                let about = format!("{}: {}", about.name, about.doc.example);
+                format!("{list}:\n  - {about}\n    {}", on_one_line(below, &key.doc.example))
+            }
+            _ => format!("{list}:\n  - {}", on_one_line(below, &key.doc.example)),
+        },
         None => nested(&key.path, &key.doc.example),
     }
+}
+
+/// The key that every item of a list must have.
+fn about(list: &str) -> Option<&'static Key> {
+    config::catalogue().find(list)?.item_keys().iter().find(|key| key.is_required)
 }
 
 /// `budget.age` and `14d` as `budget: {age: 14d}`.

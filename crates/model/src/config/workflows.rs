@@ -112,10 +112,10 @@ impl WorkflowRule {
 pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'_> {
     config.workflows.iter().enumerate().flat_map(|(index, rule)| {
         let path = |key: &str| format!("workflows[{index}].{key}");
-        let is_interval = rule.due.as_ref().is_none_or(|due| parse_length(due).is_some());
+        let is_interval = rule.due.as_ref().is_some_and(|due| parse_length(due).is_some());
         let zone = (rule.zone.is_some() && is_interval).then(|| Mistake {
             path: path("zone"),
-            problem: "a zone means nothing without a cron pattern".to_owned(),
+            problem: "a zone means nothing for an interval".to_owned(),
             fix: "take it out, or write a pattern as `due`".to_owned(),
             also_at: None,
         });
@@ -156,7 +156,7 @@ mod tests {
                     - {name: b, shortest: 2h, longest: 1h}\n";
         let errors = Config::from_yaml(text, "f").unwrap_err();
         let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        for part in ["has a rule already", "without a cron pattern", "no run can be longer"] {
+        for part in ["has a rule already", "a zone means nothing", "no run can be longer"] {
             assert!(told.iter().any(|error| error.contains(part)), "{part}: {told:#?}");
         }
     }

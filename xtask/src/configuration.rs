@@ -140,20 +140,20 @@ fn facts(text: &mut String, key: &Key) {
 fn example(key: &Key) -> String {
     match key.path.split_once("[].") {
         // Each item must say what it is about.
-        Some((list, below)) => match about(list) {
-            Some(about) if about.name != below => {
-                let about = format!("{}: {}", about.name, about.doc.example);
-                format!("{list}:\n  - {about}\n    {}", on_one_line(below, &key.doc.example))
-            }
-            _ => format!("{list}:\n  - {}", on_one_line(below, &key.doc.example)),
-        },
+        Some((list, below)) => {
+            let mut lines = about(list, below);
+            lines.push(on_one_line(below, &key.doc.example));
+            format!("{list}:\n  - {}", lines.join("\n    "))
+        }
         None => nested(&key.path, &key.doc.example),
     }
 }
 
-/// The key that every item of a list must have.
-fn about(list: &str) -> Option<&'static Key> {
-    config::catalogue().find(list)?.item_keys().iter().find(|key| key.is_required)
+/// The keys that every item of a list must have, besides this one.
+fn about(list: &str, below: &str) -> Vec<String> {
+    let keys = config::catalogue().find(list).map(|list| list.item_keys()).unwrap_or_default();
+    let required = keys.iter().filter(|key| key.is_required && key.name != below);
+    required.map(|key| format!("{}: {}", key.name, key.doc.example)).collect()
 }
 
 /// `budget.age` and `14d` as `budget: {age: 14d}`.

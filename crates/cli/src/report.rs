@@ -265,12 +265,6 @@ pub fn n_in_use(snapshot: &Snapshot) -> usize {
     snapshot.branches.iter().filter(is_in_use).count()
 }
 
-/// Why the branch is in state `unknown`.
-pub fn reason_unknown(branch: &Branch) -> Option<&str> {
-    let of_merge = || branch.merge.reason.as_deref().filter(|_| branch.state() == State::Unknown);
-    branch.tip.reason().or_else(|| branch.drift.reason()).or_else(of_merge)
-}
-
 /// States, the one that needs a person most first.
 pub const BY_CONCERN: [State; 10] = [
     State::Reverted,

@@ -57,7 +57,7 @@ fn read(data_dir: &Path, repository: &str) -> Result<Vec<Brief>, String> {
 }
 
 /// A reader of the store; `None` = no daemon ever kept anything.
-fn store(data_dir: &Path) -> Result<Option<alignwatch_store::Store>, String> {
+pub(crate) fn store(data_dir: &Path) -> Result<Option<alignwatch_store::Store>, String> {
     let folder = data_dir.join("store");
     if !folder.exists() {
         return Ok(None);

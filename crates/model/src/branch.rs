@@ -268,6 +268,12 @@ impl Branch {
         }
     }
 
+    /// Why it could not be judged; `None` = it could.
+    pub fn why_unknown(&self) -> Option<&str> {
+        let of_merge = || self.merge.reason.as_deref().filter(|_| self.state() == State::Unknown);
+        self.tip.reason().or_else(|| self.drift.reason()).or_else(of_merge)
+    }
+
     /// It has commits that its base lacks, as far as that is known.
     pub fn has_own_commits(&self) -> bool {
         self.drift.seen().is_some_and(|drift| 0 < drift.ahead)

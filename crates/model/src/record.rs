@@ -1,6 +1,6 @@
 //! What is kept: the records that go into the store in one piece.
 
-use crate::{Severity, Status, Timestamp, run::RunEvent};
+use crate::{Severity, Status, Timestamp, kept::KeptBranch, run::RunEvent};
 
 /// All that one step of the daemon wants kept, whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +37,8 @@ pub enum SweepOutcome {
         status: Status,
         /// All of it, as JSON.
         document: String,
+        /// Its branches.
+        branches: Vec<KeptBranch>,
         /// What is wrong.
         findings: Vec<FindingRow>,
         /// The checks that saw all they should: what they no longer find is over. A finding of any other check stays.

@@ -10,6 +10,7 @@ use crate::{
     Snapshot, Span, Status, Timestamp,
     checks::{self, Judged},
     config::Config,
+    kept::KeptBranch,
     metrics::{self, Breadth, Measured},
     record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
     run::{Happened, RunEvent, RunId},
@@ -302,6 +303,7 @@ fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config)
     let outcome = SweepOutcome::Seen {
         status: looked.reduce(Status::worst).unwrap_or(Status::Unknown),
         document: document(snapshot, &judged),
+        branches: snapshot.branches.iter().map(KeptBranch::of).collect(),
         findings,
         settled,
     };

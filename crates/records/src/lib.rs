@@ -5,7 +5,9 @@
 //! that starts a process, and it starts nothing but that one command.
 
 pub mod fresh;
+pub mod leases;
 pub mod spool;
 pub mod wrap;
 
+pub use leases::{Granted, LeaseError, Leases};
 pub use spool::{Spool, SpoolError, Spooled};

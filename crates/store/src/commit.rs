@@ -6,7 +6,7 @@ use alignwatch_model::{
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use crate::{Store, StoreError, runs, series};
+use crate::{Store, StoreError, branches, runs, series};
 
 impl Store {
     /// Keeps all of it, or nothing. When this returns, it is on the disk.
@@ -42,7 +42,7 @@ fn keep(transaction: &Transaction<'_>, sweep: &Sweep) -> Result<(), StoreError> 
                     reason
                 ])?;
         }
-        SweepOutcome::Seen { status, document, findings, settled } => {
+        SweepOutcome::Seen { status, document, branches, findings, settled } => {
             transaction
                 .prepare_cached(
                     "INSERT INTO repository (id, path, first_seen_at, swept_at, seconds, status, seen_at, document)
@@ -51,6 +51,7 @@ fn keep(transaction: &Transaction<'_>, sweep: &Sweep) -> Result<(), StoreError> 
                         seen_at = ?3, document = ?6",
                 )?
                 .execute(params![sweep.repository, sweep.path, sweep.at.0, sweep.seconds, status.word(), document])?;
+            branches::keep(transaction, &sweep.repository, branches)?;
             for finding in findings {
                 go_on_or_begin(transaction, sweep, finding)?;
             }

@@ -6,11 +6,13 @@
 //! * [`mod@open`] finds the file well, mends it from the newest verified backup, or says why it can't be used.
 //! * [`mod@commit`] is one transaction: a sweep with its findings and numbers, whole or not at all.
 //! * [`mod@series`] keeps numbers: the newest as rows, older ones as compressed chunks with sums beside them.
+//! * [`mod@branches`] keeps the branches of each repository as they were last seen.
 //! * [`mod@runs`] keeps what is reported of alignment runs, and what it amounts to.
 //! * [`mod@query`] are the questions that a page, a report or a trend asks.
 //! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
 
 mod backup;
+mod branches;
 mod commit;
 mod open;
 mod query;

@@ -86,6 +86,16 @@ const STEPS: &[&str] = &[
     CREATE INDEX run_by_repository ON run (repository, id);
     CREATE INDEX run_by_workflow ON run (workflow, id);
 ",
+    "
+    -- The branches of a repository, as they were last seen. A row is only written when something of it moved.
+    CREATE TABLE branch (
+        repository TEXT NOT NULL REFERENCES repository,
+        name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (repository, name)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The version that this program writes.

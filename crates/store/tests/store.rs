@@ -24,6 +24,7 @@ fn seen(at: i64, keys: &[&str], settled: &[&'static str]) -> Commit {
     let outcome = SweepOutcome::Seen {
         status: Status::Warning,
         document: format!("{{\"at\":{at}}}"),
+        branches: Vec::new(),
         findings: keys.iter().map(|key| finding(key)).collect(),
         settled: settled.to_vec(),
     };

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, metrics, problem::Problem, runs};
+use crate::{Shared, branches, metrics, problem::Problem, runs};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -90,6 +90,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(repositories))
         .routes(routes!(repository))
         .routes(routes!(sweep))
+        .routes(routes!(branches::branches))
         .routes(routes!(findings))
         .routes(routes!(series))
         .routes(routes!(points))
@@ -205,7 +206,7 @@ async fn repository(
     }))
 }
 
-fn not_known(id: &str) -> Problem {
+pub(crate) fn not_known(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no repository `{id}`; /api/v1/repositories lists them"))
 }
 

@@ -5,6 +5,7 @@
 //! can reach it by a name of its own), and gives every request a limit of size and time.
 
 mod api;
+mod branches;
 mod guard;
 mod incoming;
 mod metrics;

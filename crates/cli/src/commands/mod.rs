@@ -17,6 +17,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod explain;
+pub(crate) mod gate;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -114,6 +115,7 @@ pub(crate) enum Command {
     Run(run::Run),
     Event(event::Event),
     Verify(verify::Verify),
+    Gate(gate::Gate),
     Serve(serve::Serve),
     Man(man::Man),
 }
@@ -132,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Run(run) => run::run(&global, &run),
         Command::Event(event) => event::run(&global, &event),
         Command::Verify(verify) => verify::run(&global, &verify),
+        Command::Gate(gate) => gate::run(&global, &gate),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Man(man) => man::run(&man),
     };

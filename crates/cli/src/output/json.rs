@@ -313,7 +313,7 @@ fn branch(seen: &Branch, now: Timestamp) -> BranchSeen<'_> {
         base_age_seconds: seen.base_age(now),
         divergence_age_seconds: seen.divergence_age(now),
         state: seen.state().word(),
-        reason: report::reason_unknown(seen),
+        reason: seen.why_unknown(),
         within_budget: seen.within_budget(now),
         relation: seen.relation.word(),
         base_confidence: choice.map(|choice| rounded(choice.confidence)),

@@ -9,6 +9,7 @@ mod daemon;
 mod doctor;
 mod documents;
 mod explain;
+mod gate;
 mod kills;
 mod made_up;
 mod real;

@@ -95,6 +95,10 @@ pub enum Shape {
     Cadence,
     /// The name of a time zone.
     Zone,
+    /// A cron pattern of five fields, or two times with `/` between them.
+    Opening,
+    /// A sentence for people.
+    Sentence,
     /// The id of a check, one of these.
     CheckId(Vec<String>),
 }
@@ -205,6 +209,8 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "workflow" => return Shape::Workflow,
         "cadence" => return Shape::Cadence,
         "zone" => return Shape::Zone,
+        "opening" => return Shape::Opening,
+        "words" => return Shape::Sentence,
         "check" => return Shape::CheckId(texts_of(&schema["enum"])),
         _ => {}
     }

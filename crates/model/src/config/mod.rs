@@ -22,6 +22,7 @@ mod scalar;
 mod schema;
 mod starter;
 mod tree;
+mod windows;
 mod workflows;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use pattern::{BadName, Patterns};
 pub(crate) use schema::LengthText;
 pub use schema::schema;
 pub use starter::starter_file;
+pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
 use crate::{RefName, Relation, Span, relation::Budget};
@@ -88,6 +90,14 @@ pub struct Config {
     pub markers: Markers,
     /// The daemon, `alignwatch serve`.
     pub serve: Serve,
+    /// When maintenance may run, and when nothing may change.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules.
+    /// Default: [].
+    /// Reason: without a freeze, alignment may always go on.
+    /// Example: `[{name: release, kind: freeze, open: "2026-12-24T12:00:00Z/2027-01-02T06:00:00Z"}]`
+    pub windows: Vec<WindowRule>,
     /// What is expected of alignment runs, by their workflow.
     ///
     /// Unit: rules.

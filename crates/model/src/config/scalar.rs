@@ -8,6 +8,7 @@ use super::{
     nearest::nearest,
     pattern::{BadName, check_name, check_path_pattern, check_pattern},
     tree::{Scalar, for_message},
+    windows::check_opening,
 };
 use crate::schedule::{self, BadSchedule, Cadence};
 
@@ -44,6 +45,8 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Workflow => named(text, &shown, check_workflow(text, &like)),
         Shape::Cadence => named(text, &shown, scheduled(Cadence::parse(text, "UTC").map(drop), &like)),
         Shape::Zone => named(text, &shown, scheduled(schedule::zone_named(text).map(drop), &like)),
+        Shape::Opening => named(text, &shown, scheduled(check_opening(text), &like)),
+        Shape::Sentence => named(text, &shown, check_sentence(text, &like)),
         Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
     }
 }
@@ -107,6 +110,14 @@ fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value,
 
 fn scheduled(checked: Result<(), BadSchedule>, like: &str) -> Result<(), BadName> {
     checked.map_err(|BadSchedule(problem)| BadName { problem: for_message(&problem), fix: like.to_owned() })
+}
+
+fn check_sentence(text: &str, like: &str) -> Result<(), BadName> {
+    /// Characters of a sentence. Source: ours; two lines on a screen.
+    const AT_MOST: usize = 200;
+    let is_sentence = (1..=AT_MOST).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let problem = format!("is no sentence: 1 to {AT_MOST} characters that can be seen");
+    if is_sentence { Ok(()) } else { Err(BadName { problem, fix: like.to_owned() }) }
 }
 
 /// A name that stands in file names, labels and on screens.

@@ -159,6 +159,14 @@ text_shape!(
     CadenceText, "cadence", "minLength": 2
 );
 text_shape!(
+    /// A cron pattern or two times: `0 1 * * *`, `2026-12-24T12:00:00Z/2027-01-02T06:00:00Z`.
+    OpeningText, "opening", "minLength": 9
+);
+text_shape!(
+    /// A sentence.
+    ReasonText, "words", "minLength": 1, "maxLength": 200
+);
+text_shape!(
     /// A time zone: `Europe/Berlin`.
     ZoneText, "zone", "minLength": 1
 );

@@ -12,7 +12,7 @@ use crate::{
         style::{Screen, Tone, concern},
         table::{self, Cell, Column, Gives},
     },
-    report::{self, BranchesReport},
+    report::BranchesReport,
 };
 
 /// Even on a tiny screen a table has some rows; the rest scrolls.
@@ -105,7 +105,7 @@ fn merge(branch: &Branch, state: State) -> Cell {
 /// What else is worth knowing, the most important first.
 fn note(branch: &Branch, now: Timestamp) -> String {
     let mut notes: Vec<String> = Vec::new();
-    notes.extend(report::reason_unknown(branch).map(|reason| escape::terminal(reason).into_owned()));
+    notes.extend(branch.why_unknown().map(|reason| escape::terminal(reason).into_owned()));
     if let (Landed::Unknown(reason), None) = (&branch.landed, branch.drift.reason()) {
         notes.push(format!("landed? {}", escape::terminal(reason)));
     }

@@ -1,0 +1,445 @@
+//! May an alignment start now?
+//!
+//! What stands in the way is seen at this moment (locks, half-done operations, runs, leases, the disk, the clock
+//! against freezes) or was seen by the daemon (health, a predicted conflict). What is not known is a doubt: it is
+//! told, and closes the gate only for those who asked for that.
+
+use serde::Serialize;
+
+use crate::{
+    Known, Relation, Severity, Snapshot, Span, Timestamp, branch::Verdict, checks, config::Config, kept::KeptBranch,
+    lease::Lease, run::RunId, snapshot::LockVerdict, window::Purpose,
+};
+
+/// What stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A freeze is on.
+    Freeze,
+    /// Another alignment run is under way.
+    Run,
+    /// Somebody else has a lease.
+    Lease,
+    /// A lock file.
+    Lock,
+    /// An operation that is half done.
+    Unfinished,
+    /// Too little room on the disk.
+    Disk,
+    /// The repository is not well.
+    Health,
+    /// The two must never be merged.
+    Forbidden,
+    /// It would stop at a conflict.
+    Conflict,
+}
+
+/// One thing that stands in the way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Obstacle {
+    /// Which kind.
+    pub cause: Cause,
+    /// In a sentence, without a final period.
+    pub text: String,
+    /// When it ends by itself, where that is known.
+    pub until: Option<Timestamp>,
+}
+
+/// Who wants to align what.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The branch, by its full name; `None` = any in the repository.
+    pub branch: Option<&'a str>,
+    /// The run that asks: it is not in its own way.
+    pub run: Option<&'a RunId>,
+    /// Who asks: their own lease is not in their way.
+    pub holder: &'a str,
+    /// What is not to count.
+    pub ignored: &'a [Cause],
+}
+
+/// What is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The repository now: locks, half-done operations, runs, the disk.
+    pub snapshot: &'a Snapshot,
+    /// Where the branch that is asked about stands now, as a full id.
+    pub tip: &'a Known<String>,
+    /// Leases that are not over.
+    pub leases: &'a Known<Vec<Lease>>,
+    /// What the daemon saw.
+    pub watched: &'a Known<Watched>,
+    /// The configuration in force.
+    pub config: &'a Config,
+}
+
+/// What the daemon last saw of a repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watched {
+    /// When.
+    pub swept_at: Timestamp,
+    /// Findings that are critical, in words.
+    pub critical: Vec<String>,
+    /// The branch that is asked about.
+    pub branch: Option<KeptBranch>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// What stands in the way, in the order of [`Cause`]. None = go.
+    pub obstacles: Vec<Obstacle>,
+    /// What could not be known, as sentences.
+    pub doubts: Vec<String>,
+}
+
+/// The checks that say whether there is room.
+pub const OF_ROOM: [&str; 3] = ["host-disk", "host-inodes", "room-to-repack"];
+
+/// What the daemon saw longer ago than so many of its intervals says nothing about now.
+///
+/// Source: ours; one interval may be under way, and one may have been late.
+const INTERVALS: i64 = 3;
+
+/// Answers.
+pub fn answer(asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) -> Answer {
+    let mut answer = Answer::default();
+    for look in [freezes, runs, leases, locks, unfinished, room, watched] {
+        look(&mut answer, asked, facts, now);
+    }
+    answer.obstacles.retain(|obstacle| !asked.ignored.contains(&obstacle.cause));
+    answer.obstacles.sort_by_key(|obstacle| obstacle.cause);
+    answer
+}
+
+impl Answer {
+    /// When it is worth asking again: the latest time that is known, when all obstacles end by themselves.
+    pub fn until(&self) -> Option<Timestamp> {
+        let ends: Option<Vec<Timestamp>> = self.obstacles.iter().map(|obstacle| obstacle.until).collect();
+        ends?.into_iter().max()
+    }
+
+    fn stop(&mut self, cause: Cause, text: String, until: Option<Timestamp>) {
+        self.obstacles.push(Obstacle { cause, text, until });
+    }
+
+    fn doubt(&mut self, text: String) {
+        self.doubts.push(text);
+    }
+}
+
+fn freezes(answer: &mut Answer, _: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    for rule in facts.config.windows.iter().filter(|rule| rule.is_about(&facts.snapshot.repository.path)) {
+        let Ok(window) = rule.window() else { continue };
+        let open = window.open_at(now).filter(|_| window.purpose == Purpose::Freeze);
+        if let Some(opening) = open {
+            let reason = if window.reason.is_empty() { String::new() } else { format!(" ({})", window.reason) };
+            answer.stop(Cause::Freeze, format!("the freeze `{}` is on{reason}", window.name), Some(opening.until));
+        }
+    }
+}
+
+fn runs(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    match &facts.snapshot.facts.runs {
+        Known::Unknown(reason) => answer.doubt(format!("whether a run is under way is not known: {reason}")),
+        Known::Seen(runs) => {
+            for run in runs.iter().filter(|run| run.is_under_way() && Some(&run.run) != asked.run) {
+                let text = format!("a run of `{}` is under way since {}", run.workflow, now.since(run.began_at));
+                answer.stop(Cause::Run, text, None);
+            }
+        }
+    }
+}
+
+fn leases(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, _: Timestamp) {
+    match facts.leases {
+        Known::Unknown(reason) => answer.doubt(format!("whether somebody has a lease is not known: {reason}")),
+        Known::Seen(leases) => {
+            let wish = Lease {
+                holder: asked.holder.to_owned(),
+                branch: asked.branch.map(str::to_owned),
+                until: Timestamp(0),
+                token: 0,
+            };
+            for lease in leases.iter().filter(|lease| lease.is_in_the_way_of(&wish)) {
+                let of =
+                    lease.branch.as_ref().map_or("the whole repository".to_owned(), |branch| format!("`{branch}`"));
+                answer.stop(Cause::Lease, format!("{} has a lease on {of}", lease.holder), Some(lease.until));
+            }
+        }
+    }
+}
+
+fn locks(answer: &mut Answer, _: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    match &facts.snapshot.locks {
+        Known::Unknown(reason) => answer.doubt(format!("locks could not be looked for: {reason}")),
+        Known::Seen(locks) => {
+            for lock in locks {
+                let age = now.since(lock.modified_at);
+                match lock.verdict {
+                    LockVerdict::Live => {
+                        answer.stop(Cause::Lock, format!("{} is held: {}", lock.path, lock.because), None)
+                    }
+                    LockVerdict::Stale => {
+                        answer.stop(Cause::Lock, format!("{} is there for {age} and nobody holds it", lock.path), None);
+                    }
+                    LockVerdict::Unknown => answer.doubt(format!("{} is there for {age}: {}", lock.path, lock.because)),
+                }
+            }
+        }
+    }
+}
+
+/// An operation on another branch is not in the way of this one; on an unnamed one it may be.
+fn unfinished(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, _: Timestamp) {
+    match &facts.snapshot.unfinished {
+        Known::Unknown(reason) => answer.doubt(format!("half-done operations could not be looked for: {reason}")),
+        Known::Seen(all) => {
+            for operation in all {
+                let other = |name: &crate::RefName| asked.branch.is_some_and(|branch| name.text() != branch);
+                if operation.branch.as_ref().is_some_and(other) {
+                    continue;
+                }
+                let worktree = if operation.worktree.is_empty() { "the main worktree" } else { &operation.worktree };
+                let text = format!("a {} is half done in {worktree}", operation.operation);
+                answer.stop(Cause::Unfinished, text, None);
+            }
+        }
+    }
+}
+
+fn room(answer: &mut Answer, _: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    let wanted = |check: &checks::Check| if OF_ROOM.contains(&check.id) { Ok(()) } else { Err(String::new()) };
+    for judged in checks::judge(facts.snapshot, facts.config, now, wanted) {
+        let grave = judged.findings.iter().filter(|finding| Severity::Error <= finding.severity);
+        grave.for_each(|finding| answer.stop(Cause::Disk, finding.summary.clone(), None));
+    }
+}
+
+fn watched(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    let watched = match facts.watched {
+        Known::Seen(watched) => watched,
+        Known::Unknown(reason) => return answer.doubt(format!("health and predicted merges are not known: {reason}")),
+    };
+    let age = now.since(watched.swept_at);
+    if Span(INTERVALS * facts.config.serve.interval.0) < age {
+        return answer.doubt(format!("health and predicted merges are from {age} ago, so they say nothing about now"));
+    }
+    for finding in &watched.critical {
+        answer.stop(Cause::Health, finding.clone(), None);
+    }
+    let Some(name) = asked.branch else { return };
+    match &watched.branch {
+        None => answer.doubt(format!("`{name}` was not there when the repository was last looked at")),
+        Some(branch) => of_branch(answer, facts.tip, branch),
+    }
+}
+
+fn of_branch(answer: &mut Answer, tip: &Known<String>, branch: &KeptBranch) {
+    let base = branch.base.as_deref().unwrap_or("its base");
+    if branch.relation == Relation::Forbidden {
+        answer.stop(Cause::Forbidden, format!("`{}` must never be merged with `{base}`", branch.name), None);
+    }
+    let moved = tip.seen() != branch.oid.map(|oid| oid.hex()).as_ref();
+    match branch.verdict {
+        _ if moved => answer.doubt(format!("`{}` has moved since its merge was predicted", branch.name)),
+        Verdict::Conflict => {
+            let paths: Vec<_> = branch.conflicts.iter().flatten().take(3).map(|conflict| &*conflict.path).collect();
+            let first = if paths.is_empty() { String::new() } else { format!(": {}", paths.join(", ")) };
+            let n = branch.n_conflicts.map_or(String::new(), |n| format!(" in {n} paths"));
+            answer.stop(Cause::Conflict, format!("`{}` conflicts with `{base}`{n}{first}", branch.name), None);
+        }
+        Verdict::Unknown if branch.behind != Some(0) && branch.ahead != Some(0) => {
+            let reason = branch.merge_reason.as_deref().unwrap_or("it was not predicted");
+            answer.doubt(format!("whether `{}` merges is not known: {reason}", branch.name));
+        }
+        Verdict::Unknown | Verdict::Clean => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        RefName,
+        branch::{Conflict, Merge},
+        checks::sample::{self, NOW},
+        facts::runs::{Brief, Process},
+        snapshot::{Lock, Unfinished},
+    };
+
+    struct World {
+        snapshot: Snapshot,
+        tip: Known<String>,
+        leases: Known<Vec<Lease>>,
+        watched: Known<Watched>,
+        config: Config,
+    }
+
+    fn well() -> World {
+        let mut snapshot = sample::snapshot([sample::branch("refs/heads/x", 1, 1)]);
+        snapshot.facts.runs = Known::Seen(Vec::new());
+        let branch = KeptBranch::of(&snapshot.branches[0]);
+        let watched = Watched { swept_at: NOW, critical: Vec::new(), branch: Some(branch) };
+        let tip = Known::Seen(snapshot.branches[0].tip.seen().unwrap().oid.hex());
+        World {
+            snapshot,
+            tip,
+            leases: Known::Seen(Vec::new()),
+            watched: Known::Seen(watched),
+            config: Config::default(),
+        }
+    }
+
+    fn told(world: &World, asked: Asked<'_>) -> (Vec<String>, Vec<String>) {
+        let facts = Facts {
+            snapshot: &world.snapshot,
+            tip: &world.tip,
+            leases: &world.leases,
+            watched: &world.watched,
+            config: &world.config,
+        };
+        let answer = answer(&asked, &facts, NOW);
+        (answer.obstacles.into_iter().map(|obstacle| obstacle.text).collect(), answer.doubts)
+    }
+
+    fn of_x() -> Asked<'static> {
+        Asked { branch: Some("refs/heads/x"), holder: "me", ..Asked::default() }
+    }
+
+    #[test]
+    fn a_well_repository_lets_everybody_go() {
+        assert_eq!(told(&well(), of_x()), (Vec::new(), Vec::new()));
+        assert_eq!(told(&well(), Asked::default()), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn a_run_stops_all_but_itself() {
+        let mut world = well();
+        let run = RunId::from_parts(1, [1; 10]);
+        world.snapshot.facts.runs = Known::Seen(vec![Brief {
+            run: run.clone(),
+            workflow: "nightly".into(),
+            began_at: Timestamp(NOW.0 - 60),
+            heard_at: NOW,
+            ended: None,
+            process: Process::Alive,
+            losses: Vec::new(),
+            is_unverified: false,
+        }]);
+        assert_eq!(told(&world, of_x()).0, ["a run of `nightly` is under way since 60 s"]);
+        assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty());
+        assert!(told(&world, Asked { ignored: &[Cause::Run], ..of_x() }).0.is_empty());
+    }
+
+    #[test]
+    fn a_lease_on_this_branch_or_all_stops_others_than_its_holder() {
+        let lease = |branch: Option<&str>| Lease {
+            holder: "ann".into(),
+            branch: branch.map(str::to_owned),
+            until: Timestamp(NOW.0 + 60),
+            token: 1,
+        };
+        let mut world = well();
+        world.leases = Known::Seen(vec![lease(Some("refs/heads/y"))]);
+        assert!(told(&world, of_x()).0.is_empty());
+        assert_eq!(told(&world, Asked::default()).0, ["ann has a lease on `refs/heads/y`"]);
+        world.leases = Known::Seen(vec![lease(None)]);
+        assert_eq!(told(&world, of_x()).0, ["ann has a lease on the whole repository"]);
+        assert!(told(&world, Asked { holder: "ann", ..of_x() }).0.is_empty());
+    }
+
+    #[test]
+    fn locks_and_half_done_operations_of_this_branch_stop() {
+        let mut world = well();
+        let lock = |verdict| Lock {
+            path: "index.lock".into(),
+            modified_at: Timestamp(NOW.0 - 300),
+            verdict,
+            because: "git rebase works here".into(),
+            limit: None,
+        };
+        world.snapshot.locks = Known::Seen(vec![lock(LockVerdict::Live), lock(LockVerdict::Unknown)]);
+        let operation = |branch: &str| Unfinished {
+            operation: "rebase",
+            worktree: String::new(),
+            branch: Some(RefName::from(branch)),
+            began_at: None,
+            autostash: None,
+        };
+        world.snapshot.unfinished = Known::Seen(vec![operation("refs/heads/x"), operation("refs/heads/y")]);
+        let (stops, doubts) = told(&world, of_x());
+        assert_eq!(stops, ["index.lock is held: git rebase works here", "a rebase is half done in the main worktree"]);
+        assert_eq!(doubts, ["index.lock is there for 5 min: git rebase works here"]);
+    }
+
+    #[test]
+    fn a_freeze_stops_until_it_ends_and_only_where_it_is_meant() {
+        let mut world = well();
+        let config = |repositories: &str| {
+            let text = format!(
+                "windows: [{{name: cut, kind: freeze, open: \"2023-11-14T00:00:00Z/2023-11-15T00:00:00Z\", reason: release{repositories}}}]"
+            );
+            Config::from_yaml(&text, "f").unwrap().0
+        };
+        world.config = config("");
+        let facts = Facts {
+            snapshot: &world.snapshot,
+            tip: &world.tip,
+            leases: &world.leases,
+            watched: &world.watched,
+            config: &world.config,
+        };
+        let found = answer(&of_x(), &facts, NOW);
+        assert_eq!(found.obstacles[0].text, "the freeze `cut` is on (release)");
+        assert_eq!(found.until().unwrap().rfc3339(), "2023-11-15T00:00:00Z");
+        world.config = config(", repositories: [/other]");
+        assert!(told(&world, of_x()).0.is_empty());
+    }
+
+    #[test]
+    fn what_the_daemon_saw_stops_while_it_is_fresh_and_the_branch_has_not_moved() {
+        let mut world = well();
+        world.snapshot.branches[0].merge =
+            Merge::conflict(Some(vec![Conflict { path: "a.rs".into(), kinds: vec!["contents".into()] }]));
+        let kept = KeptBranch::of(&world.snapshot.branches[0]);
+        let watched = |swept_at, branch: &KeptBranch| {
+            Known::Seen(Watched {
+                swept_at,
+                critical: vec!["objects are missing".into()],
+                branch: Some(branch.clone()),
+            })
+        };
+        world.watched = watched(NOW, &kept);
+        assert_eq!(
+            told(&world, of_x()).0,
+            ["objects are missing", "`refs/heads/x` conflicts with `refs/heads/main` in 1 paths: a.rs"]
+        );
+        let old = KeptBranch { oid: Some(sample::oid(9)), ..kept.clone() };
+        world.watched = watched(NOW, &old);
+        assert_eq!(told(&world, of_x()).1, ["`refs/heads/x` has moved since its merge was predicted"]);
+        world.watched = watched(Timestamp(NOW.0 - 7200), &kept);
+        let (stops, doubts) = told(&world, of_x());
+        assert_eq!(
+            (stops.len(), &*doubts[0]),
+            (0, "health and predicted merges are from 2 h ago, so they say nothing about now")
+        );
+        let forbidden = KeptBranch { relation: Relation::Forbidden, verdict: Verdict::Clean, ..kept };
+        world.watched = watched(NOW, &forbidden);
+        assert!(told(&world, of_x()).0[1].contains("must never be merged"), "{:?}", told(&world, of_x()));
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_a_doubt_and_no_obstacle() {
+        let mut world = well();
+        let unknown = || "permission denied".to_owned();
+        world.snapshot.locks = Known::Unknown(unknown());
+        world.snapshot.unfinished = Known::Unknown(unknown());
+        world.snapshot.facts.runs = Known::Unknown(unknown());
+        world.leases = Known::Unknown(unknown());
+        world.watched = Known::Unknown(unknown());
+        let (stops, doubts) = told(&world, of_x());
+        assert_eq!((stops.len(), doubts.len()), (0, 5), "{doubts:?}");
+    }
+}

@@ -1,0 +1,189 @@
+//! Windows: spans of time in which maintenance may run, or in which nothing may change.
+//!
+//! Whether one is open is arithmetic on a given time; nothing is remembered, so that a window that passed while
+//! nobody looked is no different from one that was seen. A recurring window begins at the times of a cron pattern
+//! in its zone and lasts a fixed time, by the clock on the wall or by the one that nobody sets: a night of three hours
+//! stays three hours long also when clocks are changed in it.
+
+use crate::{
+    Span, Timestamp,
+    schedule::{BadSchedule, Schedule},
+};
+
+/// What a window is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Maintenance may run in it.
+    Maintenance,
+    /// Nothing may be aligned or maintained in it.
+    Freeze,
+}
+
+/// A window, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Why it is there, for people.
+    pub reason: String,
+    when: When,
+}
+
+#[derive(Clone, Debug)]
+enum When {
+    Once(Opening),
+    Again { begins: Box<Schedule>, lasts: Span },
+}
+
+/// One time that a window is open: from `from` on, until before `until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its first second.
+    pub from: Timestamp,
+    /// The first second after it.
+    pub until: Timestamp,
+}
+
+/// Openings that one question walks over at most: a pattern of every minute with openings of a day has 1,440 at once.
+const OPENINGS_AT_MOST: usize = 2_000;
+
+impl Window {
+    /// A window that is open once. Errors: it ends before it begins.
+    pub fn once(name: &str, purpose: Purpose, reason: &str, opening: Opening) -> Result<Window, BadSchedule> {
+        if opening.until <= opening.from {
+            return Err(BadSchedule("ends before it begins".to_owned()));
+        }
+        Ok(Window { name: name.to_owned(), purpose, reason: reason.to_owned(), when: When::Once(opening) })
+    }
+
+    /// A window that is open again and again.
+    pub fn again(name: &str, purpose: Purpose, reason: &str, begins: Schedule, lasts: Span) -> Window {
+        let when = When::Again { begins: Box::new(begins), lasts };
+        Window { name: name.to_owned(), purpose, reason: reason.to_owned(), when }
+    }
+
+    /// The opening that `now` lies in; where several overlap, they count as one, with the latest end.
+    pub fn open_at(&self, now: Timestamp) -> Option<Opening> {
+        match &self.when {
+            When::Once(opening) => Some(*opening).filter(|opening| opening.holds(now)),
+            When::Again { begins, lasts } => {
+                let last = begins.at_or_before(now).map(|from| opening(from, *lasts)).filter(|last| last.holds(now))?;
+                Some(grown(begins, *lasts, last))
+            }
+        }
+    }
+
+    /// The next opening that begins after `now`.
+    pub fn next_after(&self, now: Timestamp) -> Option<Opening> {
+        match &self.when {
+            When::Once(opening) => Some(*opening).filter(|opening| now < opening.from),
+            When::Again { begins, lasts } => begins.after(now).map(|from| opening(from, *lasts)),
+        }
+    }
+
+    /// Openings that have a part between these times, in order.
+    ///
+    /// Shape: at most 2,000; overlapping ones stand each for itself.
+    pub fn openings(&self, from: Timestamp, until: Timestamp) -> Vec<Opening> {
+        let first = match &self.when {
+            When::Once(opening) => Some(*opening),
+            When::Again { lasts, .. } => self.next_after(Timestamp(from.0.saturating_sub(lasts.0))),
+        };
+        let all = std::iter::successors(first, |opening| self.next_after(opening.from));
+        all.take(OPENINGS_AT_MOST)
+            .take_while(|opening| opening.from < until)
+            .filter(|opening| from < opening.until)
+            .collect()
+    }
+}
+
+impl Opening {
+    /// Does this time lie in it?
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+
+    /// Have they a time in common?
+    pub fn meets(&self, other: &Opening) -> bool {
+        self.from < other.until && other.from < self.until
+    }
+}
+
+fn opening(from: Timestamp, lasts: Span) -> Opening {
+    Opening { from, until: Timestamp(from.0.saturating_add(lasts.0)) }
+}
+
+/// Openings that begin before this one ends make it longer.
+fn grown(begins: &Schedule, lasts: Span, mut whole: Opening) -> Opening {
+    for _ in 0..OPENINGS_AT_MOST {
+        let next = begins.after(whole.from).map(|from| opening(from, lasts));
+        match next.filter(|next| next.from <= whole.until && whole.until < next.until) {
+            Some(next) => whole = Opening { from: next.from, until: next.until },
+            None => break,
+        }
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_second())
+    }
+
+    fn nightly(zone: &str) -> Window {
+        let begins = Schedule::parse("0 1 * * *", zone).unwrap();
+        Window::again("night", Purpose::Maintenance, "", begins, Span::hours(3))
+    }
+
+    #[test]
+    fn it_is_open_from_its_first_second_until_before_its_last() {
+        let opening = Opening { from: Timestamp(10), until: Timestamp(20) };
+        let once = Window::once("cut", Purpose::Freeze, "release", opening).unwrap();
+        let open: Vec<bool> = [9, 10, 19, 20].map(|at| once.open_at(Timestamp(at)).is_some()).to_vec();
+        assert_eq!(open, [false, true, true, false]);
+        assert_eq!(once.next_after(Timestamp(9)), Some(opening));
+        assert_eq!(once.next_after(Timestamp(10)), None);
+        let backwards = Opening { from: Timestamp(20), until: Timestamp(10) };
+        assert!(Window::once("cut", Purpose::Freeze, "", backwards).is_err());
+    }
+
+    #[test]
+    fn a_night_is_as_long_when_clocks_are_changed_in_it() {
+        for (day, from) in [("2026-03-29", "2026-03-29T00:00:00Z"), ("2026-10-25", "2026-10-24T23:00:00Z")] {
+            let night = nightly("Europe/Berlin");
+            let opening = night.next_after(at(&format!("{day}T00:00:00Z")).min(at(from)).minus_a_second()).unwrap();
+            assert_eq!((opening.from, opening.until.since(opening.from)), (at(from), Span::hours(3)), "{day}");
+            assert_eq!(night.open_at(Timestamp(opening.from.0 + 5_000)), Some(opening));
+            assert_eq!(night.open_at(opening.until), None);
+        }
+    }
+
+    impl Timestamp {
+        fn minus_a_second(self) -> Timestamp {
+            Timestamp(self.0 - 1)
+        }
+    }
+
+    #[test]
+    fn openings_that_overlap_count_as_one_that_ends_with_the_last() {
+        let begins = Schedule::parse("0 1,2 * * *", "UTC").unwrap();
+        let window = Window::again("w", Purpose::Maintenance, "", begins, Span::hours(3));
+        let open = window.open_at(at("2026-05-05T01:30:00Z")).unwrap();
+        assert_eq!(open.until, at("2026-05-05T05:00:00Z"));
+        assert_eq!(window.openings(at("2026-05-05T00:00:00Z"), at("2026-05-06T00:00:00Z")).len(), 2);
+        assert_eq!(window.openings(at("2026-05-05T04:30:00Z"), at("2026-05-05T04:45:00Z")).len(), 1);
+    }
+
+    #[test]
+    fn a_window_that_never_closes_is_answered_all_the_same() {
+        let begins = Schedule::parse("* * * * *", "UTC").unwrap();
+        let window = Window::again("w", Purpose::Maintenance, "", begins, Span::days(1));
+        assert!(window.open_at(at("2026-05-05T01:30:00Z")).is_some());
+        assert_eq!(window.openings(at("2026-05-05T00:00:00Z"), at("2026-06-05T00:00:00Z")).len(), OPENINGS_AT_MOST);
+    }
+}

@@ -57,6 +57,27 @@ refs before its exit code: a rebase that stopped is `conflict` although a script
 one line on standard error says why, and the command ends as ever. The command waits at most 0.2 s for us before it
 begins; after its end, measuring and verifying take a few seconds at most, and what was not verified by then is `unknown`.
 
+## Asking before an alignment
+
+```sh
+alignwatch gate && git machete traverse -y                      # 0 = go, 4 = not now, with the reason and the time
+alignwatch gate --branch topic --lease 30m && ./align topic      # and keep others off this branch meanwhile
+alignwatch gate --give-back 7                                    # the number that the lease was given
+alignwatch hooks install                                         # merges and rebases by hand are recorded, too
+```
+
+It looks itself at locks, half-done operations, runs, leases and the disk, and reads what the daemon last saw: it need not
+run at that moment. What it cannot know it says, and lets go; with `--strict` it does not. `--ignore CAUSE` leaves a reason
+out. A freeze stands in the configuration:
+
+```yaml
+windows:
+  - {name: release, kind: freeze, open: "2026-12-24T12:00:00Z/2027-01-02T06:00:00Z", reason: code freeze for 4.2}
+```
+
+Leases lie in `leases/` below the data directory and end by themselves. When one is held by something that died, wait for
+its end, or give it back by its number.
+
 ## When a run lost work
 
 `alignwatch run` says so on standard error, and `alignwatch verify RUN` says it again, with commits and paths.

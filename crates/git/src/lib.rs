@@ -10,6 +10,7 @@ pub mod graph;
 pub mod harden;
 pub mod hazards;
 pub mod health;
+pub mod hooks;
 pub mod inspect;
 pub mod landed;
 pub mod lines;

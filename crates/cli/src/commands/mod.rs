@@ -18,6 +18,7 @@ pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod gate;
+pub(crate) mod hooks;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -116,6 +117,7 @@ pub(crate) enum Command {
     Event(event::Event),
     Verify(verify::Verify),
     Gate(gate::Gate),
+    Hooks(hooks::Hooks),
     Serve(serve::Serve),
     Man(man::Man),
 }
@@ -135,6 +137,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Event(event) => event::run(&global, &event),
         Command::Verify(verify) => verify::run(&global, &verify),
         Command::Gate(gate) => gate::run(&global, &gate),
+        Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Man(man) => man::run(&man),
     };

@@ -10,6 +10,7 @@ mod doctor;
 mod documents;
 mod explain;
 mod gate;
+mod hooks;
 mod kills;
 mod made_up;
 mod real;

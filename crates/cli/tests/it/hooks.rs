@@ -1,0 +1,89 @@
+//! Hooks report what is done by hand, once, and get in nobody's way.
+
+use std::process::Command;
+
+use alignwatch_testkit::{Repo, sketch};
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct World {
+    repo: Repo,
+    data: TempDir,
+}
+
+impl World {
+    fn new() -> World {
+        World {
+            repo: sketch("main: a b\n topic: a x\n other: b y").worktree().draw(),
+            data: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn alignwatch(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.env_remove("ALIGNWATCH_RUN").env("ALIGNWATCH_DATA_DIR", self.data.path()).args(arguments);
+        let output = command.current_dir(self.repo.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What is spooled: workflow and outcome of each run, the branch of its operation, and whether ids are there.
+    fn recorded(&self) -> Vec<String> {
+        let spool = alignwatch_records::Spool::open(self.data.path());
+        let told = |spooled: alignwatch_records::Spooled| {
+            let document = alignwatch_model::run::Run::of(spooled.events).document().unwrap();
+            let operation = &document.operations[0];
+            format!(
+                "{} {} {} {}",
+                document.started.unwrap().workflow,
+                document.outcome.unwrap().word(),
+                operation.branch,
+                operation.before.is_some() && operation.after.is_some() && operation.before != operation.after
+            )
+        };
+        spool.runs().unwrap().map(|spooled| told(spooled.unwrap())).collect()
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let status = self.repo.git_command(arguments).env("ALIGNWATCH_DATA_DIR", self.data.path()).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_merge_and_a_rebase_by_hand_are_recorded_once_each() {
+    let world = World::new();
+    assert!(world.alignwatch(&["hooks", "install"]).contains("post-merge    installed"));
+    world.git(&["checkout", "-q", "topic"]);
+    world.git(&["rebase", "-q", "main"]);
+    world.git(&["checkout", "-q", "main"]);
+    world.git(&["merge", "-q", "--no-edit", "other"]);
+    assert_eq!(
+        world.recorded(),
+        ["rebase by hand aligned refs/heads/topic true", "merge by hand aligned refs/heads/main true"]
+    );
+    world.git(&["commit", "-q", "--amend", "-m", "another message"]);
+    assert_eq!(world.recorded().len(), 2, "an amended commit aligns nothing");
+    let document: Value = serde_json::from_str(&world.alignwatch(&["hooks", "remove", "--json"])).unwrap();
+    assert_eq!(document["hooks"][0]["state"], "absent");
+}
+
+#[test]
+fn what_runs_under_us_is_not_recorded_twice() {
+    let world = World::new();
+    world.alignwatch(&["hooks", "install"]);
+    world.alignwatch(&["run", "--workflow", "w", "--", "git", "merge", "-q", "--no-edit", "other"]);
+    assert_eq!(world.recorded().len(), 1, "{:?}", world.recorded());
+}
+
+#[test]
+fn a_hook_whose_alignwatch_is_gone_or_cannot_write_fails_nothing() {
+    let world = World::new();
+    world.alignwatch(&["hooks", "install"]);
+    std::fs::write(world.data.path().join("spool"), "no folder").unwrap();
+    world.git(&["merge", "-q", "--no-edit", "topic"]);
+    let path = world.repo.git_dir().join("hooks/post-merge");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace(env!("CARGO_BIN_EXE_alignwatch"), "/gone/alignwatch")).unwrap();
+    world.git(&["merge", "-q", "--no-edit", "other"]);
+}

@@ -1,0 +1,328 @@
+//! Hooks that report: put beside what is there, and taken away again. Only when somebody asks for them.
+//!
+//! A hook that is there already is moved aside and run first by ours, with the same arguments and the same standard
+//! input, and its exit code counts. What ours adds runs afterwards and can fail nobody. A folder of hooks that is
+//! part of the repository's own files is left alone: what is put there would be committed.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Component, Path, PathBuf},
+};
+
+use alignwatch_model::quote::shell_word;
+
+use crate::{
+    health::settings::operators_value,
+    repository::Opened,
+    run::{Entry, Git},
+};
+
+/// The hooks that report, and whether they are given something on standard input. Source: githooks(5).
+///
+/// Both run after the fact, once for a whole merge or rebase; `reference-transaction` runs a hundred times as often.
+pub const REPORTING: [(&str, bool); 2] = [("post-merge", false), ("post-rewrite", true)];
+
+/// The line by which a hook of ours is known.
+const MARK: &str = "# alignwatch: made by `alignwatch hooks install`, taken away by `alignwatch hooks remove`.";
+
+/// What is added to the name of a hook that ours runs first.
+const ASIDE: &str = ".before-alignwatch";
+
+/// A hook, as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Its event.
+    pub name: &'static str,
+    /// Its file.
+    pub path: PathBuf,
+    /// Whose it is.
+    pub whose: Whose,
+}
+
+/// Whose hook it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// There is none.
+    Nobody,
+    /// Ours alone.
+    Ours,
+    /// Ours, which runs another one first.
+    OursAndAnother,
+    /// Another one.
+    Another,
+}
+
+/// Why hooks can't be looked at, put there or taken away.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    /// The folder is part of the repository's own files.
+    #[error("cannot put hooks into `{}`: it is part of the repository's own files", .0.display())]
+    Tracked(PathBuf),
+    /// The folder is not of this repository alone.
+    #[error("cannot put hooks into `{}`: core.hooksPath of your own settings names it for all repositories", .0.display())]
+    OfAll(PathBuf),
+    /// The system refused.
+    #[error("cannot {act} `{}`: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        act: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+/// The hooks that could report.
+pub fn hooks(opened: &Opened) -> Result<Vec<Hook>, HookError> {
+    let folder = folder(opened).0;
+    REPORTING.iter().map(|(name, _)| hook(&folder, name)).collect()
+}
+
+/// Puts the hooks there; `program` is what they call. Returns them as they are then.
+///
+/// Errors: nothing was changed, or what was changed is as [`hooks`] says.
+pub fn install(opened: &Opened, program: &Path) -> Result<Vec<Hook>, HookError> {
+    let (folder, from) = folder(opened);
+    match from {
+        From::Operator => return Err(HookError::OfAll(folder)),
+        From::Repository if is_tracked(opened, &folder) => return Err(HookError::Tracked(folder)),
+        From::Repository | From::Git => {}
+    }
+    fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+    for (name, has_input) in REPORTING {
+        let found = hook(&folder, name)?;
+        if found.whose == Whose::Another {
+            let aside = aside(&found.path);
+            if fs::symlink_metadata(&aside).is_ok() {
+                let taken = io::Error::new(io::ErrorKind::AlreadyExists, "there is one that was moved aside before");
+                return Err(failed("move the hook to", &aside)(taken));
+            }
+            fs::rename(&found.path, &aside).map_err(failed("move aside", &found.path))?;
+        }
+        put(&found.path, &script(name, has_input, program))?;
+    }
+    hooks(opened)
+}
+
+/// Takes our hooks away, and puts back what was moved aside. Those of others stay as they are.
+pub fn remove(opened: &Opened) -> Result<Vec<Hook>, HookError> {
+    for found in hooks(opened)? {
+        match found.whose {
+            Whose::Ours => fs::remove_file(&found.path).map_err(failed("remove", &found.path))?,
+            // One step: there is a hook at every moment.
+            Whose::OursAndAnother => {
+                fs::rename(aside(&found.path), &found.path).map_err(failed("put back", &found.path))?;
+            }
+            Whose::Nobody | Whose::Another => {}
+        }
+    }
+    hooks(opened)
+}
+
+/// Where the setting of the folder stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    /// It is Git's own.
+    Git,
+    /// In the repository's settings.
+    Repository,
+    /// In those of the user or the system.
+    Operator,
+}
+
+/// The folder that Git takes hooks from. A relative one begins where hooks run. Source: git-config(1), core.hooksPath.
+fn folder(opened: &Opened) -> (PathBuf, From) {
+    let base = opened.worktree.as_deref().unwrap_or(&opened.git_dir);
+    let of_repository = last(&opened.entries).map(|path| (base.join(path), From::Repository));
+    let of_operator = || {
+        let value = Git::find().ok().and_then(|git| operators_value(&git, "core.hookspath"))?;
+        Some((base.join(value), From::Operator))
+    };
+    of_repository.or_else(of_operator).unwrap_or_else(|| (opened.common_dir.join("hooks"), From::Git))
+}
+
+fn last(entries: &[Entry]) -> Option<PathBuf> {
+    let value = entries.iter().rev().find(|entry| entry.key == b"core.hookspath")?.value.as_deref()?;
+    Some(PathBuf::from(String::from_utf8_lossy(value).into_owned())).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// Would a file in there be committed? Folders that tools make (such as `.husky/_`) keep a `.gitignore` with `*` in them.
+fn is_tracked(opened: &Opened, folder: &Path) -> bool {
+    let is_inside = opened.worktree.as_ref().is_some_and(|worktree| plain(folder).starts_with(plain(worktree)));
+    let is_of_git =
+        plain(folder).starts_with(plain(&opened.git_dir)) || plain(folder).starts_with(plain(&opened.common_dir));
+    let ignores_all =
+        fs::read_to_string(folder.join(".gitignore")).is_ok_and(|text| text.lines().any(|line| line.trim() == "*"));
+    is_inside && !is_of_git && !ignores_all
+}
+
+/// The path without `.` and `..`, and with links resolved as far as it is there.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain.canonicalize().unwrap_or(plain)
+}
+
+fn hook(folder: &Path, name: &'static str) -> Result<Hook, HookError> {
+    let path = folder.join(name);
+    let whose = match fs::read(&path) {
+        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(MARK) => match fs::symlink_metadata(aside(&path)) {
+            Ok(_) => Whose::OursAndAnother,
+            Err(_) => Whose::Ours,
+        },
+        Ok(_) => Whose::Another,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => Whose::Nobody,
+        Err(error) => return Err(failed("read", &path)(error)),
+    };
+    Ok(Hook { name, path, whose })
+}
+
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ASIDE);
+    PathBuf::from(name)
+}
+
+/// Runs the other hook first. Whatever becomes of ours, its exit code is the answer.
+fn script(name: &str, has_input: bool, program: &Path) -> String {
+    let program = shell_word(program.as_os_str().as_encoded_bytes());
+    let report = format!("{program} hooks report {name} \"$@\" >/dev/null 2>&1");
+    if has_input {
+        // The `x` keeps line breaks at the end.
+        return format!(
+            "#!/bin/sh\n{MARK}\ninput=$(cat; printf x)\ninput=${{input%x}}\ncode=0\n\
+             if [ -x \"$0{ASIDE}\" ]; then printf %s \"$input\" | \"$0{ASIDE}\" \"$@\"; code=$?; fi\n\
+             printf %s \"$input\" | {report}\nexit $code\n"
+        );
+    }
+    format!(
+        "#!/bin/sh\n{MARK}\ncode=0\nif [ -x \"$0{ASIDE}\" ]; then \"$0{ASIDE}\" \"$@\"; code=$?; fi\n\
+         {report} </dev/null\nexit $code\n"
+    )
+}
+
+/// Another file takes the place of the one that is there: there is no half of a hook at any moment.
+fn put(path: &Path, text: &str) -> Result<(), HookError> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".alignwatch-draft");
+    let draft = PathBuf::from(draft);
+    let written = || -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o755).open(&draft)?;
+        file.set_permissions(fs::Permissions::from_mode(0o755))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    written().map_err(failed("write", path))
+}
+
+fn failed(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HookError + use<> {
+    let path = path.to_owned();
+    move |source| HookError::Io { act, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use alignwatch_testkit::{Repo, sketch};
+
+    use super::*;
+    use crate::repository::open;
+
+    fn repo() -> Repo {
+        sketch("main: a b\n topic: a x").worktree().draw()
+    }
+
+    /// A program that writes down what it was called with.
+    fn recorder(repo: &Repo) -> PathBuf {
+        let path = repo.room().join("a program");
+        let log = repo.room().join("log");
+        let text = format!("#!/bin/sh\nprintf '%s ' \"$@\" >> '{0}'\ncat >> '{0}'\nexit 9\n", log.display());
+        put(&path, &text).unwrap();
+        path
+    }
+
+    fn log(repo: &Repo) -> String {
+        fs::read_to_string(repo.room().join("log")).unwrap_or_default()
+    }
+
+    fn whose(opened: &Opened) -> Vec<Whose> {
+        hooks(opened).unwrap().into_iter().map(|hook| hook.whose).collect()
+    }
+
+    #[test]
+    fn hooks_report_a_merge_and_a_rebase_and_fail_nobody() {
+        let repo = repo();
+        let opened = open(repo.path()).unwrap();
+        assert_eq!(whose(&opened), [Whose::Nobody; 2]);
+        install(&opened, &recorder(&repo)).unwrap();
+        assert_eq!(whose(&opened), [Whose::Ours; 2]);
+        repo.git(["checkout", "-q", "topic"]);
+        repo.git(["rebase", "-q", "main"]);
+        let told = log(&repo);
+        assert!(told.starts_with("hooks report post-rewrite rebase "), "{told}");
+        assert_eq!(told.lines().count(), 1, "the pair of ids is handed on: {told}");
+        repo.git(["checkout", "-q", "main"]);
+        repo.git(["merge", "-q", "--no-ff", "topic"]);
+        assert!(log(&repo).contains("hooks report post-merge 0 "), "{}", log(&repo));
+        assert_eq!(whose(&opened), [Whose::Ours; 2]);
+        remove(&opened).unwrap();
+        assert_eq!(whose(&opened), [Whose::Nobody; 2]);
+    }
+
+    #[test]
+    fn a_hook_that_is_there_runs_first_with_its_input_and_its_code_and_comes_back_as_it_was() {
+        let repo = repo();
+        let opened = open(repo.path()).unwrap();
+        let path = opened.common_dir.join("hooks/post-rewrite");
+        let seen = repo.room().join("seen");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let text = format!("#!/bin/sh\ncat > '{}'\nexit 3\n", seen.display());
+        put(&path, &text).unwrap();
+        install(&opened, &recorder(&repo)).unwrap();
+        install(&opened, &recorder(&repo)).unwrap();
+        assert_eq!(whose(&opened), [Whose::Ours, Whose::OursAndAnother], "twice is once");
+        let ended = std::process::Command::new(&path)
+            .arg("rebase")
+            .stdin(fs::File::open(input(&repo)).unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(ended.code(), Some(3));
+        assert_eq!(fs::read_to_string(&seen).unwrap(), "a b\nc d\n\n");
+        assert!(log(&repo).ends_with("rebase a b\nc d\n\n"), "{}", log(&repo));
+        remove(&opened).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    fn input(repo: &Repo) -> PathBuf {
+        let path = repo.room().join("input");
+        fs::write(&path, "a b\nc d\n\n").unwrap();
+        path
+    }
+
+    #[test]
+    fn a_folder_of_hooks_that_is_committed_is_left_alone_and_one_that_a_tool_made_is_used() {
+        let repo = repo();
+        repo.git(["config", "core.hooksPath", ".githooks"]);
+        let opened = open(repo.path()).unwrap();
+        assert!(matches!(install(&opened, &recorder(&repo)), Err(HookError::Tracked(_))));
+        assert!(!repo.path().join(".githooks").exists());
+        repo.git(["config", "core.hooksPath", ".husky/_"]);
+        let husky = repo.path().join(".husky/_");
+        fs::create_dir_all(&husky).unwrap();
+        fs::write(husky.join(".gitignore"), "*\n").unwrap();
+        let opened = open(repo.path()).unwrap();
+        install(&opened, &recorder(&repo)).unwrap();
+        repo.git(["merge", "-q", "--no-ff", "topic"]);
+        assert!(log(&repo).contains("post-merge"), "{}", log(&repo));
+        assert_eq!(repo.git(["status", "--porcelain"]), "");
+    }
+}

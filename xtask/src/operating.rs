@@ -72,7 +72,7 @@ out. A freeze stands in the configuration:
 
 ```yaml
 windows:
-  - {name: release, kind: freeze, open: "2026-12-24T12:00:00Z/2027-01-02T06:00:00Z", reason: code freeze for 4.2}
+  - {name: release, kind: freeze, open: '2026-12-24T12:00:00Z/2027-01-02T06:00:00Z', reason: code freeze for 4.2}
 ```
 
 Leases lie in `leases/` below the data directory and end by themselves. When one is held by something that died, wait for

@@ -150,7 +150,7 @@ pub(crate) fn run(global: &Global, asked: &Gate) -> Result<Exit, Failure> {
     let question = Asked { branch: branch.as_deref(), run: run.as_ref(), holder: &holder, ignored: &ignored };
     let facts = Facts { snapshot: &snapshot, tip: &tip, leases: &held, watched: &seen, config: &config };
     let mut answer = gate::answer(&question, &facts, now);
-    let may_go = |answer: &Answer| answer.obstacles.is_empty() && !(asked.strict && !answer.doubts.is_empty());
+    let may_go = |answer: &Answer| answer.obstacles.is_empty() && (!asked.strict || answer.doubts.is_empty());
     let mut taken = None;
     if let Some(seconds) = asked.lease.filter(|_| may_go(&answer)) {
         let wish = Lease { holder, branch: branch.clone(), until: Timestamp(now.0 + seconds), token: 0 };

@@ -108,8 +108,17 @@ machine only: there is no access control yet, so no other address can be chosen.
 (a copy stands in docs/schema/openapi.json).
 
 What it saw is kept in `store/` below the data directory: one SQLite file, a copy of it every day (`backups/`, the newest
-seven, each verified), and a lock that keeps a second daemon out. A damaged file is moved aside as
-`store.damaged-1`, and the newest good copy takes its place. To start anew, stop the daemon and move `store/` away.
+seven, each verified), and a lock that keeps a second daemon out. A file that is found damaged at the
+start (looked through for two seconds then, and whole once a day) is moved aside as `store.damaged-1`, and the newest
+good copy takes its place. To start anew, stop the daemon and move `store/` away.
+
+What gets old takes less room: numbers as they were measured become spans of five minutes, an hour, a day, and go in
+the end (`store` in the [configuration](CONFIGURATION.md)). When the file holds more than `store.size`, the oldest go
+before their time; findings that last and the numbers of the last day never do. Copies come on top of it, each as large as the file.
+
+When the disk is full or can't be written, the daemon goes on looking and answering, `/readyz` says why it keeps
+nothing, and what was seen last is kept as soon as that is possible. A daemon that starts then does the same, as long as there is
+a store.
 
 ## How fast it is
 

@@ -11,6 +11,7 @@
 //! * [`mod@watched`]: what the daemon last saw, for commands that ask.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
+mod guard;
 mod keep;
 pub mod look;
 mod reports;

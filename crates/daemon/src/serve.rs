@@ -20,10 +20,10 @@ use alignwatch_model::{
     config::Config,
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
-use alignwatch_store::{Mended, StoreError};
+use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_web::{Asks, InboxFull, ListenError, Shared};
 
-use crate::{keep, look, reports::Reports, spooled, watch};
+use crate::{keep::Keeper, look, reports::Reports, spooled, watch};
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
 const INBOX: usize = 1024;
@@ -64,18 +64,14 @@ pub enum ServeError {
 /// Errors: [`ServeError`]; nothing was watched then, or nothing can be kept any more.
 pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> Result<(), ServeError> {
     let folder = settings.data_dir.join("store");
-    let (store, mended) = alignwatch_store::open(&folder)?;
-    if let Mended::FromBackup { damage, moved_to, backup } = mended {
-        let (moved_to, backup) = (moved_to.display(), backup.display());
-        say(&format!("the store was damaged ({damage}): it is now at {moved_to}, and {backup} took its place"));
-    }
+    let store = open_store(&folder, say)?;
     let listener = alignwatch_web::listen(settings.listen)?;
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
     let asks = Asks { look: wishes(inbox.clone()), report: hand_over(Arc::clone(&reports)) };
-    let shared = Arc::new(Shared::new(folder, asks));
+    let shared = Arc::new(Shared::new(folder.clone(), asks));
     let (commits, to_keep) = sync_channel(1);
-    let keeper = keep::start(store, to_keep, inbox.clone());
+    let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
     let pages = answer(listener, Arc::clone(&shared), Arc::clone(&stop));
     let address = settings.listen;
     say(&format!("watching {}; http://{address}/metrics, http://{address}/api/v1/repositories", settings.paths.len()));
@@ -92,6 +88,24 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         let _ = thread.join();
     }
     ended
+}
+
+/// Opens the store to write. `None` where that can't be done now, and there is one: then it is looked and answered all
+/// the same, and kept as soon as that can be done. What can't be read either is answered with the reason.
+fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreError> {
+    match alignwatch_store::open(folder) {
+        Ok((store, Mended::No)) => Ok(Some(store)),
+        Ok((store, Mended::FromBackup { damage, moved_to, backup })) => {
+            let (moved_to, backup) = (moved_to.display(), backup.display());
+            say(&format!("the store was damaged ({damage}): it is now at {moved_to}, and {backup} took its place"));
+            Ok(Some(store))
+        }
+        Err(error) if error.may_pass() && alignwatch_store::is_there(folder) => {
+            say(&format!("{error}: nothing is kept until that is over; all the same, repositories are watched"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The time by the wall clock.

@@ -13,11 +13,19 @@ impl Store {
     ///
     /// Errors: [`StoreError`], such as a full disk; then nothing of it was kept.
     pub fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        let kept = self.try_commit(commit);
+        if kept.is_err() {
+            self.names.forget();
+        }
+        kept
+    }
+
+    fn try_commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for sweep in &commit.sweeps {
             keep(&transaction, sweep)?;
         }
-        series::add(&transaction, &commit.readings)?;
+        series::add(&transaction, &mut self.names, &commit.readings)?;
         runs::add(&transaction, &commit.events)?;
         Ok(transaction.commit()?)
     }
@@ -101,4 +109,41 @@ fn end_others(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use alignwatch_model::{Timestamp, record::Reading};
+
+    use super::*;
+
+    fn numbers(at: i64, n: i64) -> Commit {
+        let reading = |series: i64| Reading {
+            repository: "r".into(),
+            metric: "m",
+            labels: series.to_string(),
+            at: Timestamp(at),
+            value: at as f64,
+        };
+        Commit { readings: (0..n).map(reading).collect(), ..Commit::default() }
+    }
+
+    #[test]
+    fn a_full_disk_refuses_a_commit_whole_and_takes_it_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = crate::open(folder.path()).unwrap().0;
+        store.commit(&numbers(1, 3)).unwrap();
+        let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        // SQLite's own way to say that there is no room: SQLITE_FULL, as when the file system has none.
+        store.connection.pragma_update(None, "max_page_count", pages).unwrap();
+        let error = store.commit(&numbers(2, 5000)).unwrap_err();
+        assert!(error.may_pass() && error.to_string().contains("full"), "{error}");
+        assert_eq!(store.series(None, None).unwrap().len(), 3);
+        store.connection.pragma_update(None, "max_page_count", 1 << 30).unwrap();
+        store.commit(&numbers(2, 5000)).unwrap();
+        let series = store.series(None, None).unwrap();
+        assert_eq!(series.len(), 5000);
+        let points = |id| store.points(id, Timestamp(0), Timestamp(10), 1).unwrap().len();
+        assert_eq!((points(series[0].id), points(series[4000].id)), (2, 1));
+    }
 }

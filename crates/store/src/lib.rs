@@ -5,31 +5,54 @@
 //!
 //! * [`mod@open`] finds the file well, mends it from the newest verified backup, or says why it can't be used.
 //! * [`mod@commit`] is one transaction: a sweep with its findings and numbers, whole or not at all.
-//! * [`mod@series`] keeps numbers: the newest as rows, older ones as compressed chunks with sums beside them.
 //! * [`mod@branches`] keeps the branches of each repository as they were last seen.
 //! * [`mod@runs`] keeps what is reported of alignment runs, and what it amounts to.
-//! * [`mod@query`] are the questions that a page, a report or a trend asks.
+//! * [`mod@series`] takes numbers in: the newest lie in a log, older ones in compressed chunks ([`mod@chunk`],
+//!   [`mod@pack`]) with sums beside them.
+//! * [`mod@age`] rolls up what is old and drops what is too old, a little at a time.
+//! * [`mod@query`] and [`mod@points`] are the questions that a page, a report or a trend asks.
 //! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
 
+mod age;
 mod backup;
 mod branches;
+mod chunk;
 mod commit;
 mod open;
+mod pack;
+mod point;
+mod points;
 mod query;
 mod runs;
 mod schema;
 mod series;
 
+pub use age::Tended;
 pub use backup::{BACKUPS_KEPT, Backup};
-pub use open::{Mended, StoreError, open, open_to_read};
-pub use query::{PastFinding, Point, RepositoryRow, SeriesRow};
+pub use open::{Mended, StoreError, is_there, open, open_to_read};
+pub use point::Point;
+pub use query::{PastFinding, RepositoryRow, SeriesRow};
 pub use runs::WhichRuns;
 
 /// The file, opened.
 #[derive(Debug)]
 pub struct Store {
     connection: rusqlite::Connection,
+    /// Of series that were written lately.
+    names: series::Names,
     /// Held as long as we may write; released with the process, however it ends.
     _owner: Option<std::fs::File>,
     folder: std::path::PathBuf,
+    is_frozen: bool,
+}
+
+impl Drop for Store {
+    /// Writes the log back into the file, so that the file alone is all of it: it can then be read where nothing can be
+    /// written, and copied by people who know nothing of logs.
+    fn drop(&mut self) {
+        if self._owner.is_some() {
+            // What is not written back now is, with the next start.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
 }

@@ -1,10 +1,16 @@
 //! Opens the file: as its only writer, or to read.
 
 use std::{
+    cmp::Ordering,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::Duration,
 };
 
@@ -19,6 +25,10 @@ const BUSY_AT_MOST: Duration = Duration::from_secs(5);
 ///
 /// Source: sqlite.org, release notes of 3.51.3.
 const SQLITE_AT_LEAST: i32 = 3_051_003;
+
+/// How long the check at the start may take. Source: ours; supervisors wait a minute or more for a start, and in this
+/// time a disk reads some hundred MiB.
+const LOOK_AT_MOST: Duration = Duration::from_secs(2);
 
 /// Why the store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +47,14 @@ pub enum StoreError {
         /// Version of the file.
         found: i64,
         /// Latest version that is known.
+        known: i64,
+    },
+    /// An earlier version of alignwatch made the file, and nobody has opened it to write since.
+    #[error("cannot read the store yet: it has version {found}, and `alignwatch serve` will bring it up to {known}")]
+    Older {
+        /// Version of the file.
+        found: i64,
+        /// The version that is read.
         known: i64,
     },
     /// The file is damaged, and there is no backup that is well.
@@ -65,6 +83,31 @@ pub enum StoreError {
     /// Numbers can't be packed or unpacked.
     #[error("cannot pack or unpack numbers: {0}")]
     Numbers(String),
+}
+
+impl StoreError {
+    /// It has to do with the place and not with the store, so that it may pass: the disk is full, the file system or
+    /// folder can't be written.
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match self {
+            StoreError::Io { source, .. } => {
+                let places = [FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+                places.contains(&source.kind())
+            }
+            StoreError::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::CannotOpen
+                )
+            ),
+            _ => false,
+        }
+    }
 }
 
 /// What had to be done to open it.
@@ -101,22 +144,85 @@ pub fn open(folder: &Path) -> Result<(Store, Mended), StoreError> {
         // A full disk, a missing right or another process says nothing about the file.
         Err(Unwell::Refused(error)) => return Err(error.into()),
     };
-    let mut store = Store { connection, _owner: Some(owner), folder: folder.to_owned() };
+    let (names, folder) = (Default::default(), folder.to_owned());
+    let mut store = Store { connection, names, _owner: Some(owner), folder, is_frozen: false };
     schema::migrate(&mut store.connection)?;
     Ok((store, mended))
 }
 
-/// Opens the store in this folder to read. It must be there, and of a version that is known.
+/// Is there a store in this folder?
+pub fn is_there(folder: &Path) -> bool {
+    file_in(folder).is_file()
+}
+
+/// Opens the store in this folder to read. It must be there, and of the version that this program writes.
+///
+/// Where nothing can be written beside it (a file system that became read-only), it is read as it lies there: see
+/// [`Store::is_frozen`].
 pub fn open_to_read(folder: &Path) -> Result<Store, StoreError> {
     let path = file_in(folder);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&path, flags)?;
-    settle(&connection)?;
+    let (connection, is_frozen) = match to_read(&path) {
+        Ok(connection) => (connection, false),
+        Err(error) => (as_it_lies(&path).ok_or(error)?, true),
+    };
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found != schema::VERSION {
-        return Err(StoreError::Newer { found, known: schema::VERSION });
+    match found.cmp(&schema::VERSION) {
+        Ordering::Greater => Err(StoreError::Newer { found, known: schema::VERSION }),
+        Ordering::Less => Err(StoreError::Older { found, known: schema::VERSION }),
+        Ordering::Equal => {
+            let names = Default::default();
+            Ok(Store { connection, names, _owner: None, folder: folder.to_owned(), is_frozen })
+        }
     }
-    Ok(Store { connection, _owner: None, folder: folder.to_owned() })
+}
+
+fn to_read(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    settle(&connection)?;
+    // Here it is found out whether the files beside it can be made.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Reads the file and nothing beside it, which is whole when there is no log.
+fn as_it_lies(path: &Path) -> Option<Connection> {
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
+    if log != 0 {
+        return None;
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    let escaped = |&byte: &u8| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") };
+    let name: String = std::path::absolute(path).ok()?.as_os_str().as_bytes().iter().map(escaped).collect();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).ok()?;
+    settle(&connection).ok()?;
+    Some(connection)
+}
+
+impl Store {
+    /// It is read from a file that nobody could write when it was opened. Open it anew for the next question: by then
+    /// somebody may write.
+    pub fn is_frozen(&self) -> bool {
+        self.is_frozen
+    }
+
+    /// Reads all of the file and checks it. Shape: what is wrong, if anything is. Errors: it can't be read.
+    pub fn examine(&self) -> Result<Option<String>, StoreError> {
+        let said = self.connection.pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0));
+        match said.map_err(Unwell::from) {
+            Ok(said) => Ok((said != "ok").then_some(said)),
+            Err(Unwell::Damaged(damage)) => Ok(Some(damage)),
+            Err(Unwell::Refused(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// The path with an ending.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// The file in its folder.
@@ -166,11 +272,38 @@ impl From<rusqlite::Error> for Unwell {
     }
 }
 
-/// Opens the file and finds it well.
+/// Opens the file and finds it well, as far as that can be told in [`LOOK_AT_MOST`]; [`Store::examine`] reads the rest.
 fn well(path: &Path) -> Result<Connection, Unwell> {
     let connection = connect(path)?;
-    let said: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-    if said == "ok" { Ok(connection) } else { Err(Unwell::Damaged(said)) }
+    let said = within(LOOK_AT_MOST, &connection, || {
+        connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))
+    });
+    match said {
+        Ok(said) if said != "ok" => Err(Unwell::Damaged(said)),
+        Err(error) if error.sqlite_error_code() != Some(ErrorCode::OperationInterrupted) => Err(error.into()),
+        _ => Ok(connection),
+    }
+}
+
+/// Asks something that is cut short after a time.
+fn within<T>(
+    at_most: Duration,
+    connection: &Connection,
+    ask: impl FnOnce() -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    let clock = connection.get_interrupt_handle();
+    let (answered, is_answered) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_answered.recv_timeout(at_most) == Err(RecvTimeoutError::Timeout) {
+                clock.interrupt();
+            }
+        });
+        let answer = ask();
+        // Before the answer is used, so that nothing else is cut short.
+        drop(answered);
+        answer
+    })
 }
 
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -179,6 +312,11 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     drop(made);
     let connection = Connection::open(path)?;
     settle(&connection)?;
+    let n_pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if n_pages == 0 {
+        // Only a file without a table takes this; `schema` sees to the others.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     // What is acknowledged is on the disk: the log is synced at each commit.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -238,8 +376,7 @@ fn aside(path: &Path) -> Result<PathBuf, StoreError> {
     let to = free.expect("some number is free");
     // The log goes first: a file without it is whole as of its last checkpoint, a log without its file is nothing.
     for ending in ["-wal", "-shm", ""] {
-        let part = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
-        match fs::rename(part(path), part(&to)) {
+        match fs::rename(beside(path, ending), beside(&to, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(path, error)),
             _ => {}
         }

@@ -1,11 +1,9 @@
 //! Questions to the store.
 
-use std::collections::BTreeMap;
-
 use alignwatch_model::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::{Store, StoreError, series};
+use crate::{Store, StoreError};
 
 /// A repository and its last sweep.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,25 +62,6 @@ pub struct SeriesRow {
     pub labels: String,
 }
 
-/// What a series did within a span of time. There is none where nothing was measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Where the span begins.
-    pub at: Timestamp,
-    /// How many numbers there are.
-    pub n: u64,
-    /// The least of them.
-    pub least: f64,
-    /// The greatest.
-    pub most: f64,
-    /// Their sum.
-    pub sum: f64,
-    /// The first.
-    pub first: f64,
-    /// The last.
-    pub last: f64,
-}
-
 const REPOSITORY: &str = "SELECT id, path, first_seen_at, swept_at, seconds, status, reason, seen_at FROM repository";
 
 impl Store {
@@ -133,37 +112,6 @@ impl Store {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-
-    /// What a series did from `from` until before `to`, in spans of `step` seconds.
-    ///
-    /// Shape: in order of time, only spans in which something was measured. A chunk that lies within one span is
-    /// not unpacked.
-    pub fn points(&self, series: i64, from: Timestamp, to: Timestamp, step: i64) -> Result<Vec<Point>, StoreError> {
-        let mut points = Points { from: from.0, to: to.0, step: step.max(1), spans: BTreeMap::new() };
-        let mut chunks = self.connection.prepare_cached(
-            "SELECT from_at, to_at, n, least, most, sum, first, last, id FROM chunk
-             WHERE series = ?1 AND from_at < ?3 AND ?2 <= to_at ORDER BY from_at",
-        )?;
-        let mut packed = self.connection.prepare_cached("SELECT packed FROM chunk WHERE id = ?1")?;
-        let mut rows = chunks.query(params![series, from.0, to.0])?;
-        while let Some(row) = rows.next()? {
-            let (first_at, last_at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if points.is_one_span(first_at, last_at) {
-                points.add(summary(row)?);
-            } else {
-                let bytes: Vec<u8> = packed.query_row([row.get::<_, i64>(8)?], |row| row.get(0))?;
-                series::unpacked(&bytes)?.into_iter().for_each(|(at, value)| points.add_number(at, value));
-            }
-        }
-        let mut recent = self
-            .connection
-            .prepare_cached("SELECT at, value FROM recent WHERE series = ?1 AND ?2 <= at AND at < ?3 ORDER BY at")?;
-        let mut rows = recent.query(params![series, from.0, to.0])?;
-        while let Some(row) = rows.next()? {
-            points.add_number(row.get(0)?, row.get(1)?);
-        }
-        Ok(points.spans.into_values().collect())
-    }
 }
 
 fn repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
@@ -191,61 +139,4 @@ fn finding(row: &Row<'_>) -> rusqlite::Result<PastFinding> {
         seen_at: Timestamp(row.get(7)?),
         ended_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
     })
-}
-
-fn summary(row: &Row<'_>) -> rusqlite::Result<Point> {
-    Ok(Point {
-        at: Timestamp(row.get(0)?),
-        n: row.get::<_, i64>(2)?.unsigned_abs(),
-        least: row.get(3)?,
-        most: row.get(4)?,
-        sum: row.get(5)?,
-        first: row.get(6)?,
-        last: row.get(7)?,
-    })
-}
-
-/// Gathers numbers into spans. Where the clock was set back, first and last are those that were written first and last.
-struct Points {
-    from: i64,
-    to: i64,
-    step: i64,
-    spans: BTreeMap<i64, Point>,
-}
-
-impl Points {
-    /// The begin of the span that a time lies in.
-    fn span(&self, at: i64) -> i64 {
-        self.from + (at - self.from).div_euclid(self.step) * self.step
-    }
-
-    fn is_one_span(&self, first_at: i64, last_at: i64) -> bool {
-        self.from <= first_at && last_at < self.to && self.span(first_at) == self.span(last_at)
-    }
-
-    fn add_number(&mut self, at: i64, value: f64) {
-        if self.from <= at && at < self.to {
-            self.add(Point {
-                at: Timestamp(at),
-                n: 1,
-                least: value,
-                most: value,
-                sum: value,
-                first: value,
-                last: value,
-            });
-        }
-    }
-
-    fn add(&mut self, point: Point) {
-        let at = self.span(point.at.0);
-        let add = |span: &mut Point| {
-            span.n += point.n;
-            span.least = span.least.min(point.least);
-            span.most = span.most.max(point.most);
-            span.sum += point.sum;
-            span.last = point.last;
-        };
-        self.spans.entry(at).and_modify(add).or_insert(Point { at: Timestamp(at), ..point });
-    }
 }

@@ -120,7 +120,7 @@ fn a_commit_is_kept_whole_or_not_at_all() {
     let mut commit = seen(10, &["a"], &[]);
     // A time that the table can't take would be our own bug; a second writer is a way to fail that others can cause.
     let other = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
-    other.execute_batch("CREATE TRIGGER no BEFORE INSERT ON recent BEGIN SELECT RAISE(ABORT, 'no'); END").unwrap();
+    other.execute_batch("CREATE TRIGGER no BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'no'); END").unwrap();
     commit.readings = readings("m", [(1, 1.0)]).readings;
     assert!(store.commit(&commit).is_err());
     assert!(store.repositories().unwrap().is_empty());

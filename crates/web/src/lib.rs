@@ -92,7 +92,8 @@ impl Shared {
             None => alignwatch_store::open_to_read(&self.store)?,
         };
         let answer = ask(&store)?;
-        *reader = Some(store);
+        // What can't be written now may be written the next time, and only a new reader sees that.
+        *reader = Some(store).filter(|store| !store.is_frozen());
         Ok(answer)
     }
 }

@@ -9,6 +9,7 @@ mod daemon;
 mod doctor;
 mod documents;
 mod explain;
+mod full_disk;
 mod gate;
 mod hooks;
 mod kills;

@@ -17,6 +17,7 @@ mod error;
 mod layers;
 mod nearest;
 mod pattern;
+mod retention;
 mod rules;
 mod scalar;
 mod schema;
@@ -38,6 +39,7 @@ pub use error::{ConfigError, Excerpt, Place};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use pattern::{BadName, Patterns};
+pub use retention::Retention;
 pub(crate) use schema::LengthText;
 pub use schema::schema;
 pub use starter::starter_file;
@@ -106,6 +108,8 @@ pub struct Config {
     /// Reason: without a rule, runs are recorded and compared with each other, and none can be missed.
     /// Example: `[{name: nightly, due: 1d}]`
     pub workflows: Vec<WorkflowRule>,
+    /// How long the daemon remembers what, and how much room that may take.
+    pub store: Retention,
     /// The folder where alignwatch remembers what it found out.
     ///
     /// Unit: a path from the root.

@@ -84,6 +84,10 @@ def merges(place, budget):
         yield Fact("merges", place, compare_merges(document, git.answers))
         git_taken = Taken([git.seconds])
         note = f"{len(git.answers)} pairs"
+        at_once = [*command[:-1], "--paths-within", "0", command[-1]]
+        verdicts = json.loads(forgetting(at_once, data).output)
+        yield Fact("merges", place, same_verdicts(document, verdicts))
+        yield Row("merges, verdicts", place, git_taken, taken(lambda: forgetting(at_once, data).seconds, budget), note)
         yield Row("merges, cold", place, git_taken, taken(lambda: forgetting(command, data).seconds, budget), note)
         same_answers(document, json.loads(run(command).output))
         yield Row("merges, again", place, git_taken, taken(lambda: run(command).seconds, budget), note)
@@ -115,6 +119,15 @@ def moved(place, command, data, document, git_taken):
         peer.git(place.path, "update-ref", place.base, tip)
         peer.git(place.path, "pack-refs", "--all")
     yield Row("merges, base moved", place, git_taken, times)
+    yield Row("in process, again", place, git_taken, again_in_process(place, data))
+
+
+def again_in_process(place, data):
+    """A look when nothing moved, in a process that goes on, as the daemon does."""
+    asked = [program("examples/again"), place.path, data, place.base]
+    answers = run(asked, given=b"\n" * 10).output.splitlines()
+    # The first look of a process fills its caches.
+    return Taken([float(answer.split()[0]) for answer in answers[1:]])
 
 
 def landed(place, budget):
@@ -214,6 +227,14 @@ def merge_problems(merge, answer):
 
 def is_open(branch):
     return branch["state"] in ("diverged", "conflicting", "unknown")
+
+
+def same_verdicts(document, verdicts):
+    """Verdicts that came before the lists of paths must be those that came with them. Gives what is compared."""
+    same_answers(document, verdicts)
+    merges = [branch["merge"] for branch in verdicts["branches"]]
+    n_lists = sum(merge["verdict"] == "conflict" and merge["conflict_paths"] is None for merge in merges)
+    return f"without waiting for Git the verdicts are the same, and {n_lists} lists of paths are left for later"
 
 
 def same_answers(first, second):

@@ -26,6 +26,8 @@ pub(crate) struct Question<'a> {
     pub(crate) budget: Option<Duration>,
     /// Does somebody wait for the answer, so that paths of conflicts may come with the next one?
     pub(crate) is_awaited: bool,
+    /// How long Git may take for the paths of conflicts that are certain; `None` = as fits the one who waits.
+    pub(crate) paths_within: Option<Duration>,
 }
 
 /// How long a person waits for the paths of conflicts that are certain anyway; they are remembered, so that the
@@ -49,10 +51,11 @@ pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapsh
 
 impl Question<'_> {
     fn wanted(&self) -> Wanted {
+        let usual = if self.is_awaited { PATIENCE_OF_PEOPLE } else { PATIENCE_OF_PROGRAMS };
         Wanted {
             base: self.base.map(str::to_owned),
             looks: self.looks.clone(),
-            paths_patience: if self.is_awaited { PATIENCE_OF_PEOPLE } else { PATIENCE_OF_PROGRAMS },
+            paths_patience: self.paths_within.unwrap_or(usual),
             stop: Stop::new(self.budget, surroundings::interruptions()),
         }
     }

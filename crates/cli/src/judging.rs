@@ -45,9 +45,10 @@ pub(crate) struct Asked<'a> {
 pub(crate) fn check_one(global: &Global, config: &Config, asked: Asked<'_>, path: &Path) -> Checked {
     let started = Instant::now();
     let wanted = checks::ALL.iter().filter(|rule| asked.wants(rule, config).is_ok());
-    let looks = Look::with_required(wanted.flat_map(|rule| rule.needs.iter().copied()));
+    let needed = wanted.flat_map(|rule| rule.needs.iter().copied());
+    let looks = Look::with_required(needed.chain(Look::FOR_REMEDIES));
     let Asked { base, budget, is_awaited, .. } = asked;
-    let question = Question { path, config, base, looks, budget, is_awaited };
+    let question = Question { path, config, base, looks, budget, is_awaited, paths_within: None };
     let seen = inspecting::inspect(global, &question).map(|snapshot| beside_others(snapshot, asked.borrowing));
     let judgement = seen.map(|snapshot| judge(snapshot, config, asked));
     Checked {

@@ -63,7 +63,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn parse<'a>(text: &'a [u8], base: &str, prefixes: &[String]) -> (Option<Oid>, Vec<(&'a [u8], Oid)>) {
     let mut base_oid = None;
     let mut refs = Vec::new();
-    for line in text.split(|&byte| byte == b'\n').filter(|line| line.len() > 41 && line[40] == b' ') {
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text) {
+        let line = &text[start..end];
+        start = end + 1;
+        if line.len() <= 41 || line[40] != b' ' {
+            continue;
+        }
         let name = &line[41..];
         if name == base.as_bytes() {
             base_oid = Oid::from_hex(&line[..40]).ok();

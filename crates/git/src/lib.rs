@@ -25,6 +25,7 @@ mod processes;
 pub mod refs;
 pub mod repository;
 pub mod run;
+mod spread;
 pub mod stop;
 pub mod tree_diff;
 pub mod unfinished;

@@ -214,12 +214,20 @@ impl Objects {
         if to_gix(oid).is_empty_blob() {
             return Ok(Vec::new());
         }
-        // Only a blob may be large in honest repositories; asking first costs a second look-up.
-        let (_, size) = self.kind_and_size(oid)?;
-        if at_most.min(BLOB_AT_MOST) < size {
-            return Err(ReadError::TooLarge(*oid, size));
+        // Asking for the size costs a second look-up. The database itself refuses what is larger than the largest blob.
+        if at_most < BLOB_AT_MOST {
+            self.is_at_most(oid, at_most)?;
         }
-        self.read(oid, gix_object::Kind::Blob, |data| Ok(data.to_vec()))
+        match self.read(oid, gix_object::Kind::Blob, |data| Ok(data.to_vec())) {
+            Err(error @ ReadError::Damaged(..)) => self.is_at_most(oid, BLOB_AT_MOST).and(Err(error)),
+            read => read,
+        }
+    }
+
+    /// Errors: [`ReadError::TooLarge`], or its size can't be read.
+    fn is_at_most(&self, oid: &Oid, at_most: u64) -> Result<(), ReadError> {
+        let (_, size) = self.kind_and_size(oid)?;
+        if at_most < size { Err(ReadError::TooLarge(*oid, size)) } else { Ok(()) }
     }
 
     /// The object a tag names in the end; other objects are themselves.
@@ -362,6 +370,20 @@ impl Tree {
     /// The name at this place in the order of names.
     pub fn name(&self, at: usize) -> Option<&[u8]> {
         self.entries.get(at).map(|entry| &self.raw[entry.name_at as usize..entry.oid_at as usize - 1])
+    }
+
+    /// Do both trees have the same entry, name and all, at these places? `false` behind the end of one.
+    #[inline]
+    pub(crate) fn is_same_at(&self, at: usize, other: &Tree, there: usize) -> bool {
+        match (self.entries.get(at), other.entries.get(there)) {
+            (Some(one), Some(two)) => one.mode == two.mode && self.name_and_oid(one) == other.name_and_oid(two),
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn name_and_oid(&self, entry: &RawEntry) -> &[u8] {
+        &self.raw[entry.name_at as usize..entry.oid_at as usize + self.oid_len]
     }
 
     /// The entry with this name.

@@ -89,6 +89,11 @@ impl Pair {
     /// The next two entries of one name that differ; the name is added to the path.
     fn next(&mut self, path: &mut Vec<u8>) -> Option<(Side, Side)> {
         let Pair { before, after, i, j, .. } = self;
+        if let (Some(before), Some(after)) = (&before, &after) {
+            while before.is_same_at(*i, after, *j) {
+                (*i, *j) = (*i + 1, *j + 1);
+            }
+        }
         while let Some(name) = [name_at(before, *i), name_at(after, *j)].into_iter().flatten().min() {
             let (old, new) = (take(before, i, name), take(after, j, name));
             if old != new {

@@ -11,7 +11,9 @@ use alignwatch_git::{
     inspect::{Wanted, inspect},
     stop::Stop,
 };
-use alignwatch_model::{Finding, Known, Look, Snapshot, Timestamp, checks, config::Config, snapshot::LockVerdict};
+use alignwatch_model::{
+    Finding, Known, Look, Snapshot, Timestamp, checks, config::Config, remedy::only_looks, snapshot::LockVerdict,
+};
 use alignwatch_testkit::{Repo, sketch};
 
 /// A branch name that would do harm in a shell, if it were not quoted.
@@ -163,6 +165,68 @@ fn a_base_behind_its_remote_moves_forward_and_back() {
             paste(repo.path(), undo);
             assert_eq!(repo.git(["rev-parse", "main"]), repo.oid("b").hex());
         }
+    }
+}
+
+#[test]
+fn what_is_checked_out_in_another_worktree_is_moved_and_merged_there() {
+    let text = "main: a(f=1) b(f=2)\n work: a x(f=3)\n other: a\n remote origin/main: b c d\n \
+                remote origin/HEAD -> remote origin/main";
+    let repo = sketch(text).worktree().draw();
+    repo.git(["checkout", "--quiet", "other"]);
+    repo.git(["worktree", "add", "--quiet", "../main it's", "main"]);
+    repo.git(["worktree", "add", "--quiet", "../work", "work"]);
+    let findings = found(&seen(&repo), repo.newest_at(), &Config::default());
+    paste_all(&repo, of_check(&findings, "base-behind-remote"));
+    assert_eq!(repo.git(["rev-parse", "main"]), repo.oid("d").hex());
+    let [shows, begins] = &of_check(&findings, "conflicting").remedy.commands[..] else { panic!("{findings:?}") };
+    assert!(only_looks(shows) && !only_looks(begins), "{shows}; {begins}");
+    Command::new("bash").arg("-c").arg(begins).current_dir(repo.path()).output().unwrap();
+    assert!(repo.git_dir().join("worktrees/work/MERGE_HEAD").exists(), "{begins} begins the merge");
+}
+
+#[test]
+fn what_only_looks_is_pasted_and_changes_neither_refs_nor_files() {
+    let repo = sketch(
+        "main:   a(f=1) b(f=2) c m<x d
+         x:      a x
+         cross:  x n<b y
+         marked: a k(g=<<<<<<< HEAD|1|=======|2|>>>>>>> x)
+         alien:  z
+         agent-fix-it-1234567890123: a p
+         agent-fix-it-2234567890123: a q",
+    )
+    .worktree()
+    .draw();
+    repo.git(["update-ref", &format!("refs/heads/{HOSTILE}"), &repo.oid("p").hex()]);
+    let state = || (repo.git(["for-each-ref"]), repo.git(["config", "--local", "--list"]), repo.git(["status", "-s"]));
+    let before = state();
+    let much_later = Timestamp(repo.newest_at().0 + 400 * 86_400);
+    let mut n_looks = 0;
+    for finding in found(&seen(&repo), much_later, &Config::default()) {
+        for line in finding.remedy.commands.iter().filter(|line| line.starts_with("git ") && only_looks(line)) {
+            // A merge that conflicts is told by 1, and so is a search without a match.
+            let shell = Command::new("bash").arg("-c").arg(line).current_dir(repo.path()).output().unwrap();
+            let said = String::from_utf8_lossy(&shell.stderr);
+            assert!(matches!(shell.status.code(), Some(0 | 1)) && said.is_empty(), "{}: `{line}`: {said}", finding.key);
+            n_looks += 1;
+        }
+    }
+    assert!(5 <= n_looks, "{n_looks} commands only look");
+    assert_eq!(state(), before);
+}
+
+#[test]
+fn without_a_remote_no_command_asks_one() {
+    let repo = sketch("main: a(f=1) b\n work: a x(f=2)").worktree().draw();
+    fs::write(repo.git_dir().join("refs/heads/lost"), format!("{}\n", "7".repeat(40))).unwrap();
+    fs::write(repo.git_dir().join("refs/heads/torn"), "no id\n").unwrap();
+    let findings = found(&seen(&repo), repo.newest_at(), &Config::default());
+    of_check(&findings, "missing-objects");
+    of_check(&findings, "broken-refs");
+    for finding in findings {
+        let asks = |line: &&String| line.contains(" fetch ") || line.contains("ls-remote") || line.contains(" push ");
+        assert_eq!(finding.remedy.commands.iter().find(asks), None, "{}", finding.key);
     }
 }
 

@@ -1,9 +1,9 @@
-//! What a check says: the finding, its evidence, threshold and remedy.
+//! What a check says: the finding with its evidence and threshold.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::Severity;
+use crate::{Remedy, Severity};
 
 /// One cause of trouble, however many branches it touches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,27 +40,4 @@ pub struct Threshold {
     pub value: Value,
     /// Where the value comes from: a configuration key, a tool's default, our own proposal.
     pub source: String,
-}
-
-/// What to do about a finding.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Remedy {
-    /// In words.
-    pub text: String,
-    /// Commands that can be pasted into a POSIX shell in the repository, in order.
-    pub commands: Vec<String>,
-    /// Can it be undone?
-    pub reversible: bool,
-}
-
-impl Remedy {
-    /// Words and commands that can be undone.
-    pub fn reversible(text: impl Into<String>, commands: impl IntoIterator<Item = String>) -> Remedy {
-        Remedy { text: text.into(), commands: commands.into_iter().collect(), reversible: true }
-    }
-
-    /// Words and commands that cannot be undone.
-    pub fn irreversible(text: impl Into<String>, commands: impl IntoIterator<Item = String>) -> Remedy {
-        Remedy { text: text.into(), commands: commands.into_iter().collect(), reversible: false }
-    }
 }

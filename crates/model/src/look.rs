@@ -113,6 +113,9 @@ impl Look {
         Look::Remotes,
     ];
 
+    /// What remedies go by, besides what their check judges: remotes to fetch from, branches in use. All of them are cheap.
+    pub const FOR_REMEDIES: [Look; 2] = [Look::Settings, Look::Worktrees];
+
     /// What it costs.
     pub fn cost(self) -> Cost {
         match self {

@@ -1,6 +1,9 @@
 //! `alignwatch branches`
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use alignwatch_model::{Look, State};
 use clap::{
@@ -8,7 +11,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 
-use super::{Global, forms};
+use super::{Global, forms, length::length_or_none};
 use crate::{
     Exit, configuring,
     failure::Failure,
@@ -62,6 +65,10 @@ pub(crate) struct Branches {
     /// Show at most so many; 0 = all [default: what fits the terminal, else all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Let Git take so long to list the files of conflicts that are certain; 0 = verdicts only [default: 3s for people,
+    /// 2m for programs]
+    #[arg(long, value_name = "LENGTH", value_parser = length_or_none)]
+    paths_within: Option<Duration>,
     /// Do not predict merges: faster, but then conflicts are not known
     #[arg(long)]
     no_predict: bool,
@@ -82,6 +89,7 @@ pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
         looks: Look::with_required([if asked.no_predict { Look::History } else { Look::Merges }]),
         budget: None,
         is_awaited: form == Format::Human,
+        paths_within: asked.paths_within,
     };
     let snapshot = inspecting::inspect(global, &question)?;
     let selection = Selection { states: asked.state.clone(), sort: asked.sort, limit: asked.limit };

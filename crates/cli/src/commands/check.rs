@@ -3,10 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use alignwatch_git::health::pool::Borrowing;
-use alignwatch_model::{Severity, checks, config::parse_length};
+use alignwatch_model::{Severity, checks};
 use clap::{Args, ValueEnum};
 
-use super::{Global, forms};
+use super::{Global, forms, length::length};
 use crate::{
     Exit, configuring,
     failure::Failure,
@@ -148,13 +148,6 @@ impl FailOn {
             FailOn::Never => None,
         }
     }
-}
-
-/// A length of time, written as in the configuration.
-fn length(text: &str) -> Result<Duration, String> {
-    let span = parse_length(text).filter(|span| 0 < span.0);
-    span.map(|span| Duration::from_secs(span.0.unsigned_abs()))
-        .ok_or_else(|| "it is not a length of time; write it like `2s` or `5m`".to_owned())
 }
 
 /// Ids of checks; clap suggests the nearest for a wrong one.

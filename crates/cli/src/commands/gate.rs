@@ -182,7 +182,8 @@ fn look(global: &Global, asked: &Gate, config: &Config) -> Result<Snapshot, Fail
     looks.extend([Look::Locks, Look::Unfinished, Look::Runs]);
     let path = asked.path.clone().unwrap_or_else(|| PathBuf::from("."));
     let looks = Look::with_required(looks);
-    let question = Question { path: &path, config, base: None, looks, budget: None, is_awaited: true };
+    let question =
+        Question { path: &path, config, base: None, looks, budget: None, is_awaited: true, paths_within: None };
     inspecting::inspect(global, &question)
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod hooks;
+mod length;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -36,7 +36,6 @@ fn explain(world: &World<'_>, subject: &str) -> Option<Explanation> {
     explanation.would_change = would_change(branch);
     explanation.impact = Some(impact(state).to_owned());
     (explanation.advice, explanation.commands) = advice(branch);
-    explanation.reversible = (!explanation.commands.is_empty()).then_some(true);
     explanation.related = related(branch, judgement);
     Some(explanation)
 }

@@ -68,7 +68,7 @@ pub struct Explanation {
     pub advice: Vec<String>,
     /// Commands to paste.
     pub commands: Vec<String>,
-    /// Can they be undone? `null` when there are none.
+    /// Can they be undone? `null` when they change nothing.
     pub reversible: Option<bool>,
     /// Other subjects and pages that belong to it.
     pub related: Vec<String>,
@@ -101,7 +101,7 @@ impl Explanation {
         self.impact = Some(finding.impact.clone()).filter(|impact| !impact.is_empty());
         self.advice = Some(finding.remedy.text.clone()).filter(|text| !text.is_empty()).into_iter().collect();
         self.commands = finding.remedy.commands.clone();
-        self.reversible = (!self.commands.is_empty()).then_some(finding.remedy.reversible);
+        self.reversible = finding.remedy.reversible;
         if let Some(serde_json::Value::String(source)) = self.numbers.remove("source") {
             self.sources.push(source);
         }

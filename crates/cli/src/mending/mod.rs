@@ -169,7 +169,8 @@ fn measured(done: Outcome, after: Result<Snapshot, Failure>, config: &Config, re
 /// The parts of a repository that repairs are about, as they are now.
 fn look_again(global: &Global, config: &Config, path: &Path) -> Result<Snapshot, Failure> {
     let looks: BTreeSet<Look> = Look::with_required([Look::Locks, Look::History]);
-    inspecting::inspect(global, &Question { path, config, base: None, looks, budget: None, is_awaited: false })
+    let question = Question { path, config, base: None, looks, budget: None, is_awaited: false, paths_within: None };
+    inspecting::inspect(global, &question)
 }
 
 /// Writes down what is about to be done, does it, and writes down what came of it.

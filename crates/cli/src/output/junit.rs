@@ -74,8 +74,9 @@ fn case(result: &CheckResult, report: &CheckReport) -> Case {
 
 fn lines(finding: &Finding) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", finding.severity, finding.summary)];
-    lines.extend((!finding.remedy.text.is_empty()).then(|| format!("fix: {}", finding.remedy.text)));
-    lines.extend(finding.remedy.commands.iter().map(|command| format!("  {command}")));
+    lines.extend((!finding.remedy.text.is_empty()).then(|| finding.remedy.text.clone()));
+    let labelled = |(command, looks): (&String, &bool)| format!("  {}: {command}", if *looks { "see" } else { "fix" });
+    lines.extend(finding.remedy.commands.iter().zip(&finding.remedy.only_looks).map(labelled));
     lines
 }
 

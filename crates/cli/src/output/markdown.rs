@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use alignwatch_model::{Branch, Evidence, Finding, Snapshot, Status, Timestamp, Verdict, snapshot::Line};
+use alignwatch_model::{Branch, Evidence, Finding, Remedy, Snapshot, Status, Timestamp, Verdict, snapshot::Line};
 use serde_json::Value;
 
 use super::{
@@ -113,15 +113,23 @@ fn told(text: &mut String, finding: &Finding) {
     if let Some(threshold) = &finding.threshold {
         put(text, format_args!("- threshold: {} ({})\n", value(&threshold.value), markdown(&threshold.source)));
     }
-    let undo = if finding.remedy.reversible { "can be undone" } else { "**cannot be undone**" };
-    if !finding.remedy.text.is_empty() {
-        put(text, format_args!("\nFix ({undo}): {}\n", markdown(&finding.remedy.text)));
-    }
-    if !finding.remedy.commands.is_empty() {
-        let commands = finding.remedy.commands.iter().map(String::as_str);
-        put(text, format_args!("\n{}\n", markdown_block("sh", commands)));
-    }
+    remedy(text, &finding.remedy);
     put(text, format_args!("\n<sub>check {}</sub>\n", markdown_code(finding.check)));
+}
+
+/// The words, and the commands: those that only look apart from those that change something.
+fn remedy(text: &mut String, remedy: &Remedy) {
+    if !remedy.text.is_empty() {
+        put(text, format_args!("\n{}\n", markdown(&remedy.text)));
+    }
+    let undo = if remedy.reversible == Some(false) { "**cannot be undone**" } else { "can be undone" };
+    let commands: Vec<(&str, bool)> =
+        remedy.commands.iter().map(String::as_str).zip(remedy.only_looks.iter().copied()).collect();
+    for alike in commands.chunk_by(|one, next| one.1 == next.1) {
+        let lead = if alike[0].1 { "See".to_owned() } else { format!("Fix ({undo})") };
+        let block = markdown_block("sh", alike.iter().map(|(command, _)| *command));
+        put(text, format_args!("\n{lead}:\n\n{block}\n"));
+    }
 }
 
 /// A line for each fact; the number of a list stands beside its name.

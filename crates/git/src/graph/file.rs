@@ -344,7 +344,8 @@ impl Rows {
     }
 
     /// Adds the numbers of one commit. Its parents must be below `n_known`.
-    fn push(&mut self, numbers: &[u8], n_known: u32, further: &mut Further) -> Result<(), &'static str> {
+    #[inline]
+    fn push(&mut self, numbers: &[u8; NUMBERS_BYTES], n_known: u32, further: &mut Further) -> Result<(), &'static str> {
         let (one, two, level, date) = (be32(numbers, 0), be32(numbers, 4), be32(numbers, 8), be32(numbers, 12));
         if level & 3 != 0 {
             self.late.insert(self.dates.len() as u32, level & 3);
@@ -409,7 +410,8 @@ impl Layer {
         let layer = Layer { source, oid_len, first, n, fan, oids, rows: chunks.rows, trees: OnceLock::new() };
         rows.reserve(n as usize);
         layer.each_row(|row| {
-            let pushed = rows.push(&row[oid_len..], first + n, &mut further);
+            let numbers = row.last_chunk().expect("a row ends with its numbers");
+            let pushed = rows.push(numbers, first + n, &mut further);
             pushed.map_err(|what| layer.source.damaged(what))
         })?;
         Ok(layer)

@@ -41,13 +41,7 @@ mod patch_id;
 mod reverts;
 mod texts;
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alignwatch_model::{Drift, Landed, Oid, Proof};
 
@@ -61,6 +55,7 @@ use crate::{
     graph::{Graph, Pos, Trunk},
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
+    spread::spread,
     stop::Stop,
     tree_diff::WalkError,
 };
@@ -184,24 +179,10 @@ impl Prover<'_> {
         portion: usize,
         work: &(dyn Fn(&Objects, &T) -> R + Sync),
     ) -> Vec<R> {
-        let portions: Vec<&[T]> = items.chunks(portion).collect();
-        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        thread::scope(|scope| {
-            for _ in 0..self.n_threads.max(1).min(portions.len()) {
-                scope.spawn(|| {
-                    let objects = self.objects.open();
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(some) = portions.get(number) else { break };
-                        let answers: Vec<R> = some.iter().map(|item| work(&objects, item)).collect();
-                        done.lock().expect("no thread panics while it holds this").push((number, answers));
-                    }
-                });
-            }
-        });
-        let mut done = done.into_inner().expect("no thread panics while it holds this");
-        done.sort_unstable_by_key(|(number, _)| *number);
-        done.into_iter().flat_map(|(_, answers)| answers).collect()
+        spread(items.len(), portion, self.n_threads, &|numbers| {
+            let objects = self.objects.open();
+            numbers.map(|number| (number, work(&objects, &items[number]))).collect()
+        })
     }
 }
 

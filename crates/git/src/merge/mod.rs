@@ -28,8 +28,10 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,9 +40,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::{
     attributes::Attributes,
-    pair::{BINARY, CONTENTS, Draft, Trees, Triple, Walked, conflict},
+    pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
     quarantine::Quarantine,
-    similar::SimilarFiles,
     text::TextMerge,
     texts::TextAnswer,
     virtual_base::virtual_base,
@@ -49,6 +50,7 @@ use crate::{
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
     run::{GitAt, GitError},
+    spread::spread,
     stop::Stop,
     tree_diff::WalkError,
 };
@@ -56,10 +58,11 @@ use crate::{
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
 const ENGINE: u32 = 4;
 
-/// Stack of a thread that walks trees: each level of folders is a call.
-///
-/// Source: ours; 32 KiB for each of 2,048 levels. Memory is taken only as deep as a tree goes.
-const WALK_STACK_BYTES: usize = 64 << 20;
+/// Pairs that a thread walks at once: neighbours by name often began at the same commit.
+const WALKED_AT_ONCE: usize = 8;
+
+/// Pairs that a thread judges at once. Source: ours; one can take a second, so no thread is left with many.
+const JUDGED_AT_ONCE: usize = 2;
 
 /// Two commits that may be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +186,7 @@ impl Predictor<'_> {
     fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, bool)> {
         let bases = self.bases(questions);
         let drafts = self.drafts(questions, &bases, progress);
-        let triples = drafts.iter().flatten().flat_map(|draft| draft.texts.iter().map(|(_, triple)| *triple));
+        let triples = drafts.iter().flatten().flat_map(|draft| &draft.texts);
         let mut shelf = self.memory.shelf("texts", &ENGINE.to_string());
         let mut texts = texts::merge_all(triples, bases.objects(self), &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
@@ -217,58 +220,59 @@ impl Predictor<'_> {
         Bases { trees, made: Some((quarantine, opener)) }
     }
 
-    /// Compares the trees of all pairs, on several threads.
+    /// Compares the trees of all pairs, on several threads: first all are walked, so that the files which may be
+    /// renamed ones are known together, and then judged.
     fn drafts(
         &self,
         questions: &[&Question],
         bases: &Bases,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
+        let renames = Renames::default();
+        let walked = spread(questions.len(), WALKED_AT_ONCE, self.n_threads, &|numbers| {
+            let objects = bases.objects(self).open();
+            let walk = |number: usize| Mutex::new(Some(self.walk(&objects, questions[number], bases, &renames)));
+            numbers.map(|number| (number, walk(number))).collect()
+        });
         let n_done = AtomicUsize::new(0);
-        let n_each = questions.len().div_ceil(self.n_threads.max(1)).max(1);
-        thread::scope(|scope| {
-            let work = |some| {
-                self.drafts_of(some, bases, &|| progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len()))
+        spread(questions.len(), JUDGED_AT_ONCE, self.n_threads, &|numbers| {
+            let objects = bases.objects(self).open();
+            let mut attributes: FxHashMap<Oid, Attributes<'_>> = FxHashMap::default();
+            let mut judge = |number: usize| {
+                progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len());
+                let walked = walked[number].lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some((tree, walked)) = walked.expect("each is judged once")? else {
+                    return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
+                };
+                self.in_time()?;
+                let mut draft = walked.judge(&objects, &renames)?;
+                let of_line =
+                    attributes.entry(tree).or_insert_with(|| Attributes::of(&objects, tree, self.attributes.clone()));
+                draft.apply(of_line, &self.drivers)?;
+                Ok(draft)
             };
-            let start = |some| {
-                let thread = thread::Builder::new().stack_size(WALK_STACK_BYTES);
-                thread.spawn_scoped(scope, move || work(some)).expect("the system lets us start a thread")
-            };
-            let threads: Vec<_> = questions.chunks(n_each).map(start).collect();
-            let done = threads.into_iter().map(|thread| thread.join().expect("comparing trees does not panic"));
-            done.flatten().collect()
+            numbers.map(|number| (number, judge(number))).collect()
         })
     }
 
-    fn drafts_of(&self, questions: &[&Question], bases: &Bases, one_done: &dyn Fn()) -> Vec<Result<Draft, WalkError>> {
-        let objects = bases.objects(self).open();
-        let mut similar = SimilarFiles::default();
-        let walk = |question: &&Question| {
-            if self.stop.is_due() {
-                return Err(WalkError::Stopped);
-            }
-            let walked = walk(&objects, question, bases)?;
-            if let Some((_, walked)) = &walked {
-                walked.index(&objects, &mut similar)?;
-            }
-            Ok(walked)
-        };
-        let walked: Vec<Result<Option<(Oid, Walked)>, WalkError>> = questions.iter().map(walk).collect();
-        let mut attributes: FxHashMap<Oid, Attributes<'_>> = FxHashMap::default();
-        let mut judge = |walked: Result<Option<(Oid, Walked)>, WalkError>| {
-            let Some((tree, walked)) = walked? else {
-                return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
-            };
-            if self.stop.is_due() {
-                return Err(WalkError::Stopped);
-            }
-            let mut draft = walked.judge(&objects, &mut similar)?;
-            let of_line =
-                attributes.entry(tree).or_insert_with(|| Attributes::of(&objects, tree, self.attributes.clone()));
-            draft.apply(of_line, &self.drivers)?;
-            Ok(draft)
-        };
-        walked.into_iter().map(|walked| (judge(walked), one_done()).0).collect()
+    /// The tree of the line, and the pair as far as trees tell; `None` when Git did not merge the merge bases.
+    fn walk(
+        &self,
+        objects: &Objects,
+        question: &Question,
+        bases: &Bases,
+        renames: &Renames,
+    ) -> Result<Option<(Oid, Walked)>, WalkError> {
+        self.in_time()?;
+        let walked = walk(objects, question, bases)?;
+        if let Some((_, walked)) = &walked {
+            walked.index(objects, renames)?;
+        }
+        Ok(walked)
+    }
+
+    fn in_time(&self) -> Result<(), WalkError> {
+        if self.stop.is_due() { Err(WalkError::Stopped) } else { Ok(()) }
     }
 
     /// Lets Git merge the files about which our algorithms differ.

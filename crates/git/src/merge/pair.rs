@@ -7,11 +7,11 @@
 
 use alignwatch_model::{Oid, RefName, branch::Conflict};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     attributes::{Attributes, Driver},
-    sides::OneSide,
+    sides::{OneSide, Sides},
     similar::{Likeness, SimilarFiles},
     walk::{BothChanged, both_changed},
 };
@@ -54,6 +54,13 @@ pub(super) struct Trees {
     pub(super) ours: Oid,
     /// Of their side: the branch.
     pub(super) theirs: Oid,
+}
+
+/// What all pairs share to find renames.
+#[derive(Default)]
+pub(super) struct Renames {
+    sides: Sides,
+    files: SimilarFiles,
 }
 
 /// A pair whose trees were walked, before renames are considered.
@@ -141,28 +148,34 @@ impl Walked {
 
     /// Puts the files that may be renamed ones into the index, before [`Walked::judge`] asks it.
     /// Errors: [`WalkError`].
-    pub(super) fn index(&self, objects: &Objects, similar: &mut SimilarFiles) -> Result<(), WalkError> {
+    pub(super) fn index(&self, objects: &Objects, renames: &Renames) -> Result<(), WalkError> {
         for side in SIDES {
-            if self.sources(side).next().is_some() || !self.added_in_removed_folder[1 - side].is_empty() {
-                for oid in self.one_side(objects, side)?.added.keys() {
-                    similar.add(objects, oid)?;
-                }
+            if self.may_have_renamed(side) {
+                renames.files.add(objects, self.one_side(objects, renames, side)?.added.keys());
             }
         }
         Ok(())
     }
 
-    fn one_side(&self, objects: &Objects, side: usize) -> Result<OneSide, WalkError> {
-        OneSide::between(objects, self.trees.base, self.trees.side(side))
+    fn may_have_renamed(&self, side: usize) -> bool {
+        self.sources(side).next().is_some() || !self.added_in_removed_folder[1 - side].is_empty()
+    }
+
+    fn one_side(&self, objects: &Objects, renames: &Renames, side: usize) -> Result<Arc<OneSide>, WalkError> {
+        renames.sides.between(objects, self.trees.base, self.trees.side(side))
     }
 
     /// All that can be said without Git. Errors: [`WalkError`].
-    pub(super) fn judge(mut self, objects: &Objects, similar: &mut SimilarFiles) -> Result<Draft, WalkError> {
+    pub(super) fn judge(mut self, objects: &Objects, renames: &Renames) -> Result<Draft, WalkError> {
         if self.needs_no_renames() {
             self.settled.is_simple = self.settled.ask_git.is_none();
             return Ok(self.with_added_on_both(&[]));
         }
-        let sides = [self.one_side(objects, 0)?, self.one_side(objects, 1)?];
+        let similar = &renames.files;
+        let sides = [self.one_side(objects, renames, 0)?, self.one_side(objects, renames, 1)?];
+        for side in SIDES.into_iter().filter(|&side| self.may_have_renamed(side)) {
+            similar.check(sides[side].added.keys())?;
+        }
         let mut fates = [
             fates_of(objects, similar, self.sources(0), &sides[0])?,
             fates_of(objects, similar, self.sources(1), &sides[1])?,
@@ -333,7 +346,7 @@ const FOLDER_FILES_AT_MOST: usize = 300;
 /// folder makes Git take the folder for renamed.
 fn folder_fate(
     objects: &Objects,
-    similar: &mut SimilarFiles,
+    similar: &SimilarFiles,
     (base, side): (Oid, Oid),
     added: &[Vec<u8>],
     changes: &OneSide,
@@ -360,13 +373,13 @@ fn folder_fate(
 
 fn folder_fate_by_files(
     objects: &Objects,
-    similar: &mut SimilarFiles,
+    similar: &SimilarFiles,
     below: &[(bool, Oid)],
     changes: &OneSide,
 ) -> Result<FolderFate, ReadError> {
     let kept_as_it_was = |(is_direct, oid): &&(bool, Oid)| *is_direct && changes.added.contains_key(oid);
     for (_, oid) in below.iter().filter(kept_as_it_was) {
-        if 0 < objects.kind_and_size(oid)?.1 {
+        if *oid != empty_blob(oid) {
             return Ok(FolderFate::Renamed);
         }
     }
@@ -423,7 +436,7 @@ fn empty_blob(like: &Oid) -> Oid {
 /// What became of the files that a side removed, each seen beside the others.
 fn fates_of<'a>(
     objects: &Objects,
-    similar: &mut SimilarFiles,
+    similar: &SimilarFiles,
     sources: impl Iterator<Item = (&'a [u8], Oid)>,
     side: &OneSide,
 ) -> Result<Vec<Fate>, ReadError> {
@@ -447,9 +460,9 @@ fn fates_of<'a>(
     Ok(fates)
 }
 
-fn fate_of(objects: &Objects, similar: &mut SimilarFiles, was: &Oid, side: &OneSide) -> Result<Fate, ReadError> {
+fn fate_of(objects: &Objects, similar: &SimilarFiles, was: &Oid, side: &OneSide) -> Result<Fate, ReadError> {
     // An empty file is like every other; Git does not follow it in a merge.
-    if objects.kind_and_size(was)?.1 == 0 {
+    if *was == empty_blob(was) {
         return Ok(Fate::Gone);
     }
     if let Some(paths) = side.added.get(was) {

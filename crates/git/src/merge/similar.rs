@@ -7,10 +7,13 @@
 //! small hashes, which can make files look a little more alike than they are;
 //! so what lies near the half is [`Likeness::Unclear`].
 
-use std::{hash::Hasher, rc::Rc};
+use std::{
+    hash::Hasher,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use alignwatch_model::Oid;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::text::is_binary;
 use crate::objects::{Objects, ReadError};
@@ -29,7 +32,7 @@ const ALIKE_FROM: f64 = 0.5;
 const COMMON_IN_FILES: usize = 200;
 
 /// Files and bytes that are indexed at most; beyond that, Git is asked.
-const INDEX_AT_MOST: (usize, u64) = (20_000, 128 << 20);
+const INDEX_AT_MOST: (usize, u64) = (40_000, 256 << 20);
 
 /// Largest file that is compared; Git compares larger ones, too, so it is asked.
 const FILE_AT_MOST_BYTES: u64 = 4 << 20;
@@ -44,16 +47,23 @@ pub(super) enum Likeness {
 }
 
 /// Files that are like one, and how much.
-pub(super) type Like = Rc<Vec<(Oid, Likeness)>>;
+pub(super) type Like = Arc<Vec<(Oid, Likeness)>>;
 
-/// An index of files, to ask which of them are like a given one.
+/// An index of files, to ask which of them are like a given one: first filled and then asked, by several threads.
 #[derive(Default)]
 pub(super) struct SimilarFiles {
-    sketches: Vec<Rc<Sketch>>,
-    numbers: FxHashMap<Oid, u32>,
+    index: RwLock<Index>,
+    answers: Mutex<FxHashMap<Oid, Like>>,
+}
+
+#[derive(Default)]
+struct Index {
+    sketches: Vec<Sketch>,
     files_with: FxHashMap<u64, Vec<(u32, u32)>>,
     n_bytes: u64,
-    answers: FxHashMap<Oid, (usize, Like)>,
+    /// Files that some thread took in, or is about to.
+    taken: FxHashSet<Oid>,
+    unread: FxHashMap<Oid, ReadError>,
     is_full: bool,
 }
 
@@ -65,14 +75,72 @@ struct Sketch {
 }
 
 impl SimilarFiles {
-    /// Takes a file into the index. Errors: the blob can't be read.
-    pub(super) fn add(&mut self, objects: &Objects, oid: &Oid) -> Result<(), ReadError> {
-        if self.is_full || self.numbers.contains_key(oid) {
+    /// Takes files into the index. One that can't be read is told by [`SimilarFiles::check`].
+    pub(super) fn add<'a>(&self, objects: &Objects, oids: impl Iterator<Item = &'a Oid>) {
+        let mut index = self.index_mut();
+        let new: Vec<Oid> = oids.copied().filter(|oid| !index.is_full && index.taken.insert(*oid)).collect();
+        drop(index);
+        // Reading takes long, so nobody waits for it.
+        let sketches: Vec<_> = new.into_iter().map(|oid| (oid, Sketch::of(objects, &oid))).collect();
+        let mut index = self.index_mut();
+        for (oid, sketch) in sketches {
+            match sketch {
+                Ok(sketch) => index.add(sketch),
+                Err(error) => drop(index.unread.insert(oid, error)),
+            }
+        }
+    }
+
+    /// Were all these files read? Errors: the first that was not.
+    pub(super) fn check<'a>(&self, oids: impl Iterator<Item = &'a Oid>) -> Result<(), ReadError> {
+        let index = self.index();
+        if index.unread.is_empty() {
             return Ok(());
         }
-        let Some(sketch) = Sketch::of(objects, oid)? else {
+        let mut unread = oids.filter_map(|oid| index.unread.get(oid));
+        unread.next().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// The index could not take all files that it was given: no answer is complete.
+    pub(super) fn is_full(&self) -> bool {
+        self.index().is_full
+    }
+
+    /// All indexed files that are like this one, the same content included. To be asked when all were added.
+    ///
+    /// Errors: the blob can't be read. A blob too large to compare is unclear against all of its size.
+    pub(super) fn like(&self, objects: &Objects, oid: &Oid) -> Result<Like, ReadError> {
+        if let Some(answer) = self.answers().get(oid) {
+            return Ok(answer.clone());
+        }
+        let index = self.index();
+        let answer: Like = Arc::new(match Sketch::of(objects, oid)? {
+            Some(sketch) => index.search(&sketch),
+            None => index.sketches.iter().map(|other| (other.oid, Likeness::Unclear)).collect(),
+        });
+        self.answers().insert(*oid, answer.clone());
+        Ok(answer)
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, FxHashMap<Oid, Like>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    /// Adds a file; `None` is one that is too large to compare.
+    fn add(&mut self, sketch: Option<Sketch>) {
+        let Some(sketch) = sketch.filter(|_| !self.is_full) else {
             self.is_full = true;
-            return Ok(());
+            return;
         };
         self.n_bytes += sketch.size_bytes;
         self.is_full = INDEX_AT_MOST.0 <= self.sketches.len() || INDEX_AT_MOST.1 < self.n_bytes;
@@ -80,31 +148,7 @@ impl SimilarFiles {
         for &(piece, bytes) in &sketch.pieces {
             self.files_with.entry(piece).or_default().push((number, bytes));
         }
-        self.numbers.insert(*oid, number);
-        self.sketches.push(Rc::new(sketch));
-        Ok(())
-    }
-
-    /// The index could not take all files that it was given: no answer is complete.
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
-    }
-
-    /// All indexed files that are like this one, the same content included.
-    ///
-    /// Errors: the blob can't be read. A blob too large to compare is unclear against all of its size.
-    pub(super) fn like(&mut self, objects: &Objects, oid: &Oid) -> Result<Like, ReadError> {
-        if let Some((n_indexed, answer)) = self.answers.get(oid)
-            && *n_indexed == self.sketches.len()
-        {
-            return Ok(answer.clone());
-        }
-        let answer = match Sketch::of(objects, oid)? {
-            Some(sketch) => Rc::new(self.search(&sketch)),
-            None => Rc::new(self.sketches.iter().map(|other| (other.oid, Likeness::Unclear)).collect()),
-        };
-        self.answers.insert(*oid, (self.sketches.len(), answer.clone()));
-        Ok(answer)
+        self.sketches.push(sketch);
     }
 
     fn search(&self, wanted: &Sketch) -> Vec<(Oid, Likeness)> {
@@ -146,10 +190,10 @@ fn share(common_bytes: u64, a: u64, b: u64) -> f64 {
 
 impl Sketch {
     fn of(objects: &Objects, oid: &Oid) -> Result<Option<Sketch>, ReadError> {
-        if FILE_AT_MOST_BYTES < objects.kind_and_size(oid)?.1 {
-            return Ok(None);
-        }
-        let content = objects.blob(oid)?;
+        let content = match objects.blob_up_to(oid, FILE_AT_MOST_BYTES) {
+            Err(ReadError::TooLarge(..)) => return Ok(None),
+            content => content?,
+        };
         Ok(Some(Sketch { oid: *oid, size_bytes: content.len() as u64, pieces: pieces(&content) }))
     }
 
@@ -181,18 +225,20 @@ impl Sketch {
 fn pieces(content: &[u8]) -> Vec<(u64, u32)> {
     let is_text = !is_binary(content);
     let mut pieces: Vec<(u64, u32)> = Vec::new();
-    let mut piece: Vec<u8> = Vec::with_capacity(PIECE_AT_MOST_BYTES);
-    let mut rest = content.iter().copied().peekable();
-    while let Some(byte) = rest.next() {
-        if is_text && byte == b'\r' && rest.peek() == Some(&b'\n') {
-            continue;
-        }
-        piece.push(byte);
-        if byte == b'\n' || piece.len() == PIECE_AT_MOST_BYTES || rest.peek().is_none() {
+    let mut add = |line: &[u8]| {
+        for piece in line.chunks(PIECE_AT_MOST_BYTES) {
             let mut hasher = FxHasher::default();
-            hasher.write(&piece);
+            hasher.write(piece);
             pieces.push((hasher.finish(), piece.len() as u32));
-            piece.clear();
+        }
+    };
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', content).map(|at| at + 1).chain([content.len()]) {
+        let line = &content[start..end];
+        start = end;
+        match line.strip_suffix(b"\r\n") {
+            Some(text) if is_text => add(&[text, b"\n"].concat()),
+            _ => add(line),
         }
     }
     pieces.sort_unstable();

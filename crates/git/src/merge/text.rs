@@ -78,11 +78,19 @@ pub(crate) fn adds_nothing(base: &[u8], ours: &[u8], theirs: &[u8]) -> bool {
 
 /// Does Git take this for binary?
 pub(crate) fn is_binary(content: &[u8]) -> bool {
-    content[..content.len().min(BINARY_LOOK_BYTES)].contains(&0)
+    memchr::memchr(0, &content[..content.len().min(BINARY_LOOK_BYTES)]).is_some()
 }
 
 fn lines<'a>(text: &'a [u8], interner: &mut Interner<&'a [u8]>) -> Vec<Token> {
-    text.split_inclusive(|&byte| byte == b'\n').map(|line| interner.intern(line)).collect()
+    let mut tokens = Vec::with_capacity(text.len() / 20 + 8);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', text).map(|at| at + 1).chain([text.len()]) {
+        if start < end {
+            tokens.push(interner.intern(&text[start..end]));
+        }
+        start = end;
+    }
+    tokens
 }
 
 /// What changed between two versions, by three voices.

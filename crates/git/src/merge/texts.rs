@@ -1,10 +1,6 @@
 //! Merges many files at once: each distinct triple of versions once, remembered, on several threads.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
+use std::collections::BTreeMap;
 
 use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
@@ -13,6 +9,7 @@ use super::{pair::Triple, text::TextMerge, text::merge_texts};
 use crate::{
     memory::Shelf,
     objects::{Objects, OpenObjects, ReadError},
+    spread::spread,
     stop::Stop,
 };
 
@@ -25,17 +22,22 @@ pub(super) type TextAnswer = Result<TextMerge, ReadError>;
 /// A base and our version, with all the versions of theirs that meet them.
 type Group = ((Oid, Oid), Vec<Oid>);
 
-/// Merges all triples, those that the shelf knows without reading a file.
-pub(super) fn merge_all(
-    triples: impl Iterator<Item = Triple>,
+/// Versions that a thread takes at once. Source: ours; few enough to keep all threads busy to the end.
+const PORTION_VERSIONS: usize = 48;
+
+/// Merges all triples, those that the shelf knows without reading a file. Each stands beside a path that has it.
+pub(super) fn merge_all<'a>(
+    triples: impl Iterator<Item = &'a (Vec<u8>, Triple)>,
     objects: &OpenObjects,
     shelf: &mut Shelf,
     n_threads: usize,
     stop: &Stop,
 ) -> FxHashMap<Triple, TextAnswer> {
     let mut answers = FxHashMap::default();
-    let mut groups: BTreeMap<(Oid, Oid), Vec<Oid>> = BTreeMap::new();
-    for triple in triples {
+    // By path: versions of one file are made from each other in packs, so they are best read one after the other.
+    let mut groups: BTreeMap<(&[u8], Oid, Oid), Vec<Oid>> = BTreeMap::new();
+    for (path, triple) in triples {
+        let triple = *triple;
         if answers.contains_key(&triple) {
             continue;
         }
@@ -44,16 +46,41 @@ pub(super) fn merge_all(
             None => {
                 // Holds the place, so that each triple is queued once; and stays when there is no time.
                 answers.insert(triple, Ok(TextMerge::Doubtful));
-                groups.entry((triple.0, triple.1)).or_default().push(triple.2);
+                groups.entry((path, triple.0, triple.1)).or_default().push(triple.2);
             }
         }
     }
-    let groups: Vec<Group> = groups.into_iter().collect();
-    for (triple, answer) in on_threads(&groups, objects, n_threads, stop) {
+    let groups = groups.into_iter().map(|((_, base, ours), theirs)| ((base, ours), theirs));
+    let portions = portions(groups);
+    let merged = spread(portions.len(), 1, n_threads, &|numbers| {
+        let objects = objects.open();
+        let merge = |number: usize| {
+            let mut answers = Vec::new();
+            portions[number].iter().for_each(|group| merge_group(&objects, group, &mut answers));
+            (number, answers)
+        };
+        numbers.take_while(|_| !stop.is_due()).map(merge).collect()
+    });
+    for (triple, answer) in merged.into_iter().flatten() {
         remember(shelf, &triple, &answer);
         answers.insert(triple, answer);
     }
     answers
+}
+
+/// The groups in their order, as many together as a thread takes at once.
+fn portions(groups: impl Iterator<Item = Group>) -> Vec<Vec<Group>> {
+    let mut portions: Vec<Vec<Group>> = Vec::new();
+    let mut n_versions = PORTION_VERSIONS;
+    for group in groups {
+        if PORTION_VERSIONS <= n_versions {
+            portions.push(Vec::new());
+            n_versions = 0;
+        }
+        n_versions += group.1.len();
+        portions.last_mut().expect("there is one").push(group);
+    }
+    portions
 }
 
 /// Keeps an answer that is final.
@@ -78,25 +105,6 @@ fn remembered(value: &[u8]) -> Option<TextMerge> {
 
 fn key(triple: &Triple) -> Vec<u8> {
     [triple.0.as_bytes(), triple.1.as_bytes(), triple.2.as_bytes()].concat()
-}
-
-fn on_threads(groups: &[Group], objects: &OpenObjects, n_threads: usize, stop: &Stop) -> Vec<(Triple, TextAnswer)> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let objects = objects.open();
-        let mut answers = Vec::new();
-        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed))
-            && !stop.is_due()
-        {
-            merge_group(&objects, group, &mut answers);
-        }
-        answers
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let done = threads.into_iter().map(|thread| thread.join().expect("merging texts does not panic"));
-        done.flatten().collect()
-    })
 }
 
 fn merge_group(objects: &Objects, ((base, ours), theirs): &Group, answers: &mut Vec<(Triple, TextAnswer)>) {

@@ -61,7 +61,13 @@ impl Walk<'_> {
         }
         let in_removed_folder = trees[0].is_some() && (trees[1].is_none() || trees[2].is_none());
         let mut at = [0usize; 3];
-        while let Some(name) = first_name(&trees, &at) {
+        loop {
+            if let [Some(base), Some(ours), Some(theirs)] = &trees {
+                while base.is_same_at(at[0], ours, at[1]) && base.is_same_at(at[0], theirs, at[2]) {
+                    at = at.map(|at| at + 1);
+                }
+            }
+            let Some(name) = first_name(&trees, &at) else { break };
             let mut sides: [Side; 3] = [None, None, None];
             for ((side, tree), at) in sides.iter_mut().zip(&trees).zip(&mut at) {
                 *side = take(tree.as_deref(), at, name);

@@ -37,7 +37,7 @@ fn parse(text: &[u8], hex_len: usize) -> Packed {
     let mut n_lines = 0;
     while !rest.is_empty() {
         n_lines += 1;
-        let end = rest.iter().position(|&byte| byte == b'\n');
+        let end = memchr::memchr(b'\n', rest);
         let line = &rest[..end.unwrap_or(rest.len())];
         rest = end.map_or(&b""[..], |end| &rest[end + 1..]);
         let reason = if end.is_none() { Some("its line has no end, so its name may be cut off") } else { None };

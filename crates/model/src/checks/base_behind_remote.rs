@@ -1,11 +1,7 @@
 //! `base-behind-remote`: a primary line that lacks commits of its counterpart at the remote.
 
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
-use crate::{
-    Finding, Known, Look, RefName, Remedy, Severity,
-    quote::shell_ref,
-    snapshot::{Head, Line},
-};
+use crate::{Finding, Look, RefName, Remedy, Severity, quote::shell_ref, snapshot::Line};
 
 /// Local lines that are behind their remote counterpart, one finding for each line.
 ///
@@ -53,10 +49,9 @@ fn found(seen: &Seen<'_>, line: &Line) -> Option<Finding> {
 
 fn remedy(seen: &Seen<'_>, line: &Line, remote: &RefName) -> Remedy {
     let (ours, theirs) = (shell_ref(&line.name), shell_ref(remote));
-    let is_head = matches!(&seen.snapshot.head, Known::Seen(Head::Branch(name)) if *name == line.name);
-    let command = match is_head && !seen.snapshot.repository.is_bare {
-        true => format!("git merge --ff-only {theirs}"),
-        false => format!("git fetch . {theirs}:{ours}"),
+    let command = match seen.git_where_checked_out(&line.name) {
+        Some(git) => format!("{git} merge --ff-only {theirs}"),
+        None => format!("git fetch . {theirs}:{ours}"),
     };
     let text = format!(
         "Move the line forward. The command refuses when the line has commits of its own. \
@@ -69,7 +64,7 @@ fn remedy(seen: &Seen<'_>, line: &Line, remote: &RefName) -> Remedy {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};
-    use crate::Snapshot;
+    use crate::{Known, Snapshot, snapshot::Head};
 
     fn behind(n: u32) -> Snapshot {
         let mut snapshot = snapshot([]);

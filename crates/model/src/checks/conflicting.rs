@@ -150,8 +150,12 @@ fn remedy(seen: &Seen<'_>, branch: &Branch, base: &RefName) -> Remedy {
     let (ours, theirs) = (shell_ref(base), shell_ref(&branch.name));
     let mut commands = vec![format!("git merge-tree --write-tree --name-only {ours} {theirs}")];
     let plain = branch.name.as_bytes().strip_prefix(b"refs/heads/").filter(|short| !short.starts_with(b"-"));
-    if let (Some(short), false) = (plain, seen.snapshot.repository.is_bare) {
-        commands.push(format!("git switch {} && git merge {ours}", shell_word(short)));
+    match (seen.git_where_checked_out(&branch.name), plain) {
+        (Some(git), _) => commands.push(format!("{git} merge {ours}")),
+        (None, Some(short)) if !seen.snapshot.repository.is_bare => {
+            commands.push(format!("git switch {} && git merge {ours}", shell_word(short)));
+        }
+        _ => {}
     }
     let n_paths = match &branch.merge.conflicts {
         Some(conflicts) => count(conflicts.len(), "path"),

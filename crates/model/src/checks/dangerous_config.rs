@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_leaked_secret_cannot_be_taken_back() {
         let finding = only(judged(&CHECK, &with(vec![hazard("remote.origin.url", HazardKind::Secret)])));
-        assert_eq!((finding.severity, finding.remedy.reversible), (Severity::Critical, false));
+        assert_eq!((finding.severity, finding.remedy.reversible), (Severity::Critical, None));
     }
 
     #[test]

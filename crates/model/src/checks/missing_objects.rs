@@ -103,28 +103,31 @@ fn failed_answers(seen: &Seen<'_>) -> Option<Finding> {
             .names("objects", objects.keys().map(String::as_str))
             .fact("reason", missing_reason(first).unwrap_or_default())
             .so("Their drift, landing or merge stays unknown, and unknown counts as not aligned.")
-            .mend(remedy(is_partial, objects.keys())),
+            .mend(remedy(seen, objects.keys())),
     )
 }
 
-fn remedy<'a>(is_partial: bool, objects: impl Iterator<Item = &'a String>) -> Remedy {
+fn remedy<'a>(seen: &Seen<'_>, objects: impl Iterator<Item = &'a String>) -> Remedy {
     let objects: Vec<_> = objects.take(NAMES_AT_MOST).map(|object| shell_word(object.as_bytes())).collect();
-    match (is_partial, objects.is_empty()) {
-        (true, false) => Remedy::reversible(
+    let list = "git rev-list --objects --all --missing=print | grep '^?'".to_owned();
+    match (seen.remote_to_ask(), seen.snapshot.repository.is_partial) {
+        (Some(remote), true) if !objects.is_empty() => Remedy::reversible(
             "Fetch the missing objects from the remote that promised them; nothing else changes.",
-            [format!("git fetch --no-tags --no-write-fetch-head origin {}", objects.join(" "))],
+            [format!("git fetch --no-tags --no-write-fetch-head {remote} {}", objects.join(" "))],
         ),
-        (true, true) => Remedy::reversible(
+        (Some(remote), true) => Remedy::reversible(
             "Fetch again from the remote that promised the objects.",
-            ["git fetch --refetch origin".to_owned()],
+            [format!("git fetch --refetch {remote}")],
         ),
-        (false, _) => Remedy::reversible(
+        (Some(remote), false) => Remedy::reversible(
             "Run no gc and no prune. Fetch everything again; what the remote lacks, copy from another clone or a backup. \
              The second command lists all that is missing.",
-            [
-                "git fetch --refetch origin".to_owned(),
-                "git rev-list --objects --all --missing=print | grep '^?'".to_owned(),
-            ],
+            [format!("git fetch --refetch {remote}"), list],
+        ),
+        (None, _) => Remedy::reversible(
+            "Run no gc and no prune. No remote is known here: fetch everything from a whole clone or a backup with \
+             git fetch --refetch <path>. The command lists all that is missing.",
+            [list],
         ),
     }
 }
@@ -149,7 +152,10 @@ fn object_in(reason: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};
-    use crate::{Merge, Snapshot};
+    use crate::{
+        Known, Merge, Snapshot,
+        facts::settings::{Remote, Remotes},
+    };
 
     fn with_missing_blob() -> Snapshot {
         let unpredicted = |name| {
@@ -189,6 +195,17 @@ mod tests {
         snapshot.repository.is_partial = true;
         let finding = only(judged(&CHECK, &snapshot));
         assert_eq!(finding.severity, Severity::Warning);
+        let list = "git rev-list --objects --all --missing=print | grep '^?'";
+        assert_eq!(finding.remedy.commands, [list], "there is no remote to ask");
+        let origin = Remote {
+            name: "origin".into(),
+            url: "u".into(),
+            fetch_url: "u".into(),
+            push_url: "u".into(),
+            default: None,
+        };
+        snapshot.facts.remotes = Known::Seen(Remotes { all: vec![origin], fetched_at: Known::Seen(None) });
+        let finding = only(judged(&CHECK, &snapshot));
         let fetch = format!("git fetch --no-tags --no-write-fetch-head origin {}", oid(0xab));
         assert_eq!(finding.remedy.commands, [fetch]);
     }

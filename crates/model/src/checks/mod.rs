@@ -4,6 +4,7 @@
 //! documentation, the configuration of its threshold, `check --list` and
 //! docs/CHECKS.md follow from that line.
 
+mod at_hand;
 mod base_behind_remote;
 mod changes;
 mod commit_graph;

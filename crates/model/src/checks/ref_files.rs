@@ -118,9 +118,13 @@ fn damaged(seen: &Seen<'_>, one: &DamagedRef) -> Finding {
     match one.last_id {
         Known::Seen(Some((oid, is_there))) => {
             let finding = finding.fact("last_id", oid.hex()).fact("last_id_is_there", is_there);
-            if is_there { finding.mend(set_again(seen, one, &oid.hex())) } else { finding.mend(look_elsewhere(one)) }
+            if is_there {
+                finding.mend(set_again(seen, one, &oid.hex()))
+            } else {
+                finding.mend(look_elsewhere(seen, one))
+            }
         }
-        _ => finding.mend(look_elsewhere(one)),
+        _ => finding.mend(look_elsewhere(seen, one)),
     }
 }
 
@@ -142,12 +146,13 @@ fn set_again(seen: &Seen<'_>, one: &DamagedRef, id: &str) -> Remedy {
     )
 }
 
-fn look_elsewhere(one: &DamagedRef) -> Remedy {
+fn look_elsewhere(seen: &Seen<'_>, one: &DamagedRef) -> Remedy {
+    let ask = seen.remote_to_ask().map(|remote| format!("git ls-remote {remote} {}", shell_ref(&one.name)));
     Remedy::reversible(
         "Do not delete the file: it is the evidence. Run no gc and no prune. Look for the last good commit in another clone, \
          or among commits that nothing points to any more; then set the ref: git update-ref <ref> <id>. \
-         The commands show both.",
-        [format!("git ls-remote origin {}", shell_ref(&one.name)), "git fsck --no-reflogs --lost-found".to_owned()],
+         The commands show what there is.",
+        ask.into_iter().chain(["git fsck --no-reflogs --unreachable".to_owned()]),
     )
 }
 

@@ -106,7 +106,7 @@ mod tests {
             "[warning] stale: 1 of 2 open branches had no commit for 90 days; the oldest, `old`, rests since 91 d"
         );
         assert!(finding.remedy.commands[0].starts_with("git update-ref refs/archive/heads/old "));
-        assert!(finding.remedy.reversible);
+        assert_eq!(finding.remedy.reversible, Some(true));
     }
 
     #[test]

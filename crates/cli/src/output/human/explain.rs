@@ -43,7 +43,7 @@ pub fn explain(explanation: &Explanation, screen: &Screen) -> String {
     lines.extend(part(screen, "means", explanation.impact.iter().map(|line| escape::terminal(line).into_owned())));
     lines.extend(part(screen, "do", explanation.advice.iter().map(|line| escape::terminal(line).into_owned())));
     for command in &explanation.commands {
-        lines.push(remedy::labelled(screen, "type: ", &escape::terminal(command)));
+        lines.push(remedy::labelled(screen, remedy::label_of(command), &escape::terminal(command)));
     }
     if let Some(reversible) = explanation.reversible {
         let undo = if reversible { "undo: yes" } else { "undo: no" };

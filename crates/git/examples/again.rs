@@ -1,0 +1,39 @@
+//! `again REPOSITORY DATA BASE`: looks at a repository again and again in one process, as the daemon does.
+//!
+//! For measuring: what a look costs when everything is remembered, without the start of a process around it. Looks
+//! once; then for each line on standard input it looks again, and prints the seconds that took. `DATA` is where facts
+//! are remembered, `BASE` a full ref name. Paths of conflicts are not waited for.
+
+use std::{error::Error, io, path::PathBuf, time::Duration, time::Instant};
+
+use alignwatch_git::{
+    inspect::{Wanted, inspect},
+    stop::Stop,
+};
+use alignwatch_model::{Look, Timestamp, config::Config};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let repository = PathBuf::from(args.next().ok_or("no repository")?);
+    let data = PathBuf::from(args.next().ok_or("no folder for what is remembered")?);
+    let wanted = Wanted {
+        base: Some(args.next().ok_or("no base")?),
+        looks: Look::with_required([Look::Merges]),
+        paths_patience: Duration::ZERO,
+        stop: Stop::default(),
+    };
+    for line in std::iter::once(Ok(String::new())).chain(io::stdin().lines()) {
+        line?;
+        let began = Instant::now();
+        let seen = inspect(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &|_| {})?;
+        writeln(began.elapsed(), seen.branches.len())?;
+    }
+    Ok(())
+}
+
+fn writeln(took: Duration, n_branches: usize) -> io::Result<()> {
+    use io::Write;
+    let mut answer = io::stdout().lock();
+    writeln!(answer, "{} {n_branches}", took.as_secs_f64())?;
+    answer.flush()
+}

@@ -27,7 +27,8 @@ def target():
 
 def build():
     """Builds what is measured, optimised."""
-    for what in (["-p", "alignwatch", "--bins"], ["-p", "alignwatch-git", "--examples"], ["-p", "alignwatch-testkit", "--bins"]):
+    examples = (["-p", f"alignwatch-{name}", "--examples"] for name in ("git", "store"))
+    for what in (["-p", "alignwatch", "--bins"], *examples, ["-p", "alignwatch-testkit", "--bins"]):
         if subprocess.run(["cargo", "build", "--release", "--locked", *what], cwd=ROOT, check=False).returncode != 0:
             raise Failed("cannot build what is measured")
 

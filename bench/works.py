@@ -176,6 +176,36 @@ def check(place, budget):
         yield processes("check, again", place, command)
 
 
+def store(_place, _budget):
+    """A year of numbers into the store and out of it, against plain rows in the same SQLite at the same durability."""
+    with tempfile.TemporaryDirectory() as room:
+        said = json.loads(run([program("examples/numbers"), Path(room) / "numbers"]).output)
+        year = json.loads(run([program("examples/year"), Path(room) / "year"]).output)
+    numbers = Place("20 series × 1 year", Path(), "", [], 20, 0)
+    rate = said["n_numbers"] / said["our_insert_seconds"] / 1e6
+    rows = [
+        ("store, in", "insert", f"SQLite rows; {rate:.1f} M numbers a second, {said['our_bytes_each']:.2f} bytes each"),
+        ("store, out", "question", "SQLite rows; one series as 487 points, all as it was measured"),
+    ]
+    for work, what, note in rows:
+        peer_taken, ours = Taken([said[f"peer_{what}_seconds"]]), Taken([said[f"our_{what}_seconds"]])
+        yield Row(work, numbers, peer_taken, ours, note)
+    rolled_up = Taken([said["our_question_rolled_up_seconds"]])
+    yield Row("store, out, old", numbers, Taken([said["peer_question_seconds"]]), rolled_up, "the same, rolled up by age")
+    each = said["peer_bytes_each"], said["our_bytes_each"]
+    yield Fact("store, bytes", numbers, f"bytes a number: rows {each[0]:.2f}, ours {each[1]:.2f}", each[0] / each[1])
+    yield Fact("store, year", numbers, told_year(year))
+
+
+def told_year(year):
+    mib, commit, step = year["file_bytes"] / (1 << 20), year["commit_seconds"], year["step_seconds"]
+    return (
+        f"a repository with 1,000 branches, {year['days']} days, a sweep each 5 minutes: {mib:.1f} MiB; "
+        f"a commit takes {commit['median'] * 1e3:.1f} ms (p99 {commit['p99'] * 1e3:.1f}), "
+        f"the longest step of tending {step['most'] * 1e3:.0f} ms"
+    )
+
+
 def branches_command(place, data):
     asked = ["branches", "--json", "--limit", "0", "--base", place.base]
     return [program("alignwatch"), "--data-dir", data, *asked, place.path]
@@ -268,4 +298,4 @@ def processes(work, place, command):
     return Fact(work, place, text, fails=started > MOST_PROCESSES)
 
 
-WORKS = {"drift": drift, "merges": merges, "landed": landed, "check": check}
+WORKS = {"drift": drift, "merges": merges, "landed": landed, "check": check, "store": store}

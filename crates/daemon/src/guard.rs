@@ -65,6 +65,8 @@ impl Drop for Guard {
 #[derive(Default)]
 struct Watch {
     examined_at: Option<Timestamp>,
+    /// What was wrong then.
+    damage: Option<String>,
 }
 
 impl Watch {
@@ -73,11 +75,12 @@ impl Watch {
         let cannot = |error| format!("the store could not be examined: {error}");
         let mut store = None;
         if is_due(self.examined_at, now) {
-            let damage = opened(&mut store, folder).and_then(|store| store.examine()).map_err(cannot)?;
-            if let Some(damage) = damage {
-                return Err(format!("the store is damaged ({damage}): the next start uses the newest good backup"));
-            }
+            self.damage = opened(&mut store, folder).and_then(|store| store.examine()).map_err(cannot)?;
             self.examined_at = Some(now);
+        }
+        if let Some(damage) = &self.damage {
+            // It is not copied: good copies would go for bad ones.
+            return Err(format!("the store is damaged ({damage}): the next start uses the newest good backup"));
         }
         let store = opened(&mut store, folder).map_err(cannot)?;
         if is_due(store.newest_backup_at(now), now) {

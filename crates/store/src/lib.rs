@@ -11,6 +11,7 @@
 //!   [`mod@pack`]) with sums beside them.
 //! * [`mod@age`] rolls up what is old and drops what is too old, a little at a time.
 //! * [`mod@query`] and [`mod@points`] are the questions that a page, a report or a trend asks.
+//! * [`mod@engine`] is what a second engine beside SQLite has to do.
 //! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
 
 mod age;
@@ -18,6 +19,7 @@ mod backup;
 mod branches;
 mod chunk;
 mod commit;
+mod engine;
 mod open;
 mod pack;
 mod point;
@@ -29,6 +31,7 @@ mod series;
 
 pub use age::Tended;
 pub use backup::{BACKUPS_KEPT, Backup};
+pub use engine::Engine;
 pub use open::{Mended, StoreError, is_there, open, open_to_read};
 pub use point::Point;
 pub use query::{PastFinding, RepositoryRow, SeriesRow};

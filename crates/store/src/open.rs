@@ -207,14 +207,16 @@ impl Store {
         self.is_frozen
     }
 
-    /// Reads all of the file and checks it. Shape: what is wrong, if anything is. Errors: it can't be read.
+    /// Reads all of the file and checks it. Shape: what is wrong, if anything is; then the next start takes the time to
+    /// read all of it, too, and mends it. Errors: it can't be read.
     pub fn examine(&self) -> Result<Option<String>, StoreError> {
-        let said = self.connection.pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0));
-        match said.map_err(Unwell::from) {
-            Ok(said) => Ok((said != "ok").then_some(said)),
-            Err(Unwell::Damaged(damage)) => Ok(Some(damage)),
-            Err(Unwell::Refused(error)) => Err(error.into()),
-        }
+        let damage = match damage(&self.connection)? {
+            None => return Ok(None),
+            Some(damage) => damage,
+        };
+        // Where it can't be written, the next start looks as far as it can in its time.
+        let _ = fs::write(suspicion_of(&file_in(&self.folder)), &damage);
+        Ok(Some(damage))
     }
 }
 
@@ -272,9 +274,33 @@ impl From<rusqlite::Error> for Unwell {
     }
 }
 
+/// What a whole reading finds wrong.
+fn damage(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
+    let said = connection.pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0));
+    match said.map_err(Unwell::from) {
+        Ok(said) => Ok((said != "ok").then_some(said)),
+        Err(Unwell::Damaged(damage)) => Ok(Some(damage)),
+        Err(Unwell::Refused(error)) => Err(error),
+    }
+}
+
+/// Is there as long as nobody knows whether the damage that was found is mended.
+fn suspicion_of(path: &Path) -> PathBuf {
+    path.with_extension("suspected")
+}
+
 /// Opens the file and finds it well, as far as that can be told in [`LOOK_AT_MOST`]; [`Store::examine`] reads the rest.
 fn well(path: &Path) -> Result<Connection, Unwell> {
     let connection = connect(path)?;
+    let suspicion = suspicion_of(path);
+    if suspicion.exists() {
+        if let Some(damage) = damage(&connection)? {
+            return Err(Unwell::Damaged(damage));
+        }
+        // Still there, it costs the next start some time.
+        let _ = fs::remove_file(suspicion);
+        return Ok(connection);
+    }
     let said = within(LOOK_AT_MOST, &connection, || {
         connection.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0))
     });

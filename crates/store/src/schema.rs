@@ -5,6 +5,7 @@ use rusqlite::{Connection, Transaction, params};
 use crate::{StoreError, chunk, pack, series};
 
 /// Each step is applied once, in one transaction, and never changed afterwards. The number of steps is the version.
+/// With a new step, the version before it gets a filled store for the tests: see `examples/fill.rs`.
 const STEPS: &[Step] = &[
     Step::Sql(
         "

@@ -4,10 +4,11 @@
 //! as the log of a repository has enough of each series, it is folded into their chunks. A commit that brings much
 //! is folded at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use alignwatch_model::record::Reading;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rustc_hash::FxHashMap;
 
 use crate::{Point, StoreError, chunk};
 
@@ -26,7 +27,7 @@ const NAMES_AT_MOST: usize = 50_000;
 /// Ids of series by repository, metric and labels.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    known: HashMap<String, HashMap<&'static str, HashMap<String, i64>>>,
+    known: FxHashMap<String, FxHashMap<&'static str, FxHashMap<String, i64>>>,
     n: usize,
 }
 

@@ -174,6 +174,38 @@ fn a_damaged_store_is_moved_aside_and_the_newest_good_backup_is_used() {
 }
 
 #[test]
+fn damage_that_only_a_whole_reading_finds_is_mended_with_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.sqlite");
+    let mut filled = store(folder.path());
+    filled.commit(&seen(10, &["a", "b"], &[])).unwrap();
+    let good = filled.back_up(Timestamp(1)).unwrap();
+    drop(filled);
+    // An index without its entries: the quick look at the start leaves indexes alone.
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let root: i64 = other
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'finding_open'", [], |row| row.get(0))
+        .unwrap();
+    let page_bytes: i64 = other.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    drop(other);
+    let mut bytes = fs::read(&path).unwrap();
+    let page = ((root - 1) * page_bytes) as usize;
+    // A leaf of an index (type 10) without a cell, whose content begins at its end. Source: sqlite.org, fileformat2.html.
+    let [high, low] = (page_bytes as u16).to_be_bytes();
+    bytes[page..page + 8].copy_from_slice(&[10, 0, 0, 0, 0, high, low, 0]);
+    fs::write(&path, bytes).unwrap();
+    let (damaged, how) = open(folder.path()).unwrap();
+    assert_eq!(how, Mended::No);
+    assert!(damaged.examine().unwrap().unwrap().contains("finding_open"));
+    drop(damaged);
+    let (mended, how) = open(folder.path()).unwrap();
+    assert!(matches!(how, Mended::FromBackup { backup, .. } if backup == good.path));
+    assert_eq!(mended.examine().unwrap(), None);
+    drop(mended);
+    assert_eq!(open(folder.path()).unwrap().1, Mended::No);
+}
+
+#[test]
 fn a_damaged_store_without_a_backup_is_an_error_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");

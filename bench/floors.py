@@ -38,6 +38,10 @@ FLOORS = [
     Floor("landed, cold", 800, 90_000, 30, "39 on 734 branches"),
     Floor("landed, again", 500, 0, 100, "424 on 649 generated branches"),
     Floor("landed, again", 800, 90_000, 400, "450 on 734 branches"),
+    # A year of numbers against rows in the same SQLite. "in" has no floor yet: 2.3 was seen on a busy machine.
+    Floor("store, out", 20, 0, 4, "8 on a busy machine, 10.5 million numbers"),
+    Floor("store, out, old", 20, 0, 30, "139 on a busy machine"),
+    Floor("store, bytes", 20, 0, 7, "28"),
 ]
 
 # Processes that one look at a repository may start, however many branches it has.

@@ -193,7 +193,9 @@ fn setting_json(loaded: &Loaded, key: &Key) -> Value {
 fn origin_json(origin: &Origin) -> Value {
     match origin {
         Origin::Default => json!({ "kind": "default" }),
-        Origin::File { name, line, column } => json!({ "kind": "file", "file": name, "line": line, "column": column }),
+        Origin::File { name, line, column, spelled } => {
+            json!({ "kind": "file", "file": name, "line": line, "column": column, "spelled": spelled })
+        }
         Origin::Variable(name) => json!({ "kind": "variable", "variable": name }),
         Origin::Flag(name) => json!({ "kind": "flag", "flag": name }),
     }

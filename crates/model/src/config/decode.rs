@@ -171,7 +171,7 @@ impl Decoder<'_> {
 }
 
 impl Node {
-    fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match &self.content {
             Content::Scalar(scalar) => Some(&scalar.text),
             _ => None,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     Config, FILE_AT_MOST_BYTES,
     catalogue::{Key, Shape, catalogue},
+    compat,
     decode::{Decoded, Setting, decode_file, decode_value},
     error::{ConfigError, Place, shown_name},
     rules,
@@ -75,6 +76,8 @@ pub enum Origin {
         line: u32,
         /// Column in characters, from 1.
         column: u32,
+        /// The key as it is spelled there, where that is not ours.
+        spelled: Option<String>,
     },
     /// An environment variable.
     Variable(String),
@@ -104,7 +107,8 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
-            Origin::File { name, line, .. } => write!(f, "{name}:{line}"),
+            Origin::File { name, line, spelled: None, .. } => write!(f, "{name}:{line}"),
+            Origin::File { name, line, spelled: Some(spelled), .. } => write!(f, "{name}:{line} ({spelled})"),
             Origin::Variable(name) => write!(f, "${name}"),
             Origin::Flag(name) => f.write_str(name),
         }
@@ -171,7 +175,11 @@ impl<'a> Stack<'a> {
         };
         self.text = text;
         let mut problems = Vec::new();
-        let root = tree::read(text, &mut problems);
+        let mut root = tree::read(text, &mut problems);
+        let compat::Translated { notes, problems: contradictions, spelled } =
+            root.as_mut().map(compat::translate).unwrap_or_default();
+        self.notes.extend(notes);
+        problems.extend(contradictions);
         let decoded = root.map(|root| decode_file(&root, self.catalogue)).unwrap_or_default();
         problems.extend(decoded.problems);
         // Cut before each gets its line: a flood of mistakes must not take long to tell.
@@ -182,7 +190,8 @@ impl<'a> Stack<'a> {
         self.places = decoded.places;
         for setting in decoded.settings {
             let At { line, column, .. } = setting.at;
-            self.set(setting, Origin::File { name: shown_name(file.name), line, column });
+            let spelled = spelled.get(&setting.path).cloned();
+            self.set(setting, Origin::File { name: shown_name(file.name), line, column, spelled });
         }
     }
 

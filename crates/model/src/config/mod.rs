@@ -11,6 +11,7 @@
 
 mod amount;
 mod catalogue;
+mod compat;
 mod decode;
 mod effective;
 mod error;

@@ -4,6 +4,9 @@
 //! day and the running daemon are this one function, fed from different places. Doing ends by posting an event, and
 //! an effect whose event never comes (the daemon was killed) is simply due again: recovery is no second program.
 
+#[cfg(test)]
+mod story;
+
 use std::collections::BTreeMap;
 
 use crate::{
@@ -99,6 +102,8 @@ pub struct State {
     /// Who waits for what is being kept.
     kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
+    /// The time of the last event: one before it shows that the clock was set back.
+    latest: Timestamp,
     is_keeping: bool,
     /// Something was kept since the start, so that pages have what they show.
     pub has_kept: bool,
@@ -153,7 +158,7 @@ impl State {
             };
             (path, first)
         };
-        State { repositories: paths.into_iter().map(watched).collect(), ..State::default() }
+        State { repositories: paths.into_iter().map(watched).collect(), latest: now, ..State::default() }
     }
 
     /// When something is due without an event.
@@ -183,6 +188,7 @@ impl State {
 ///
 /// Shape: at most `pace.at_once` inspections and one keeping run at any time.
 pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: Timestamp) -> Vec<Effect> {
+    follow_the_clock(state, now);
     let mut effects = Vec::new();
     match event {
         Event::Tick => {}
@@ -201,14 +207,44 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             // Whoever reported does it again; a sweep is only made once.
             effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
-            for sweep in &commit.sweeps {
+            for (repository, part) in parts(*commit) {
                 // A later look at the same repository says more.
-                state.unkept.entry(sweep.repository.clone()).or_insert_with(|| commit.clone());
+                state.unkept.entry(repository).or_insert_with(|| Box::new(part));
             }
         }
     }
     effects.extend(due(state, pace, now));
     effects
+}
+
+/// A commit as one for each of its sweeps, with the numbers that belong to it. Those of the machine go with the first.
+fn parts(commit: Commit) -> Vec<(String, Commit)> {
+    let mut readings = commit.readings;
+    let mut parts = Vec::new();
+    for sweep in commit.sweeps {
+        let (own, others) = readings
+            .into_iter()
+            .partition(|reading| reading.repository.is_empty() || reading.repository == sweep.repository);
+        readings = others;
+        let part = Commit { sweeps: vec![sweep], readings: own, ..Commit::default() };
+        parts.push((part.sweeps[0].repository.clone(), part));
+    }
+    parts
+}
+
+/// Times that were worked out by a clock that has been set back since: they would lie too far ahead.
+fn follow_the_clock(state: &mut State, now: Timestamp) {
+    let back = state.latest.0 - now.0;
+    state.latest = now;
+    if back <= 0 {
+        return;
+    }
+    let earlier = |at: Timestamp| Timestamp(at.0.saturating_sub(back));
+    for watched in state.repositories.values_mut() {
+        watched.due_at = earlier(watched.due_at);
+        watched.swept_at = watched.swept_at.map(earlier);
+    }
+    state.keep_again_at = state.keep_again_at.map(earlier);
 }
 
 /// Takes a report in, or refuses it.

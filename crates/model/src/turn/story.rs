@@ -1,0 +1,257 @@
+//! Whole days of the daemon, told in lines and in throws of a die: a hand-held clock, repositories that take their
+//! time, a store that refuses, clocks that are set, and the end of the process between any two effects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::{
+    checks::sample,
+    run::{Moment, RunEvent, RunId},
+};
+
+const INTERVAL: i64 = 300;
+const PACE: Pace = Pace { interval: Span(INTERVAL), at_once: 4 };
+
+/// The world outside of the brain.
+struct World {
+    now: i64,
+    state: State,
+    paths: Vec<String>,
+    /// What is under way, and when it ends.
+    under_way: Vec<(i64, Doing)>,
+    /// What is on the disk: it outlives the process.
+    kept_sweeps: BTreeMap<String, Vec<i64>>,
+    kept_events: BTreeSet<String>,
+    acknowledged: BTreeSet<String>,
+    refused: usize,
+    /// Who waits for an answer.
+    waiting: BTreeMap<Receipt, String>,
+    n_reported: u64,
+    store_refuses_until: i64,
+    chance: u64,
+}
+
+enum Doing {
+    Inspection(String),
+    Keeping(Box<Commit>),
+}
+
+impl World {
+    fn new(n_repositories: usize, begins_at: i64, seed: u64) -> World {
+        let paths: Vec<String> = (0..n_repositories).map(|number| format!("/srv/{number:02}.git")).collect();
+        World {
+            now: begins_at,
+            state: State::watching(paths.clone(), Timestamp(begins_at)),
+            paths,
+            under_way: Vec::new(),
+            kept_sweeps: BTreeMap::new(),
+            kept_events: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+            refused: 0,
+            waiting: BTreeMap::new(),
+            n_reported: 0,
+            store_refuses_until: i64::MIN,
+            chance: seed,
+        }
+    }
+
+    /// xorshift64: the same seed tells the same story.
+    fn die(&mut self, sides: u64) -> u64 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        self.chance % sides
+    }
+
+    fn post(&mut self, event: Event) {
+        let effects = turn(&mut self.state, event, &Config::default(), PACE, Timestamp(self.now));
+        for effect in effects {
+            self.begin(effect);
+        }
+        let n_inspections = self.under_way.iter().filter(|(_, doing)| matches!(doing, Doing::Inspection(_))).count();
+        let n_keepings = self.under_way.len() - n_inspections;
+        assert!(n_inspections <= PACE.at_once && n_keepings <= 1, "{n_inspections} inspections, {n_keepings} commits");
+    }
+
+    fn begin(&mut self, effect: Effect) {
+        match effect {
+            Effect::Inspect(path) => {
+                // The first repository is slow, each time.
+                let takes = if path.ends_with("00.git") { 250 } else { 1 + self.die(20) as i64 };
+                self.under_way.push((self.now + takes, Doing::Inspection(path)));
+            }
+            Effect::Keep(commit) => {
+                let takes = self.die(3) as i64;
+                self.under_way.push((self.now + takes, Doing::Keeping(commit)));
+            }
+            Effect::Answer(receipts, kept) => {
+                for receipt in receipts {
+                    let id = self.waiting.remove(&receipt).expect("somebody waits for each answer, and hears it once");
+                    match &kept {
+                        Ok(()) => drop(self.acknowledged.insert(id)),
+                        Err(_) => self.refused += 1,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets this second pass: what ends in it is told.
+    fn second(&mut self) {
+        let (ended, going): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.under_way).into_iter().partition(|(ends_at, _)| *ends_at <= self.now);
+        self.under_way = going;
+        for (_, doing) in ended {
+            self.end(doing);
+        }
+        self.post(Event::Tick);
+        self.now += 1;
+    }
+
+    fn end(&mut self, doing: Doing) {
+        match doing {
+            Doing::Inspection(path) => {
+                let mut snapshot = sample::snapshot([]);
+                snapshot.repository.id = format!("id of {path}");
+                snapshot.seen_at = Timestamp(self.now);
+                let inspected = Inspected { path, seconds: 1.0, seen: Ok(snapshot) };
+                self.post(Event::Inspected(Box::new(inspected)));
+            }
+            Doing::Keeping(commit) if self.now < self.store_refuses_until => {
+                self.post(Event::NotKept(commit, "disk full".into()));
+            }
+            Doing::Keeping(commit) => {
+                for sweep in &commit.sweeps {
+                    self.kept_sweeps.entry(sweep.path.clone()).or_default().push(sweep.at.0);
+                }
+                self.kept_events.extend(commit.events.iter().map(|event| event.id.clone()));
+                self.post(Event::Kept(None));
+            }
+        }
+    }
+
+    fn report(&mut self) {
+        let id = format!("e{}", self.n_reported);
+        let receipt = Receipt(self.n_reported);
+        self.n_reported += 1;
+        self.waiting.insert(receipt, id.clone());
+        let run = RunId::from_parts(1, [1; 10]);
+        self.post(Event::Reported(
+            receipt,
+            vec![RunEvent::new(id, run, Moment(self.now * 1000), Happened::Heartbeat {})],
+        ));
+    }
+
+    /// The process ends here. What is not on the disk is gone; a commit that was under way may or may not be there.
+    fn crash(&mut self) {
+        for (_, doing) in std::mem::take(&mut self.under_way) {
+            if let Doing::Keeping(commit) = doing
+                && self.die(2) == 0
+            {
+                self.kept_events.extend(commit.events.iter().map(|event| event.id.clone()));
+            }
+        }
+        self.waiting.clear();
+        self.state = State::watching(self.paths.clone(), Timestamp(self.now));
+    }
+
+    /// The longest time between two looks at one repository that were kept, over all repositories.
+    fn longest_gap(&self) -> i64 {
+        let gaps = self.kept_sweeps.values().flat_map(|times| times.windows(2).map(|pair| pair[1] - pair[0]));
+        gaps.max().unwrap_or(0)
+    }
+}
+
+#[test]
+fn an_hour_with_twenty_repositories_of_which_one_is_slow() {
+    let mut world = World::new(20, sample::NOW.0, 7);
+    for _ in 0..3_600 {
+        world.second();
+    }
+    assert_eq!(world.kept_sweeps.len(), 20);
+    for (path, times) in &world.kept_sweeps {
+        let expected = if path.ends_with("00.git") { 6..=8 } else { 10..=13 };
+        assert!(expected.contains(&times.len()), "{path}: {times:?}");
+    }
+    // Interval, jitter and the work itself; the slow one holds up nobody.
+    let slow = world.kept_sweeps.remove("/srv/00.git").unwrap();
+    assert!(world.longest_gap() <= INTERVAL + INTERVAL / 10 + 60, "{}", world.longest_gap());
+    assert!(slow.windows(2).all(|pair| pair[1] - pair[0] <= 2 * INTERVAL + 60), "{slow:?}");
+}
+
+#[test]
+fn both_nights_in_which_clocks_change_are_nights_like_others() {
+    // The brain counts seconds: the hour that is missing or comes twice in Berlin is none of its business.
+    for day in ["2026-03-28T23:00:00Z", "2026-10-24T22:00:00Z"] {
+        let begins_at = day.parse::<jiff::Timestamp>().unwrap().as_second();
+        let mut world = World::new(3, begins_at, 11);
+        for _ in 0..6 * 3_600 {
+            world.second();
+        }
+        assert!(world.longest_gap() <= 2 * INTERVAL + 60, "{day}: {}", world.longest_gap());
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing_and_one_that_is_set_forward_brings_no_storm() {
+    let mut world = World::new(5, sample::NOW.0, 13);
+    for _ in 0..1_000 {
+        world.second();
+    }
+    world.now -= 7_200;
+    world.under_way.iter_mut().for_each(|(ends_at, _)| *ends_at -= 7_200);
+    let before: usize = world.kept_sweeps.values().map(Vec::len).sum();
+    for _ in 0..1_000 {
+        world.second();
+    }
+    let after: usize = world.kept_sweeps.values().map(Vec::len).sum();
+    assert!(before + 10 <= after, "{before} sweeps before, {after} after: it froze");
+    world.now += 86_400;
+    for _ in 0..1_000 {
+        world.second();
+    }
+    let later: usize = world.kept_sweeps.values().map(Vec::len).sum();
+    assert!(later <= after + 5 * 5, "{after} sweeps, then {later}: a storm");
+}
+
+#[test]
+fn a_process_that_ends_between_any_two_effects_loses_nothing_that_was_acknowledged() {
+    for seed in 1..=40 {
+        let mut world = World::new(4, sample::NOW.0, seed * 0x9e37_79b9);
+        for _ in 0..600 {
+            match world.die(40) {
+                0 => world.crash(),
+                1 => world.store_refuses_until = world.now + 30,
+                2..=10 => world.report(),
+                11 => {
+                    let path = world.paths[world.chance as usize % world.paths.len()].clone();
+                    world.post(Event::RefsMoved(path));
+                }
+                _ => {}
+            }
+            world.second();
+        }
+        let lost: Vec<_> = world.acknowledged.difference(&world.kept_events).collect();
+        assert!(lost.is_empty(), "seed {seed}: acknowledged and lost: {lost:?}");
+        assert!(!world.acknowledged.is_empty() && 0 < world.refused, "seed {seed}: the story shows nothing");
+        // In the end everything that is watched was seen.
+        world.store_refuses_until = i64::MIN;
+        for _ in 0..900 {
+            world.second();
+        }
+        assert_eq!(world.kept_sweeps.len(), 4, "seed {seed}");
+        assert!(world.waiting.is_empty(), "seed {seed}: somebody still waits");
+    }
+}
+
+#[test]
+fn what_waits_is_bounded_when_the_store_refuses_for_long() {
+    let mut world = World::new(4, sample::NOW.0, 5);
+    world.store_refuses_until = i64::MAX;
+    for _ in 0..2_000 {
+        world.report();
+        world.second();
+    }
+    assert!(world.state.unkept.len() <= 4 && world.state.reported.events.len() <= REPORTED_AT_MOST);
+    assert!(world.acknowledged.is_empty() && world.waiting.len() < 100, "{} wait", world.waiting.len());
+}

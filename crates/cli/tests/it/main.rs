@@ -13,6 +13,7 @@ mod full_disk;
 mod gate;
 mod hooks;
 mod kills;
+mod law;
 mod made_up;
 mod real;
 mod runs;

@@ -57,6 +57,9 @@ refs before its exit code: a rebase that stopped is `conflict` although a script
 one line on standard error says why, and the command ends as ever. The command waits at most 0.2 s for us before it
 begins; after its end, measuring and verifying take a few seconds at most, and what was not verified by then is `unknown`.
 
+What was done before is taken in once: `alignwatch event import --reflog` makes a run of each merge, rebase and pull that the
+logs of this clone's branches tell of, marked as reconstructed; `alignwatch event import FILE` reads events, one a line.
+
 ## Asking before an alignment
 
 ```sh
@@ -102,6 +105,9 @@ curl localhost:8750/readyz                    # does it do its work?
 curl localhost:8750/metrics                   # for a Prometheus; docs/METRICS.md says what each number is
 curl localhost:8750/api/v1/findings           # what is wrong, since when
 ```
+
+As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
+its loop no longer turns, and lets it write into its own folder only.
 
 It looks at a repository again seconds after its refs moved, and otherwise every `serve.interval`. It answers on this
 machine only: there is no access control yet, so no other address can be chosen. `/openapi.json` describes the API

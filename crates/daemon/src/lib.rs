@@ -8,6 +8,7 @@
 //! * [`mod@serve`]: the daemon itself.
 //! * [`mod@runs`]: the alignment runs that are recorded, wherever they are.
 //! * [`mod@spooled`]: takes in what was reported while no daemon was there.
+//! * [`mod@supervisor`]: tells systemd that we live.
 //! * [`mod@watched`]: what the daemon last saw, for commands that ask.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
@@ -18,6 +19,7 @@ mod reports;
 pub mod runs;
 mod serve;
 mod spooled;
+mod supervisor;
 mod watch;
 pub mod watched;
 

@@ -23,7 +23,7 @@ use alignwatch_model::{
 use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_web::{Asks, InboxFull, ListenError, Shared};
 
-use crate::{keep::Keeper, look, reports::Reports, spooled, watch};
+use crate::{keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, watch};
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
 const INBOX: usize = 1024;
@@ -79,7 +79,9 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
     let body = Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, shared };
     let mut inspectors = Vec::new();
-    let ended = body.run(events, &mut inspectors);
+    let mut supervisor = Supervisor::ready();
+    let ended = body.run(events, &mut inspectors, &mut supervisor);
+    supervisor.stopping();
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
@@ -154,7 +156,12 @@ struct Body {
 
 impl Body {
     /// The loop. Threads that still inspect when it ends are in `inspectors`. Errors: [`ServeError::KeeperGone`].
-    fn run(&self, events: Receiver<Event>, inspectors: &mut Vec<JoinHandle<()>>) -> Result<(), ServeError> {
+    fn run(
+        &self,
+        events: Receiver<Event>,
+        inspectors: &mut Vec<JoinHandle<()>>,
+        supervisor: &mut Supervisor,
+    ) -> Result<(), ServeError> {
         let settings = &self.settings;
         let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
         let mut state = State::watching(paths, now());
@@ -165,6 +172,7 @@ impl Body {
                 inspectors.extend(self.perform(effect)?);
             }
             inspectors.retain(|thread| !thread.is_finished());
+            supervisor.alive();
             if is_news {
                 self.show(&state);
             }

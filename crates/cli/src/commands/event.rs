@@ -6,7 +6,7 @@ use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, Ru
 use alignwatch_records::{Spool, fresh, wrap};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
-use super::Global;
+use super::{Global, import};
 use crate::{Exit, configuring, failure::Failure, output::Format, recording, surroundings};
 
 /// Report what happens in an alignment run, from any script
@@ -31,6 +31,7 @@ pub(crate) struct Event {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Import(import::Import),
     /// A run begins: prints its id
     Start {
         /// The name of the procedure
@@ -134,9 +135,12 @@ fn outcomes() -> PossibleValuesParser {
 
 /// Writes the event down; whatever goes wrong is told, and breaks nothing.
 pub(crate) fn run(global: &Global, asked: &Event) -> Result<Exit, Failure> {
+    if let What::Import(asked) = &asked.what {
+        return import::run(global, asked);
+    }
     let form = global.form("event", &[Format::Human, Format::Json])?;
     wrap::survive_full_files();
-    let event = event_of(&asked.what);
+    let Some(event) = event_of(&asked.what) else { return Ok(Exit::Fine) };
     if let Err(reason) = spool(global, &event)
         && !global.quiet
     {
@@ -156,8 +160,10 @@ fn spool(global: &Global, event: &RunEvent) -> Result<(), String> {
     Spool::open(&data_dir).append(event).map_err(|error| error.to_string())
 }
 
-fn event_of(what: &What) -> RunEvent {
+/// `None` = nothing is reported.
+fn event_of(what: &What) -> Option<RunEvent> {
     let (run, more, happened) = match what {
+        What::Import(_) => return None,
         What::Start { workflow, repo, base, more } => {
             (fresh::id(), more, Happened::Started(started(workflow, repo.as_ref(), base.as_ref())))
         }
@@ -188,7 +194,7 @@ fn event_of(what: &What) -> RunEvent {
     let mut event = RunEvent::new(id, run, fresh::now(), happened);
     let said = more.attribute.iter().map(|(name, value)| (name.clone(), recording::redacted(value).into()));
     event.attributes.extend(said);
-    event
+    Some(event)
 }
 
 fn started(workflow: &str, repo: Option<&PathBuf>, base: Option<&String>) -> Started {

@@ -20,6 +20,7 @@ pub(crate) mod explain;
 pub(crate) mod gate;
 pub(crate) mod hooks;
 mod length;
+pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod serve;

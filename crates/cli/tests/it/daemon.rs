@@ -22,19 +22,25 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn watching(data_dir: &Path, paths: &[&Path]) -> Daemon {
-        Daemon::started_by(Command::new(env!("CARGO_BIN_EXE_alignwatch")), data_dir, paths)
+        Daemon::with(data_dir, paths, &[])
+    }
+
+    /// With these environment variables.
+    pub(crate) fn with(data_dir: &Path, paths: &[&Path], variables: &[(&str, &str)]) -> Daemon {
+        Daemon::started_by(Command::new(env!("CARGO_BIN_EXE_alignwatch")), data_dir, paths, variables)
     }
 
     /// A daemon that a shell becomes after these words.
     pub(crate) fn after(words: &str, data_dir: &Path, paths: &[&Path]) -> Daemon {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{words}; exec \"$0\" \"$@\"")]).arg(env!("CARGO_BIN_EXE_alignwatch"));
-        Daemon::started_by(shell, data_dir, paths)
+        Daemon::started_by(shell, data_dir, paths, &[])
     }
 
-    fn started_by(mut command: Command, data_dir: &Path, paths: &[&Path]) -> Daemon {
+    fn started_by(mut command: Command, data_dir: &Path, paths: &[&Path], variables: &[(&str, &str)]) -> Daemon {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
+        command.envs(variables.iter().copied());
         command.arg("--data-dir").arg(data_dir).args(["--config", "/dev/null", "serve", "--port", &port.to_string()]);
         let child = command.args(paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Daemon { child, port, data_dir: data_dir.to_owned() }

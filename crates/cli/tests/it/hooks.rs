@@ -87,3 +87,33 @@ fn a_hook_whose_alignwatch_is_gone_or_cannot_write_fails_nothing() {
     std::fs::write(&path, text.replace(env!("CARGO_BIN_EXE_alignwatch"), "/gone/alignwatch")).unwrap();
     world.git(&["merge", "-q", "--no-edit", "other"]);
 }
+
+#[test]
+fn what_git_remembers_is_taken_in_once_and_a_file_whole_or_not_at_all() {
+    let world = World::new();
+    world.git(&["checkout", "-q", "topic"]);
+    world.git(&["rebase", "-q", "main"]);
+    // The first commits of the drawing lie in the past, and what Git did just now does not.
+    let taken = |world: &World| world.alignwatch(&["event", "import", "--reflog"]);
+    assert_eq!(taken(&world), "2 events of 1 runs taken in\n");
+    assert_eq!(taken(&world), "0 events of 1 runs taken in\n");
+    assert_eq!(world.recorded(), ["rebase by hand aligned refs/heads/topic true"]);
+    let other = World::new();
+    let lines = other.repo.room().join("events.jsonl");
+    let spool = alignwatch_records::Spool::open(world.data.path());
+    let path = spool.path_of(&spool.ids().unwrap()[0]);
+    let text = std::fs::read_to_string(path).unwrap();
+    std::fs::write(&lines, format!("{text}not json\n")).unwrap();
+    let file = lines.to_str().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    command.env("ALIGNWATCH_DATA_DIR", other.data.path()).args(["event", "import", file]);
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        (output.status.code(), told.contains("events.jsonl:3"), other.recorded().len()),
+        (Some(2), true, 0),
+        "{told}"
+    );
+    std::fs::write(&lines, text).unwrap();
+    assert_eq!(other.alignwatch(&["event", "import", file]), "2 events of 1 runs taken in\n");
+}

@@ -132,3 +132,29 @@ fn what_was_reported_while_nobody_listened_is_taken_in_once() {
     daemon.until_ready();
     assert_eq!(document(&daemon)["n_events"], 2);
 }
+
+#[test]
+fn a_supervisor_hears_that_it_began_lives_and_ends() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let socket = data.path().join("notify");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    supervisor.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    let hears = |word: &str| {
+        let mut bytes = [0; 256];
+        let length = supervisor.recv(&mut bytes).unwrap();
+        let told = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        assert!(told.contains(word), "{told:?} and not {word}");
+    };
+    let variables = [("NOTIFY_SOCKET", socket.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")];
+    let daemon = Daemon::with(data.path(), &[repo.path()], &variables);
+    hears("READY=1");
+    hears("WATCHDOG=1");
+    hears("WATCHDOG=1");
+    assert!(Command::new("kill").arg(daemon.child.id().to_string()).status().unwrap().success());
+    let mut last = String::new();
+    while !last.contains("STOPPING=1") {
+        let mut bytes = [0; 256];
+        let length = supervisor.recv(&mut bytes).unwrap();
+        last = String::from_utf8_lossy(&bytes[..length]).into_owned();
+    }
+}

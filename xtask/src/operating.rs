@@ -109,9 +109,18 @@ curl localhost:8750/api/v1/findings           # what is wrong, since when
 As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
 its loop no longer turns, and lets it write into its own folder only.
 
-It looks at a repository again seconds after its refs moved, and otherwise every `serve.interval`. It answers on this
-machine only: there is no access control yet, so no other address can be chosen. `/openapi.json` describes the API
-(a copy stands in docs/schema/openapi.json).
+It looks at a repository again seconds after its refs moved, and otherwise every `serve.interval`. `/openapi.json` describes
+the API (a copy stands in docs/schema/openapi.json). It answers on this machine only. For others, put a proxy that speaks
+TLS in front of it, name the address and the names by which it is asked, and give each of them a token of its own:
+
+```yaml
+serve: {address: 0.0.0.0, front: tls_proxy, names: [watch.example.org]}
+```
+
+```sh
+alignwatch token add prometheus --scope read   # shown once; read, report (only runs, for CI) or operate
+alignwatch token remove prometheus             # opens nothing from this moment on
+```
 
 What it saw is kept in `store/` below the data directory: one SQLite file, a copy of it every day (`backups/`, the newest
 seven, each verified), and a lock that keeps a second daemon out. A file that is found damaged at the

@@ -16,12 +16,13 @@ use std::{
 use alignwatch_git::{inspect::Wanted, stop::Stop};
 use alignwatch_model::{
     Look, Timestamp,
+    access::TOKENS_FILE,
     checks::{self, ALL},
     config::Config,
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
-use alignwatch_web::{Asks, InboxFull, ListenError, Shared};
+use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared};
 
 use crate::{keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, watch};
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where pages are answered.
     pub listen: SocketAddr,
+    /// Names by which others may ask; then each request needs a token.
+    pub names: Vec<String>,
     /// How often, how many at once.
     pub pace: Pace,
 }
@@ -72,7 +75,11 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let shared = Arc::new(Shared::new(folder.clone(), asks));
     let (commits, to_keep) = sync_channel(1);
     let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
-    let pages = answer(listener, Arc::clone(&shared), Arc::clone(&stop));
+    let access = match settings.listen.ip().is_loopback() {
+        true => Access::open(),
+        false => Access::with_tokens(settings.data_dir.join(TOKENS_FILE), settings.names.clone()),
+    };
+    let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
     say(&format!("watching {}; http://{address}/metrics, http://{address}/api/v1/repositories", settings.paths.len()));
     let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
@@ -128,10 +135,15 @@ fn hand_over(reports: Arc<Reports>) -> Box<alignwatch_web::Report> {
     Box::new(move |events, tell| reports.hand_over(events, tell))
 }
 
-fn answer(listener: std::net::TcpListener, shared: Arc<Shared>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+fn answer(
+    listener: std::net::TcpListener,
+    shared: Arc<Shared>,
+    access: Access,
+    stop: Arc<AtomicBool>,
+) -> JoinHandle<()> {
     thread::spawn(move || {
         let trouble = Arc::clone(&shared);
-        if let Err(error) = alignwatch_web::serve(listener, shared, until(stop)) {
+        if let Err(error) = alignwatch_web::serve(listener, shared, access, until(stop)) {
             *trouble.trouble.write().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         }
     })

@@ -5,6 +5,7 @@
 //! goes out as values. So a test, a replay of last month and a running daemon
 //! are the same code, fed from different places.
 
+pub mod access;
 pub mod atoms;
 pub mod branch;
 pub mod checks;

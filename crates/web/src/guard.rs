@@ -1,20 +1,29 @@
 //! What every request must pass: it names this machine, comes from no other site, and ends in time.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use crate::problem::Problem;
+use crate::{access::Access, problem::Problem};
 
 /// Bytes of a request's body. Source: ours; a batch of a thousand events.
 const BODY_BYTES: usize = 1 << 20;
+
+/// Requests that are answered at the same time. Each may hold a whole body. Source: ours; 128 MB at the worst.
+const REQUESTS_AT_ONCE: usize = 128;
 
 /// The longest that a request may take. Source: ours; a hundred times the slowest page.
 const REQUEST_AT_MOST: Duration = Duration::from_secs(10);
@@ -28,21 +37,72 @@ const ALWAYS: [(&str, &str); 4] = [
 ];
 
 /// The routes behind the guards.
-pub(crate) fn guarded(routes: Router) -> Router {
+pub(crate) fn guarded(routes: Router, access: Access) -> Router {
+    let door = Arc::new(Door { access, n_inside: AtomicUsize::new(0) });
     routes
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_AT_MOST))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn(only_from_here))
+        .layer(middleware::from_fn_with_state(door, pass))
 }
 
-async fn only_from_here(request: Request, next: Next) -> Response {
-    let mut response = match refusal(request.method(), request.headers()) {
-        Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+/// What all requests go through.
+struct Door {
+    access: Access,
+    n_inside: AtomicUsize,
+}
+
+impl Door {
+    fn refusal(&self, request: &Request) -> Option<Problem> {
+        let (method, headers) = (request.method(), request.headers());
+        let foreign = refusal(method, headers, &self.access.names);
+        foreign.or_else(|| self.access.refusal(method, request.uri().path(), headers))
+    }
+}
+
+/// One request, as long as it is answered.
+struct Inside<'a>(&'a AtomicUsize);
+
+impl<'a> Inside<'a> {
+    /// Lets one more in, unless it is full.
+    fn enter(n_inside: &'a AtomicUsize) -> Option<Inside<'a>> {
+        let inside = Inside(n_inside);
+        (n_inside.fetch_add(1, Ordering::Relaxed) < REQUESTS_AT_ONCE).then_some(inside)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let inside = Inside::enter(&door.n_inside);
+    let refused = door.refusal(&request);
+    let mut response = match (&inside, refused) {
+        (None, _) => full(),
+        (_, Some(problem)) => challenged(problem),
+        (Some(_), None) => next.run(request).await,
     };
     for (name, value) in ALWAYS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// More requests come than can be answered before memory grows.
+fn full() -> Response {
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "more requests come than can be answered");
+    ([(header::RETRY_AFTER, "1")], problem).into_response()
+}
+
+/// A refusal; one for want of a token says what kind is wanted. Source: RFC 6750, section 3.
+fn challenged(problem: Problem) -> Response {
+    let is_unknown = problem.status() == StatusCode::UNAUTHORIZED;
+    let mut response = problem.into_response();
+    if is_unknown {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }
@@ -51,24 +111,24 @@ async fn only_from_here(request: Request, next: Next) -> Response {
 ///
 /// A page of another site can make a browser send requests here, by a name that leads to this machine. It can't
 /// choose the `Host` that is sent, nor hide its `Origin`.
-fn refusal(method: &Method, headers: &HeaderMap) -> Option<Problem> {
+fn refusal(method: &Method, headers: &HeaderMap, names: &[String]) -> Option<Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !is_this_machine(host) {
+    if !is_this_machine(host, names) {
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "the request names another machine"));
     }
     let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("?"));
-    let is_foreign = origin.is_some_and(|origin| origin.strip_prefix("http://") != Some(host));
+    let is_foreign = origin.is_some_and(|origin| origin.split_once("://").map(|(_, host)| host) != Some(host));
     (changes && is_foreign).then(|| Problem::new(StatusCode::FORBIDDEN, "the request comes from another site"))
 }
 
-/// `localhost`, `127.0.0.1` or `[::1]`, with or without a port.
-fn is_this_machine(host: &str) -> bool {
+/// `localhost`, `127.0.0.1`, `[::1]` or one of these names, with or without a port.
+fn is_this_machine(host: &str, names: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]") || names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -78,12 +138,12 @@ mod tests {
     fn status(method: Method, headers: &[(header::HeaderName, &str)]) -> Option<StatusCode> {
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect();
-        refusal(&method, &headers).map(|problem| problem.status())
+        refusal(&method, &headers, &["watch.example.org".to_owned()]).map(|problem| problem.status())
     }
 
     #[test]
     fn a_request_by_another_name_is_refused() {
-        for host in ["localhost:8750", "127.0.0.1", "[::1]:8750"] {
+        for host in ["localhost:8750", "127.0.0.1", "[::1]:8750", "Watch.example.org", "watch.example.org:443"] {
             assert_eq!(status(Method::GET, &[(header::HOST, host)]), None, "{host}");
         }
         for host in ["evil.example:8750", "localhost.evil.example", "", "127.0.0.1:x", "0.0.0.0:8750"] {

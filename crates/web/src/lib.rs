@@ -1,9 +1,10 @@
 //! Shows: the HTTP API, and the metrics page that a Prometheus scrapes.
 //!
-//! It reads the store and posts wishes into the daemon's inbox; it decides nothing. It listens on this machine only
-//! ([`listen`] refuses every other address), answers only requests that name this machine (no page of another site
-//! can reach it by a name of its own), and gives every request a limit of size and time.
+//! It reads the store and posts wishes into the daemon's inbox; it decides nothing. It answers only requests that name
+//! this machine (no page of another site can reach it by a name of its own), and gives every request a limit of size
+//! and time. On another address than this machine's own, each request needs a token ([`Access`]).
 
+mod access;
 mod api;
 mod branches;
 mod guard;
@@ -19,6 +20,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
+pub use access::Access;
 use alignwatch_model::{record::Reading, run::RunEvent, turn::Refusal};
 use alignwatch_store::Store;
 
@@ -61,9 +63,6 @@ pub struct InboxFull;
 /// Why it can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Others could reach it.
-    #[error("cannot listen on {0}: there is no access control yet, so only this machine may connect")]
-    Open(SocketAddr),
     /// The address can't be had.
     #[error("cannot listen on {address}: {source}")]
     Taken {
@@ -98,11 +97,8 @@ impl Shared {
     }
 }
 
-/// Takes the address. Only one of this machine's own is accepted.
+/// Takes the address.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    if !address.ip().is_loopback() {
-        return Err(ListenError::Open(address));
-    }
     let taken = |source| ListenError::Taken { address, source };
     let listener = TcpListener::bind(address).map_err(taken)?;
     listener.set_nonblocking(true).map_err(taken)?;
@@ -115,12 +111,13 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 pub fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
+    access: Access,
     until: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, guard::guarded(api::router(shared))).with_graceful_shutdown(until).await
+        axum::serve(listener, guard::guarded(api::router(shared), access)).with_graceful_shutdown(until).await
     })
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod verify;
 
 /// Watches over the work of keeping many Git branches in line with their base
@@ -121,6 +122,7 @@ pub(crate) enum Command {
     Gate(gate::Gate),
     Hooks(hooks::Hooks),
     Serve(serve::Serve),
+    Token(token::TokenArgs),
     Man(man::Man),
 }
 
@@ -141,6 +143,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Gate(gate) => gate::run(&global, &gate),
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
+        Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };
     let exit = ended.unwrap_or_else(|failure| {

@@ -1,7 +1,7 @@
 //! `alignwatch serve`
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -17,8 +17,9 @@ use crate::{Exit, configuring, failure::Failure, surroundings};
 ///
 /// Looks at each repository again when its refs move, and otherwise every few minutes
 /// (`serve.interval`). Keeps what it saw in the data directory: health, findings with their
-/// times, numbers over time. Answers on this machine only: /metrics for a Prometheus,
-/// /api/v1 for programs (/openapi.json describes it), /healthz and /readyz for supervisors.
+/// times, numbers over time. Answers on this machine only, unless `serve.address` says otherwise:
+/// /metrics for a Prometheus, /api/v1 for programs (/openapi.json describes it), /healthz and
+/// /readyz for supervisors.
 /// Ends with Ctrl-C or SIGTERM, and goes on from there when it is started again.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -46,7 +47,8 @@ pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
     let settings = Settings {
         paths,
         data_dir,
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        listen: SocketAddr::from((address(&config)?, port)),
+        names: config.serve.names.clone(),
         pace: Pace { interval: config.serve.interval, at_once: 1 },
         config,
     };
@@ -57,6 +59,11 @@ pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
     };
     serve(settings, surroundings::interruptions(), &say).map_err(|error| Failure::caused_by(&error))?;
     Ok(Exit::Fine)
+}
+
+fn address(config: &Config) -> Result<IpAddr, Failure> {
+    let wrong = |error| Failure::usage(format!("cannot use `{}` of serve.address: {error}", config.serve.address));
+    config.serve.address.parse().map_err(wrong)
 }
 
 /// The repositories to watch, each once. One that the command line names must be there; one that a pattern

@@ -158,3 +158,40 @@ fn a_supervisor_hears_that_it_began_lives_and_ends() {
         last = String::from_utf8_lossy(&bytes[..length]).into_owned();
     }
 }
+
+#[test]
+fn others_need_a_token_with_the_right_scope_and_it_can_be_taken_back() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let alignwatch = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.args(["--config", "/dev/null"]).env("ALIGNWATCH_DATA_DIR", data.path()).args(arguments);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    };
+    let (_, reader) = alignwatch(&["token", "add", "prometheus", "--scope", "read"]);
+    let (_, reporter) = alignwatch(&["token", "add", "ci", "--scope", "report"]);
+    assert!(!std::fs::read_to_string(data.path().join("tokens.json")).unwrap().contains(&reader), "it is kept nowhere");
+    let open = [("ALIGNWATCH_SERVE_ADDRESS", "0.0.0.0"), ("ALIGNWATCH_SERVE_FRONT", "tls_proxy")];
+    let daemon = Daemon::with(data.path(), &[repo.path()], &open);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
+    let status = |request: &str, token: &str| {
+        let headers = format!("Host: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n");
+        daemon.ask(request, &headers).unwrap().0
+    };
+    assert_eq!(daemon.get("/metrics").unwrap().0, 401);
+    assert_eq!((status("GET /metrics", &reader), status("GET /metrics", &reporter)), (200, 403));
+    assert_eq!((status("POST /api/v1/events", &reader), status("POST /api/v1/events", &reporter)), (403, 400));
+    assert_eq!(alignwatch(&["token", "remove", "prometheus"]).0, 0);
+    assert_eq!(status("GET /metrics", &reader), 401);
+    assert!(alignwatch(&["token", "list"]).1.starts_with("report   ci, made "));
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_proxy_in_front() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    command.args(["--config", "/dev/null", "serve", "."]).env("ALIGNWATCH_DATA_DIR", data.path());
+    let output = command.env("ALIGNWATCH_SERVE_ADDRESS", "0.0.0.0").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), told.contains("front: tls_proxy")), (Some(2), true), "{told}");
+}

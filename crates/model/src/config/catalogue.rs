@@ -99,6 +99,10 @@ pub enum Shape {
     Opening,
     /// A sentence for people.
     Sentence,
+    /// An IP address.
+    Address,
+    /// A host name.
+    Host,
     /// The id of a check, one of these.
     CheckId(Vec<String>),
 }
@@ -211,6 +215,8 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "zone" => return Shape::Zone,
         "opening" => return Shape::Opening,
         "words" => return Shape::Sentence,
+        "address" => return Shape::Address,
+        "host" => return Shape::Host,
         "check" => return Shape::CheckId(texts_of(&schema["enum"])),
         _ => {}
     }

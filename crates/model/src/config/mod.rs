@@ -48,7 +48,10 @@ pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
 use crate::{RefName, Relation, Span, relation::Budget};
-use schema::{CheckId, CheckThresholds, LineName, PathPatternText, PathText, PatternText, SizeText, SpaceText};
+use schema::{
+    AddressText, CheckId, CheckThresholds, HostName, LineName, PathPatternText, PathText, PatternText, SizeText,
+    SpaceText,
+};
 
 /// The largest file that is read as a configuration, in bytes.
 ///
@@ -300,6 +303,33 @@ pub struct Serve {
     /// Example: `9100`
     #[schemars(with = "u32", range(min = 1, max = 65535))]
     pub port: u32,
+    /// The address on which pages are answered. On any but this machine's own, each request needs a token
+    /// (`alignwatch token`), and a proxy that speaks TLS must stand in front of it (`front`).
+    ///
+    /// Unit: an IP address.
+    /// Range: an address of this machine, or `0.0.0.0` or `::` for all of them.
+    /// Default: 127.0.0.1.
+    /// Reason: what is known of your branches is nobody else's business until you say so.
+    /// Example: `::1`
+    #[schemars(with = "AddressText")]
+    pub address: String,
+    /// What stands in front of it, when others than this machine can reach it.
+    ///
+    /// Unit: one word.
+    /// Range: nothing, tls_proxy.
+    /// Default: nothing.
+    /// Reason: alignwatch can't see what stands in front of it, and would rather not begin than let tokens travel in the clear.
+    /// Example: `tls_proxy`
+    pub front: Front,
+    /// Names by which others ask, besides this machine's own addresses.
+    ///
+    /// Unit: host names.
+    /// Range: any number of different names.
+    /// Default: [].
+    /// Reason: a page of another site could otherwise reach it by a name of its own.
+    /// Example: `[watch.example.org]`
+    #[schemars(with = "Vec<HostName>", extend("uniqueItems" = true))]
+    pub names: Vec<String>,
     /// How often a repository is looked at when its refs rest.
     ///
     /// Unit: a length of time.
@@ -319,6 +349,17 @@ pub struct Serve {
     /// Example: `50`
     #[schemars(with = "u32", range(min = 0, max = 500))]
     pub branch_series: u32,
+}
+
+/// What stands in front of the daemon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Front {
+    /// Nothing: who asks speaks to the daemon itself.
+    #[default]
+    Nothing,
+    /// A proxy that speaks TLS, so that tokens do not travel in the clear.
+    TlsProxy,
 }
 
 /// Tells branches from other refs, ready to be asked.
@@ -411,7 +452,15 @@ impl Default for Inspect {
 
 impl Default for Serve {
     fn default() -> Serve {
-        Serve { repositories: Vec::new(), port: 8750, interval: Span::minutes(5), branch_series: 0 }
+        Serve {
+            repositories: Vec::new(),
+            port: 8750,
+            address: "127.0.0.1".to_owned(),
+            front: Front::Nothing,
+            names: Vec::new(),
+            interval: Span::minutes(5),
+            branch_series: 0,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Config, Patterns, RelationRule,
+    Config, Front, Patterns, RelationRule,
     pattern::{is_name, wider_texts},
 };
 
@@ -28,9 +28,22 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         found.extend(measured_against_itself(index, rule));
     }
     found.extend(skipped_and_only(config));
+    found.extend(open_to_others(config));
     found.extend(super::workflows::mistakes(config));
     found.extend(super::windows::mistakes(config));
     found
+}
+
+/// On an address that others reach, tokens must not travel in the clear.
+fn open_to_others(config: &Config) -> Option<Mistake> {
+    let is_own = config.serve.address.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    (!is_own && config.serve.front == Front::Nothing).then(|| Mistake {
+        path: "serve.address".to_owned(),
+        problem: "others can reach this address, and what they send would travel in the clear".to_owned(),
+        fix: "put a proxy that speaks TLS in front of it and write `front: tls_proxy`, or take the address out"
+            .to_owned(),
+        also_at: None,
+    })
 }
 
 /// A pattern by its rule and its place in it.

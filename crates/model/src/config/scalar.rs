@@ -47,6 +47,8 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Zone => named(text, &shown, scheduled(schedule::zone_named(text).map(drop), &like)),
         Shape::Opening => named(text, &shown, scheduled(check_opening(text), &like)),
         Shape::Sentence => named(text, &shown, check_sentence(text, &like)),
+        Shape::Address => named(text, &shown, check_address(text, &like)),
+        Shape::Host => named(text, &shown, check_host(text, &like)),
         Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
     }
 }
@@ -110,6 +112,22 @@ fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value,
 
 fn scheduled(checked: Result<(), BadSchedule>, like: &str) -> Result<(), BadName> {
     checked.map_err(|BadSchedule(problem)| BadName { problem: for_message(&problem), fix: like.to_owned() })
+}
+
+fn check_address(text: &str, like: &str) -> Result<(), BadName> {
+    let is_address = text.parse::<core::net::IpAddr>().is_ok();
+    if is_address { Ok(()) } else { Err(BadName { problem: "is no IP address".to_owned(), fix: like.to_owned() }) }
+}
+
+/// Labels of letters, digits and `-`. Source: RFC 1123, section 2.1.
+fn check_host(text: &str, like: &str) -> Result<(), BadName> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_host = text.len() <= 253 && text.split('.').all(is_label);
+    if is_host { Ok(()) } else { Err(BadName { problem: "is no host name".to_owned(), fix: like.to_owned() }) }
 }
 
 fn check_sentence(text: &str, like: &str) -> Result<(), BadName> {

@@ -163,6 +163,14 @@ text_shape!(
     OpeningText, "opening", "minLength": 9
 );
 text_shape!(
+    /// An IP address: `127.0.0.1`.
+    AddressText, "address", "minLength": 2
+);
+text_shape!(
+    /// A host name: `watch.example.org`.
+    HostName, "host", "minLength": 1
+);
+text_shape!(
     /// A sentence.
     ReasonText, "words", "minLength": 1, "maxLength": 200
 );

@@ -5,6 +5,7 @@
 
 mod checks;
 mod configuration;
+mod dashboard;
 #[cfg(test)]
 mod layout;
 mod metrics;
@@ -28,6 +29,7 @@ struct Document {
 
 /// All of them. One line a document.
 const DOCUMENTS: &[Document] = &[
+    Document { path: "contrib/grafana/alignwatch.json", text: dashboard::document },
     Document { path: "docs/CHECKS.md", text: checks::document },
     Document { path: "docs/CONFIGURATION.md", text: configuration::document },
     Document { path: "docs/METRICS.md", text: metrics::document },

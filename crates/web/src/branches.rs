@@ -5,7 +5,10 @@ use std::sync::Arc;
 use alignwatch_model::{Timestamp, branch::State as BranchState, kept::KeptBranch};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 use crate::{
     Shared,
@@ -24,7 +27,7 @@ const BRANCHES_AT_MOST: usize = 2_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
     /// Only those in this state.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = states)]
     state: Option<BranchState>,
     /// Only those whose full name stands after this one: the last of the page before.
     #[serde(default)]
@@ -32,6 +35,12 @@ pub(crate) struct Which {
     /// At most so many.
     #[param(minimum = 1, maximum = 2000)]
     limit: Option<usize>,
+}
+
+/// The words of the states.
+fn states() -> Object {
+    let words = BranchState::ALL.map(BranchState::word);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 #[derive(Serialize, ToSchema)]

@@ -3,9 +3,13 @@
 //! Everything is looked at here, at the edge: what comes through is well formed, and what does not is told with its
 //! place. A batch is taken whole or not at all.
 
-use alignwatch_model::run::{RunEvent, event::SCHEMA};
+use alignwatch_model::run::{Outcome, RunEvent, event::SCHEMA};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use crate::problem::Problem;
 
@@ -14,6 +18,46 @@ pub(crate) const EVENTS_AT_MOST: usize = 1_000;
 
 /// Characters of an id at most. Source: ours; a URL and a number.
 const ID_AT_MOST: usize = 200;
+
+/// An event, as the description of the API has it: what each kind must say. It may say more.
+pub(crate) struct ReportedEvent;
+
+impl PartialSchema for ReportedEvent {
+    fn schema() -> RefOr<Schema> {
+        let outcomes = Outcome::ALL.map(Outcome::word);
+        let text = json!({"type": "string"});
+        let kinds = [
+            ("started", json!({"workflow": text})),
+            ("stage", json!({"stage": text})),
+            ("heartbeat", json!({})),
+            ("operation", json!({"branch": text, "outcome": {"type": "string", "enum": outcomes}})),
+            ("finished", json!({"outcome": {"type": "string", "enum": outcomes}})),
+        ];
+        let schema = json!({"oneOf": kinds.map(|(kind, says)| of_kind(kind, &says))});
+        serde_json::from_value(schema).expect("it is a schema, as the test of the description shows")
+    }
+}
+
+impl ToSchema for ReportedEvent {}
+
+/// The schema of one kind of event; `says` = what its data must have.
+fn of_kind(kind: &str, says: &Value) -> Value {
+    let must: Vec<&String> = says.as_object().into_iter().flat_map(Map::keys).collect();
+    let word = |word: &str| json!({"type": "string", "enum": [word]});
+    json!({
+        "type": "object",
+        "required": ["schema", "id", "run", "at", "type", "data"],
+        "properties": {
+            "schema": word(SCHEMA),
+            "id": {"type": "string", "pattern": "^[ -~]{1,200}$", "description": "An event with an id that is known changes nothing."},
+            "run": {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"},
+            "at": {"type": "string", "format": "date-time"},
+            "type": word(kind),
+            "data": {"type": "object", "required": must, "properties": says},
+            "attributes": {"type": "object"},
+        },
+    })
+}
 
 /// The events of a request. Errors: what is wrong, and with which event.
 pub(crate) fn events(headers: &HeaderMap, body: &[u8]) -> Result<Vec<RunEvent>, Problem> {

@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Shared,
     api::{Asked, Named, parsed},
-    incoming,
+    incoming::{self, ReportedEvent},
     problem::Problem,
 };
 
@@ -43,7 +43,8 @@ pub(crate) struct Taken {
 /// Answered when they are on the disk. An event that comes twice, with the same id, counts once; so whoever gets no
 /// answer sends it again.
 #[utoipa::path(post, path = "/api/v1/events",
-    request_body(content = Object, description = "Events, schema `alignwatch.event/1`, or CloudEvents 1.0.", content_type = "application/json"),
+    request_body(content = ReportedEvent, content_type = "application/json",
+        description = "One event, schema `alignwatch.event/1`. An array of them, one a line (application/x-ndjson), and CloudEvents 1.0 are taken as well."),
     responses(
         (status = 202, description = "They are kept.", body = Taken),
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),

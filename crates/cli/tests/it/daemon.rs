@@ -57,7 +57,7 @@ impl Daemon {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
-        self.ask(&format!("GET {path}"), "Host: localhost\r\n")
+        get(self.port, path)
     }
 
     pub(crate) fn json(&self, path: &str) -> Value {
@@ -95,6 +95,11 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Status and body of an answer of whoever listens there; `None` while nobody does.
+pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    ask(port, &format!("GET {path}"), "Host: localhost\r\n", "")
 }
 
 /// Reports an event, or an array of them, to whoever listens there.

@@ -15,6 +15,7 @@ mod hooks;
 mod kills;
 mod law;
 mod made_up;
+mod peers;
 mod real;
 mod runs;
 mod screens;

@@ -117,10 +117,8 @@ fn a_merge_that_rerere_solved_waits_for_its_commit_although_git_exits_1() {
 }
 
 #[test]
+#[ignore = "needs git-imerge"]
 fn a_blocked_imerge_that_exits_0_is_blocked() {
-    if Command::new("git-imerge").arg("--help").output().is_err() {
-        return println!("skipped: git-imerge is not installed");
-    }
     let world = World::new(CONFLICT);
     world.repo.git(["checkout", "-q", "x"]);
     let (code, outcome) = world.outcome_of("git-imerge rebase main");
@@ -128,10 +126,8 @@ fn a_blocked_imerge_that_exits_0_is_blocked() {
 }
 
 #[test]
+#[ignore = "needs git-machete"]
 fn a_traverse_of_git_machete_aligns_each_branch() {
-    if Command::new("git-machete").arg("--version").output().is_err() {
-        return println!("skipped: git-machete is not installed");
-    }
     let world = World::new("main: a b\n x: a c\n y: c d");
     fs::write(world.repo.git_dir().join("machete"), "main\n  x\n    y\n").unwrap();
     let (code, outcome) = world.outcome_of("git-machete traverse -y -n --start-from=first-root");

@@ -1,0 +1,89 @@
+//! What programs say of us that nobody here wrote. `./test` installs them and runs these tests; elsewhere they are ignored.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use alignwatch_testkit::sketch;
+
+use crate::daemon::{Daemon, get};
+
+#[test]
+#[ignore = "needs promtool"]
+fn promtool_finds_nothing_wrong_with_the_metrics_page() {
+    let (repo, data) = (sketch("main: a b c\n old: a x").draw(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let page = data.path().join("page");
+    fs::write(&page, daemon.get("/metrics").unwrap().1).unwrap();
+    let output =
+        Command::new("promtool").args(["check", "metrics"]).stdin(fs::File::open(&page).unwrap()).output().unwrap();
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && told.is_empty(), "{told}");
+}
+
+/// A program that is ended with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn prometheus(folder: &Path, target: u16) -> (Running, u16) {
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let config = folder.join("prometheus.yml");
+    let text = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: alignwatch\n    static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n"
+    );
+    fs::write(&config, text).unwrap();
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    (Running(child), port)
+}
+
+#[test]
+#[ignore = "needs prometheus"]
+fn a_real_prometheus_reads_what_git_would_say() {
+    let (repo, data) = (sketch("main: a b c d\n old: a x\n new: c y").draw(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let (_prometheus, port) = prometheus(data.path(), daemon.port);
+    let value = |query: &str| -> Option<f64> {
+        let (status, body) = get(port, &format!("/api/v1/query?query={query}"))?;
+        let answer: serde_json::Value = serde_json::from_str(&body).ok().filter(|_| status == 200)?;
+        answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+    };
+    daemon.until("a scrape", |_| value("alignwatch_branches%7Bstate%3D%22diverged%22%7D") == Some(2.0));
+    assert_eq!(value("up"), Some(1.0));
+    assert_eq!(value("alignwatch_repo_refs"), Some(repo.git(["for-each-ref"]).lines().count() as f64));
+}
+
+#[test]
+#[ignore = "needs schemathesis"]
+fn schemathesis_finds_no_answer_that_the_description_does_not_have() {
+    let (repo, data) = (sketch("main: a b c\n old: a x").draw(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let url = format!("http://127.0.0.1:{}/openapi.json", daemon.port);
+    let examples = std::env::var("ALIGNWATCH_EXAMPLES").unwrap_or_else(|_| "15".to_owned());
+    let output = Command::new("schemathesis")
+        .args(["run", &url, "--checks", "all", "--max-examples", &examples, "--no-color"])
+        .current_dir(data.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{told}");
+    daemon.until("an answer after all of it", |daemon| daemon.get("/healthz").is_some());
+}

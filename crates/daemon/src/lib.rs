@@ -5,6 +5,7 @@
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
+//! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
 //! * [`mod@serve`]: the daemon itself.
 //! * [`mod@runs`]: the alignment runs that are recorded, wherever they are.
 //! * [`mod@spooled`]: takes in what was reported while no daemon was there.
@@ -13,6 +14,7 @@
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
 mod guard;
+pub mod health;
 mod keep;
 pub mod look;
 mod reports;

@@ -197,6 +197,17 @@ fn a_fetch_leaves_its_time_and_a_failed_one_does_not() {
     let tell = || told(&look(&repo, &[Look::Settings]), &repo, "fetch-age");
     assert_eq!(tell(), "unknown: there is no trace of a fetch since it was cloned");
     let trace = repo.git_dir().join("FETCH_HEAD");
+    let zero = "0".repeat(40);
+    let log = |what: &str| {
+        let line = format!("{zero} {zero} A <a@e.org> {} +0000\t{what}\n", repo.newest_at().0);
+        fs::create_dir_all(repo.git_dir().join("logs")).unwrap();
+        fs::write(repo.git_dir().join("logs/HEAD"), line).unwrap();
+    };
+    log("commit (initial): x");
+    assert!(tell().starts_with("unknown: "), "it was made here");
+    log("clone: from https://example.org/x");
+    assert_eq!(tell(), "ok: ", "a clone is a fetch");
+    log("commit: x");
     fs::write(&trace, "").unwrap();
     assert!(tell().starts_with("unknown: "), "a fetch that failed leaves it empty");
     fs::write(&trace, "x").unwrap();

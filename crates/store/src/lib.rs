@@ -4,6 +4,7 @@
 //! no trace. Any number of readers may look on meanwhile, and a reader never waits for the writer.
 //!
 //! * [`mod@open`] finds the file well, mends it from the newest verified backup, or says why it can't be used.
+//! * [`mod@audit`] looks whether it is there and who writes it, and changes nothing.
 //! * [`mod@commit`] is one transaction: a sweep with its findings and numbers, whole or not at all.
 //! * [`mod@branches`] keeps the branches of each repository as they were last seen.
 //! * [`mod@runs`] keeps what is reported of alignment runs, and what it amounts to.
@@ -15,6 +16,7 @@
 //! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
 
 mod age;
+mod audit;
 mod backup;
 mod branches;
 mod chunk;
@@ -30,6 +32,7 @@ mod schema;
 mod series;
 
 pub use age::Tended;
+pub use audit::{Writer, holds_one, writer};
 pub use backup::{BACKUPS_KEPT, Backup};
 pub use engine::Engine;
 pub use open::{Mended, StoreError, is_there, open, open_to_read};

@@ -108,6 +108,15 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Does it say that the file itself is damaged? Everything else says nothing about it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            StoreError::Damaged { .. } => true,
+            StoreError::Sqlite(error) => is_damage(error),
+            _ => false,
+        }
+    }
 }
 
 /// What had to be done to open it.
@@ -227,6 +236,11 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// The lock of the only writer.
+pub(crate) fn lock_in(folder: &Path) -> PathBuf {
+    folder.join("store.lock")
+}
+
 /// The file in its folder.
 pub(crate) fn file_in(folder: &Path) -> PathBuf {
     folder.join("store.sqlite")
@@ -238,7 +252,7 @@ pub(crate) fn io_error(path: &Path, source: io::Error) -> StoreError {
 
 /// Takes the place of the only writer. The lock goes with the process; what the file says is only for people.
 fn own(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join("store.lock");
+    let path = lock_in(folder);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = opened.map_err(|source| io_error(&path, source))?;
     match file.try_lock() {
@@ -267,10 +281,7 @@ enum Unwell {
 
 impl From<rusqlite::Error> for Unwell {
     fn from(error: rusqlite::Error) -> Unwell {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Unwell::Damaged(error.to_string()),
-            _ => Unwell::Refused(error),
-        }
+        if is_damage(&error) { Unwell::Damaged(error.to_string()) } else { Unwell::Refused(error) }
     }
 }
 
@@ -287,6 +298,10 @@ fn damage(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
 /// Is there as long as nobody knows whether the damage that was found is mended.
 fn suspicion_of(path: &Path) -> PathBuf {
     path.with_extension("suspected")
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Opens the file and finds it well, as far as that can be told in [`LOOK_AT_MOST`]; [`Store::examine`] reads the rest.

@@ -1,6 +1,10 @@
 //! `alignwatch doctor bundle`
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use alignwatch_model::Timestamp;
 use clap::Args;
@@ -38,7 +42,7 @@ Examples:
 pub(crate) struct Bundle {
     /// Repositories [default: the one here, if there is one]
     path: Vec<PathBuf>,
-    /// Write to this file, which must not be there [default: alignwatch-bundle-TIME.tar.gz here]
+    /// Write to this file, which must not be there [default: one named by the time, in `bundles` of the data directory]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Keep names of branches, paths, people and machines; secrets go all the same
@@ -73,7 +77,7 @@ pub(crate) fn run(global: &Global, asked: &Bundle) -> Result<Exit, Failure> {
     if asked.dry_run {
         return answer(&shown(form, &manifest, &parts));
     }
-    let file = asked.output.clone().unwrap_or_else(|| usual_name(now));
+    let file = asked.output.clone().unwrap_or_else(|| usual_place(around.data_dir.as_deref()).join(usual_name(now)));
     if !global.quiet {
         surroundings::talk(&preview(&manifest, &parts));
     }
@@ -100,6 +104,15 @@ fn verify(file: &Path, redactor: &bundle::redact::Redactor) -> Result<Exit, Fail
     let lines: Vec<_> = found.iter().map(|leak| format!("{}\n", escape::terminal(leak))).collect();
     answer(&lines.concat())?;
     Ok(Exit::Findings)
+}
+
+/// Where a bundle goes that nobody gave a place: not here, which may be a worktree that is committed whole.
+///
+/// Where there is no usable data directory, the directory for temporary files; only its owner can read the bundle there, too.
+fn usual_place(data_dir: Option<&Path>) -> PathBuf {
+    let folder = data_dir.map(|dir| dir.join("bundles"));
+    let made = folder.filter(|folder| DirBuilder::new().recursive(true).mode(0o700).create(folder).is_ok());
+    made.unwrap_or_else(std::env::temp_dir)
 }
 
 fn usual_name(now: Timestamp) -> PathBuf {

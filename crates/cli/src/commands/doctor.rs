@@ -61,7 +61,7 @@ pub(crate) struct Doctor {
     /// List the repairs that were made
     #[arg(long, conflicts_with = "undo")]
     journal: bool,
-    /// Take this repair back
+    /// Take this repair back; --journal lists them
     #[arg(long, value_name = "ID")]
     undo: Option<u64>,
 }
@@ -149,6 +149,11 @@ fn list_journal(global: &Global, form: Format, around: &Around) -> Result<Exit, 
 fn undo(around: &Around, id: u64) -> Result<Exit, Failure> {
     let (what, outcome) = mending::undo(around, id)?;
     say(&format!("repair {id}, {what}: {}\n", told(&outcome)))?;
+    if matches!(outcome, Outcome::Failed(_)) {
+        say(
+            "nothing was taken back; mend what it says and try again: `alignwatch doctor --journal` lists the repairs\n",
+        )?;
+    }
     Ok(if matches!(outcome, Outcome::Failed(_)) { Exit::CouldNot } else { Exit::Fine })
 }
 

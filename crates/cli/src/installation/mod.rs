@@ -8,6 +8,7 @@
 
 mod clock;
 mod configuration;
+mod daemon;
 mod data_dir;
 mod disk;
 mod git;
@@ -15,6 +16,7 @@ mod journal;
 mod limits;
 mod program;
 mod remembered;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,8 @@ pub static ALL: &[&Examination] = &[
     &configuration::EXAMINATION,
     &data_dir::EXAMINATION,
     &remembered::EXAMINATION,
+    &daemon::EXAMINATION,
+    &store::EXAMINATION,
     &journal::EXAMINATION,
     &clock::EXAMINATION,
     &disk::EXAMINATION,

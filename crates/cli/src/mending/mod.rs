@@ -102,7 +102,7 @@ pub(crate) fn plan(around: &Around, seen: &[(PathBuf, &Snapshot)]) -> Vec<Planne
 
 /// Makes one repair. Errors: it could not be journaled, or the repository not be read.
 pub(crate) fn mend(global: &Global, around: &Around, planned: &Planned) -> Result<Mended, Failure> {
-    let data_dir = around.data_dir.as_deref().ok_or_else(|| Failure::could_not(NO_DATA_DIR))?;
+    let data_dir = around.data_dir.as_deref().ok_or_else(|| Failure::could_not(NO_DATA_DIR).hint(NAME_ONE))?;
     match planned {
         Planned::DataDir(act @ Act::MakeDataDir { path }) => make_data_dir(act, path),
         Planned::DataDir(act @ Act::CloseDataDir { path, .. }) => {
@@ -114,6 +114,9 @@ pub(crate) fn mend(global: &Global, around: &Around, planned: &Planned) -> Resul
 }
 
 const NO_DATA_DIR: &str = "cannot repair anything: there is no data directory to journal it in";
+
+/// What to type then.
+const NAME_ONE: &str = "name one: --data-dir DIR";
 
 /// The only act that is journaled after it is done: its journal lies inside.
 fn make_data_dir(act: &Act, path: &Path) -> Result<Mended, Failure> {
@@ -216,7 +219,7 @@ fn ended(first: &Record, step: Step, outcome: &Outcome) -> Record {
 
 /// Takes a repair back by its number.
 pub(crate) fn undo(around: &Around, id: u64) -> Result<(String, Outcome), Failure> {
-    let data_dir = around.data_dir.as_deref().ok_or_else(|| Failure::could_not(NO_DATA_DIR))?;
+    let data_dir = around.data_dir.as_deref().ok_or_else(|| Failure::could_not(NO_DATA_DIR).hint(NAME_ONE))?;
     let said = journal::read(data_dir).map_err(not_read)?;
     let first = said.records.iter().find(|record| record.id == id && record.step == Step::Begun);
     let Some((first, act)) = first.and_then(|first| Some((first, first.act.as_ref()?))) else {
@@ -270,10 +273,12 @@ fn in_words(error: JournalError) -> Failure {
 
 fn not_journaled(error: io::Error) -> Failure {
     Failure::could_not(format!("cannot write the journal of repairs: {error}"))
+        .hint("`alignwatch doctor -v` tells how much room is left and who may write there")
 }
 
 pub(crate) fn not_read(error: io::Error) -> Failure {
     Failure::could_not(format!("cannot read the journal of repairs: {error}"))
+        .hint("`alignwatch doctor -v` tells what is wrong with the data directory that holds it")
 }
 
 #[cfg(test)]

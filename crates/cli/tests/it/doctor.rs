@@ -269,3 +269,49 @@ fn hostile_names_reach_nobody_through_doctor() {
         assert_harmless(&out(&place.run(&[arguments, &[path_of(&repo)]].concat())));
     }
 }
+
+#[test]
+fn the_store_is_whole_damaged_or_cannot_be_read() {
+    let place = Place::new();
+    let store = place.data().join("store");
+    assert_eq!(examination(&place.doctor(&[]), "store")["status"], "ok");
+    fs::create_dir_all(&store).unwrap();
+    fs::write(store.join("store.sqlite"), "this is no store, but a text that somebody put there".repeat(100)).unwrap();
+    let told = place.doctor(&[]);
+    assert_eq!(examination(&told, "store")["status"], "error", "{told:#}");
+    assert_eq!(examination(&told, "store")["findings"][0]["remedy"]["commands"][0], "alignwatch serve");
+    fs::remove_file(store.join("store.sqlite")).unwrap();
+    fs::create_dir(store.join("store.sqlite")).unwrap();
+    assert_eq!(examination(&place.doctor(&[]), "store")["status"], "unknown");
+}
+
+#[test]
+fn a_daemon_is_missed_only_by_who_configured_one() {
+    let place = Place::new();
+    let told = place.doctor(&[]);
+    assert_eq!(examination(&told, "daemon")["status"], "ok", "{told:#}");
+    place.configure("serve:\n  repositories: [/nowhere]\n");
+    let told = place.doctor(&[]);
+    assert_eq!(examination(&told, "daemon")["status"], "warning", "{told:#}");
+    let lock = place.data().join("store/store.lock");
+    fs::create_dir_all(place.data().join("store")).unwrap();
+    fs::write(&lock, "process 1\n").unwrap();
+    let held = fs::File::options().read(true).write(true).open(&lock).unwrap();
+    held.lock().unwrap();
+    let told = place.doctor(&[]);
+    assert_eq!(examination(&told, "daemon")["status"], "ok", "it has only begun: {told:#}");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    held.set_modified(long_ago).unwrap();
+    assert_eq!(examination(&place.doctor(&[]), "daemon")["status"], "error", "it stands still");
+}
+
+#[test]
+fn a_bundle_without_a_place_goes_where_nobody_commits_it() {
+    let place = Place::new();
+    let output = place.run(&["doctor", "bundle"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let bundles = place.data().join("bundles");
+    let file = fs::read_dir(&bundles).unwrap().next().unwrap().unwrap().path();
+    assert!(out(&output).contains(file.to_str().unwrap()), "{}", out(&output));
+    assert_eq!((mode(&file), mode(&bundles)), (0o600, 0o700));
+}

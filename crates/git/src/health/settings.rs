@@ -202,7 +202,9 @@ fn rewritten(rules: &[(Vec<u8>, Vec<u8>)], url: &[u8]) -> Option<Vec<u8>> {
     Some([base, &url[beginning.len()..]].concat())
 }
 
-/// When `FETCH_HEAD` of any worktree was written last. One that is empty is the trace of a fetch that failed.
+/// When something was last fetched: `FETCH_HEAD` of any worktree, or, where there is none, the clone itself.
+///
+/// A `FETCH_HEAD` that is empty is the trace of a fetch that failed.
 fn fetched_at(common_dir: &Path) -> Known<Option<Timestamp>> {
     let newest = || -> io::Result<Option<Timestamp>> {
         let mut newest = None;
@@ -215,9 +217,29 @@ fn fetched_at(common_dir: &Path) -> Known<Option<Timestamp>> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(newest)
+        Ok(newest.or_else(|| cloned_at(common_dir)))
     };
     Known::from_result(newest().map_err(|error| format!("cannot see when something was last fetched: {error}")))
+}
+
+/// Bytes of a reflog's beginning that are read: one line of it, with the address that it was cloned from.
+const FIRST_LINE_AT_MOST: u64 = 8 << 10;
+
+/// When the repository was cloned, by the first line of HEAD's reflog. Bare clones have none.
+fn cloned_at(common_dir: &Path) -> Option<Timestamp> {
+    let text = files::read_beginning(&common_dir.join("logs/HEAD"), FIRST_LINE_AT_MOST).ok()??;
+    clone_in(text.split(|&byte| byte == b'\n').next()?)
+}
+
+/// The time in a line of a reflog, `<old> <new> <name> <seconds> <zone>\t<what>`, when it is about a clone.
+fn clone_in(line: &[u8]) -> Option<Timestamp> {
+    let tab = line.iter().position(|&byte| byte == b'\t')?;
+    if !line[tab + 1..].starts_with(b"clone: from ") {
+        return None;
+    }
+    let mut words = line[..tab].rsplit(|&byte| byte == b' ');
+    let seconds = words.nth(1)?;
+    std::str::from_utf8(seconds).ok()?.parse().ok().map(Timestamp)
 }
 
 /// One value of the settings of the system and the user; `None` also where they cannot be read.

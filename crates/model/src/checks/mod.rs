@@ -32,6 +32,7 @@ mod missing_objects;
 mod names;
 mod object_check;
 mod object_pool;
+mod old_backups;
 mod over_budget;
 mod pack_bytes;
 mod packs;
@@ -116,6 +117,7 @@ pub const ALL: &[&Check] = &[
     &over_budget::CHECK,
     &far_behind::CHECK,
     &stale::CHECK,
+    &old_backups::CHECK,
     &landed::STILL_HERE,
     &landed::CONTINUED,
     &landed::REVERTED,

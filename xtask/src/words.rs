@@ -13,31 +13,16 @@ use alignwatch_model::atoms::atoms;
 pub(crate) const PATH: &str = "crates/cli/src/bundle/words.txt";
 
 /// Crates whose messages reach a bundle.
-const CRATES: [&str; 4] = ["model", "git", "host", "cli"];
+const CRATES: [&str; 7] = ["model", "git", "host", "store", "records", "daemon", "cli"];
 
-/// Columns of the list.
-const WIDTH: usize = 118;
-
-/// The list, sorted, several words a line.
+/// The list, sorted, a word a line.
 pub(crate) fn gather(root: &Path) -> io::Result<String> {
     let mut words = BTreeSet::new();
     for name in CRATES {
         gather_below(&root.join("crates").join(name).join("src"), &mut words)?;
     }
-    let mut text = String::new();
-    let mut column = 0;
-    for word in words {
-        if column > 0 && WIDTH < column + 1 + word.len() {
-            text.push('\n');
-            column = 0;
-        } else if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(&word);
-        column += word.len();
-    }
-    Ok(text + "\n")
+    // One a line, so that two changes of the list meet in no line that both have.
+    Ok(words.into_iter().map(|word| word + "\n").collect())
 }
 
 fn gather_below(folder: &Path, words: &mut BTreeSet<String>) -> io::Result<()> {

@@ -134,7 +134,7 @@ mod tests {
             "[info] old-backups: 1 copy of a branch is kept for more than 7 days, by the date of the last commit; the oldest is `backup/x`"
         );
         assert!(finding.remedy.commands[0].starts_with("git update-ref refs/archive/heads/backup/x "));
-        assert!(finding.remedy.reversible);
+        assert_eq!(finding.remedy.reversible, Some(true));
     }
 
     #[test]

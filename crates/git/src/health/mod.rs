@@ -7,6 +7,7 @@ pub(crate) mod changes;
 mod chunks;
 pub mod collisions;
 pub(crate) mod contents;
+pub(crate) mod dropped_sides;
 mod forest;
 pub mod fsck;
 mod growth;

@@ -26,7 +26,7 @@ use alignwatch_model::{
     facts::{
         Collisions, Facts,
         contents::Contents,
-        history::{Dates, Rewrites},
+        history::{Dates, DroppedSides, Rewrites},
     },
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Line, Repository, UnreadFile},
@@ -294,6 +294,7 @@ impl Inspection<'_> {
                 worktrees,
                 rewrites: history.rewrites,
                 dates: history.dates,
+                dropped_sides: history.dropped_sides,
                 contents: history.contents,
                 site,
                 remote_answers: self.look(Look::Remotes, || self.remote_answers()),
@@ -342,6 +343,7 @@ impl Inspection<'_> {
         let rewrites = self.rewrites(refs, &graph, watched, &bases);
         let contents = self.look(Look::Contents, || Known::Seen(self.contents(&graph, &bases)));
         Ok(History {
+            dropped_sides: self.dropped_sides(&graph, &bases),
             rewrites,
             dates: Known::Seen(health::history::dates(&graph, self.now)),
             contents,
@@ -450,6 +452,12 @@ impl Inspection<'_> {
         past.rewrites(&lines)
     }
 
+    /// Whether merges on the lines lost a side.
+    fn dropped_sides(&self, graph: &Graph, bases: &Bases) -> Known<DroppedSides> {
+        let lines: Vec<_> = bases.names.iter().zip(&bases.trunks).collect();
+        health::dropped_sides::dropped_sides(graph, self.objects, &lines, self.now, &self.wanted.stop)
+    }
+
     fn contents(&self, graph: &Graph, bases: &Bases) -> Vec<Contents> {
         self.say("looking into the trees of the lines");
         let entries = self.git.map_or(self.opened.entries.as_slice(), |git| git.entries());
@@ -499,6 +507,7 @@ struct History {
     collisions: Known<Collisions>,
     rewrites: Known<Rewrites>,
     dates: Known<Dates>,
+    dropped_sides: Known<DroppedSides>,
     contents: Known<Vec<Contents>>,
 }
 
@@ -513,6 +522,7 @@ impl History {
             collisions: not_looked(),
             rewrites: not_looked(),
             dates: not_looked(),
+            dropped_sides: not_looked(),
             contents: not_looked(),
         }
     }

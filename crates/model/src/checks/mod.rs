@@ -15,6 +15,7 @@ mod criss_cross;
 mod dangerous_config;
 mod diverging_lines;
 mod draft;
+mod dropped_sides;
 mod families;
 mod far_behind;
 mod forbidden_merged;
@@ -140,6 +141,7 @@ pub const ALL: &[&Check] = &[
     &contents::EMBEDDED_BARE,
     &changes::NOISE,
     &line_history::REWRITTEN,
+    &dropped_sides::CHECK,
     &line_history::ODD_DATES,
     &heads::HEAD,
     &heads::NO_UPSTREAM,

@@ -30,6 +30,36 @@ pub struct Rewrites {
     pub unread: Vec<(RefName, String)>,
 }
 
+/// A merge on a line that kept one side whole, although the other had something that it lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedSide {
+    /// The line.
+    pub line: RefName,
+    /// The merge.
+    pub oid: Oid,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Its author, as `Name <address>`; empty when that could not be read.
+    pub by: String,
+    /// The side of the line was kept, and not the one that was merged.
+    pub kept_line: bool,
+    /// Files whose change on the other side is gone.
+    pub n_paths: usize,
+    /// The first of them, as text.
+    pub paths: Vec<String>,
+}
+
+/// Merges that kept one side whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DroppedSides {
+    /// Merges whose tree is that of one parent, and that were looked into.
+    pub n_merges: usize,
+    /// Those that lost something, the newest first.
+    pub found: Vec<DroppedSide>,
+    /// Those that could not be looked into, with the reason.
+    pub unread: Vec<(Oid, String)>,
+}
+
 /// Dates of commits that cannot be right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dates {

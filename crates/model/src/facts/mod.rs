@@ -64,6 +64,8 @@ pub struct Facts {
     pub changes: Known<Vec<worktrees::Changes>>,
     /// Whether lines were rewritten.
     pub rewrites: Known<history::Rewrites>,
+    /// Merges on the lines that kept one side whole.
+    pub dropped_sides: Known<history::DroppedSides>,
     /// Whether dates of commits can be right.
     pub dates: Known<history::Dates>,
     /// What the lines hold at their tips.

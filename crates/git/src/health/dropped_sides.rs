@@ -1,0 +1,120 @@
+//! Merges on the lines that kept one side whole, although the other had something that the result lacks.
+//!
+//! Git itself makes such a merge only when it is told to (`-s ours`, or a person who takes one side of everything), and
+//! its message looks like any other. Seen by content alone: the tree of the merge is that of one parent, and of what
+//! the other side changed since both parted, something stands nowhere in it.
+
+use std::collections::HashMap;
+
+use alignwatch_model::{
+    Known, RefName, Span, Timestamp,
+    facts::history::{DroppedSide, DroppedSides},
+};
+
+use crate::{
+    graph::{Graph, Pos, Trunk},
+    objects::Objects,
+    stop::Stop,
+    tree_diff::{Side, WalkError, changes},
+};
+
+/// Merges that are looked at: those of the last year. Source: ours; older ones are missed by nobody any more.
+const LOOK_BACK: Span = Span::days(365);
+
+/// Merges of one line that are looked at, the newest. Source: ours; fifty a day for a year.
+const MERGES_AT_MOST: usize = 20_000;
+
+/// Paths that are kept of one merge as examples.
+const PATHS_AT_MOST: usize = 5;
+
+/// Looks at the merges of these lines.
+pub(crate) fn dropped_sides(
+    graph: &Graph,
+    objects: &Objects,
+    lines: &[(&RefName, &Trunk)],
+    now: Timestamp,
+    stop: &Stop,
+) -> Known<DroppedSides> {
+    let mut seen = DroppedSides::default();
+    for (name, trunk) in lines {
+        for merge in merges(graph, trunk, now) {
+            if let Some(reason) = stop.reason() {
+                return Known::Unknown(reason);
+            }
+            seen.n_merges += 1;
+            match merge.dropped(graph, objects) {
+                Ok(None) => {}
+                Ok(Some((n_paths, paths))) => {
+                    let oid = graph.oid(merge.at);
+                    let by = objects.about(&oid).map(|about| about.author).unwrap_or_default();
+                    let (line, at) = ((*name).clone(), graph.date(merge.at));
+                    let kept_line = merge.keeps_line;
+                    seen.found.push(DroppedSide { line, oid, at, by, kept_line, n_paths, paths });
+                }
+                Err(error) => seen.unread.push((graph.oid(merge.at), error.to_string())),
+            }
+        }
+    }
+    seen.found.sort_by_key(|one| std::cmp::Reverse(one.at));
+    Known::Seen(seen)
+}
+
+/// A merge whose tree is that of one of its parents.
+struct Merge {
+    at: Pos,
+    /// The commit on the line that both sides reach.
+    base: Pos,
+    /// The side that the tree is of, and the other.
+    kept: Pos,
+    other: Pos,
+    /// The side of the line was kept.
+    keeps_line: bool,
+}
+
+/// The merges of a line, the newest first, that kept one side whole and had a choice.
+fn merges<'a>(graph: &'a Graph, trunk: &'a Trunk, now: Timestamp) -> impl Iterator<Item = Merge> + 'a {
+    let newest_first = trunk.line().iter().enumerate().rev();
+    let recent = newest_first.take_while(move |(_, at)| now.since(graph.date(**at)) <= LOOK_BACK);
+    recent.filter_map(move |(index, at)| merge(graph, trunk, index, *at)).take(MERGES_AT_MOST)
+}
+
+fn merge(graph: &Graph, trunk: &Trunk, index: usize, at: Pos) -> Option<Merge> {
+    let parents: Vec<Pos> = graph.parents(at).take(3).collect();
+    let &[first, second] = &parents[..] else { return None };
+    let (tree, of_first, of_second) = (graph.tree(at), graph.tree(first), graph.tree(second));
+    if of_first == of_second || (tree != of_first && tree != of_second) {
+        return None;
+    }
+    // What the side reaches of the line. When that is the line before the merge, the side had all of it: taking the
+    // side whole is what any merge does then.
+    let base_index = trunk.fork(second)?;
+    if index <= base_index + 1 {
+        return None;
+    }
+    let base = trunk.line()[base_index];
+    let keeps_line = tree == of_first;
+    let (kept, other) = if keeps_line { (first, second) } else { (second, first) };
+    Some(Merge { at, base, kept, other, keeps_line })
+}
+
+impl Merge {
+    /// Paths that the other side changed and the result has in no way; `None` when there are none.
+    fn dropped(&self, graph: &Graph, objects: &Objects) -> Result<Option<(usize, Vec<String>)>, WalkError> {
+        let base = Some(graph.tree(self.base));
+        let mut of_kept: HashMap<Vec<u8>, Side> = HashMap::new();
+        changes(objects, base, Some(graph.tree(self.kept)), &mut |path, _, after| {
+            of_kept.insert(path.to_vec(), after);
+        })?;
+        let (mut n_paths, mut paths) = (0, Vec::new());
+        changes(objects, base, Some(graph.tree(self.other)), &mut |path, before, after| {
+            let is_there = of_kept.get(path).copied().unwrap_or(before);
+            if is_there != after {
+                n_paths += 1;
+                if paths.len() < PATHS_AT_MOST {
+                    paths.push(path.escape_ascii().to_string());
+                }
+            }
+        })?;
+        Ok((n_paths > 0).then_some((n_paths, paths)))
+    }
+}

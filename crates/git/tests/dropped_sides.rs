@@ -1,0 +1,54 @@
+//! Merges that kept one side whole are found by content, and others are not.
+
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+
+use alignwatch_git::{inspect, stop::Stop};
+use alignwatch_model::{Known, Look, Timestamp, config::Config, facts::history::DroppedSides};
+use alignwatch_testkit::{Repo, git, sketch};
+
+fn seen(repo: &Repo) -> Known<DroppedSides> {
+    let now = Timestamp(git(repo.path(), ["log", "-1", "--format=%ct", "main"]).parse().unwrap());
+    let wanted = inspect::Wanted {
+        base: None,
+        looks: Look::with_required([Look::History]),
+        paths_patience: std::time::Duration::ZERO,
+        stop: Stop::new(None, Default::default()),
+    };
+    let snapshot = inspect::inspect(repo.path(), &Config::default(), now, None, &wanted, &|_| {}).unwrap();
+    snapshot.facts.dropped_sides
+}
+
+/// `n paths, kept the line?` of each merge that was found.
+fn found(repo: &Repo) -> Vec<(usize, bool)> {
+    seen(repo).seen().unwrap().found.iter().map(|one| (one.n_paths, one.kept_line)).collect()
+}
+
+#[test]
+fn a_merge_that_took_one_side_of_everything_is_found_whichever_it_took() {
+    let repo = sketch("main: a b(f=1)\n topic: a x(g=1) y(h=1)").worktree().draw();
+    repo.git(["merge", "-q", "-s", "ours", "--no-edit", "topic"]);
+    assert_eq!(found(&repo), [(2, true)]);
+    // Git agrees: against its first parent the merge changes nothing.
+    assert_eq!(repo.git(["diff", "--stat", "main^1", "main"]), "");
+
+    let repo = sketch("main: a b(f=1)\n topic: a x(g=1)").worktree().draw();
+    repo.git(["merge", "-q", "--no-commit", "topic"]);
+    repo.git(["read-tree", "topic"]);
+    repo.git(["commit", "-q", "-m", "Merge topic"]);
+    assert_eq!(found(&repo), [(1, false)]);
+    assert_eq!(repo.git(["diff", "--stat", "main^2", "main"]), "");
+}
+
+#[test]
+fn merges_that_lose_nothing_are_not_told() {
+    // A true merge; one that could have been a fast-forward; one whose work had landed before; one that changed nothing.
+    let repo = sketch("main: a b(f=1)\n topic: a x(g=1)\n ahead: b z(k=1)\n picked: a p(f=1)\n empty: a e()")
+        .worktree()
+        .draw();
+    repo.git(["merge", "-q", "--no-ff", "--no-edit", "ahead"]);
+    repo.git(["merge", "-q", "--no-edit", "topic"]);
+    repo.git(["merge", "-q", "--no-edit", "picked"]);
+    repo.git(["merge", "-q", "--no-edit", "empty"]);
+    let Known::Seen(sides) = seen(&repo) else { panic!("it is unknown") };
+    assert_eq!(sides.found, []);
+}

@@ -4,7 +4,7 @@
 //! its message looks like any other. Seen by content alone: the tree of the merge is that of one parent, and of what
 //! the other side changed since both parted, something stands nowhere in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use alignwatch_model::{
     Known, RefName, Span, Timestamp,
@@ -12,7 +12,7 @@ use alignwatch_model::{
 };
 
 use crate::{
-    graph::{Graph, Pos, Trunk},
+    graph::{Graph, Pos, Trunk, measure},
     objects::Objects,
     stop::Stop,
     tree_diff::{Side, WalkError, changes},
@@ -21,8 +21,11 @@ use crate::{
 /// Merges that are looked at: those of the last year. Source: ours; older ones are missed by nobody any more.
 const LOOK_BACK: Span = Span::days(365);
 
-/// Merges of one line that are looked at, the newest. Source: ours; fifty a day for a year.
-const MERGES_AT_MOST: usize = 20_000;
+/// Commits of one line that are looked at, the newest. Source: ours; fifty a day for a year.
+const COMMITS_AT_MOST: usize = 20_000;
+
+/// Merges of one line that are looked into: each lays out a history of its own. Source: ours; a tenth of a second each at worst.
+const LOOKED_INTO_AT_MOST: usize = 200;
 
 /// Paths that are kept of one merge as examples.
 const PATHS_AT_MOST: usize = 5;
@@ -37,7 +40,7 @@ pub(crate) fn dropped_sides(
 ) -> Known<DroppedSides> {
     let mut seen = DroppedSides::default();
     for (name, trunk) in lines {
-        for merge in merges(graph, trunk, now) {
+        for merge in merges(graph, trunk, now).take(LOOKED_INTO_AT_MOST) {
             if let Some(reason) = stop.reason() {
                 return Known::Unknown(reason);
             }
@@ -62,8 +65,6 @@ pub(crate) fn dropped_sides(
 /// A merge whose tree is that of one of its parents.
 struct Merge {
     at: Pos,
-    /// The commit on the line that both sides reach.
-    base: Pos,
     /// The side that the tree is of, and the other.
     kept: Pos,
     other: Pos,
@@ -75,7 +76,7 @@ struct Merge {
 fn merges<'a>(graph: &'a Graph, trunk: &'a Trunk, now: Timestamp) -> impl Iterator<Item = Merge> + 'a {
     let newest_first = trunk.line().iter().enumerate().rev();
     let recent = newest_first.take_while(move |(_, at)| now.since(graph.date(**at)) <= LOOK_BACK);
-    recent.filter_map(move |(index, at)| merge(graph, trunk, index, *at)).take(MERGES_AT_MOST)
+    recent.take(COMMITS_AT_MOST).filter_map(move |(index, at)| merge(graph, trunk, index, *at))
 }
 
 fn merge(graph: &Graph, trunk: &Trunk, index: usize, at: Pos) -> Option<Merge> {
@@ -87,34 +88,46 @@ fn merge(graph: &Graph, trunk: &Trunk, index: usize, at: Pos) -> Option<Merge> {
     }
     // What the side reaches of the line. When that is the line before the merge, the side had all of it: taking the
     // side whole is what any merge does then.
-    let base_index = trunk.fork(second)?;
-    if index <= base_index + 1 {
+    if trunk.fork(second).is_some_and(|reached| index <= reached + 1) {
         return None;
     }
-    let base = trunk.line()[base_index];
     let keeps_line = tree == of_first;
     let (kept, other) = if keeps_line { (first, second) } else { (second, first) };
-    Some(Merge { at, base, kept, other, keeps_line })
+    Some(Merge { at, kept, other, keeps_line })
 }
 
 impl Merge {
     /// Paths that the other side changed and the result has in no way; `None` when there are none.
+    ///
+    /// Where both parted at several commits, a path counts that was changed since each of them.
     fn dropped(&self, graph: &Graph, objects: &Objects) -> Result<Option<(usize, Vec<String>)>, WalkError> {
-        let base = Some(graph.tree(self.base));
+        let drift = measure(graph, &Trunk::of(graph, self.kept), &[self.other]).pop();
+        let bases = drift.and_then(|drift| drift.seen().map(|drift| drift.merge_bases.clone())).unwrap_or_default();
+        let mut lost: Option<BTreeSet<Vec<u8>>> = None;
+        for base in bases.iter().filter_map(|base| graph.find(base)) {
+            let since = self.dropped_since(graph, objects, base)?;
+            lost = Some(match lost {
+                Some(lost) => lost.intersection(&since).cloned().collect(),
+                None => since,
+            });
+        }
+        let lost = lost.unwrap_or_default();
+        let paths = lost.iter().take(PATHS_AT_MOST).map(|path| path.escape_ascii().to_string()).collect();
+        Ok((!lost.is_empty()).then_some((lost.len(), paths)))
+    }
+
+    fn dropped_since(&self, graph: &Graph, objects: &Objects, base: Pos) -> Result<BTreeSet<Vec<u8>>, WalkError> {
+        let base = Some(graph.tree(base));
         let mut of_kept: HashMap<Vec<u8>, Side> = HashMap::new();
         changes(objects, base, Some(graph.tree(self.kept)), &mut |path, _, after| {
             of_kept.insert(path.to_vec(), after);
         })?;
-        let (mut n_paths, mut paths) = (0, Vec::new());
+        let mut lost = BTreeSet::new();
         changes(objects, base, Some(graph.tree(self.other)), &mut |path, before, after| {
-            let is_there = of_kept.get(path).copied().unwrap_or(before);
-            if is_there != after {
-                n_paths += 1;
-                if paths.len() < PATHS_AT_MOST {
-                    paths.push(path.escape_ascii().to_string());
-                }
+            if of_kept.get(path).copied().unwrap_or(before) != after {
+                lost.insert(path.to_vec());
             }
         })?;
-        Ok((n_paths > 0).then_some((n_paths, paths)))
+        Ok(lost)
     }
 }

@@ -103,6 +103,7 @@ its end, or give it back by its number.
 alignwatch serve ~/src/*                      # until Ctrl-C or SIGTERM
 curl localhost:8750/readyz                    # does it do its work?
 curl localhost:8750/metrics                   # for a Prometheus; docs/METRICS.md says what each number is
+curl localhost:8750/api/v1/repositories/ID/trends   # what rises or falls, and when limits are passed
 curl localhost:8750/api/v1/findings           # what is wrong, since when
 ```
 

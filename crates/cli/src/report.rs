@@ -6,6 +6,7 @@ use alignwatch_model::{
     Branch, Drift, Finding, Known, Landed, Merge, RefName, Relation, Severity, Snapshot, Span, State, Status,
     Timestamp,
     checks::{Check, Family, Judged},
+    metrics::Weekly,
     relation::Budget,
     snapshot::BrokenRef,
 };
@@ -61,6 +62,8 @@ pub struct Judgement {
     pub snapshot: Snapshot,
     /// Every check, in the order of the list.
     pub checks: Vec<CheckResult>,
+    /// What is known of the past year.
+    pub weekly: Vec<Weekly>,
 }
 
 /// What one check says, and how long it took.

@@ -21,6 +21,7 @@ pub mod mend;
 pub mod merge;
 pub mod objects;
 mod ownership;
+pub mod past;
 pub mod past_alignments;
 mod processes;
 pub mod refs;

@@ -32,6 +32,7 @@ pub mod schedule;
 mod severity;
 pub mod snapshot;
 mod time;
+pub mod trend;
 pub mod turn;
 pub mod window;
 pub mod words;

@@ -55,6 +55,8 @@ pub enum Look {
     Reflogs,
     /// Submodules, large files and repositories in the trees at the tips of the lines.
     Contents,
+    /// The past year, week by week, as the commits tell it.
+    Past,
     /// What the remotes answer.
     Remotes,
 }
@@ -110,6 +112,7 @@ impl Look {
         Look::Objects,
         Look::Changes,
         Look::Contents,
+        Look::Past,
         Look::Remotes,
     ];
 
@@ -123,7 +126,7 @@ impl Look {
             Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
             Look::Shape | Look::PackBytes | Look::Connectivity | Look::Objects => Cost::Expensive,
             Look::Storage | Look::Speed | Look::Site | Look::Host | Look::Runs => Cost::Cheap,
-            Look::Changes | Look::Contents | Look::Reflogs => Cost::Moderate,
+            Look::Changes | Look::Contents | Look::Reflogs | Look::Past => Cost::Moderate,
             Look::Remotes => Cost::Network,
         }
     }
@@ -145,7 +148,7 @@ impl Look {
         match self {
             Look::Landed => &[Look::History],
             Look::Changes => &[Look::Worktrees],
-            Look::Merges => &[Look::History, Look::Landed],
+            Look::Merges | Look::Past => &[Look::History, Look::Landed],
             Look::Markers | Look::Collisions | Look::Contents => &[Look::History],
             Look::Shape => &[Look::Storage],
             _ => &[],

@@ -2,6 +2,9 @@
 
 use crate::{Severity, Status, Timestamp, kept::KeptBranch, run::RunEvent};
 
+/// The label of series that were not measured, but rebuilt from history; its value is `true`.
+pub const RECONSTRUCTED: &str = "reconstructed";
+
 /// All that one step of the daemon wants kept, whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
@@ -9,6 +12,9 @@ pub struct Commit {
     pub sweeps: Vec<Sweep>,
     /// Numbers that were measured.
     pub readings: Vec<Reading>,
+    /// What the history of a repository tells of the time before it was watched; of a series that is there already
+    /// nothing is kept.
+    pub past: Vec<Reading>,
     /// What was reported of alignment runs. One that is known already changes nothing.
     pub events: Vec<RunEvent>,
 }

@@ -14,8 +14,8 @@ use crate::{
     checks::{self, Judged},
     config::Config,
     kept::KeptBranch,
-    metrics::{self, Breadth, Measured},
-    record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+    metrics::{self, Breadth, Measured, Metric, Sample},
+    record::{self, Commit, FindingRow, Reading, Sweep, SweepOutcome},
     run::{Happened, RunEvent, RunId},
 };
 
@@ -132,6 +132,8 @@ struct Watched {
     /// Its health.
     status: Status,
     swept_at: Option<Timestamp>,
+    /// What its history tells of the time before was handed on.
+    has_past: bool,
 }
 
 /// The numbers that the brain goes by.
@@ -155,6 +157,7 @@ impl State {
                 readings: Vec::new(),
                 status: Status::Unknown,
                 swept_at: None,
+                has_past: false,
             };
             (path, first)
         };
@@ -304,7 +307,8 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
     let commit = match inspected.seen {
         Ok(snapshot) => {
             watched.id.clone_from(&snapshot.repository.id);
-            judged_commit(&inspected.path, inspected.seconds, &snapshot, config)
+            let with_past = !std::mem::replace(&mut watched.has_past, true);
+            judged_commit(&inspected.path, inspected.seconds, &snapshot, config, with_past)
         }
         Err(reason) => {
             let outcome = SweepOutcome::Failed(reason);
@@ -319,7 +323,11 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
     };
     // What can't be seen has no numbers: they end, they do not stay as they were.
     watched.readings.clone_from(&commit.readings);
-    state.unkept.insert(watched.id.clone(), Box::new(commit));
+    let before = state.unkept.insert(watched.id.clone(), Box::new(commit));
+    // The past is told once: what the store has not taken yet goes with the newer look.
+    if let (Some(before), Some(commit)) = (before, state.unkept.get_mut(&watched.id)) {
+        commit.past.extend(before.past);
+    }
 }
 
 /// A few percent of the interval, always the same for the same repository.
@@ -330,7 +338,7 @@ fn jitter(path: &str, interval: Span) -> i64 {
     (hash % (interval.0.unsigned_abs() / 10).max(1)) as i64
 }
 
-fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config) -> Commit {
+fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config, with_past: bool) -> Commit {
     let now = snapshot.seen_at;
     let judged = checks::judge(snapshot, config, now, |check| checks::is_made(check, config, |_| false));
     let findings: Vec<FindingRow> = judged.iter().flat_map(|judged| &judged.findings).map(finding_row).collect();
@@ -346,8 +354,9 @@ fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config)
     let repository = snapshot.repository.id.clone();
     let measured = Measured { snapshot, judged: &judged, config, now };
     let readings = readings(&measured);
+    let past = if with_past { past_readings(&measured) } else { Vec::new() };
     let sweep = Sweep { repository, path: path.to_owned(), at: now, seconds, outcome };
-    Commit { sweeps: vec![sweep], readings, ..Commit::default() }
+    Commit { sweeps: vec![sweep], readings, past, ..Commit::default() }
 }
 
 fn finding_row(finding: &crate::Finding) -> FindingRow {
@@ -386,19 +395,37 @@ fn readings(measured: &Measured<'_>) -> Vec<Reading> {
         let repository =
             if metric.breadth == Breadth::Machine { String::new() } else { measured.snapshot.repository.id.clone() };
         for sample in (metric.read)(measured) {
-            let labels: serde_json::Map<_, _> = std::iter::zip(metric.labels, sample.labels)
-                .map(|(name, value)| ((*name).to_owned(), value.into()))
-                .collect();
-            readings.push(Reading {
-                repository: repository.clone(),
-                metric: metric.name,
-                labels: serde_json::Value::Object(labels).to_string(),
-                at: measured.now,
-                value: sample.value,
-            });
+            readings.push(reading(&repository, metric, sample, measured.now, false));
         }
     }
     readings
+}
+
+/// What the weeks before were, for the metrics that history can tell.
+fn past_readings(measured: &Measured<'_>) -> Vec<Reading> {
+    let Some(past) = measured.snapshot.facts.past.seen() else { return Vec::new() };
+    let repository = &measured.snapshot.repository.id;
+    let mut readings = Vec::new();
+    for (metric, of) in metrics::ALL.iter().filter_map(|metric| Some((metric, metric.past?))) {
+        for (number, end) in past.ends.iter().enumerate().take(past.n_weeks()) {
+            let samples = of(measured, past, number).into_iter();
+            readings.extend(samples.map(|sample| reading(repository, metric, sample, *end, true)));
+        }
+    }
+    readings
+}
+
+fn reading(repository: &str, metric: &Metric, sample: Sample, at: Timestamp, is_reconstructed: bool) -> Reading {
+    let own = std::iter::zip(metric.labels, sample.labels).map(|(name, value)| ((*name).to_owned(), value.into()));
+    let mark = is_reconstructed.then(|| (record::RECONSTRUCTED.to_owned(), "true".into()));
+    let labels: serde_json::Map<_, _> = own.chain(mark).collect();
+    Reading {
+        repository: repository.to_owned(),
+        metric: metric.name,
+        labels: serde_json::Value::Object(labels).to_string(),
+        at,
+        value: sample.value,
+    }
 }
 
 /// What is to be done now: inspections that are due, the longest due first, and what is to be kept.
@@ -420,6 +447,7 @@ fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
         for commit in std::mem::take(&mut state.unkept).into_values() {
             all.sweeps.extend(commit.sweeps);
             all.readings.extend(commit.readings);
+            all.past.extend(commit.past);
         }
         (state.is_keeping, state.keep_again_at) = (true, None);
         effects.push(Effect::Keep(Box::new(all)));
@@ -522,6 +550,38 @@ mod tests {
         assert_eq!(day.0.store_trouble.as_deref(), Some("no backup"));
         day.then(3, Event::Kept(None));
         assert_eq!(day.0.store_trouble, None);
+    }
+
+    #[test]
+    fn the_past_is_told_once_and_not_lost_when_the_store_is_busy() {
+        let seen = || {
+            let mut snapshot = sample::snapshot([]);
+            let line = crate::facts::past::LinePast {
+                name: "refs/heads/main".into(),
+                n_commits: vec![Some(1); 3],
+                moves: vec![at(-20 * 86_400)],
+                landings: Vec::new(),
+            };
+            let ends = [-14, -7, 0].map(|day| at(day * 86_400)).to_vec();
+            let past = crate::facts::past::Past { ends, lines: vec![line], ..Default::default() };
+            snapshot.facts.past = crate::Known::Seen(past);
+            Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 0.1, seen: Ok(snapshot) }))
+        };
+        let mut day = Day::of(&["/a"]);
+        day.then(0, Event::Tick);
+        let kept = turn(&mut day.0, seen(), &Config::default(), PACE, at(1));
+        let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
+        let moves: Vec<_> = commit.past.iter().filter(|reading| reading.metric == "alignwatch_base_moves").collect();
+        assert_eq!(moves.len(), 2, "two weeks, and now, which is measured");
+        assert_eq!(moves[0].labels, r#"{"line":"refs/heads/main","reconstructed":"true"}"#);
+        assert_eq!((moves[0].at, moves[0].value, moves[1].value), (at(-14 * 86_400), 1.0, 0.0));
+        assert!(commit.readings.iter().all(|reading| !reading.labels.contains("reconstructed")));
+        day.then(2, Event::Asked("/a".into()));
+        day.then(3, Event::Kept(None));
+        day.then(400, Event::Tick);
+        let kept = turn(&mut day.0, seen(), &Config::default(), PACE, at(401));
+        let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
+        assert_eq!(commit.past, []);
     }
 
     #[test]

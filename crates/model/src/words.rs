@@ -4,7 +4,7 @@
 pub fn count(n: usize, noun: &str) -> String {
     let (stem, ending) = match noun.as_bytes() {
         _ if n == 1 => (noun, ""),
-        [.., b'h' | b's' | b'x'] => (noun, "es"),
+        [.., b'c' | b's', b'h'] | [.., b's' | b'x'] => (noun, "es"),
         [.., b'a' | b'e' | b'o' | b'u', b'y'] => (noun, "s"),
         [.., b'y'] => (&noun[..noun.len() - 1], "ies"),
         _ => (noun, "s"),
@@ -53,6 +53,7 @@ mod tests {
         assert_eq!(count(1531, "branch"), "1,531 branches");
         assert_eq!(count(2, "repository"), "2 repositories");
         assert_eq!(count(2, "day"), "2 days");
+        assert_eq!(count(2, "month"), "2 months");
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(bytes(1023), "1023 bytes");
         assert_eq!(bytes(3 << 19), "1.5 MiB");

@@ -96,7 +96,7 @@ fn commit(sweep: i64) -> Commit {
     };
     let sweeps = vec![Sweep { repository: "r".into(), path: "/srv/r".into(), at, seconds: 0.2, outcome }];
     let readings = (0..N_SERIES).map(reading).collect();
-    Commit { sweeps, readings, events: if sweep % 14 == 0 { run(at) } else { Vec::new() } }
+    Commit { sweeps, readings, events: if sweep % 14 == 0 { run(at) } else { Vec::new() }, ..Commit::default() }
 }
 
 /// Half never change, a quarter moves by whole numbers some times a day, an eighth are times, an eighth are counters.

@@ -10,6 +10,7 @@
 //! * [`mod@runs`] keeps what is reported of alignment runs, and what it amounts to.
 //! * [`mod@series`] takes numbers in: the newest lie in a log, older ones in compressed chunks ([`mod@chunk`],
 //!   [`mod@pack`]) with sums beside them.
+//! * [`mod@past`] takes in, once, what was before the first look.
 //! * [`mod@age`] rolls up what is old and drops what is too old, a little at a time.
 //! * [`mod@query`] and [`mod@points`] are the questions that a page, a report or a trend asks.
 //! * [`mod@engine`] is what a second engine beside SQLite has to do.
@@ -24,6 +25,7 @@ mod commit;
 mod engine;
 mod open;
 mod pack;
+mod past;
 mod point;
 mod points;
 mod query;

@@ -333,3 +333,23 @@ fn runs_are_found_by_repository_workflow_and_page_the_newest_first() {
     let before = RunId::from_parts(3, [3; 10]);
     assert_eq!(found(WhichRuns { before: Some(&before), ..WhichRuns::default() }), [id(2), id(1)]);
 }
+
+#[test]
+fn the_past_is_kept_once_however_often_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(folder.path()).unwrap();
+    let week = 7 * 86_400;
+    let told = |value: f64| Commit {
+        past: readings("alignwatch_open_branches", (0..52).map(|n| (n * week, value))).readings,
+        ..Commit::default()
+    };
+    // After twenty starts there would be enough of them for a chunk.
+    for n in 0..25 {
+        store.commit(&told(f64::from(n))).unwrap();
+    }
+    let series = store.series(Some("alignwatch_open_branches"), None).unwrap();
+    assert_eq!(series.len(), 1);
+    let points = store.points(series[0].id, Timestamp(0), Timestamp(52 * week), week).unwrap();
+    assert_eq!(points.len(), 52);
+    assert!(points.iter().all(|point| (point.n, point.first) == (1, 0.0)), "{points:?}");
+}

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, branches, metrics, problem::Problem, runs};
+use crate::{Shared, branches, metrics, problem::Problem, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -94,6 +94,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(findings))
         .routes(routes!(series))
         .routes(routes!(points))
+        .routes(routes!(trends::trends))
         .routes(routes!(runs::report))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))

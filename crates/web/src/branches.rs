@@ -97,7 +97,8 @@ pub(crate) async fn branches(
     Ok(Json(Branches { schema: "alignwatch.kept-branches/1", seen_at, branches: branches.collect(), next }))
 }
 
-fn now() -> Timestamp {
+/// The time by the wall clock.
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -12,6 +12,7 @@ mod incoming;
 mod metrics;
 mod problem;
 mod runs;
+mod trends;
 
 use std::{
     io,

@@ -385,7 +385,7 @@ fn checked(snapshot: Snapshot, checks: Vec<CheckResult>) -> Checked {
     Checked {
         path: snapshot.repository.path.clone(),
         path_word: String::new(),
-        judgement: Ok(Judgement { snapshot, checks }),
+        judgement: Ok(Judgement { snapshot, checks, weekly: Vec::new() }),
         elapsed: Duration::from_millis(412),
     }
 }

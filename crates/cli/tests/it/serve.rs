@@ -195,3 +195,33 @@ fn an_address_that_others_reach_needs_a_proxy_in_front() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), told.contains("front: tls_proxy")), (Some(2), true), "{told}");
 }
+
+#[test]
+fn a_repository_has_a_year_of_history_on_its_first_day_and_no_second_one_after_a_restart() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let id = daemon.json("/api/v1/repositories")["repositories"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/repositories/{id}/trends");
+    let of = |daemon: &Daemon, name: &str| -> Value {
+        let trends = daemon.json(&path);
+        trends["trends"].as_array().unwrap().iter().find(|trend| trend["metric"] == name).cloned().unwrap()
+    };
+    let moves = of(&daemon, "alignwatch_base_moves");
+    assert_eq!((moves["labels"].clone(), &moves["n_reconstructed"]), (json!({"line": "refs/heads/main"}), &json!(52)));
+    assert_eq!(moves["trend"]["direction"], "steady", "{moves}");
+    let series = daemon.json(&format!("/api/v1/series?metric=alignwatch_base_moves&repository={id}"));
+    let labels: Vec<_> = series["series"].as_array().unwrap().iter().map(|one| one["labels"].clone()).collect();
+    assert!(labels.contains(&json!({"line": "refs/heads/main", "reconstructed": "true"})), "{labels:?}");
+    assert!(!daemon.get("/metrics").unwrap().1.contains("reconstructed"));
+    // A disk that is just seen has no trend yet, and says why.
+    let disk = of(&daemon, "alignwatch_host_disk_used_ratio");
+    assert!(disk["told"].as_str().unwrap().starts_with("unknown: there are"), "{disk}");
+    assert_eq!((&disk["trend"], &disk["forecast"]), (&Value::Null, &Value::Null));
+    let daemon = Daemon::watching(&daemon.kill(), &[repo.path()]);
+    daemon.until_ready();
+    assert_eq!(of(&daemon, "alignwatch_base_moves")["n_reconstructed"], 52);
+    let status = |path: &str| daemon.get(path).unwrap().0;
+    assert_eq!(status(&format!("{path}?days=0")), 400);
+    assert_eq!(status("/api/v1/repositories/none/trends"), 404);
+}

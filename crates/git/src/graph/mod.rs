@@ -50,6 +50,13 @@ use crate::objects::Objects;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pos(u32);
 
+impl Pos {
+    /// Its number: below [`Graph::len`].
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// The history that some tips reach, ready to be measured.
 #[derive(Default)]
 pub struct Graph {

@@ -86,7 +86,7 @@ impl Trunk {
     }
 
     /// Commits in the history of the line commit with this index.
-    pub(super) fn counted(&self, index: usize) -> u32 {
+    pub(crate) fn counted(&self, index: usize) -> u32 {
         self.counted[index]
     }
 

@@ -9,6 +9,7 @@
 mod bases;
 mod carry;
 mod collect;
+mod past;
 mod verdicts;
 mod watched;
 
@@ -27,6 +28,7 @@ use alignwatch_model::{
         Collisions, Facts,
         contents::Contents,
         history::{Dates, DroppedSides, Rewrites},
+        past::Past,
     },
     look::Looked,
     snapshot::{BrokenRef, CommitGraph, Crossing, Line, Repository, UnreadFile},
@@ -40,7 +42,7 @@ use crate::{
         self,
         collisions::collisions,
         fsck::Depth,
-        history::{LineOf, Past},
+        history::{self, LineOf},
         speed::speed,
         storage::storage,
     },
@@ -295,6 +297,7 @@ impl Inspection<'_> {
                 rewrites: history.rewrites,
                 dates: history.dates,
                 dropped_sides: history.dropped_sides,
+                past: history.past,
                 contents: history.contents,
                 site,
                 remote_answers: self.look(Look::Remotes, || self.remote_answers()),
@@ -341,10 +344,12 @@ impl Inspection<'_> {
         let collisions = self.look(Look::Collisions, || self.collisions(&branches));
         let crossings = crossings(&graph, &bases, &branches);
         let rewrites = self.rewrites(refs, &graph, watched, &bases);
+        let past = self.look(Look::Past, || self.past(&graph, &bases, &branches));
         let contents = self.look(Look::Contents, || Known::Seen(self.contents(&graph, &bases)));
         Ok(History {
             dropped_sides: self.dropped_sides(&graph, &bases),
             rewrites,
+            past,
             dates: Known::Seen(health::history::dates(&graph, self.now)),
             contents,
             lines: bases.into_lines(),
@@ -441,7 +446,7 @@ impl Inspection<'_> {
         let lines = bases.names.iter().zip(&bases.trunks);
         let lines: Vec<LineOf<'_>> =
             lines.map(|(name, trunk)| LineOf { name, trunk, counterpart: counterpart(name) }).collect();
-        let past = Past {
+        let past = history::Past {
             common_dir: &self.opened.common_dir,
             is_bare: self.opened.is_bare,
             graph,
@@ -508,6 +513,7 @@ struct History {
     rewrites: Known<Rewrites>,
     dates: Known<Dates>,
     dropped_sides: Known<DroppedSides>,
+    past: Known<Past>,
     contents: Known<Vec<Contents>>,
 }
 
@@ -523,6 +529,7 @@ impl History {
             rewrites: not_looked(),
             dates: not_looked(),
             dropped_sides: not_looked(),
+            past: not_looked(),
             contents: not_looked(),
         }
     }

@@ -6,6 +6,7 @@
 
 mod at_hand;
 mod base_behind_remote;
+mod budget_soon_exceeded;
 mod changes;
 mod commit_graph;
 mod conflict_markers;
@@ -116,6 +117,7 @@ pub const ALL: &[&Check] = &[
     &conflict_markers::CHECK,
     &path_collisions::CHECK,
     &over_budget::CHECK,
+    &budget_soon_exceeded::CHECK,
     &far_behind::CHECK,
     &stale::CHECK,
     &old_backups::CHECK,
@@ -414,6 +416,14 @@ fn is_seen(check: &Check, snapshot: &Snapshot) -> Result<(), String> {
         Some(reason) => Err(reason.to_owned()),
         None => Ok(()),
     }
+}
+
+/// The number that the check with this id compares with: configured, or its default.
+///
+/// Panics when there is no such check, or it declares no threshold: that is our own broken promise.
+pub(crate) fn threshold_of(id: &str, config: &Config) -> i64 {
+    let spec = by_id(id).and_then(|check| check.threshold.as_ref()).expect("the check declares a threshold");
+    config.thresholds.get(id).copied().unwrap_or(spec.default)
 }
 
 /// The check with this id.

@@ -349,6 +349,15 @@ pub struct Serve {
     /// Example: `50`
     #[schemars(with = "u32", range(min = 0, max = 500))]
     pub branch_series: u32,
+    /// The part of open branches that should be aligned: the promise that the error budget is counted from.
+    ///
+    /// Unit: percent.
+    /// Range: 1 to 99.
+    /// Default: 95.
+    /// Reason: ours. One branch in twenty may be late; a promise of all leaves no room for a holiday.
+    /// Example: `90`
+    #[schemars(with = "u32", range(min = 1, max = 99))]
+    pub aligned_objective: u32,
 }
 
 /// What stands in front of the daemon.
@@ -460,6 +469,7 @@ impl Default for Serve {
             names: Vec::new(),
             interval: Span::minutes(5),
             branch_series: 0,
+            aligned_objective: 95,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod collisions;
 pub mod contents;
 pub mod history;
 pub mod integrity;
+pub mod past;
 pub mod place;
 pub mod pool;
 pub mod refs;
@@ -68,6 +69,8 @@ pub struct Facts {
     pub dropped_sides: Known<history::DroppedSides>,
     /// Whether dates of commits can be right.
     pub dates: Known<history::Dates>,
+    /// The past year.
+    pub past: Known<past::Past>,
     /// What the lines hold at their tips.
     pub contents: Known<Vec<contents::Contents>>,
     /// The alignment runs that are recorded of it.

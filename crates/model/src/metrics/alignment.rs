@@ -17,8 +17,11 @@ pub(super) static ALIGNED_RATIO: Metric = Metric {
               sample when there is no such branch",
     why: "The one number that says whether the alignment workflow keeps its promise",
     worry: "below 0.95 (alignwatch)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Repository,
     read: aligned_ratio,
+    past: None,
 };
 
 /// Branches by state.
@@ -31,8 +34,11 @@ pub(super) static BRANCHES: Metric = Metric {
     formula: "count of branches by the state that `alignwatch branches --json` gives; all states are there, also with 0",
     why: "Shows at once whether work piles up unmerged, conflicting, or landed and forgotten",
     worry: "`unknown` above 0 for an hour (alignwatch)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Repository,
     read: by_state,
+    past: None,
 };
 
 /// Branches in use.
@@ -45,8 +51,11 @@ pub(super) static ACTIVE_BRANCHES: Metric = Metric {
     formula: "count of branches whose tip was committed less than 7 days ago",
     why: "Each is work that must be brought together; trunk-based development keeps them few",
     worry: "half as many again within a week (alignwatch); three at most for an application (DORA, trunk-based development)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Repository,
     read: active_branches,
+    past: None,
 };
 
 /// Branches that can go.
@@ -59,8 +68,11 @@ pub(super) static CLEANUP_CANDIDATES: Metric = Metric {
     formula: "count of branches with a proof, by that proof",
     why: "The queue of the clean-up, and the noise in every list of branches",
     worry: "",
+    otel: "",
+    limit: None,
     breadth: Breadth::Repository,
     read: cleanup_candidates,
+    past: None,
 };
 
 /// Local lines that fell behind.
@@ -73,8 +85,11 @@ pub(super) static LINE_BEHIND_REMOTE: Metric = Metric {
     formula: "git rev-list --count <line>..<tracking ref>; no sample for lines without one",
     why: "Everything that is measured against a line that the team has left behind is wrong",
     worry: "above 0 (alignwatch)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Repository,
     read: lines_behind_remote,
+    past: None,
 };
 
 fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Breadth, Kind, Measured, Metric, Sample};
+use super::{Breadth, Kind, Measured, Metric, Sample, weeks};
 use crate::{Branch, Verdict};
 
 const LABELS: &[&str] = &["branch", "base"];
@@ -17,8 +17,11 @@ pub(super) static BEHIND: Metric = Metric {
     formula: "git rev-list --count <branch>..<base>",
     why: "What the next alignment has to bring in",
     worry: "above 50 (worktrunk stops costly work there), above 200 (alignwatch)",
+    otel: "vcs.ref.revisions_delta, with vcs.revision_delta.direction = behind",
+    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(f64::from(branch.drift.seen()?.behind))),
+    past: Some(|measured, past, number| weeks::of_branches(past, number, &chosen(measured), |stood| stood.behind)),
 };
 
 /// Commits of its own.
@@ -31,8 +34,11 @@ pub(super) static AHEAD: Metric = Metric {
     formula: "git rev-list --count <base>..<branch>",
     why: "The size of what has to be merged in one piece; large pieces conflict more (Dias et al. 2020)",
     worry: "above 30 (alignwatch)",
+    otel: "vcs.ref.revisions_delta, with vcs.revision_delta.direction = ahead",
+    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(f64::from(branch.drift.seen()?.ahead))),
+    past: Some(|measured, past, number| weeks::of_branches(past, number, &chosen(measured), |stood| stood.ahead)),
 };
 
 /// How long it has missed something.
@@ -45,8 +51,11 @@ pub(super) static DIVERGENCE_AGE: Metric = Metric {
     formula: "now - committer date of the oldest commit in <branch>..<base>; no sample when it misses nothing",
     why: "A branch that is 500 commits behind since this morning is fresher than one that is 5 behind for a month",
     worry: "above 604800, a week (alignwatch); 86400, a day, for branches of agents",
+    otel: "",
+    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, now| Some(branch.divergence_age(now)?.0 as f64)),
+    past: None,
 };
 
 /// How long nothing came.
@@ -59,8 +68,11 @@ pub(super) static IDLE_AGE: Metric = Metric {
     formula: "now - committer date of the tip",
     why: "Nobody works on it: aligning it is likely wasted, and its author forgets it",
     worry: "above 7776000, 90 days (GitHub calls such a branch stale)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, now| Some(branch.idle_age(now)?.0 as f64)),
+    past: None,
 };
 
 /// Would it conflict?
@@ -74,8 +86,11 @@ pub(super) static PREDICTED_CONFLICT: Metric = Metric {
               landed",
     why: "A conflict costs more the later it is met: ten days on average (Brun et al. 2013)",
     worry: "1 for more than four hours (alignwatch)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| predicted(branch)),
+    past: None,
 };
 
 /// How much would conflict?
@@ -88,8 +103,11 @@ pub(super) static CONFLICT_PATHS: Metric = Metric {
     formula: "number of conflicted paths of git merge-tree --write-tree <base> <branch>; no sample while they are not known",
     why: "The effort that waits",
     worry: "above 10 (alignwatch)",
+    otel: "",
+    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(branch.merge.conflicts.as_ref()?.len() as f64)),
+    past: None,
 };
 
 fn predicted(branch: &Branch) -> Option<f64> {
@@ -100,16 +118,21 @@ fn predicted(branch: &Branch) -> Option<f64> {
     }
 }
 
-/// One value a branch, for those that have a base; where there are too many, for those that are furthest behind.
-fn read(measured: &Measured<'_>, value: impl Fn(&Branch, crate::Timestamp) -> Option<f64>) -> Vec<Sample> {
+/// The branches that have series; where there are too many, those that are furthest behind.
+fn chosen<'a>(measured: &Measured<'a>) -> Vec<&'a Branch> {
     let mut open: Vec<&Branch> = measured.snapshot.branches.iter().filter(|branch| !branch.has_landed()).collect();
     open.sort_by_cached_key(|branch| Reverse(branch.drift.seen().map(|drift| drift.behind)));
     open.truncate(measured.config.serve.branch_series as usize);
+    open
+}
+
+/// One value a branch, for those that have a base.
+fn read(measured: &Measured<'_>, value: impl Fn(&Branch, crate::Timestamp) -> Option<f64>) -> Vec<Sample> {
     let sample = |branch: &Branch| {
         let base = branch.base.as_ref()?;
         Some(Sample::of([&branch.name.text(), &base.name.text()], value(branch, measured.now)?))
     };
-    open.into_iter().filter_map(sample).collect()
+    chosen(measured).into_iter().filter_map(sample).collect()
 }
 
 #[cfg(test)]

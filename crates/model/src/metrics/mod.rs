@@ -13,12 +13,31 @@ mod branches;
 mod health;
 mod host;
 mod repository;
+mod weeks;
 
-use crate::{Known, Snapshot, Timestamp, checks::Judged, config::Config};
+use std::collections::BTreeMap;
+
+use crate::{
+    Known, Snapshot, Timestamp,
+    checks::Judged,
+    config::Config,
+    facts::past::Past,
+    trend::{Limit, Series},
+};
 
 /// Every metric, the ones about alignment as a whole first.
 pub const ALL: &[&Metric] = &[
     &alignment::ALIGNED_RATIO,
+    &weeks::WITHIN_BUDGET_RATIO,
+    &weeks::ALIGNED_OBJECTIVE_RATIO,
+    &weeks::ERROR_BUDGET_LEFT_RATIO,
+    &weeks::OPEN_BRANCHES,
+    &weeks::FAR_BEHIND_BRANCHES,
+    &weeks::TIME_TO_ALIGN,
+    &weeks::ALIGNMENTS,
+    &weeks::LANDING_SECONDS,
+    &weeks::LANDINGS,
+    &weeks::BASE_MOVES,
     &alignment::BRANCHES,
     &alignment::ACTIVE_BRANCHES,
     &alignment::CLEANUP_CANDIDATES,
@@ -63,10 +82,25 @@ pub struct Metric {
     pub why: &'static str,
     /// From where on it is a worry, and who says so; empty where no value is one.
     pub worry: &'static str,
+    /// The name that OpenTelemetry's semantic conventions have for it; empty where they have none.
+    pub otel: &'static str,
+    /// The number that forecasts ask about, where there is one.
+    pub limit: Option<Limit>,
     /// How many series it makes.
     pub breadth: Breadth,
     /// Its values.
     pub read: fn(&Measured<'_>) -> Vec<Sample>,
+    /// What it was at the end of a week of the past, where commits can tell that.
+    pub past: Option<PastOf>,
+}
+
+/// The values of a metric at the end with this number, [`Past::ends`].
+pub type PastOf = fn(&Measured<'_>, &Past, usize) -> Vec<Sample>;
+
+impl std::fmt::Debug for Metric {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// How the values of a metric behave.
@@ -138,6 +172,35 @@ fn known(value: Option<f64>) -> Vec<Sample> {
 /// The value inside, where it was seen.
 fn seen<T>(value: &Known<T>) -> Option<&T> {
     value.seen()
+}
+
+/// A metric over the past year.
+#[derive(Clone, Debug)]
+pub struct Weekly {
+    /// The metric.
+    pub metric: &'static Metric,
+    /// The values of its labels.
+    pub labels: Vec<String>,
+    /// What it was at the end of each week, and now.
+    pub series: Series,
+}
+
+/// What is known of the past year, in the order of the list; without single branches.
+pub fn weekly(measured: &Measured<'_>) -> Vec<Weekly> {
+    let Some(past) = measured.snapshot.facts.past.seen() else { return Vec::new() };
+    let of_repository = ALL.iter().copied().filter(|metric| metric.breadth == Breadth::Repository);
+    let mut all = Vec::new();
+    for (metric, of) in of_repository.filter_map(|metric| Some((metric, metric.past?))) {
+        let mut by_labels = BTreeMap::<Vec<String>, Vec<(Timestamp, f64)>>::new();
+        for (number, end) in past.ends.iter().enumerate() {
+            for sample in of(measured, past, number) {
+                by_labels.entry(sample.labels).or_default().push((*end, sample.value));
+            }
+        }
+        let weekly = |(labels, points)| Weekly { metric, labels, series: Series::new(points) };
+        all.extend(by_labels.into_iter().map(weekly));
+    }
+    all
 }
 
 /// The metric with this name.

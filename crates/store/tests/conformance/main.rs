@@ -76,7 +76,10 @@ fn event() -> impl Strategy<Value = RunEvent> {
     })
 }
 
-fn reading() -> impl Strategy<Value = (usize, usize, i64, f64)> {
+/// Repository, labels, seconds, value.
+type Numbers = (usize, usize, i64, f64);
+
+fn reading() -> impl Strategy<Value = Numbers> {
     let value = prop_oneof![4 => (-1000i32..1000).prop_map(|n| f64::from(n) / 4.0), 1 => Just(f64::NAN)];
     (0..REPOSITORIES.len(), 0..3usize, -3600i64..3600, value)
 }
@@ -92,9 +95,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let sweep = (0..REPOSITORIES.len(), outcome());
     let readings = proptest::collection::vec(reading(), 0..400);
     let events = proptest::collection::vec(event(), 0..3);
-    let act = (proptest::collection::vec(sweep, 0..2), readings, events, 0..10u8);
+    let past = proptest::collection::vec(reading(), 0..40);
+    let act = (proptest::collection::vec(sweep, 0..2), (readings, past), events, 0..10u8);
     proptest::collection::vec(act, 1..25).prop_map(|acts| {
-        let act = |(number, (sweeps, readings, events, kind)): (usize, (Vec<_>, Vec<_>, Vec<RunEvent>, u8))| {
+        type Sketch = (Vec<(usize, SweepOutcome)>, (Vec<Numbers>, Vec<Numbers>), Vec<RunEvent>, u8);
+        let act = |(number, (sweeps, (readings, past), events, kind)): (usize, Sketch)| {
             let at = 50 * DAY + number as i64 * DAY / 3;
             if kind == 0 {
                 return Act::Tend(at);
@@ -107,7 +112,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
                 outcome,
             });
             // Clocks are set back, and of one second there may be several.
-            let reading = |(repository, labels, offset, value): (usize, usize, i64, f64)| Reading {
+            let reading = |(repository, labels, offset, value): Numbers| Reading {
                 repository: REPOSITORIES[repository].into(),
                 metric: if labels == 0 { "m" } else { "n" },
                 labels: format!("{{\"l\":{labels}}}"),
@@ -117,6 +122,11 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
             Act::Commit(Commit {
                 sweeps: sweeps.collect(),
                 readings: readings.into_iter().map(reading).collect(),
+                // Some of its series are measured as well, some are not.
+                past: past
+                    .into_iter()
+                    .map(|(repository, labels, offset, value)| reading((repository, 2 * labels, offset, value)))
+                    .collect(),
                 events,
             })
         };

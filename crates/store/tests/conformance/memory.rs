@@ -6,7 +6,7 @@ use alignwatch_model::{
     Status, Timestamp,
     config::Retention,
     kept::KeptBranch,
-    record::{Commit, FindingRow, Sweep, SweepOutcome},
+    record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
     run::{Happened, Run, RunEvent, RunId},
 };
 use alignwatch_store::{Engine, PastFinding, Point, RepositoryRow, SeriesRow, StoreError, Tended, WhichRuns};
@@ -82,6 +82,12 @@ impl Memory {
         }
     }
 
+    fn read(&mut self, reading: &Reading) {
+        if reading.value.is_finite() {
+            self.series.entry(name_of(reading)).or_default().insert(reading.at.0, reading.value);
+        }
+    }
+
     fn report(&mut self, events: &[RunEvent]) {
         for event in events {
             let known = self.runs.entry(event.run.clone()).or_default();
@@ -99,13 +105,18 @@ impl Memory {
     }
 }
 
+/// Metric, repository and labels.
+fn name_of(reading: &Reading) -> (String, String, String) {
+    (reading.metric.to_owned(), reading.repository.clone(), reading.labels.clone())
+}
+
 impl Engine for Memory {
     fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
         commit.sweeps.iter().for_each(|sweep| self.sweep(sweep));
-        for reading in commit.readings.iter().filter(|reading| reading.value.is_finite()) {
-            let name = (reading.metric.to_owned(), reading.repository.clone(), reading.labels.clone());
-            self.series.entry(name).or_default().insert(reading.at.0, reading.value);
-        }
+        commit.readings.iter().for_each(|reading| self.read(reading));
+        let is_new = |reading: &&Reading| !self.series.contains_key(&name_of(reading));
+        let past: Vec<Reading> = commit.past.iter().filter(is_new).cloned().collect();
+        past.iter().for_each(|reading| self.read(reading));
         self.report(&commit.events);
         Ok(())
     }

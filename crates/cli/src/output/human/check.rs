@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use alignwatch_model::{Severity, Status, checks::Check};
 
-use super::{INDENT, block, footer::footer, measured_against, remedy, states};
+use super::{INDENT, block, footer::footer, measured_against, remedy, states, trends};
 use crate::{
     output::{
         escape, layout,
@@ -87,7 +87,11 @@ fn section(checked: &Checked, report: &CheckReport, screen: &Screen) -> Vec<Stri
         rows.saturating_sub(header.len() + footer.len() + 3).max(ROWS_AT_LEAST)
     });
     let findings = block::findings(screen, judgement, room, report.limit);
-    [header, findings, footer].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(&String::new())
+    [header, findings, trends::trends(screen, judgement), footer]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(&String::new())
 }
 
 /// Even on a tiny screen the worst are shown; the rest scrolls.

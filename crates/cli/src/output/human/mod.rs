@@ -17,6 +17,7 @@ mod evidence;
 mod explain;
 mod footer;
 mod remedy;
+mod trends;
 
 pub use branches::branches;
 pub use check::{check, check_list};

@@ -195,6 +195,9 @@ fn a_fetch_leaves_its_time_and_a_failed_one_does_not() {
     let repo = sketch("main: a\n remote origin/main: a").draw();
     repo.git(["config", "remote.origin.url", "/nowhere"]);
     let tell = || told(&look(&repo, &[Look::Settings]), &repo, "fetch-age");
+    for name in ["description", "info/exclude"] {
+        let _ = fs::remove_file(repo.git_dir().join(name));
+    }
     assert_eq!(tell(), "unknown: there is no trace of a fetch since it was cloned");
     let trace = repo.git_dir().join("FETCH_HEAD");
     let zero = "0".repeat(40);
@@ -223,6 +226,24 @@ fn a_fetch_leaves_its_time_and_a_failed_one_does_not() {
     fs::remove_file(&trace).unwrap();
     fs::create_dir(&trace).unwrap();
     assert!(tell().starts_with("unknown: cannot see when"));
+}
+
+#[test]
+fn a_clone_is_as_fresh_as_a_fetch_also_a_bare_one() {
+    let repo = sketch("main: a").draw();
+    for options in [&[][..], &["--bare"], &["--mirror"]] {
+        let there = repo.room().join(format!("there{}", options.concat()));
+        let words = ["clone", "--quiet"].into_iter().chain(options.iter().copied());
+        repo.git(words.chain([".", there.to_str().unwrap()]));
+        let snapshot = look_at(&there, &[Look::Settings], &repo, None);
+        let fetched_at = snapshot.facts.remotes.seen().unwrap().fetched_at.seen().copied().unwrap().unwrap();
+        let judge = |hours: i64| {
+            let now = alignwatch_model::Timestamp(fetched_at.0 + hours * 3600);
+            let all = checks::judge(&snapshot, &Config::default(), now, |_| Ok(()));
+            all.into_iter().find(|one| one.check.id == "fetch-age").unwrap().status.to_string()
+        };
+        assert_eq!((judge(1), judge(48)), ("ok".to_owned(), "warning".to_owned()), "{options:?}");
+    }
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn fetched_at(common_dir: &Path) -> Known<Option<Timestamp>> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(newest.or_else(|| cloned_at(common_dir)))
+        Ok(newest.or_else(|| cloned_at(common_dir)).or_else(|| made_at(common_dir)))
     };
     Known::from_result(newest().map_err(|error| format!("cannot see when something was last fetched: {error}")))
 }
@@ -229,6 +229,20 @@ const FIRST_LINE_AT_MOST: u64 = 8 << 10;
 fn cloned_at(common_dir: &Path) -> Option<Timestamp> {
     let text = files::read_beginning(&common_dir.join("logs/HEAD"), FIRST_LINE_AT_MOST).ok()??;
     clone_in(text.split(|&byte| byte == b'\n').next()?)
+}
+
+/// Files that Git copies from its templates when it makes a repository, and never writes again.
+const OF_THE_TEMPLATES: [&str; 2] = ["description", "info/exclude"];
+
+/// When a repository without a log of HEAD was made, which a bare clone is: its picture of a remote cannot be older.
+///
+/// The oldest of the files counts: one that a person changed looks newer than the repository.
+fn made_at(common_dir: &Path) -> Option<Timestamp> {
+    if common_dir.join("logs/HEAD").exists() {
+        return None;
+    }
+    let times = OF_THE_TEMPLATES.iter().filter_map(|name| fs::symlink_metadata(common_dir.join(name)).ok());
+    times.filter(fs::Metadata::is_file).map(|about| Timestamp(about.mtime())).min()
 }
 
 /// The time in a line of a reflog, `<old> <new> <name> <seconds> <zone>\t<what>`, when it is about a clone.

@@ -32,6 +32,8 @@ mod litter;
 mod loose_objects;
 mod missing_objects;
 mod names;
+#[cfg(test)]
+mod nothing_seen;
 mod object_check;
 mod object_pool;
 mod old_backups;

@@ -105,7 +105,9 @@ fn ambiguous(seen: &Seen<'_>) -> Outcome {
     let mut groups = equal_but_for_case(seen);
     groups.extend(named_like_a_remote(&branches));
     groups.extend(named_like_a_tag(seen, &branches));
-    let Some((first, why)) = groups.first() else { return Outcome::default() };
+    // Without the tags, a clash with one would be missed in silence.
+    let unknown = seen.snapshot.facts.refs.reason().map(str::to_owned);
+    let Some((first, why)) = groups.first() else { return Outcome { unknown, ..Outcome::default() } };
     let summary = format!(
         "{} {} ambiguous, such as {}, which {why}",
         count(groups.len(), "branch name"),
@@ -113,13 +115,13 @@ fn ambiguous(seen: &Seen<'_>) -> Outcome {
         visible(&first.name)
     );
     let shown = groups.iter().map(|(branch, why)| format!("{}: {why}", visible(&branch.name)));
-    Outcome::found(vec![
-        seen.finding(Severity::Warning, "", visible(&first.name), summary)
-            .names("names", shown)
-            .fact("source", "git for-each-ref --format='%(refname)'")
-            .so("Aligning by a short name can take the wrong branch, and some file systems cannot hold both.")
-            .mend(rename(first)),
-    ])
+    let finding = seen
+        .finding(Severity::Warning, "", visible(&first.name), summary)
+        .names("names", shown)
+        .fact("source", "git for-each-ref --format='%(refname)'")
+        .so("Aligning by a short name can take the wrong branch, and some file systems cannot hold both.")
+        .mend(rename(first));
+    Outcome { findings: vec![finding], unknown, skipped: None }
 }
 
 fn equal_but_for_case<'a>(seen: &Seen<'a>) -> Vec<(&'a Branch, String)> {
@@ -184,8 +186,10 @@ mod tests {
 
     #[test]
     fn ordinary_names_are_neither() {
-        let snapshot = snapshot([named(b"refs/heads/feature/\xc3\xa4-1"), named(b"refs/remotes/origin/x")]);
+        let mut snapshot = snapshot([named(b"refs/heads/feature/\xc3\xa4-1"), named(b"refs/remotes/origin/x")]);
         assert_eq!(judged(&HOSTILE, &snapshot), Outcome::default());
+        assert!(judged(&AMBIGUOUS, &snapshot).unknown.is_some(), "a tag of the same name could not be seen");
+        snapshot.facts.refs = Known::Seen(Default::default());
         assert_eq!(judged(&AMBIGUOUS, &snapshot), Outcome::default());
     }
 

@@ -92,11 +92,15 @@ fn conflicting() -> Repo {
 fn without_a_repository_the_installation_is_examined() {
     let place = Place::new();
     let document = place.doctor(&[]);
-    assert_eq!(document["installation"]["status"], "ok", "{document:#}");
+    // How full the disk is, is a matter of the machine.
+    let is_ill = |one: &&Value| one["id"] != "disk" && !["ok", "skipped"].contains(&one["status"].as_str().unwrap());
+    let ill: Vec<_> = document["installation"]["examinations"].as_array().unwrap().iter().filter(is_ill).collect();
+    assert!(ill.is_empty(), "{ill:#?}");
     assert_eq!(document["repositories"], json!([]));
     assert!(document["no_repository"].as_str().unwrap().contains("alignwatch doctor PATH"));
     let output = place.run(&["doctor"]);
-    assert_eq!((code(&output), err(&output)), (0, String::new()));
+    let is_full = examination(&document, "disk")["status"] == "error";
+    assert_eq!((code(&output), err(&output)), (if is_full { 3 } else { 0 }, String::new()));
     assert!(!place.data().exists(), "a look changes nothing");
 }
 

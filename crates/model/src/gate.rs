@@ -35,6 +35,41 @@ pub enum Cause {
     Conflict,
 }
 
+impl Cause {
+    /// All of them.
+    pub const ALL: [Cause; 9] = [
+        Cause::Freeze,
+        Cause::Run,
+        Cause::Lease,
+        Cause::Lock,
+        Cause::Unfinished,
+        Cause::Disk,
+        Cause::Health,
+        Cause::Forbidden,
+        Cause::Conflict,
+    ];
+
+    /// The word, as in JSON and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::Freeze => "freeze",
+            Cause::Run => "run",
+            Cause::Lease => "lease",
+            Cause::Lock => "lock",
+            Cause::Unfinished => "unfinished",
+            Cause::Disk => "disk",
+            Cause::Health => "health",
+            Cause::Forbidden => "forbidden",
+            Cause::Conflict => "conflict",
+        }
+    }
+
+    /// The cause with this word.
+    pub fn from_word(word: &str) -> Option<Cause> {
+        Cause::ALL.into_iter().find(|cause| cause.word() == word)
+    }
+}
+
 /// One thing that stands in the way.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Obstacle {
@@ -306,6 +341,14 @@ mod tests {
 
     fn of_x() -> Asked<'static> {
         Asked { branch: Some("refs/heads/x"), holder: "me", ..Asked::default() }
+    }
+
+    #[test]
+    fn words_are_those_of_json() {
+        for cause in Cause::ALL {
+            assert_eq!(serde_json::to_string(&cause).unwrap(), format!("\"{}\"", cause.word()));
+            assert_eq!(Cause::from_word(cause.word()), Some(cause));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use alignwatch_model::{
 use crate::{PastFinding, Point, RepositoryRow, SeriesRow, Store, StoreError, Tended, WhichRuns};
 
 /// An engine of the store. Each function says what the one of the same name of [`Store`] says.
-#[allow(missing_docs)] // said once, where it is done
+#[expect(missing_docs, reason = "said once, where it is done")]
 pub trait Engine {
     fn commit(&mut self, commit: &Commit) -> Result<(), StoreError>;
     fn tend(&mut self, retention: &Retention, now: Timestamp) -> Result<Tended, StoreError>;

@@ -15,7 +15,7 @@ use alignwatch_model::{
     run::RunId,
 };
 use alignwatch_records::{Granted, Leases};
-use clap::{Args, ValueEnum};
+use clap::{Args, builder::PossibleValuesParser};
 use serde::Serialize;
 
 use super::Global;
@@ -52,8 +52,8 @@ pub(crate) struct Gate {
     #[arg(long)]
     strict: bool,
     /// This is no reason to stop; may be given several times
-    #[arg(long, value_name = "CAUSE", value_enum)]
-    ignore: Vec<CauseName>,
+    #[arg(long, value_name = "CAUSE", value_parser = PossibleValuesParser::new(Cause::ALL.map(Cause::word)))]
+    ignore: Vec<String>,
     /// When the way is free, keep others off for so long: takes or renews a lease
     #[arg(long, value_name = "TIME", value_parser = lease_time)]
     lease: Option<i64>,
@@ -63,36 +63,6 @@ pub(crate) struct Gate {
     /// Give the lease with this number back, and ask nothing
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["lease", "branch", "strict"])]
     give_back: Option<u64>,
-}
-
-/// Causes as the command line has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum CauseName {
-    Freeze,
-    Run,
-    Lease,
-    Lock,
-    Unfinished,
-    Disk,
-    Health,
-    Forbidden,
-    Conflict,
-}
-
-impl CauseName {
-    fn cause(self) -> Cause {
-        match self {
-            CauseName::Freeze => Cause::Freeze,
-            CauseName::Run => Cause::Run,
-            CauseName::Lease => Cause::Lease,
-            CauseName::Lock => Cause::Lock,
-            CauseName::Unfinished => Cause::Unfinished,
-            CauseName::Disk => Cause::Disk,
-            CauseName::Health => Cause::Health,
-            CauseName::Forbidden => Cause::Forbidden,
-            CauseName::Conflict => Cause::Conflict,
-        }
-    }
 }
 
 /// The longest lease, in seconds. Source: ours; whoever needs more renews it, and is alive then.
@@ -146,7 +116,7 @@ pub(crate) fn run(global: &Global, asked: &Gate) -> Result<Exit, Failure> {
         .map_or_else(nowhere, |data_dir| watched(data_dir, &snapshot.repository.id, branch.as_deref()));
     let holder = asked.holder.clone().unwrap_or_else(holder);
     let run = std::env::var("ALIGNWATCH_RUN").ok().and_then(|text| RunId::parse(&text).ok());
-    let ignored: Vec<Cause> = asked.ignore.iter().map(|name| name.cause()).collect();
+    let ignored: Vec<Cause> = asked.ignore.iter().filter_map(|word| Cause::from_word(word)).collect();
     let question = Asked { branch: branch.as_deref(), run: run.as_ref(), holder: &holder, ignored: &ignored };
     let facts = Facts { snapshot: &snapshot, tip: &tip, leases: &held, watched: &seen, config: &config };
     let mut answer = gate::answer(&question, &facts, now);

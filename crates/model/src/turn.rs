@@ -4,10 +4,14 @@
 //! day and the running daemon are this one function, fed from different places. Doing ends by posting an event, and
 //! an effect whose event never comes (the daemon was killed) is simply due again: recovery is no second program.
 
+mod reports;
 #[cfg(test)]
 mod story;
 
 use std::collections::BTreeMap;
+
+pub use reports::{Receipt, Refusal};
+use reports::{Reports, answer, report};
 
 use crate::{
     Snapshot, Span, Status, Timestamp,
@@ -16,7 +20,7 @@ use crate::{
     kept::KeptBranch,
     metrics::{self, Breadth, Measured, Metric, Sample},
     record::{self, Commit, FindingRow, Reading, Sweep, SweepOutcome},
-    run::{Happened, RunEvent, RunId},
+    run::{RunEvent, RunId},
 };
 
 /// How long refs must rest before a move is looked at: a push of many branches is one move.
@@ -57,10 +61,6 @@ pub struct Inspected {
     pub seen: Result<Snapshot, String>,
 }
 
-/// Stands for somebody who waits for an answer to what was reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Receipt(pub u64);
-
 /// Something to do. All but an answer end with an event.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
@@ -71,23 +71,6 @@ pub enum Effect {
     /// Keep this.
     Keep(Box<Commit>),
 }
-
-/// Why a report was not taken. It may be made again.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// More waits than can be held.
-    #[error("more is reported than can be kept in time")]
-    TooMuch,
-    /// The store could not keep it.
-    #[error("it could not be kept: {0}")]
-    NotKept(String),
-}
-
-/// Reported events that wait to be kept at most. Source: ours; a few megabytes, and more than a disk takes in a second.
-const REPORTED_AT_MOST: usize = 20_000;
-
-/// Runs under way whose repository is remembered. Source: ours; of those beyond it, the end is seen with the next sweep.
-const UNDER_WAY_AT_MOST: usize = 10_000;
 
 /// All that the daemon knows. What is not here is in the store.
 #[derive(Debug, Default)]
@@ -109,13 +92,6 @@ pub struct State {
     pub has_kept: bool,
     /// Why the store could not keep the last commit, or not be backed up.
     pub store_trouble: Option<String>,
-}
-
-/// Reports that wait together.
-#[derive(Debug, Default)]
-struct Reports {
-    events: Vec<RunEvent>,
-    receipts: Vec<Receipt>,
 }
 
 /// A repository that is watched.
@@ -248,46 +224,6 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
         watched.swept_at = watched.swept_at.map(earlier);
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
-}
-
-/// Takes a report in, or refuses it.
-fn report(state: &mut State, receipt: Receipt, events: Vec<RunEvent>, now: Timestamp) -> Option<Effect> {
-    let refusal = match (&state.store_trouble, state.keep_again_at) {
-        (Some(reason), Some(at)) if now < at => Some(Refusal::NotKept(reason.clone())),
-        _ if REPORTED_AT_MOST < state.reported.events.len() + events.len() => Some(Refusal::TooMuch),
-        _ => None,
-    };
-    if let Some(refusal) = refusal {
-        return answer(vec![receipt], Err(refusal));
-    }
-    for event in &events {
-        if let Some(id) = touched_by(event, &mut state.under_way) {
-            let path = state.repositories.iter().find(|(_, watched)| watched.id == id).map(|(path, _)| path.clone());
-            path.into_iter().for_each(|path| hasten(state, &path, Timestamp(now.0 + REST.0)));
-        }
-    }
-    state.reported.events.extend(events);
-    state.reported.receipts.push(receipt);
-    None
-}
-
-/// The id of the repository whose run begins or ends with this, as far as that was said.
-fn touched_by(event: &RunEvent, under_way: &mut BTreeMap<RunId, String>) -> Option<String> {
-    match &event.what {
-        Happened::Started(started) => {
-            let id = started.repository_id.clone()?;
-            if under_way.len() < UNDER_WAY_AT_MOST {
-                under_way.insert(event.run.clone(), id.clone());
-            }
-            Some(id)
-        }
-        Happened::Finished(_) => under_way.remove(&event.run),
-        _ => None,
-    }
-}
-
-fn answer(receipts: Vec<Receipt>, kept: Result<(), Refusal>) -> Option<Effect> {
-    (!receipts.is_empty()).then_some(Effect::Answer(receipts, kept))
 }
 
 fn hasten(state: &mut State, path: &str, at: Timestamp) {
@@ -457,8 +393,8 @@ fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::checks::sample;
+    use super::{reports::REPORTED_AT_MOST, *};
+    use crate::{checks::sample, run::Happened};
 
     const PACE: Pace = Pace { interval: Span(300), at_once: 2 };
 

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::*;
+use super::{reports::REPORTED_AT_MOST, *};
 use crate::{
     checks::sample,
-    run::{Moment, RunEvent, RunId},
+    run::{Happened, Moment, RunEvent, RunId},
 };
 
 const INTERVAL: i64 = 300;

@@ -143,7 +143,7 @@ fn example(key: &Key) -> String {
         Some((list, below)) => {
             let mut lines = about(list, below);
             lines.push(on_one_line(below, &key.doc.example));
-            format!("{list}:\n  - {}", lines.join("\n    "))
+            nested_list(list, &lines.join("\n    "))
         }
         None => nested(&key.path, &key.doc.example),
     }
@@ -169,6 +169,14 @@ fn nested(path: &str, value: &str) -> String {
     match path.split_once('.') {
         Some((section, below)) => format!("{section}:\n  {}", nested(below, value).replace('\n', "\n  ")),
         None => format!("{path}: {value}"),
+    }
+}
+
+/// A list whose one item has these lines, with the sections around it.
+fn nested_list(path: &str, item: &str) -> String {
+    match path.split_once('.') {
+        Some((section, below)) => format!("{section}:\n  {}", nested_list(below, item).replace('\n', "\n  ")),
+        None => format!("{path}:\n  - {item}"),
     }
 }
 

@@ -40,10 +40,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("git", &["model"]),
     ("host", &["model"]),
     ("records", &["model"]),
+    ("notify", &["model"]),
     ("store", &["model"]),
     ("web", &["model", "store"]),
-    ("daemon", &["model", "git", "host", "records", "store", "web"]),
-    ("cli", &["model", "git", "host", "records", "daemon"]),
+    ("daemon", &["model", "git", "host", "notify", "records", "store", "web"]),
+    ("cli", &["model", "git", "host", "notify", "records", "daemon"]),
     ("testkit", &["model"]),
 ];
 

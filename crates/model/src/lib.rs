@@ -21,6 +21,7 @@ pub mod lease;
 pub mod lines;
 pub mod look;
 pub mod metrics;
+pub mod notice;
 mod oid;
 pub mod quote;
 pub mod record;

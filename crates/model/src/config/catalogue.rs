@@ -103,6 +103,16 @@ pub enum Shape {
     Address,
     /// A host name.
     Host,
+    /// The name of a channel.
+    Channel,
+    /// Where a secret is read.
+    Secret,
+    /// A web address, or where it is read.
+    Url,
+    /// A mail address.
+    Mailbox,
+    /// A network of IP addresses.
+    Network,
     /// The id of a check, one of these.
     CheckId(Vec<String>),
 }
@@ -126,6 +136,17 @@ pub fn catalogue() -> &'static Key {
 pub(super) fn of_checks(checks: &[&Check]) -> Key {
     let default = serde_json::to_value(Config::default()).unwrap_or_default();
     of_schema(&schema::schema(checks), "", "", &default, false)
+}
+
+impl Shape {
+    /// May what is written there be a secret, by mistake or not?
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Shape::Secret | Shape::Url => true,
+            Shape::List { item, .. } => item.is_secret(),
+            _ => false,
+        }
+    }
 }
 
 impl Key {
@@ -217,6 +238,11 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "words" => return Shape::Sentence,
         "address" => return Shape::Address,
         "host" => return Shape::Host,
+        "channel" => return Shape::Channel,
+        "secret" => return Shape::Secret,
+        "url" => return Shape::Url,
+        "mailbox" => return Shape::Mailbox,
+        "network" => return Shape::Network,
         "check" => return Shape::CheckId(texts_of(&schema["enum"])),
         _ => {}
     }

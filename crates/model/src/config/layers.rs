@@ -186,7 +186,12 @@ impl<'a> Stack<'a> {
         problems.sort_by_key(|problem| problem.at);
         self.n_untold += problems.len().saturating_sub(TOLD_AT_MOST);
         let told = problems.into_iter().take(TOLD_AT_MOST);
-        self.errors.extend(told.map(|problem| ConfigError::in_file(problem, file.name, text)));
+        let is_secret = |problem: &Problem| self.catalogue.find(&problem.key).is_some_and(|key| key.shape.is_secret());
+        self.errors.extend(told.map(|problem| match is_secret(&problem) {
+            // The line may be the secret.
+            true => ConfigError::in_file(problem, file.name, ""),
+            false => ConfigError::in_file(problem, file.name, text),
+        }));
         self.places = decoded.places;
         for setting in decoded.settings {
             let At { line, column, .. } = setting.at;

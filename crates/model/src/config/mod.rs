@@ -11,9 +11,11 @@
 
 mod amount;
 mod catalogue;
+pub mod channels;
 mod compat;
 mod decode;
 mod effective;
+mod egress;
 mod error;
 mod layers;
 mod nearest;
@@ -22,6 +24,7 @@ mod retention;
 mod rules;
 mod scalar;
 mod schema;
+mod secret;
 mod starter;
 mod tree;
 mod windows;
@@ -35,7 +38,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use amount::optional_length;
 pub use amount::{length_text, parse_length, parse_size, size_text};
 pub use catalogue::{Doc, Key, Shape, Word, catalogue};
+pub use channels::{Channel, Channels};
 pub use effective::{effective_file, inline};
+pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
@@ -43,6 +48,7 @@ pub use pattern::{BadName, Patterns};
 pub use retention::Retention;
 pub(crate) use schema::LengthText;
 pub use schema::schema;
+pub use secret::SecretRef;
 pub use starter::starter_file;
 pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
@@ -112,6 +118,10 @@ pub struct Config {
     /// Reason: without a rule, runs are recorded and compared with each other, and none can be missed.
     /// Example: `[{name: nightly, due: 1d}]`
     pub workflows: Vec<WorkflowRule>,
+    /// Who is told, and where.
+    pub channels: Channels,
+    /// Which networks may be called when something is told.
+    pub egress: Egress,
     /// How long the daemon remembers what, and how much room that may take.
     pub store: Retention,
     /// The folder where alignwatch remembers what it found out.

@@ -5,8 +5,10 @@ use serde_json::Value;
 use super::{
     amount::{parse_length, parse_size},
     catalogue::{Doc, Shape},
+    egress::Network,
     nearest::nearest,
     pattern::{BadName, check_name, check_path_pattern, check_pattern},
+    secret::{self, SecretRef},
     tree::{Scalar, for_message},
     windows::check_opening,
 };
@@ -49,6 +51,11 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Sentence => named(text, &shown, check_sentence(text, &like)),
         Shape::Address => named(text, &shown, check_address(text, &like)),
         Shape::Host => named(text, &shown, check_host(text, &like)),
+        Shape::Channel => named(text, &shown, check_channel(text, &like)),
+        Shape::Secret => secret_place(text),
+        Shape::Url => url(text, &like),
+        Shape::Mailbox => named(text, &shown, check_mailbox(text, &like)),
+        Shape::Network => named(text, &shown, check_network(text, &like)),
         Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
     }
 }
@@ -128,6 +135,63 @@ fn check_host(text: &str, like: &str) -> Result<(), BadName> {
     };
     let is_host = text.len() <= 253 && text.split('.').all(is_label);
     if is_host { Ok(()) } else { Err(BadName { problem: "is no host name".to_owned(), fix: like.to_owned() }) }
+}
+
+/// A name that stands in rules, commands, labels and addresses.
+fn check_channel(text: &str, like: &str) -> Result<(), BadName> {
+    /// Characters of a name. Source: ours; a column of a table.
+    const AT_MOST: usize = 60;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_name = (1..=AT_MOST).contains(&text.len()) && text.bytes().all(is_plain);
+    let problem = format!("is no name of a channel: 1 to {AT_MOST} letters, digits, `.`, `_` and `-`");
+    if is_name { Ok(()) } else { Err(BadName { problem, fix: like.to_owned() }) }
+}
+
+/// A reference to a secret. What was written is not repeated: it may be the secret.
+fn secret_place(text: &str) -> Result<Value, Wrong> {
+    let wrong = |problem| Wrong { problem: format!("the value {problem}"), fix: secret::HOW.to_owned() };
+    SecretRef::parse(text).map(|_| Value::from(text)).map_err(wrong)
+}
+
+/// A web address, or a reference to one. What was written is not repeated: it may be the secret.
+fn url(text: &str, like: &str) -> Result<Value, Wrong> {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return match SecretRef::parse(text) {
+            Ok(_) => Ok(Value::from(text)),
+            Err(_) => Err(Wrong { problem: "the value is no web address".to_owned(), fix: like.to_owned() }),
+        };
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        let fix = "take it out, or write where the whole address is read: `file:/path` or `env:NAME`".to_owned();
+        return Err(Wrong { problem: "the address has a user or password in it".to_owned(), fix });
+    }
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let is_visible = |c: char| !c.is_control() && !c.is_whitespace();
+    let is_address = !host.is_empty() && !text.contains('#') && text.chars().all(is_visible);
+    if is_address {
+        return Ok(Value::from(text));
+    }
+    Err(Wrong { problem: "the value is no web address".to_owned(), fix: like.to_owned() })
+}
+
+/// A mail address as RFC 5321 has it, without quoting; a name and `<>` may stand around it.
+fn check_mailbox(text: &str, like: &str) -> Result<(), BadName> {
+    let address = text.strip_suffix('>').and_then(|text| text.rsplit_once('<')).map_or(text, |(_, address)| address);
+    let is_atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let is_address = address.rsplit_once('@').is_some_and(|(local, domain)| {
+        (1..=64).contains(&local.len()) && local.chars().all(is_atom) && check_host(domain, like).is_ok()
+    });
+    let is_mailbox = is_address && text.len() <= 320 && !text.chars().any(char::is_control);
+    if is_mailbox { Ok(()) } else { Err(BadName { problem: "is no mail address".to_owned(), fix: like.to_owned() }) }
+}
+
+fn check_network(text: &str, like: &str) -> Result<(), BadName> {
+    if Network::parse(text).is_some() {
+        return Ok(());
+    }
+    let problem = "is no network: an address, `/`, and how many of its first bits count, the others being 0";
+    Err(BadName { problem: problem.to_owned(), fix: like.to_owned() })
 }
 
 fn check_sentence(text: &str, like: &str) -> Result<(), BadName> {

@@ -179,6 +179,26 @@ text_shape!(
     ZoneText, "zone", "minLength": 1
 );
 text_shape!(
+    /// The name of a channel: `team`.
+    ChannelName, "channel", "pattern": "^[A-Za-z0-9._-]{1,60}$"
+);
+text_shape!(
+    /// Where a secret is read: `file:/run/secrets/x`.
+    SecretText, "secret", "pattern": "^(file:/|env:[A-Za-z_]|command:/)"
+);
+text_shape!(
+    /// A web address, or where it is read: `https://watch.example.org/hook`.
+    UrlText, "url", "pattern": "^(https?://|file:/|env:[A-Za-z_]|command:/)"
+);
+text_shape!(
+    /// A mail address: `team@example.org`.
+    MailboxText, "mailbox", "minLength": 3
+);
+text_shape!(
+    /// A network: `10.1.2.0/24`.
+    NetworkText, "network", "minLength": 2
+);
+text_shape!(
     /// The id of a check: `far-behind`.
     CheckId, "check"
 );

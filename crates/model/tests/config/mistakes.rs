@@ -208,7 +208,7 @@ fn unknown_keys_name_the_nearest_or_their_place() {
            |   ^^^^
     ");
     assert_snapshot!(told("webhooks: 3\n"), @r"
-        a.yaml:1:1: there is no key `webhooks` at the top level (the keys here are bases, budget, checks, data_dir, inspect, markers, refs, relations, serve, store, thresholds, windows, …)
+        a.yaml:1:1: there is no key `webhooks` at the top level (the keys here are bases, budget, channels, checks, data_dir, egress, inspect, markers, refs, relations, serve, store, …)
            |
          1 | webhooks: 3
            | ^^^^^^^^

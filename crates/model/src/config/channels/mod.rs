@@ -1,0 +1,181 @@
+//! The part of the configuration that says who is told, and where: one file a kind of channel.
+//!
+//! Secrets never stand in it, only where they are; see [`SecretRef`]. The list of kinds is at the end of
+//! this file, and a new kind is one line there and one file beside it.
+
+mod mail;
+mod webhook;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use mail::{Mail, MailTls};
+pub use webhook::{Payload, Webhook};
+
+use super::{Config, rules::Mistake};
+
+/// A kind of channel: its keys, with a name in front of them.
+macro_rules! channel {
+    ($(#[$doc:meta])* $Kind:ident like $example:literal requires [$($required:literal),*] { $($fields:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        #[schemars(extend("required" = ["name" $(, $required)*]))]
+        pub struct $Kind {
+            /// How rules and people call it.
+            ///
+            /// Unit: a name.
+            /// Range: 1 to 60 letters, digits, `.`, `_` and `-`; no other channel has it.
+            /// Default: none.
+            /// Reason: it stands in rules, commands and metrics.
+            #[doc = $example]
+            #[schemars(with = "crate::config::schema::ChannelName")]
+            pub name: String,
+            $($fields)*
+        }
+    };
+}
+pub(crate) use channel;
+
+/// The one list of kinds.
+macro_rules! channels {
+    ($($(#[$doc:meta])* $key:ident: $Kind:ident,)*) => {
+        /// Who is told, and where. What a channel needs to know that is secret stands elsewhere:
+        /// `file:/path` (its first line), `env:NAME`, or `command:/path/to/program argument` (what it writes).
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Channels {
+            $($(#[$doc])* pub $key: Vec<$Kind>,)*
+        }
+
+        /// One channel.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Channel {
+            $(#[allow(missing_docs, reason = "its type says it")] $Kind($Kind),)*
+        }
+
+        impl Channels {
+            /// The kinds, as they are written in the configuration.
+            pub const KINDS: &[&str] = &[$(stringify!($key)),*];
+
+            /// All channels: kind by kind, in the order of the file.
+            pub fn all(&self) -> Vec<Channel> {
+                let mut all = Vec::new();
+                $(all.extend(self.$key.iter().cloned().map(Channel::$Kind));)*
+                all
+            }
+
+            /// Names with their places, in the same order.
+            fn names(&self) -> Vec<(&str, String)> {
+                let mut names = Vec::new();
+                $(names.extend(self.$key.iter().enumerate().map(|(index, channel)| {
+                    (channel.name.as_str(), format!("channels.{}[{index}].name", stringify!($key)))
+                }));)*
+                names
+            }
+        }
+
+        impl Channel {
+            /// How rules and people call it.
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Channel::$Kind(channel) => &channel.name,)*
+                }
+            }
+
+            /// What kind it is, as it is written in the configuration.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Channel::$Kind(_) => stringify!($key),)*
+                }
+            }
+        }
+    };
+}
+
+impl Channels {
+    /// The channel of this name.
+    pub fn named(&self, name: &str) -> Option<Channel> {
+        self.all().into_iter().find(|channel| channel.name() == name)
+    }
+}
+
+/// Channels that do not go together.
+pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
+    let names = config.channels.names();
+    let twice = names.iter().enumerate().filter_map(|(index, (name, path))| {
+        let (_, first) = names[..index].iter().find(|(other, _)| other == name && !name.is_empty())?;
+        Some(Mistake {
+            path: path.clone(),
+            problem: format!("`{name}` is a channel already"),
+            fix: "give each channel a name of its own".to_owned(),
+            also_at: Some(first.clone()),
+        })
+    });
+    twice.chain(mail::mistakes(&config.channels)).collect()
+}
+
+channels! {
+    /// Web addresses that get each notice as JSON, signed by the scheme of Standard Webhooks.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where you listen cannot be guessed.
+    /// Example: `[{name: deploy-bot, url: "https://watch.example.org/hook"}]`
+    webhook: Webhook,
+    /// Mail servers that take each notice as a mail.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who wants mail cannot be guessed.
+    /// Example: `[{name: team-mail, server: mail.example.org, from: watch@example.org, to: [team@example.org]}]`
+    mail: Mail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        Config::from_yaml(text, "f").expect_err("mistakes").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn channels_of_all_kinds_are_one_list_and_found_by_name() {
+        let text = "channels:\n  webhook:\n  - {name: a, url: \"https://x.example/h\"}\n  mail:\n  \
+                    - {name: b, server: m.example, from: w@x.example, to: [t@x.example]}\n";
+        let channels = Config::from_yaml(text, "f").expect("no mistakes").0.channels;
+        let listed: Vec<_> = channels.all().iter().map(|c| format!("{} {}", c.kind(), c.name())).collect();
+        assert_eq!(listed, ["webhook a", "mail b"]);
+        assert_eq!(channels.named("b").map(|channel| channel.kind()), Some("mail"));
+        assert_eq!(channels.named("c"), None);
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_channel() {
+        let text = "channels:\n  webhook:\n  - {name: a, url: \"https://x.example/h\"}\n  mail:\n  \
+                    - {name: a, server: m.example, from: w@x.example, to: [t@x.example]}\n";
+        assert_eq!(
+            told(text),
+            ["f:5:12: channels.mail[0].name: `a` is a channel already (line 3) (give each channel a name of its own)"]
+        );
+    }
+
+    #[test]
+    fn a_secret_in_the_file_is_refused_and_not_repeated() {
+        let text = "channels:\n  webhook:\n  - {name: a, url: \"https://x.example/h\", secret: [hunter2]}\n";
+        let errors = Config::from_yaml(text, "f").expect_err("mistakes");
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(!format!("{:?} {}", errors[0], errors[0]).contains("hunter2"), "{errors:?}");
+        assert!(errors[0].to_string().contains("`file:/path`"), "{}", errors[0]);
+    }
+
+    #[test]
+    fn an_address_with_a_password_in_it_is_refused_and_not_repeated() {
+        let text = "channels:\n  webhook:\n  - {name: a, url: \"https://me:hunter2@x.example/h\"}\n";
+        let errors = Config::from_yaml(text, "f").expect_err("mistakes");
+        assert!(!format!("{errors:?}").contains("hunter2"), "{errors:?}");
+    }
+}

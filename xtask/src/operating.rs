@@ -101,6 +101,7 @@ its end, or give it back by its number.
 
 ```sh
 alignwatch serve ~/src/*                      # until Ctrl-C or SIGTERM
+xdg-open http://localhost:8750/               # the dashboard: how all is, what is wrong, where branches stand
 curl localhost:8750/readyz                    # does it do its work?
 curl localhost:8750/metrics                   # for a Prometheus; docs/METRICS.md says what each number is
 curl localhost:8750/api/v1/repositories/ID/trends   # what rises or falls, and when limits are passed

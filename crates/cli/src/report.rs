@@ -5,6 +5,7 @@ use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, time::Duration};
 use alignwatch_model::{
     Branch, Drift, Finding, Known, Landed, Merge, RefName, Relation, Severity, Snapshot, Span, State, Status,
     Timestamp,
+    branch::DORMANT_AFTER,
     checks::{Check, Family, Judged},
     metrics::Weekly,
     relation::Budget,
@@ -13,11 +14,6 @@ use alignwatch_model::{
 use serde_json::Value;
 
 use crate::{Exit, failure::Failure, installation::Examined};
-
-/// A branch without a commit for this long is dormant: it asks for attention after all that are in use.
-///
-/// Source: GitHub calls a branch stale after three months without a commit.
-pub const DORMANT_AFTER: Span = Span::days(90);
 
 /// What `check` found in all repositories it was asked about.
 #[derive(Debug)]
@@ -268,20 +264,6 @@ pub fn n_in_use(snapshot: &Snapshot) -> usize {
     snapshot.branches.iter().filter(is_in_use).count()
 }
 
-/// States, the one that needs a person most first.
-pub const BY_CONCERN: [State; 10] = [
-    State::Reverted,
-    State::Continued,
-    State::Conflicting,
-    State::Unknown,
-    State::Unrelated,
-    State::Diverged,
-    State::Behind,
-    State::SquashMerged,
-    State::Merged,
-    State::Aligned,
-];
-
 fn unreadable(broken: &BrokenRef) -> Branch {
     let reason = broken.reason.clone();
     Branch {
@@ -313,10 +295,8 @@ fn sort(branches: &mut [Cow<'_, Branch>], sort: Sort, now: Timestamp) {
 /// Lower comes first. Among equals the newest: its author is around, and aligning it is still cheap.
 fn attention(branch: &Branch, now: Timestamp) -> (bool, bool, usize, Span) {
     let state = branch.state();
-    let is_settled = matches!(state, State::Merged | State::SquashMerged | State::Aligned | State::Behind);
     let idle = branch.idle_age(now).unwrap_or_default();
-    let place = BY_CONCERN.iter().position(|&other| other == state).unwrap_or(BY_CONCERN.len());
-    (is_settled, DORMANT_AFTER < idle, place, idle)
+    (state.is_settled(), DORMANT_AFTER < idle, state.concern(), idle)
 }
 
 /// Files in conflict; a conflict whose files are not known counts as more than none.

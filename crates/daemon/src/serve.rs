@@ -81,7 +81,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     };
     let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
-    say(&format!("watching {}; http://{address}/metrics, http://{address}/api/v1/repositories", settings.paths.len()));
+    let watched = alignwatch_model::words::count(settings.paths.len(), "repository");
+    say(&format!("watching {watched}; the dashboard is at http://{address}/"));
     let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
     let body = Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, shared };

@@ -347,7 +347,36 @@ impl State {
         State::Conflicting,
         State::Diverged,
     ];
+
+    /// All states, the one that needs a person most first.
+    pub const BY_CONCERN: [State; 10] = [
+        State::Reverted,
+        State::Continued,
+        State::Conflicting,
+        State::Unknown,
+        State::Unrelated,
+        State::Diverged,
+        State::Behind,
+        State::SquashMerged,
+        State::Merged,
+        State::Aligned,
+    ];
+
+    /// Its place in [`State::BY_CONCERN`].
+    pub fn concern(self) -> usize {
+        State::BY_CONCERN.iter().position(|&other| other == self).unwrap_or(State::BY_CONCERN.len())
+    }
+
+    /// Nothing has to be done to keep the branch in line.
+    pub fn is_settled(self) -> bool {
+        matches!(self, State::Merged | State::SquashMerged | State::Aligned | State::Behind)
+    }
 }
+
+/// A branch without a commit for this long is dormant: it asks for attention after all that are in use.
+///
+/// Source: GitHub calls a branch stale after three months without a commit.
+pub const DORMANT_AFTER: Span = Span::days(90);
 
 impl Proof {
     /// The word, as in JSON.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, branches, metrics, problem::Problem, runs, trends};
+use crate::{Shared, branches, metrics, pages, problem::Problem, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -67,9 +67,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let text = pretty(&api);
     router
         .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
-        .fallback(|| async {
-            Problem::new(StatusCode::NOT_FOUND, "there is nothing here; /openapi.json lists what there is")
-        })
+        .merge(pages::router())
+        .fallback(pages::nothing_here)
         .with_state(shared)
 }
 

@@ -1,4 +1,4 @@
-//! Shows: the HTTP API, and the metrics page that a Prometheus scrapes.
+//! Shows: the dashboard, the HTTP API, and the metrics page that a Prometheus scrapes.
 //!
 //! It reads the store and posts wishes into the daemon's inbox; it decides nothing. It answers only requests that name
 //! this machine (no page of another site can reach it by a name of its own), and gives every request a limit of size
@@ -10,6 +10,7 @@ mod branches;
 mod guard;
 mod incoming;
 mod metrics;
+mod pages;
 mod problem;
 mod runs;
 mod trends;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub asks: Asks,
     /// A reader of the store, opened with the first request.
     reader: Mutex<Option<Store>>,
+    /// What pages read of each repository, until its next sweep.
+    views: pages::Views,
 }
 
 /// Asks for a look at the repository at this path. Errors: the inbox is full.
@@ -78,7 +81,14 @@ impl Shared {
     /// Nothing is measured yet.
     pub fn new(store: PathBuf, asks: Asks) -> Shared {
         let trouble = RwLock::new(Some("no repository was looked at yet".to_owned()));
-        Shared { store, readings: RwLock::default(), trouble, asks, reader: Mutex::default() }
+        Shared {
+            store,
+            readings: RwLock::default(),
+            trouble,
+            asks,
+            reader: Mutex::default(),
+            views: pages::Views::default(),
+        }
     }
 
     /// Asks the store; a reader that fails is opened anew the next time.

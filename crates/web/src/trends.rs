@@ -66,14 +66,14 @@ pub(crate) struct Trends {
 
 /// How much of a promise was kept within the last four weeks.
 #[derive(Serialize, ToSchema)]
-struct Promise {
-    metric: &'static str,
-    objective_ratio: f64,
-    kept_ratio: f64,
+pub(crate) struct Promise {
+    pub(crate) metric: &'static str,
+    pub(crate) objective_ratio: f64,
+    pub(crate) kept_ratio: f64,
     /// What is left of the error budget: 1 = all, 0 = none, below 0 = the promise is broken.
-    error_budget_left_ratio: f64,
+    pub(crate) error_budget_left_ratio: f64,
     /// The time that it rests on.
-    seen_seconds: i64,
+    pub(crate) seen_seconds: i64,
 }
 
 /// What a series did.
@@ -160,7 +160,7 @@ pub(crate) async fn trends(
 
 fn answer(shared: &Shared, id: &str, metric: Option<&str>, span: Span) -> Result<Trends, Problem> {
     let to = crate::branches::now();
-    let asked = Question { from: Timestamp(to.0 - span.0), to, step: (span.0 / POINTS).max(1) };
+    let asked = Question::before(to, span);
     let mut found = shared.read(|store| found(store, id, metric))?;
     let n_left_out = found.len().saturating_sub(SERIES_AT_MOST);
     found.truncate(SERIES_AT_MOST);
@@ -185,15 +185,15 @@ fn answer(shared: &Shared, id: &str, metric: Option<&str>, span: Span) -> Result
 }
 
 /// A series, measured and rebuilt.
-struct Found {
-    metric: &'static Metric,
-    labels: Map<String, Value>,
+pub(crate) struct Found {
+    pub(crate) metric: &'static Metric,
+    pub(crate) labels: Map<String, Value>,
     measured: Option<i64>,
     rebuilt: Option<i64>,
 }
 
 /// The series of a repository and of the machine that can have a trend.
-fn found(store: &Store, id: &str, only: Option<&str>) -> Result<Vec<Found>, StoreError> {
+pub(crate) fn found(store: &Store, id: &str, only: Option<&str>) -> Result<Vec<Found>, StoreError> {
     let mut found = BTreeMap::<(&str, String), Found>::new();
     for row in store.series(only, Some(id))?.into_iter().chain(store.series(only, Some(""))?) {
         let is_wanted = |metric: &&Metric| only.is_some() || metric.breadth != Breadth::Branch;
@@ -210,15 +210,21 @@ fn found(store: &Store, id: &str, only: Option<&str>) -> Result<Vec<Found>, Stor
 }
 
 /// The time that is asked about.
-struct Question {
-    from: Timestamp,
-    to: Timestamp,
-    step: i64,
+pub(crate) struct Question {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    /// Seconds that one point stands for.
+    pub(crate) step: i64,
 }
 
 impl Question {
+    /// The span until a time, in as many points as a trend needs.
+    pub(crate) fn before(to: Timestamp, span: Span) -> Question {
+        Question { from: Timestamp(to.0 - span.0), to, step: (span.0 / POINTS).max(1) }
+    }
+
     /// The points of a series: what was rebuilt as long as nothing was measured; and how many of them were rebuilt.
-    fn series(&self, store: &Store, found: &Found) -> Result<(Series, usize), StoreError> {
+    pub(crate) fn series(&self, store: &Store, found: &Found) -> Result<(Series, usize), StoreError> {
         let points = |id: Option<i64>| match id {
             Some(id) => store.points(id, self.from, Timestamp(self.to.0 + 1), self.step),
             None => Ok(Vec::new()),
@@ -291,7 +297,7 @@ fn foretold(series: &Series, limit: Limit, unit: Unit, now: Timestamp) -> Option
     })
 }
 
-fn promises(series: &BTreeMap<&str, Series>, now: Timestamp) -> Vec<Promise> {
+pub(crate) fn promises(series: &BTreeMap<&str, Series>, now: Timestamp) -> Vec<Promise> {
     let objective = series.get("alignwatch_aligned_objective_ratio").and_then(|series| series.points().last());
     let promise = |metric: &'static str| {
         let Known::Seen(kept) = promise::kept(series.get(metric)?, objective?.1, PROMISED_FOR, now) else {

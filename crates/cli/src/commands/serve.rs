@@ -18,8 +18,8 @@ use crate::{Exit, configuring, failure::Failure, surroundings};
 /// Looks at each repository again when its refs move, and otherwise every few minutes
 /// (`serve.interval`). Keeps what it saw in the data directory: health, findings with their
 /// times, numbers over time. Answers on this machine only, unless `serve.address` says otherwise:
-/// /metrics for a Prometheus, /api/v1 for programs (/openapi.json describes it), /healthz and
-/// /readyz for supervisors.
+/// / is the dashboard, /metrics for a Prometheus, /api/v1 for programs (/openapi.json describes
+/// it), /healthz and /readyz for supervisors.
 /// Ends with Ctrl-C or SIGTERM, and goes on from there when it is started again.
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -5,14 +5,16 @@
 
 use std::fmt::Write as _;
 
-use alignwatch_model::{Branch, Evidence, Finding, Remedy, Snapshot, Status, Timestamp, Verdict, snapshot::Line};
+use alignwatch_model::{
+    Branch, Evidence, Finding, Remedy, Snapshot, State, Status, Timestamp, Verdict, snapshot::Line,
+};
 use serde_json::Value;
 
 use super::{
     escape::{self, markdown, markdown_block, markdown_cell, markdown_code},
     layout::{count, thousands},
 };
-use crate::report::{self, BY_CONCERN, BranchesReport, CheckReport, Checked, Judgement};
+use crate::report::{self, BranchesReport, CheckReport, Checked, Judgement};
 
 /// Names in one list before the rest is counted: a report is read, not searched.
 const ITEMS_AT_MOST: usize = 10;
@@ -161,7 +163,7 @@ fn value(value: &Value) -> String {
 fn summary(snapshot: &Snapshot) -> String {
     let counts = report::by_state(snapshot);
     let total: usize = counts.values().sum();
-    let present = BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
+    let present = State::BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
     let told: Vec<_> = present.map(|state| format!("{} {}", thousands(counts[&state]), state.word())).collect();
     let lines: Vec<_> = snapshot.lines.iter().map(line).collect();
     let against = if lines.is_empty() { "no primary line was found".to_owned() } else { lines.join(", ") };

@@ -56,6 +56,11 @@ impl Daemon {
         report(self.port, events)
     }
 
+    /// The first lines of an answer, in small letters but for the first.
+    pub(crate) fn head(&self, request: &str, headers: &str) -> String {
+        whole(self.port, request, headers, "").unwrap().split("\r\n\r\n").next().unwrap().replace("\r\n", "\n")
+    }
+
     pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
         get(self.port, path)
     }
@@ -110,10 +115,15 @@ pub(crate) fn report(port: u16, events: &Value) -> Option<u16> {
 }
 
 fn ask(port: u16, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    let answer = whole(port, request, headers, body)?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+fn whole(port: u16, request: &str, headers: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "{request} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n{body}").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    Some(answer)
 }

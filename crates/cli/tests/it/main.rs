@@ -15,6 +15,7 @@ mod hooks;
 mod kills;
 mod law;
 mod made_up;
+mod pages;
 mod peers;
 mod real;
 mod runs;

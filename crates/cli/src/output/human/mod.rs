@@ -1,13 +1,13 @@
 //! For people on a terminal: what is wrong, how bad, and what to type, on one screen.
 
-use alignwatch_model::{Look, RefName, Snapshot, snapshot::Line};
+use alignwatch_model::{Look, RefName, Snapshot, State, snapshot::Line};
 
 use super::{
     escape,
     layout::{count, thousands, width, wrap, wrap_into},
     style::{Screen, Tone, concern},
 };
-use crate::report::{self, BY_CONCERN};
+use crate::report;
 
 mod block;
 mod branches;
@@ -43,7 +43,7 @@ fn states(screen: &Screen, snapshot: &Snapshot) -> Vec<String> {
     if snapshot.looks.missing(Look::Merges).is_some() {
         return vec![opening(snapshot, total).trim_end_matches(": ").to_owned()];
     }
-    let present = BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
+    let present = State::BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
     let states = present.map(|state| (state, format!("{} {}", thousands(counts[&state]), state.word())));
     let dot = format!(" {} ", screen.dot());
     let mut lines = vec![opening(snapshot, total)];

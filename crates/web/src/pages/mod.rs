@@ -1,0 +1,43 @@
+//! The dashboard: pages for people, made here and readable without a script.
+//!
+//! One file a page: it asks the store, decides what is to be seen, and fills its template (`templates/`). Pages hold no
+//! inline script or style, and everything that comes from a repository is text. A page that did not change is
+//! answered with its `ETag` alone, so that an open page may ask often.
+//!
+//! * [`mod@shell`] is what all pages have in common: the frame, errors, the way they are sent.
+//! * [`mod@told`] says how states, severities and times look, the same everywhere.
+//! * [`mod@views`] keeps what was read of each repository until its next sweep.
+//! * [`mod@chart`] and [`mod@map`] draw.
+
+mod assets;
+mod branches;
+mod causes;
+mod chart;
+mod course;
+pub(crate) mod escape;
+mod head;
+mod map;
+mod overview;
+mod repository;
+mod selection;
+mod shell;
+mod told;
+mod views;
+
+use std::sync::Arc;
+
+use axum::{Router, routing::get};
+
+pub(crate) use shell::nothing_here;
+pub(crate) use views::Views;
+
+use crate::Shared;
+
+/// The routes of all pages.
+pub(crate) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(overview::page))
+        .route("/repositories/{id}", get(repository::page))
+        .route("/repositories/{id}/branches", get(branches::page))
+        .route("/assets/{name}", get(assets::asset))
+}

@@ -1,0 +1,274 @@
+//! A repository at a glance: how it is, what is wrong and what to do, where its branches stand, what its numbers did.
+
+use std::sync::Arc;
+
+use alignwatch_model::{
+    Known, Span,
+    branch::State as BranchState,
+    words::{count, thousands},
+};
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+
+use super::{
+    causes::Causes,
+    chart::{Chart, Spark},
+    course::{Course, Which, courses},
+    head::{Head, Tab},
+    map::Map,
+    shell::{Failed, Section, Shell, made},
+    told::{self, Mark},
+    views::View,
+};
+use crate::{
+    Shared,
+    trends::{Promise, promises},
+};
+
+/// Findings that are read at most; the rest is counted.
+const FINDINGS_AT_MOST: usize = 500;
+
+/// Paths in conflict that are listed.
+const PATHS_SHOWN: usize = 12;
+
+/// How far back charts go.
+const CHARTED: Span = Span::days(365);
+
+/// The numbers that charts show, the ones about alignment first, and what they are called.
+const CHARTS: [(Which, &str); 8] = [
+    (("alignwatch_within_budget_ratio", ""), "Within budget of drift"),
+    (("alignwatch_aligned_ratio", ""), "Aligned"),
+    (("alignwatch_open_branches", ""), "Open branches"),
+    (("alignwatch_branches", "conflicting"), "Conflicting branches"),
+    (("alignwatch_far_behind_branches", ""), "Branches far behind"),
+    (("alignwatch_time_to_align_seconds", "50"), "Time to align, median"),
+    (("alignwatch_landings", "*"), "Merges a week"),
+    (("alignwatch_base_moves", "*"), "Moves of the base a week"),
+];
+
+/// Charts of numbers that each line has.
+const CHARTS_AT_MOST: usize = 12;
+
+#[derive(Template)]
+#[template(path = "repository.html")]
+struct RepositoryPage {
+    shell: Shell,
+    head: Head,
+    view: Arc<View>,
+    headline: String,
+    cards: Vec<Card>,
+    states: Vec<Segment>,
+    causes: Causes,
+    map: Map,
+    charts: Vec<Charted>,
+    /// Numbers of which there is no course yet.
+    young: Vec<String>,
+}
+
+/// A number that sums something up.
+struct Card {
+    name: &'static str,
+    value: String,
+    /// Beside it, smaller.
+    note: String,
+    /// The class of its colour; empty when it is neither good nor bad.
+    tone: &'static str,
+    spark: Option<Spark>,
+    path: String,
+}
+
+/// A part of the bar of states.
+struct Segment {
+    mark: Mark,
+    meaning: &'static str,
+    n: usize,
+    path: String,
+    /// Where it begins and how long it is, of 1000.
+    x: f64,
+    width: f64,
+}
+
+/// A chart with its words.
+struct Charted {
+    title: String,
+    help: &'static str,
+    now: String,
+    told: String,
+    foretold: Option<String>,
+    chart: Chart,
+}
+
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    made(shared, headers, move |shared| repository(shared, &id)).await
+}
+
+fn repository(shared: &Shared, id: &str) -> Result<RepositoryPage, Failed> {
+    let view = shared.view(id)?;
+    let shell = Shell::new(shared, told::called(&view.row.path), Section::None);
+    let findings = shared.read(|store| store.findings(Some(id), false, FINDINGS_AT_MOST))?;
+    let n_findings = findings.len();
+    let mut courses = courses(shared, id, &CHARTS.map(|(which, _)| which), CHARTED)?;
+    courses.truncate(CHARTS_AT_MOST);
+    let objective = objective(shared, id, &courses)?;
+    let states = segments(&view);
+    let (charts, young): (Vec<_>, Vec<_>) = courses.iter().partition(|course| 1 < course.series.points().len());
+    Ok(RepositoryPage {
+        head: Head::of(&view, Tab::Summary, shell.now),
+        headline: headline(&view, n_findings),
+        cards: cards(&view, &courses, objective.as_ref()),
+        states,
+        causes: Causes::of(findings, false, shell.now),
+        map: Map::of(id, &view.branches, shell.now),
+        young: young.iter().map(|course| title(course)).collect(),
+        charts: charts.into_iter().map(|course| charted(course, objective.as_ref())).collect(),
+        shell,
+        view,
+    })
+}
+
+/// The promise about drift, and what became of it.
+fn objective(shared: &Shared, id: &str, all: &[Course]) -> Result<Option<Promise>, Failed> {
+    const PROMISED: &str = "alignwatch_within_budget_ratio";
+    const OBJECTIVE: &str = "alignwatch_aligned_objective_ratio";
+    let objective = courses(shared, id, &[(OBJECTIVE, "")], Span::days(28))?;
+    let now = crate::branches::now();
+    let known = objective.iter().chain(all).filter(|course| [PROMISED, OBJECTIVE].contains(&course.metric.name));
+    let series = known.map(|course| (course.metric.name, course.series.clone())).collect();
+    Ok(promises(&series, now).into_iter().find(|promise| promise.metric == PROMISED))
+}
+
+fn headline(view: &View, n_findings: usize) -> String {
+    let n_open = view.branches.iter().filter(|branch| !branch.state.is_settled()).count();
+    let n_conflicting = view.branches.iter().filter(|branch| branch.state == BranchState::Conflicting).count();
+    let all = count(view.branches.len(), "branch");
+    match (n_open, n_findings) {
+        (0, 0) => format!("{all}, and all of them are in line."),
+        (0, _) => format!("{all}, and all of them are in line; {} beside that.", count(n_findings, "finding")),
+        _ if n_conflicting == 0 => {
+            format!("{all}: {} have work that is not in the base, and none conflicts.", thousands(n_open))
+        }
+        _ => format!(
+            "{all}: {} have work that is not in the base, and {} of them conflict with it.",
+            thousands(n_open),
+            thousands(n_conflicting)
+        ),
+    }
+}
+
+fn cards(view: &View, courses: &[Course], promise: Option<&Promise>) -> Vec<Card> {
+    let course = |which: Which| courses.iter().find(|course| course.metric.name == which.0 && (course.of == which.1));
+    let branches = format!("/repositories/{}/branches", told::encoded(&view.row.id));
+    let mut cards = Vec::new();
+    if let Some(course) = course(("alignwatch_aligned_ratio", "")) {
+        let objective = promise.map(|promise| promise.objective_ratio);
+        let note = objective.map_or(String::new(), |part| format!("objective {}", course.unit().told(part)));
+        let is_short = matches!((course.latest(), objective), (Some(now), Some(least)) if now < least);
+        cards.push(Card::of("Aligned", course, note, if is_short { "error" } else { "ok" }, String::new()));
+    }
+    if let Some(promise) = promise {
+        cards.push(error_budget(promise));
+    }
+    let n = |state: BranchState| view.branches.iter().filter(|branch| branch.state == state).count();
+    let conflicting = n(BranchState::Conflicting);
+    if let Some(course) = course(("alignwatch_branches", "conflicting")) {
+        let tone = if conflicting == 0 { "ok" } else { "conflicting" };
+        let share = format!("of {}", count(view.branches.len(), "branch"));
+        cards.push(Card::of("Conflicting", course, share, tone, format!("{branches}?state=conflicting")));
+    }
+    for (name, which, path) in [
+        ("Open branches", ("alignwatch_open_branches", ""), branches.clone()),
+        ("Far behind", ("alignwatch_far_behind_branches", ""), format!("{branches}?sort=behind")),
+        ("Time to align, median", ("alignwatch_time_to_align_seconds", "50"), String::new()),
+    ] {
+        if let Some(course) = course(which) {
+            let note = if let Known::Seen(trend) = alignwatch_model::trend::trend(&course.series) {
+                trend.told(course.unit())
+            } else {
+                String::new()
+            };
+            cards.push(Card::of(name, course, note, "", path));
+        }
+    }
+    cards
+}
+
+fn error_budget(promise: &Promise) -> Card {
+    let percent = alignwatch_model::trend::words::Unit::of("ratio");
+    let (value, tone) = match promise.error_budget_left_ratio {
+        left if left < 0.0 => ("spent".to_owned(), "error"),
+        left if left < 0.1 => (percent.told(left), "warning"),
+        left => (percent.told(left), "ok"),
+    };
+    let note = format!(
+        "{} in budget over {}, {} promised",
+        percent.told(promise.kept_ratio),
+        alignwatch_model::trend::words::long(Span(promise.seen_seconds)),
+        percent.told(promise.objective_ratio)
+    );
+    Card { name: "Error budget left", value, note, tone, spark: None, path: String::new() }
+}
+
+impl Card {
+    fn of(name: &'static str, course: &Course, note: String, tone: &'static str, path: String) -> Card {
+        let spark = (1 < course.series.points().len()).then(|| Spark::of(course));
+        Card { name, value: course.latest_told(), note, tone, spark, path }
+    }
+}
+
+fn segments(view: &View) -> Vec<Segment> {
+    let all = view.branches.len().max(1) as f64;
+    let mut x = 0.0;
+    let mut segments = Vec::new();
+    for (state, n) in view.by_state() {
+        let width = n as f64 / all * 1000.0;
+        let path = format!("/repositories/{}/branches?state={}", told::encoded(&view.row.id), state.word());
+        segments.push(Segment { mark: told::state(state), meaning: told::meaning(state), n, path, x, width });
+        x += width;
+    }
+    segments
+}
+
+/// What a course is called, with the line it is of.
+fn title(course: &Course) -> String {
+    let named = CHARTS.iter().find(|((metric, _), _)| *metric == course.metric.name);
+    let name = named.map_or(course.metric.help, |(_, name)| name);
+    let is_told = named.is_some_and(|((_, label), _)| *label == "*");
+    if is_told { format!("{name}: {}", course.of) } else { name.to_owned() }
+}
+
+fn charted(course: &Course, promise: Option<&Promise>) -> Charted {
+    let is_promised = promise.is_some_and(|promise| promise.metric == course.metric.name)
+        || course.metric.name == "alignwatch_aligned_ratio";
+    let objective = promise.map(|promise| promise.objective_ratio).filter(|_| is_promised);
+    Charted {
+        title: title(course),
+        help: course.metric.help,
+        now: course.latest_told(),
+        told: course.told(),
+        foretold: course.foretold(),
+        chart: Chart::of(course, objective, &[]),
+    }
+}
+
+impl RepositoryPage {
+    fn branches(&self) -> String {
+        format!("/repositories/{}/branches", told::encoded(&self.view.row.id))
+    }
+
+    fn conflict_paths(&self) -> &[(String, usize)] {
+        &self.view.conflict_paths[..self.view.conflict_paths.len().min(PATHS_SHOWN)]
+    }
+
+    /// Branches that conflict at a path.
+    fn branches_at(&self, path: &str) -> String {
+        format!("/repositories/{}/branches?path={}", told::encoded(&self.view.row.id), told::encoded(path))
+    }
+}

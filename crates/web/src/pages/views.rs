@@ -1,0 +1,147 @@
+//! What pages read of a repository, read once for each of its sweeps.
+//!
+//! A page about ten thousand branches would otherwise spend most of its time on reading them again.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use alignwatch_model::{RefName, branch::State, family, kept::KeptBranch};
+use alignwatch_store::RepositoryRow;
+use serde::Deserialize;
+
+use super::shell::Failed;
+use crate::{Shared, api::not_known};
+
+/// Views that are kept, the last used. Source: ours; one of ten thousand branches takes some 10 MB.
+const KEPT_AT_MOST: usize = 8;
+
+/// Branches that are read in one go: what others wait for at most.
+const BRANCHES_A_STEP: usize = 500;
+
+/// The views that are kept, the last used at the end.
+#[derive(Default)]
+pub(crate) struct Views(Mutex<Vec<Arc<View>>>);
+
+/// A repository as its last sweep saw it.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) row: RepositoryRow,
+    /// `None` = nothing was ever seen.
+    pub(super) seen: Option<Seen>,
+    /// By name.
+    pub(super) branches: Vec<KeptBranch>,
+    /// For each branch the idea that it is an attempt at, where there are several attempts.
+    pub(super) families: Vec<Option<Arc<str>>>,
+    /// Paths at which branches conflict with their base, with how many do; most first.
+    pub(super) conflict_paths: Vec<(String, usize)>,
+}
+
+/// What a sweep tells besides branches and findings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Seen {
+    pub(super) checks: Vec<SeenCheck>,
+    pub(super) lines: Vec<SeenLine>,
+}
+
+/// How a check ended.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SeenCheck {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) reason: Option<String>,
+}
+
+/// A primary line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SeenLine {
+    #[serde(rename = "ref")]
+    pub(super) name: String,
+    pub(super) because: String,
+    pub(super) confidence: f64,
+}
+
+impl Shared {
+    /// The repository with this id as it was last seen.
+    pub(super) fn view(&self, id: &str) -> Result<Arc<View>, Failed> {
+        let row = self.read(|store| store.repository(id))?.ok_or_else(|| not_known(id))?;
+        if let Some(view) = self.views.get(&row) {
+            return Ok(view);
+        }
+        let view = Arc::new(self.read_view(row)?);
+        self.views.put(Arc::clone(&view));
+        Ok(view)
+    }
+
+    fn read_view(&self, row: RepositoryRow) -> Result<View, Failed> {
+        let document = self.read(|store| store.document(&row.id))?;
+        let mut branches: Vec<KeptBranch> = Vec::new();
+        loop {
+            let after = branches.last().map(|branch| branch.name.clone()).unwrap_or_default();
+            let more = self.read(|store| store.branches(&row.id, None, &after, BRANCHES_A_STEP))?;
+            let is_last = more.len() < BRANCHES_A_STEP;
+            branches.extend(more);
+            if is_last {
+                break;
+            }
+        }
+        let seen = document.map(|text| serde_json::from_str(&text).unwrap_or_default());
+        let (families, conflict_paths) = (families(&branches), conflict_paths(&branches));
+        Ok(View { row, seen, branches, families, conflict_paths })
+    }
+}
+
+impl Views {
+    fn get(&self, row: &RepositoryRow) -> Option<Arc<View>> {
+        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = views.iter().position(|view| view.row == *row)?;
+        let view = views.remove(place);
+        views.push(Arc::clone(&view));
+        Some(view)
+    }
+
+    fn put(&self, view: Arc<View>) {
+        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        views.retain(|other| other.row.id != view.row.id);
+        views.push(view);
+        let n_too_many = views.len().saturating_sub(KEPT_AT_MOST);
+        views.drain(..n_too_many);
+    }
+}
+
+impl View {
+    /// How many branches are in each state that there is, the state that needs a person most first.
+    pub(super) fn by_state(&self) -> Vec<(State, usize)> {
+        let mut counts = [0; State::BY_CONCERN.len()];
+        for branch in &self.branches {
+            counts[branch.state.concern()] += 1;
+        }
+        std::iter::zip(State::BY_CONCERN, counts).filter(|(_, count)| 0 < *count).collect()
+    }
+}
+
+fn families(branches: &[KeptBranch]) -> Vec<Option<Arc<str>>> {
+    let names: Vec<RefName> = branches.iter().map(|branch| RefName::from(branch.name.as_str())).collect();
+    let mut of = vec![None; branches.len()];
+    for (idea, members) in family::families(&names) {
+        let idea: Arc<str> = idea.into();
+        members.into_iter().for_each(|member| of[member] = Some(Arc::clone(&idea)));
+    }
+    of
+}
+
+fn conflict_paths(branches: &[KeptBranch]) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for branch in branches.iter().filter(|branch| branch.state == State::Conflicting) {
+        for conflict in branch.conflicts.iter().flatten() {
+            *counts.entry(&conflict.path).or_default() += 1;
+        }
+    }
+    let mut paths: Vec<_> = counts.into_iter().map(|(path, count)| (path.to_owned(), count)).collect();
+    paths.sort_by(|(a, left), (b, right)| right.cmp(left).then_with(|| a.cmp(b)));
+    paths
+}

@@ -42,9 +42,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("records", &["model"]),
     ("notify", &["model"]),
     ("store", &["model"]),
+    ("tasks", &["model", "git", "records"]),
     ("web", &["model", "store"]),
     ("daemon", &["model", "git", "host", "notify", "records", "store", "web"]),
-    ("cli", &["model", "git", "host", "notify", "records", "daemon"]),
+    ("cli", &["model", "git", "host", "notify", "records", "daemon", "tasks"]),
     ("testkit", &["model"]),
 ];
 

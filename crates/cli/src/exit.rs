@@ -33,7 +33,7 @@ impl Exit {
         (Exit::CouldNot, "could not do it"),
         (Exit::Usage, "wrong usage or configuration"),
         (Exit::Findings, "findings at or above --fail-on (default: error)"),
-        (Exit::NotNow, "not now (gate)"),
+        (Exit::NotNow, "not now (gate, task run)"),
         (Exit::OwnBug, "a bug in alignwatch"),
     ];
 }

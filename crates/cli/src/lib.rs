@@ -25,6 +25,7 @@ pub mod output;
 mod recording;
 pub mod report;
 mod surroundings;
+mod tasking;
 
 pub use exit::Exit;
 

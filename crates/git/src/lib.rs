@@ -29,6 +29,7 @@ pub mod repository;
 pub mod run;
 mod spread;
 pub mod stop;
+pub mod tend;
 pub mod tree_diff;
 pub mod unfinished;
 pub mod verify;

@@ -15,6 +15,7 @@
 
 mod conversation;
 mod running;
+mod streamed;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -366,6 +367,13 @@ impl<'a> Call<'a> {
     /// A revision, a pattern, or other data: it stands behind `--end-of-options`.
     pub fn revision(mut self, revision: impl AsRef<[u8]>) -> Self {
         self.revisions.push(OsString::from_vec(revision.as_ref().to_vec()));
+        self
+    }
+
+    /// A file or folder of ours, from the root, as a word of its own: it begins with `/`, so it is no option.
+    pub fn place(mut self, path: &Path) -> Self {
+        assert!(path.is_absolute(), "`{}` could be taken for an option", path.display());
+        self.options.push(path.as_os_str().to_owned());
         self
     }
 

@@ -32,6 +32,7 @@ pub mod run;
 pub mod schedule;
 mod severity;
 pub mod snapshot;
+pub mod task;
 mod time;
 pub mod trend;
 pub mod turn;

@@ -24,12 +24,13 @@ mod length;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod verify;
 
 /// Watches over the work of keeping many Git branches in line with their base
 ///
-/// Reads repositories and never changes them, unless `doctor --fix` is told to. Needs no configuration and no network.
+/// Reads repositories and never changes them, unless `doctor --fix` or `task run` is told to. Needs no configuration and no network.
 #[derive(Debug, Parser)]
 #[command(
     name = "alignwatch",
@@ -65,7 +66,7 @@ Exit codes:
   1   could not do it
   2   wrong usage or configuration
   3   findings at or above --fail-on (default: error)
-  4   not now (gate)
+  4   not now (gate, task run)
   70  a bug in alignwatch";
 
 /// Options of all commands.
@@ -122,6 +123,7 @@ pub(crate) enum Command {
     Gate(gate::Gate),
     Hooks(hooks::Hooks),
     Serve(serve::Serve),
+    Task(task::TaskArgs),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -143,6 +145,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Gate(gate) => gate::run(&global, &gate),
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
+        Command::Task(task) => task::run(&global, &task),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };

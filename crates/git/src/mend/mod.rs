@@ -16,7 +16,7 @@
 
 mod commit_graph;
 mod lock;
-mod place;
+pub(crate) mod place;
 
 use std::path::{Path, PathBuf};
 

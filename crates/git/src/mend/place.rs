@@ -12,7 +12,7 @@ use super::{Kept, Refusal, Undo, cannot};
 /// The path `below` the directory, when no part of it is a link and none leads out.
 ///
 /// Parts that are not there are fine. Errors: [`Refusal::NotSure`].
-pub(super) fn inside(common_dir: &Path, below: &str) -> Result<PathBuf, Refusal> {
+pub(crate) fn inside(common_dir: &Path, below: &str) -> Result<PathBuf, Refusal> {
     let mut path = common_dir.to_owned();
     for part in Path::new(below).components() {
         let Component::Normal(name) = part else {
@@ -33,7 +33,7 @@ pub(super) fn inside(common_dir: &Path, below: &str) -> Result<PathBuf, Refusal>
 }
 
 /// The regular file at this path below the directory; `None` when there is none.
-pub(super) fn file_at(common_dir: &Path, below: &str) -> Result<Option<Kept>, Refusal> {
+pub(crate) fn file_at(common_dir: &Path, below: &str) -> Result<Option<Kept>, Refusal> {
     let path = inside(common_dir, below)?;
     match fs::symlink_metadata(&path) {
         Ok(about) if about.is_file() => {
@@ -58,24 +58,24 @@ pub(super) fn quarantine(undo: &Undo, name: &str) -> Result<PathBuf, String> {
 }
 
 /// The name in a quarantine of what was at this path.
-pub(super) fn name_of(below: &str) -> String {
+pub(crate) fn name_of(below: &str) -> String {
     below.replace('/', "-")
 }
 
 /// Lets a second name stand for the file, unless there is something of this name already.
-pub(super) fn link(from: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn link(from: &Path, to: &Path) -> Result<(), String> {
     fs::hard_link(from, to).map_err(|error| cannot("put back or keep", to, error))
 }
 
 /// Moves a file to a name that is free, and has both folders written to the disk.
-pub(super) fn move_to(from: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn move_to(from: &Path, to: &Path) -> Result<(), String> {
     link(from, to)?;
     fs::remove_file(from).map_err(|error| cannot("move", from, error))?;
     [from, to].into_iter().filter_map(Path::parent).try_for_each(sync)
 }
 
 /// Has a folder written to the disk.
-pub(super) fn sync(folder: &Path) -> Result<(), String> {
+pub(crate) fn sync(folder: &Path) -> Result<(), String> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| cannot("write", folder, error))
 }
 

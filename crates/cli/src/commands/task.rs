@@ -1,0 +1,232 @@
+//! `alignwatch task`
+
+use std::path::{Path, PathBuf};
+
+use alignwatch_git::run::Git;
+use alignwatch_model::{facts::runs::Runs, task::Came};
+use alignwatch_tasks::{
+    ALL, Task, by_id,
+    conduct::{self, Around, ConductError, Done},
+    journal::Journal,
+};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+
+use super::Global;
+use crate::{
+    Exit, configuring,
+    failure::Failure,
+    output::{Format, escape},
+    surroundings,
+    tasking::{self, Row},
+};
+
+/// Tend repositories: maintenance that plans first and measures what it did
+///
+/// `plan` shows the numbers, what they are compared with and whose limit that is, the decision, each
+/// step, what it costs and how it is taken back; and changes nothing. `run` does the same first and then
+/// acts, unless something is in the way: a lock, an alignment run, a lease, a freeze, too little room.
+/// The objects in use are counted before and after by other means than those the task writes. A run
+/// ends as effect, noop, skipped or failed; that git ended well is none of them.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  alignwatch task plan                       what each task would do here, and why
+  alignwatch task plan geometric-repack -v   with all numbers and their sources
+  alignwatch task run pack-refs --yes        do it, and measure
+  alignwatch task run all --yes ~/src/*      whatever is due by its numbers
+  alignwatch task history
+
+Exit code of `run`: 0 = effect or nothing to do, 1 = a task failed, 4 = a task was held.")]
+pub(crate) struct TaskArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show all tasks, and how each ended the last time
+    List,
+    /// Show what a task would do now, and why; change nothing
+    Plan {
+        /// The task, or `all`
+        #[arg(default_value = EACH, value_parser = names())]
+        name: String,
+        /// Repositories [default: the one here]
+        path: Vec<PathBuf>,
+        /// Show all numbers and where their limits come from
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Run a task now: plan, act, measure
+    Run {
+        /// The task, or `all`: those that are due by their numbers
+        #[arg(value_parser = names())]
+        name: String,
+        /// Repositories [default: the one here]
+        path: Vec<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Also when the numbers do not ask for it; a refusal or a hold still stands
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show what was done, and what came of it
+    History {
+        /// At most so many, the newest
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+/// Stands for every task.
+const EACH: &str = "all";
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(ALL.iter().map(|task| task.id).chain([EACH]))
+}
+
+fn chosen(name: &str) -> Vec<&'static Task> {
+    by_id(name).map_or_else(|| ALL.to_vec(), |task| vec![task])
+}
+
+/// Lists, plans or runs.
+pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
+    let form = global.form("task", &[Format::Human, Format::Json])?;
+    match &asked.what {
+        What::List => list(global, form),
+        What::Plan { name, path, explain } => plan(global, form, name, path, *explain),
+        What::Run { name, path, yes, force } => perform(global, form, name, path, *yes, *force),
+        What::History { limit } => history(global, form, *limit),
+    }
+}
+
+fn list(global: &Global, form: Format) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
+    let said = match configuring::data_dir(&config) {
+        Some(data_dir) => Journal::of(&data_dir).read().map_err(|error| Failure::caused_by(&error))?,
+        None => Default::default(),
+    };
+    surroundings::answer(tasking::list(form, ALL, &said, &surroundings::screen(global)).as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn history(global: &Global, form: Format, limit: usize) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
+    let said = Journal::of(&data_dir(&config)?).read().map_err(|error| Failure::caused_by(&error))?;
+    surroundings::answer(tasking::history(form, &said, limit, &surroundings::screen(global)).as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: bool) -> Result<Exit, Failure> {
+    let rows = look(global, name, paths)?;
+    let text = match form {
+        Format::Json => tasking::plans_json(&rows),
+        _ => tasking::plans(&rows, &surroundings::screen(global), explain || 0 < global.verbose),
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+/// The plans of these tasks in each of the repositories.
+fn look(global: &Global, name: &str, paths: &[PathBuf]) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    for path in or_here(paths) {
+        for task in chosen(name) {
+            let (plan, hold) = around(global, &path, &|around| conduct::plan(task, around))?;
+            rows.push(Row { repository: path.display().to_string(), task, plan, hold });
+        }
+    }
+    Ok(rows)
+}
+
+fn perform(
+    global: &Global,
+    form: Format,
+    name: &str,
+    paths: &[PathBuf],
+    yes: bool,
+    force: bool,
+) -> Result<Exit, Failure> {
+    // The first half is the dry run, whether it goes on or not.
+    let rows: Vec<Row> = look(global, name, paths)?.into_iter().filter(|row| name != EACH || row.plan.acts()).collect();
+    if form == Format::Human {
+        surroundings::answer(tasking::plans(&rows, &surroundings::screen(global), 0 < global.verbose).as_bytes())?;
+    }
+    if !yes && !surroundings::is_conversation() {
+        let text = match form {
+            Format::Json => tasking::plans_json(&rows),
+            _ => "nothing was changed: --yes does it, on a terminal each is asked for\n".to_owned(),
+        };
+        surroundings::answer(text.as_bytes())?;
+        return Ok(Exit::Fine);
+    }
+    let mut done = Vec::new();
+    for row in rows {
+        let is_wanted = yes || surroundings::asks(&format!("run `{}` in {}? [y/N] ", row.task.id, row.repository));
+        if is_wanted {
+            let ran = around(global, Path::new(&row.repository), &|around| conduct::run(row.task, around, force))?;
+            if form == Format::Human {
+                surroundings::answer(tasking::ended(&row, &ran).as_bytes())?;
+            }
+            done.push((row, ran));
+        }
+    }
+    if form == Format::Json {
+        surroundings::answer(tasking::runs_json(&done).as_bytes())?;
+    }
+    Ok(exit_of(&done))
+}
+
+/// The worst that happened decides.
+fn exit_of(done: &[(Row, Done)]) -> Exit {
+    let has = |came: Came| done.iter().any(|(_, done)| done.report.result == came);
+    if has(Came::Failed) {
+        Exit::CouldNot
+    } else if has(Came::Skipped) {
+        Exit::NotNow
+    } else {
+        Exit::Fine
+    }
+}
+
+fn or_here(paths: &[PathBuf]) -> Vec<PathBuf> {
+    if paths.is_empty() { vec![PathBuf::from(".")] } else { paths.to_vec() }
+}
+
+fn data_dir(config: &alignwatch_model::config::Config) -> Result<PathBuf, Failure> {
+    configuring::data_dir(config).ok_or_else(|| {
+        Failure::could_not("cannot tend anything: there is no data directory to journal it in")
+            .hint("name one: --data-dir DIR")
+    })
+}
+
+/// Does something with a repository and all that a task needs around it.
+fn around<T>(
+    global: &Global,
+    path: &Path,
+    act: &dyn Fn(&Around<'_>) -> Result<T, ConductError>,
+) -> Result<T, Failure> {
+    let config = configuring::configure(global)?;
+    let data_dir = data_dir(&config)?;
+    let runs = |id: &str| -> Runs { alignwatch_daemon::runs::of_repository(&data_dir, id) };
+    let git = Git::find().map_err(|error| Failure::caused_by(&error))?;
+    let stop = alignwatch_git::stop::Stop::new(None, surroundings::interruptions());
+    let is_told = !global.quiet && surroundings::is_watched();
+    let tell = |what: &str| {
+        if is_told {
+            surroundings::talk(&format!("  … {}\n", escape::terminal(what)));
+        }
+    };
+    let around = Around {
+        path,
+        config: &config,
+        data_dir: &data_dir,
+        git: &git,
+        now: &surroundings::now,
+        runs: &runs,
+        stop: &stop,
+        tell: &tell,
+    };
+    act(&around).map_err(|error| Failure::caused_by(&error))
+}

@@ -1,0 +1,191 @@
+//! What commands say about tasks: plans, ends, history; for people and for programs.
+
+use alignwatch_model::task::{Hold, Measure, Plan};
+use alignwatch_tasks::{
+    Task,
+    conduct::Done,
+    journal::{Said, Told},
+};
+use serde_json::{Value, json};
+
+use crate::output::{
+    Format, escape,
+    layout::{pad, wrap},
+    style::Screen,
+};
+
+/// What a task would do in a repository.
+pub(crate) struct Row {
+    /// The repository, as it was named.
+    pub(crate) repository: String,
+    /// The task.
+    pub(crate) task: &'static Task,
+    /// What it would do.
+    pub(crate) plan: Plan,
+    /// What is in its way now.
+    pub(crate) hold: Option<Hold>,
+}
+
+impl Row {
+    /// One word for what it would do.
+    fn word(&self) -> &'static str {
+        if self.plan.acts() && self.hold.is_some() { "wait" } else { self.plan.decision.word() }
+    }
+}
+
+/// Columns before a text that goes on below itself.
+const INDENT: usize = 12;
+
+/// All tasks, with their last end anywhere.
+pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) -> String {
+    let runs = said.runs();
+    let last = |task: &Task| runs.iter().rfind(|run| run.record.task == task.id);
+    if form == Format::Json {
+        let one = |task: &&Task| {
+            json!({
+                "task": task.id, "title": task.title, "why": task.why, "usual": task.usual, "undo": task.undo,
+                "last": last(task).map(run_json),
+            })
+        };
+        return escape::json(&json!({ "schema": "alignwatch.tasks/1", "tasks": tasks.iter().map(one).collect::<Vec<_>>() }));
+    }
+    let longest = tasks.iter().map(|task| task.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for task in tasks {
+        let last = last(task).map(|run| format!(", last {} {}", run.state(), run.record.at)).unwrap_or_default();
+        text.push_str(&format!("{}  {}\n", pad(task.id, longest), escape::terminal(task.title)));
+        text.push_str(&format!("{}  asked every {}{}\n", " ".repeat(longest), task.usual, escape::terminal(&last)));
+        if 0 < screen.verbose {
+            paragraph(&mut text, screen, longest + 2, task.why);
+        }
+    }
+    text
+}
+
+/// Plans for people; with all numbers when somebody wants an explanation.
+pub(crate) fn plans(rows: &[Row], screen: &Screen, explain: bool) -> String {
+    let mut text = String::new();
+    let mut repository = "";
+    for row in rows {
+        if row.repository != repository {
+            repository = &row.repository;
+            text.push_str(&format!("{}\n", escape::terminal(repository)));
+        }
+        plan(&mut text, row, screen, explain);
+    }
+    if rows.is_empty() {
+        text.push_str("nothing is due\n");
+    }
+    text
+}
+
+fn plan(text: &mut String, row: &Row, screen: &Screen, explain: bool) {
+    let because = row.plan.decision.because();
+    text.push_str(&format!("  {}  {}\n", pad(row.word(), 6), row.task.id));
+    line(text, screen, "because", because);
+    if let Some(hold) = &row.hold {
+        let until = hold.until.map(|until| format!(", until {until}")).unwrap_or_default();
+        line(text, screen, "waits", &format!("{}{until}", hold.reason));
+    }
+    if explain {
+        for measure in &row.plan.inputs {
+            line(text, screen, "number", &number(measure, &row.plan));
+        }
+    }
+    if row.plan.acts() || explain {
+        row.plan.steps.iter().for_each(|step| line(text, screen, "step", step));
+        let takes = row.plan.takes().map(|takes| format!("about {takes}")).unwrap_or_else(|| "an unknown time".to_owned());
+        let room = alignwatch_model::words::bytes(row.plan.disk_bytes);
+        line(text, screen, "costs", &format!("{takes}, {room} of room meanwhile"));
+        line(text, screen, "undo", &row.plan.undo);
+    }
+}
+
+fn number(measure: &Measure, plan: &Plan) -> String {
+    let unknown = measure.unknown.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let limits = plan.limits.iter().filter(|limit| limit.name == measure.name);
+    let limits: Vec<String> = limits.map(|limit| format!("; acts from {} on: {}", limit.value, limit.source)).collect();
+    format!("{} {}{unknown}{}", measure.name, measure.told(), limits.concat())
+}
+
+fn line(text: &mut String, screen: &Screen, label: &str, words: &str) {
+    let words = escape::terminal(words);
+    let room = screen.width.saturating_sub(INDENT + 2).max(20);
+    for (at, part) in wrap(&words, room).iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        text.push_str(&format!("    {}{part}\n", pad(label, INDENT - 2)));
+    }
+}
+
+fn paragraph(text: &mut String, screen: &Screen, indent: usize, words: &str) {
+    for part in wrap(&escape::terminal(words), screen.width.saturating_sub(indent).max(20)) {
+        text.push_str(&format!("{}{part}\n", " ".repeat(indent)));
+    }
+}
+
+/// How a run ended, for people.
+pub(crate) fn ended(row: &Row, done: &Done) -> String {
+    let report = &done.report;
+    let kept = report.objects_kept.map(|n| format!("; all {n} objects in use are there")).unwrap_or_default();
+    let alarm = if report.is_critical { "CRITICAL: " } else { "" };
+    let text = format!(
+        "{} {}: {alarm}{}{kept} ({:.1} s, run {})",
+        row.task.id, report.result.word(), report.because, report.took_seconds, done.id
+    );
+    format!("{}\n", escape::terminal(&text))
+}
+
+/// The runs of the past, the newest last.
+pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) -> String {
+    let runs = said.runs();
+    let newest = &runs[runs.len().saturating_sub(limit)..];
+    if form == Format::Json {
+        return escape::json(&json!({
+            "schema": "alignwatch.task_history/1", "n_unreadable_lines": said.n_unreadable,
+            "runs": newest.iter().map(run_json).collect::<Vec<_>>(),
+        }));
+    }
+    let mut text = String::new();
+    for run in newest {
+        let because = run.report.map(|report| report.because.as_str()).unwrap_or("it goes on, or was ended half-way");
+        let head = format!("{:>4}  {}  {}  {}  {}", run.record.id, run.record.at, pad(run.state(), 8), run.record.task, run.record.repository);
+        text.push_str(&format!("{}\n", escape::terminal(&head)));
+        paragraph(&mut text, screen, 6, because);
+    }
+    if runs.is_empty() {
+        text.push_str("no task was run yet\n");
+    }
+    if 0 < said.n_unreadable {
+        text.push_str(&format!("{} lines of the journal could not be read\n", said.n_unreadable));
+    }
+    text
+}
+
+fn run_json(run: &Told<'_>) -> Value {
+    json!({
+        "id": run.record.id, "at": run.record.at, "task": run.record.task, "repository": run.record.repository,
+        "repository_id": run.record.repository_id, "state": run.state(), "plan": run.plan, "report": run.report,
+    })
+}
+
+/// Plans for programs.
+pub(crate) fn plans_json(rows: &[Row]) -> String {
+    escape::json(&json!({ "schema": "alignwatch.task_plan/1", "plans": rows.iter().map(row_json).collect::<Vec<_>>() }))
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({
+        "repository": row.repository, "task": row.task.id, "would": row.word(), "plan": row.plan,
+        "hold": row.hold.as_ref().map(|hold| json!({ "reason": hold.reason, "until": hold.until })),
+    })
+}
+
+/// Ends of runs for programs.
+pub(crate) fn runs_json(done: &[(Row, Done)]) -> String {
+    let one = |(row, done): &(Row, Done)| {
+        json!({
+            "repository": row.repository, "task": row.task.id, "id": done.id, "plan": done.plan, "report": done.report,
+        })
+    };
+    escape::json(&json!({ "schema": "alignwatch.task_run/1", "runs": done.iter().map(one).collect::<Vec<_>>() }))
+}

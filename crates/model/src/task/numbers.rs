@@ -1,0 +1,105 @@
+//! The numbers that tasks go by, and what they are compared with.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Known, words};
+
+/// One number that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    /// What is counted: `loose objects`.
+    pub name: String,
+    /// How many; `None` = it could not be read.
+    pub value: Option<i64>,
+    /// In what: `objects`, `bytes`, `days`.
+    pub unit: String,
+    /// Why it could not be read.
+    pub unknown: Option<String>,
+}
+
+/// A number that another is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// What is compared: the name of a measure.
+    pub name: String,
+    /// From so many on the task acts.
+    pub value: i64,
+    /// In what.
+    pub unit: String,
+    /// Who says so.
+    pub source: String,
+}
+
+impl Measure {
+    /// A number that was read.
+    pub fn of(name: &str, value: i64, unit: &str) -> Measure {
+        Measure { name: name.to_owned(), value: Some(value), unit: unit.to_owned(), unknown: None }
+    }
+
+    /// One that was not.
+    pub fn unknown(name: &str, unit: &str, reason: &str) -> Measure {
+        Measure { name: name.to_owned(), value: None, unit: unit.to_owned(), unknown: Some(reason.to_owned()) }
+    }
+
+    /// One that may not have been read.
+    pub fn known(name: &str, value: Known<u64>, unit: &str) -> Measure {
+        match value {
+            Known::Seen(value) => Measure::of(name, i64::try_from(value).unwrap_or(i64::MAX), unit),
+            Known::Unknown(reason) => Measure::unknown(name, unit, &reason),
+        }
+    }
+
+    /// As people read it: `1,234`, `1.5 MiB`, `?`.
+    pub fn told(&self) -> String {
+        match (self.value, self.unit.as_str()) {
+            (None, _) => "?".to_owned(),
+            (Some(value), "bytes") => words::bytes(value.unsigned_abs()),
+            (Some(value), _) => {
+                let sign = if value < 0 { "-" } else { "" };
+                format!("{sign}{}", words::thousands(usize::try_from(value.unsigned_abs()).unwrap_or(usize::MAX)))
+            }
+        }
+    }
+
+    /// `loose objects 7 → 1`, when one of the same name was another number before.
+    pub fn change(&self, before: &[Measure]) -> Option<String> {
+        let then = before.iter().find(|then| then.name == self.name)?;
+        (then.value != self.value).then(|| format!("{} {} → {}", self.name, then.told(), self.told()))
+    }
+}
+
+impl Limit {
+    /// A limit for the measure of the same name.
+    pub fn of(measure: &Measure, value: i64, source: &str) -> Limit {
+        Limit { name: measure.name.clone(), value, unit: measure.unit.clone(), source: source.to_owned() }
+    }
+
+    /// Has the number come to it? Errors: it is not known, with the reason.
+    pub fn is_reached_by(&self, measure: &Measure) -> Result<bool, String> {
+        match measure.value {
+            Some(value) => Ok(self.value <= value),
+            None => Err(format!("{}: {}", measure.name, measure.unknown.as_deref().unwrap_or("not read"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_in_their_unit() {
+        assert_eq!(Measure::of("size", 3 << 19, "bytes").told(), "1.5 MiB");
+        assert_eq!(Measure::of("refs", 12345, "refs").told(), "12,345");
+        assert_eq!(Measure::unknown("refs", "refs", "gone").told(), "?");
+    }
+
+    #[test]
+    fn an_unknown_number_reaches_no_limit_and_says_why() {
+        let refs = Measure::of("refs", 16, "refs");
+        let limit = Limit::of(&refs, 16, "git");
+        assert_eq!(limit.is_reached_by(&refs), Ok(true));
+        assert_eq!(limit.is_reached_by(&Measure::of("refs", 15, "refs")), Ok(false));
+        assert_eq!(limit.is_reached_by(&Measure::unknown("refs", "refs", "gone")), Err("refs: gone".to_owned()));
+    }
+}

@@ -1,0 +1,150 @@
+//! `geometric-repack`: small packs are joined, so that each is at least twice as large as the next.
+
+use std::time::Duration;
+
+use alignwatch_git::run::Limits;
+use alignwatch_model::{
+    Look,
+    facts::storage::Pack,
+    task::{Measure, Plan},
+    words,
+};
+
+use crate::{
+    numbers::{self, LOOSE, PACKS},
+    task::{Draft, Guard, Seen, Task, Work},
+};
+
+/// Joins small packs and writes one index over all.
+pub(super) static TASK: Task = Task {
+    id: "geometric-repack",
+    title: "Join small packs, and write one index over all",
+    why: "Each object is looked for in each pack. Large packs are left alone, so that it costs what came in since the last time.",
+    guard: Guard::Objects,
+    looks: &[Look::Locks, Look::Storage, Look::Speed],
+    usual: "1d",
+    undo: "not needed: the same objects are there, in fewer packs",
+    measure,
+    plan,
+    perform,
+};
+
+/// How much larger each pack is than the sum of the smaller ones. Source: git-repack(1), and git's own strategy.
+const FACTOR: u64 = 2;
+
+/// Loose objects that make it worth while. Source: git, `maintenance.geometric-repack.auto` of 2.52.
+const OBJECTS: i64 = 100;
+
+/// What it may take. Source: ours; ten times a repository of 10 GiB on a cold disk.
+const TIME_AT_MOST: Duration = Duration::from_secs(4 * 3_600);
+
+fn measure(seen: &Seen<'_>) -> Vec<Measure> {
+    let is_indexed = numbers::speed(seen)
+        .and_then(|speed| speed.pack_index.seen().ok_or("the index over packs could not be read"))
+        .map(|index| index.as_ref().map_or(0, |index| index.packs.len() as u64));
+    vec![
+        numbers::free_packs(seen),
+        numbers::loose_objects(seen),
+        numbers::measure("packs in the index over all", is_indexed, "packs"),
+        numbers::size(seen),
+    ]
+}
+
+fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
+    let packs = match numbers::packs(seen) {
+        Ok(packs) => packs,
+        Err(reason) => return draft.refuse(reason.to_owned()),
+    };
+    let joined: Vec<&Pack> = out_of_progression(packs);
+    let limit = gitaly_limit(numbers::pack_bytes(seen)) as i64;
+    let many = draft.reaches(PACKS, limit + 1, "Gitaly: more than max(2, ln(MiB) / ln 1.8) packs");
+    let loose = draft.reaches(LOOSE, OBJECTS, "git 2.52: maintenance.geometric-repack.auto");
+    let bytes = joined.iter().map(|pack| pack.bytes).sum::<u64>() + numbers::loose_bytes(seen);
+    let draft = draft
+        .step("git repack -d -l --geometric=2 --write-midx")
+        .step("git multi-pack-index verify")
+        .costs(numbers::seconds_for(2 * bytes), bytes);
+    match (many, loose) {
+        (Err(reason), _) | (_, Err(reason)) => draft.refuse(reason),
+        (Ok(true), _) if 1 < joined.len() => {
+            let n = packs.iter().filter(|pack| !pack.is_kept()).count();
+            draft.act(format!("{}, and {} can be joined", words::count(n, "pack"), joined.len()))
+        }
+        (_, Ok(true)) => draft.act("there are loose objects to go into a pack"),
+        _ => draft.rest(format!("{} are few enough", words::count(packs.len(), "pack"))),
+    }
+}
+
+/// Packs that are smaller, by their objects, than twice all smaller ones: those that a geometric repack joins.
+///
+/// Source: git-repack(1), `--geometric`: by number of objects.
+fn out_of_progression(packs: &[Pack]) -> Vec<&Pack> {
+    let mut sorted: Vec<&Pack> = packs.iter().filter(|pack| !pack.is_kept() && !pack.is_cruft).collect();
+    sorted.sort_by_key(|pack| pack.n_objects);
+    let mut split = 0;
+    for at in 1..sorted.len() {
+        if sorted[at].n_objects < FACTOR * sorted[at - 1].n_objects {
+            split = at + 1;
+        }
+    }
+    let mut sum: u64 = sorted[..split].iter().map(|pack| pack.n_objects).sum();
+    while split < sorted.len() && 0 < split && sorted[split].n_objects < FACTOR * sum {
+        sum += sorted[split].n_objects;
+        split += 1;
+    }
+    sorted.truncate(split);
+    sorted
+}
+
+/// Source: Gitaly, `housekeeping`: packs may grow with the logarithm of the size.
+fn gitaly_limit(size_bytes: u64) -> u64 {
+    let mebibytes = size_bytes as f64 / f64::from(1 << 20);
+    (mebibytes.max(1.0).ln() / 1.8f64.ln()).max(2.0) as u64
+}
+
+fn perform(work: &Work<'_>) -> Result<(), String> {
+    let limits = Limits {
+        time: TIME_AT_MOST,
+        cpu_seconds: TIME_AT_MOST.as_secs(),
+        file_bytes: u64::MAX >> 1,
+        niceness: 10,
+        ..Limits::default()
+    };
+    let repack = work.git.command("repack").option("-d").option("-l").option("-q").option("--geometric=2");
+    repack.option("--write-midx").limits(limits).run().map_err(|error| error.to_string())?;
+    let verify = work.git.command("multi-pack-index").option("--no-progress").option("verify");
+    verify.limits(limits).run().map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use alignwatch_model::Timestamp;
+
+    use super::*;
+
+    fn pack(n_objects: u64) -> Pack {
+        Pack {
+            name: format!("pack-{n_objects}"),
+            bytes: n_objects,
+            n_objects,
+            modified_at: Timestamp(0),
+            keep: None,
+            is_cruft: false,
+            is_promisor: false,
+            has_bitmap: false,
+        }
+    }
+
+    fn joined(sizes: &[u64]) -> Vec<u64> {
+        let packs: Vec<Pack> = sizes.iter().copied().map(pack).collect();
+        out_of_progression(&packs).iter().map(|pack| pack.n_objects).collect()
+    }
+
+    #[test]
+    fn large_packs_are_left_alone() {
+        assert_eq!(joined(&[1000, 400, 100]), [0u64; 0]);
+        assert_eq!(joined(&[1000, 10, 9, 8]), [8, 9, 10]);
+        assert_eq!(joined(&[10, 9, 8, 50]), [8, 9, 10, 50], "27 objects are more than half of 50");
+        assert_eq!(joined(&[7]), [0u64; 0]);
+    }
+}

@@ -1,0 +1,363 @@
+//! The road of one run of a task: from the lease to the report. The same for every task.
+//!
+//! 1. The lease on the repository. What an earlier run left that was killed is healed first.
+//! 2. The look, and the plan from it. Here a dry run ends.
+//! 3. What makes it wait: locks, alignment runs, leases of others, freezes, room.
+//! 4. The objects in use are counted, the plan goes into the journal, the net is spread.
+//! 5. It acts.
+//! 6. The objects are counted again; what is lost comes back from the net, and that is critical.
+//! 7. The look again: the result is what the numbers say.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use alignwatch_git::{
+    inspect::{self, InspectError, Wanted},
+    repository::{self, OpenError, Opened},
+    run::{Git, GitAt, GitError},
+    stop::Stop,
+    tend::{self, LeaseError, Net, ObjectSet},
+};
+use alignwatch_model::{
+    Known, Look, Snapshot, Span, Timestamp,
+    config::Config,
+    facts::runs::Runs,
+    lease::Lease,
+    task::{Came, Decision, Hold, Plan, Report, judge},
+};
+use alignwatch_records::{Granted, Leases};
+
+use crate::{
+    holds,
+    journal::{Journal, JournalError, Record, Step},
+    task::{Guard, Seen, Task, Work},
+};
+
+/// Where and under what a task runs.
+pub struct Around<'a> {
+    /// The repository.
+    pub path: &'a Path,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// Where it is journaled.
+    pub data_dir: &'a Path,
+    /// The git that does it.
+    pub git: &'a Git,
+    /// The time, asked again whenever it matters.
+    pub now: &'a dyn Fn() -> Timestamp,
+    /// The alignment runs of the repository with this id.
+    pub runs: &'a dyn Fn(&str) -> Runs,
+    /// When to come to an end.
+    pub stop: &'a Stop,
+    /// Hears what is being done.
+    pub tell: &'a dyn Fn(&str),
+}
+
+/// A run of a task.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Its number in the journal.
+    pub id: u64,
+    /// What it was about to do; `None` = it was held before it could be asked.
+    pub plan: Option<Plan>,
+    /// What came of it.
+    pub report: Report,
+}
+
+/// Why a task could not even be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    /// The repository can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It can't be read.
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    /// Git can't be used here.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The journal can't be written: then nothing is done.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// How long a lease in the data directory lasts at least. Source: ours; a git that is silent for longer is rare.
+const LEASE_AT_LEAST: Span = Span::minutes(10);
+
+/// What a task would do now. Changes nothing.
+pub fn plan(task: &Task, around: &Around<'_>) -> Result<(Plan, Option<Hold>), ConductError> {
+    let opened = repository::open(around.path)?;
+    let snapshot = look(task, around, &opened, around.stop)?;
+    let now = (around.now)();
+    let plan = task.plan(&Seen { snapshot: &snapshot, config: around.config, now });
+    let leases = Known::from_result(leases(around, &opened).held(now).map_err(|error| error.to_string()));
+    let hold = holds::held(&snapshot, around.config, &leases, now).or_else(|| holds::no_room(&snapshot, &plan));
+    Ok((plan, hold))
+}
+
+/// Runs a task. With `insists` it also acts when there is little to do; never against a refusal or a hold.
+pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, ConductError> {
+    let opened = repository::open(around.path)?;
+    let git = around.git.at(&opened)?;
+    let mut road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
+    let began = Instant::now();
+    let (plan, mut report) = road.go(insists)?;
+    report.took_seconds = began.elapsed().as_secs_f64();
+    let id = road.write(Step::Ended, |record| {
+        record.plan = plan.clone().filter(|_| record.id == 0);
+        record.report = Some(report.clone());
+    })?;
+    Ok(Done { id, plan, report })
+}
+
+fn look(task: &Task, around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
+    let looks = Look::with_required(task.looks.iter().copied().chain([Look::Locks]));
+    let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: stop.clone() };
+    let now = (around.now)();
+    let mut snapshot =
+        inspect::inspect(&opened.path, around.config, now, Some(around.data_dir), &wanted, &|_| {})?;
+    snapshot.facts.runs = (around.runs)(&snapshot.repository.id);
+    Ok(snapshot)
+}
+
+fn leases(around: &Around<'_>, opened: &Opened) -> Leases {
+    Leases::of(around.data_dir, &opened.id())
+}
+
+/// One run under way.
+struct Road<'a> {
+    task: &'a Task,
+    around: &'a Around<'a>,
+    opened: &'a Opened,
+    git: &'a GitAt<'a>,
+    journal: Journal,
+    /// 0 = nothing was begun.
+    id: u64,
+}
+
+impl Road<'_> {
+    fn go(&mut self, insists: bool) -> Result<(Option<Plan>, Report), ConductError> {
+        let lease = match tend::Lease::take(&self.opened.common_dir, &format!("{} {}", holds::HOLDER, self.task.id)) {
+            Ok(lease) => lease,
+            Err(error @ LeaseError::Held { .. }) => return Ok((None, waits(error.to_string()))),
+            Err(error) => return Ok((None, Report::of_nothing(Came::Failed, error.to_string()))),
+        };
+        if let Err(reason) = self.heal()? {
+            return Ok((None, waits(format!("an earlier task was ended half-way, and what it left can't be put right now: {reason}"))));
+        }
+        let before = look(self.task, self.around, self.opened, self.around.stop)?;
+        let now = (self.around.now)();
+        let plan = self.task.plan(&Seen { snapshot: &before, config: self.around.config, now });
+        let report = match &plan.decision {
+            Decision::Refuse(reason) => waits(format!("refused: {reason}")),
+            Decision::Rest(reason) if !insists => Report::of_nothing(Came::Noop, reason.clone()),
+            _ => self.act_unless_held(&before, &plan, &lease, now)?,
+        };
+        Ok((Some(plan), report))
+    }
+
+    fn act_unless_held(
+        &mut self,
+        before: &Snapshot,
+        plan: &Plan,
+        lease: &tend::Lease,
+        now: Timestamp,
+    ) -> Result<Report, ConductError> {
+        let leases = leases(self.around, self.opened);
+        let known = Known::from_result(leases.held(now).map_err(|error| error.to_string()));
+        let hold = holds::held(before, self.around.config, &known, now).or_else(|| holds::no_room(before, plan));
+        if let Some(hold) = hold {
+            return Ok(Report::held(hold));
+        }
+        // The gate keeps alignments off meanwhile. A lease ends by itself, so that a kill keeps nobody off for long.
+        let lasts = plan.takes().map_or(LEASE_AT_LEAST, |takes| LEASE_AT_LEAST.max(Span(takes.0.saturating_mul(3))));
+        let wish = Lease {
+            holder: holds::HOLDER.to_owned(),
+            branch: None,
+            until: Timestamp(now.0.saturating_add(lasts.0)),
+            token: 0,
+        };
+        let token = match leases.take(&wish, now) {
+            Ok(Granted::Yes(lease)) => lease.token,
+            Ok(Granted::No(other)) => {
+                let reason = format!("{} has a lease on this repository", other.holder);
+                return Ok(Report::held(Hold { reason, until: Some(other.until) }));
+            }
+            Err(error) => return Ok(waits(error.to_string())),
+        };
+        let report = self.guarded(before, plan, lease);
+        // Whether it can be given back or not: it ends by itself.
+        let _ = leases.give_back(token, (self.around.now)());
+        report
+    }
+
+    /// Counts, journals, spreads the net, acts, counts again, measures.
+    fn guarded(&mut self, before: &Snapshot, plan: &Plan, lease: &tend::Lease) -> Result<Report, ConductError> {
+        let now = (self.around.now)();
+        let quarantine = format!("task-{}-{}", now.0, lease.token());
+        let kept = match Kept::of(self.task.guard, self.git, self.around.tell) {
+            Ok(kept) => kept,
+            Err(reason) => return Ok(waits(format!("refused: {reason}"))),
+        };
+        self.id = self.write(Step::Begun, |record| {
+            record.plan = Some(plan.clone());
+            record.quarantine = Some(quarantine.clone());
+        })?;
+        let net = Net::of(&self.opened.common_dir, &self.opened.objects_dir, &quarantine);
+        let net = net.and_then(|net| if self.task.guard == Guard::Objects { net.spread().map(|()| net) } else { Ok(net) });
+        let net = match net {
+            Ok(net) => net,
+            Err(reason) => return Ok(Report::of_nothing(Came::Failed, format!("nothing was begun: {reason}"))),
+        };
+        if !lease.is_ours() {
+            return Ok(Report::of_nothing(Came::Failed, "nothing was begun: the lease on the repository was lost"));
+        }
+        let seen = Seen { snapshot: before, config: self.around.config, now };
+        let measured_before = (self.task.measure)(&seen);
+        plan.steps.iter().for_each(|step| (self.around.tell)(step));
+        let work = Work { git: self.git, seen, stop: self.around.stop, id: &quarantine };
+        let performed = (self.task.perform)(&work);
+        let mut report = match kept.still(self.git, &net, self.around.tell) {
+            Err(lost) => Report { is_critical: true, ..Report::of_nothing(Came::Failed, lost) },
+            Ok(objects_kept) => {
+                let judged = self.judged(&performed, &measured_before)?;
+                Report { objects_kept, ..judged }
+            }
+        };
+        report.before = measured_before;
+        Ok(report)
+    }
+
+    fn judged(&self, performed: &Result<(), String>, before: &[alignwatch_model::task::Measure]) -> Result<Report, ConductError> {
+        // Also when it was interrupted: what was done has to be measured.
+        let snapshot = look(self.task, self.around, self.opened, &Stop::default())?;
+        let seen = Seen { snapshot: &snapshot, config: self.around.config, now: (self.around.now)() };
+        let after = (self.task.measure)(&seen);
+        let (result, because) = match performed {
+            Ok(()) => judge(before, &after, &self.task.plan(&seen).decision),
+            Err(reason) => (Came::Failed, reason.clone()),
+        };
+        Ok(Report { after, ..Report::of_nothing(result, because) })
+    }
+
+    /// Puts right what tasks left that were killed. Inner errors: it can't be done now, with the reason.
+    fn heal(&mut self) -> Result<Result<(), String>, ConductError> {
+        let said = self.journal.read()?;
+        let id = self.opened.id();
+        for left in said.interrupted(&id) {
+            (self.around.tell)(&format!("putting right what run {} of `{}` left", left.id, left.task));
+            let Some(quarantine) = &left.quarantine else { continue };
+            match tend::heal(self.git, quarantine, Timestamp(left.at_seconds), (self.around.now)()) {
+                Ok(_) => {
+                    let at = (self.around.now)();
+                    let healed = Record { step: Step::Healed, at: at.rfc3339(), at_seconds: at.0, plan: None, ..left.clone() };
+                    self.journal.write(&healed)?;
+                }
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn write(&self, step: Step, fill: impl FnOnce(&mut Record)) -> Result<u64, ConductError> {
+        let now = (self.around.now)();
+        let mut record = Record {
+            id: self.id,
+            at: now.rfc3339(),
+            at_seconds: now.0,
+            step,
+            task: self.task.id.to_owned(),
+            repository: self.opened.path.display().to_string(),
+            repository_id: self.opened.id(),
+            quarantine: None,
+            plan: None,
+            report: None,
+        };
+        fill(&mut record);
+        Ok(self.journal.write(&record)?)
+    }
+}
+
+fn waits(reason: String) -> Report {
+    Report::of_nothing(Came::Skipped, reason)
+}
+
+/// What must be the same afterwards, as it was before.
+enum Kept {
+    Objects(ObjectSet),
+    Refs(BTreeMap<String, String>),
+    Nothing,
+}
+
+impl Kept {
+    /// Errors: it can't be told what is there, so that it could not be told what is lost either.
+    fn of(guard: Guard, git: &GitAt<'_>, tell: &dyn Fn(&str)) -> Result<Kept, String> {
+        match guard {
+            Guard::Derived => Ok(Kept::Nothing),
+            Guard::Refs => refs(git).map(Kept::Refs),
+            Guard::Objects => {
+                tell("counting the objects that are in use");
+                ObjectSet::read(git).map(Kept::Objects).map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// Is all of it still there? Returns how many objects are. Errors: what is lost, and whether it came back.
+    fn still(&self, git: &GitAt<'_>, net: &Net, tell: &dyn Fn(&str)) -> Result<Option<u64>, String> {
+        match self {
+            Kept::Nothing => Ok(None),
+            Kept::Refs(before) => {
+                let after = refs(git)?;
+                let lost: Vec<&String> = before.keys().filter(|name| !after.contains_key(*name)).collect();
+                match lost.first() {
+                    None => Ok(None),
+                    Some(first) => Err(format!("{} refs are gone, the first is `{first}`", lost.len())),
+                }
+            }
+            Kept::Objects(before) => {
+                tell("counting them again");
+                self.objects_again(before, git, net)
+            }
+        }
+    }
+
+    fn objects_again(&self, before: &ObjectSet, git: &GitAt<'_>, net: &Net) -> Result<Option<u64>, String> {
+        let Err(lost) = missed(before, git) else {
+            net.take_in()?;
+            return Ok(Some(before.len() as u64));
+        };
+        let n_back = net.put_back()?;
+        match missed(before, git) {
+            Ok(()) => {
+                net.take_in()?;
+                Err(format!("{lost}; they came back with {n_back} files that had been kept"))
+            }
+            Err(lost) => Err(format!("{lost}; what had been kept stays in the quarantine")),
+        }
+    }
+}
+
+/// Errors: which objects of these are not there any more, or that it can't be told.
+fn missed(before: &ObjectSet, git: &GitAt<'_>) -> Result<(), String> {
+    let after = ObjectSet::read(git).map_err(|error| error.to_string())?;
+    if after == *before {
+        return Ok(());
+    }
+    // Others moved refs meanwhile, or something is lost.
+    let lost = before.lost(git).map_err(|error| error.to_string())?;
+    match lost.first() {
+        None => Ok(()),
+        Some(first) => Err(format!("objects are lost, the first is {first} ({} in all)", lost.len())),
+    }
+}
+
+/// Names and ids of all refs, as git lists them.
+fn refs(git: &GitAt<'_>) -> Result<BTreeMap<String, String>, String> {
+    let call = git.command("for-each-ref").option("--format=%(objectname) %(refname)");
+    let listed = call.run().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    Ok(text.lines().filter_map(|line| line.split_once(' ')).map(|(id, name)| (name.to_owned(), id.to_owned())).collect())
+}

@@ -1,0 +1,66 @@
+//! What makes a task wait: freezes, alignment runs, leases, locks, too little room.
+//!
+//! What stands in the way of an alignment stands in the way of maintenance, too, so that the gate is asked; only a
+//! predicted conflict or bad health does not. On top of that every lock holds a task, also one that seems to be left
+//! over: git would wait for it, fail, or do nothing and say that all is well.
+
+use alignwatch_git::tend::free_bytes;
+use alignwatch_model::{
+    Known, Snapshot, Timestamp,
+    config::Config,
+    gate::{self, Asked, Cause, Facts},
+    lease::Lease,
+    snapshot::LockVerdict,
+    task::{Hold, Plan, lacks_room},
+};
+
+/// The holder of leases that tasks take.
+pub(crate) const HOLDER: &str = "alignwatch task";
+
+/// What is no reason for maintenance to wait.
+const IGNORED: [Cause; 6] =
+    [Cause::Health, Cause::Forbidden, Cause::Conflict, Cause::Unfinished, Cause::Disk, Cause::Lock];
+
+/// Why nothing may be changed here now; `None` = it may.
+pub(crate) fn held(
+    snapshot: &Snapshot,
+    config: &Config,
+    leases: &Known<Vec<Lease>>,
+    now: Timestamp,
+) -> Option<Hold> {
+    lock(snapshot).or_else(|| gate(snapshot, config, leases, now))
+}
+
+/// Why this plan can't be carried out for want of room.
+pub(crate) fn no_room(snapshot: &Snapshot, plan: &Plan) -> Option<Hold> {
+    let reason = match free_bytes(snapshot.repository.git_dir.as_ref()) {
+        Known::Seen(free) => lacks_room(plan.disk_bytes, free)?,
+        Known::Unknown(reason) => reason,
+    };
+    Some(Hold { reason, until: None })
+}
+
+fn lock(snapshot: &Snapshot) -> Option<Hold> {
+    let reason = match &snapshot.locks {
+        Known::Unknown(reason) => format!("whether somebody has a lock is not known: {reason}"),
+        Known::Seen(locks) => {
+            let lock = locks.first()?;
+            let advice = match lock.verdict {
+                LockVerdict::Stale => "; `alignwatch doctor --fix` moves it aside",
+                LockVerdict::Live | LockVerdict::Unknown => "",
+            };
+            format!("`{}` is there: {}{advice}", lock.path, lock.because)
+        }
+    };
+    Some(Hold { reason, until: None })
+}
+
+fn gate(snapshot: &Snapshot, config: &Config, leases: &Known<Vec<Lease>>, now: Timestamp) -> Option<Hold> {
+    let nobody_asked = Known::Unknown("nobody asked".to_owned());
+    let unwatched = Known::Unknown("nobody asked".to_owned());
+    let asked = Asked { branch: None, run: None, holder: HOLDER, ignored: &IGNORED };
+    let facts = Facts { snapshot, tip: &nobody_asked, leases, watched: &unwatched, config };
+    let answer = gate::answer(&asked, &facts, now);
+    let until = answer.until();
+    answer.obstacles.into_iter().next().map(|obstacle| Hold { reason: obstacle.text, until })
+}

@@ -1,0 +1,18 @@
+//! Tends: maintenance tasks. Each plans first, and what it did is measured.
+//!
+//! A task is one file in `catalogue/` and one line in its list. It says which numbers it goes by, what it would
+//! do, and how it does it. All the rest is the same for every task and lives in [`conduct`]: one at a time, what
+//! makes it wait, the journal, the net below, the independent count of objects, the measuring.
+//!
+//! Promises: nothing is begun that was not planned; what takes a step back is on the disk before the step; a
+//! run that changed nothing is never called done; a number that could not be read is no reason to act.
+
+mod catalogue;
+pub mod conduct;
+mod holds;
+pub mod journal;
+mod numbers;
+mod task;
+
+pub use catalogue::{ALL, by_id};
+pub use task::{Guard, Seen, Task, Work};

@@ -1,0 +1,189 @@
+//! What a task is, and what it gets to work with.
+
+use alignwatch_git::{run::GitAt, stop::Stop};
+use alignwatch_model::{
+    Look, Snapshot, Timestamp,
+    config::Config,
+    task::{Decision, Limit, Measure, Plan},
+};
+
+/// A maintenance duty.
+pub struct Task {
+    /// Its name, as people type it.
+    pub id: &'static str,
+    /// What it does, in a line.
+    pub title: &'static str,
+    /// Why that is good, and what it costs, in a sentence or two.
+    pub why: &'static str,
+    /// What must be the same afterwards.
+    pub guard: Guard,
+    /// What has to be looked at for its numbers.
+    pub looks: &'static [Look],
+    /// How often it is worth asking: a length of time, or a cron pattern.
+    pub usual: &'static str,
+    /// How it is taken back, as a sentence part.
+    pub undo: &'static str,
+    /// The numbers it goes by. The same are read again afterwards.
+    pub measure: fn(&Seen<'_>) -> Vec<Measure>,
+    /// Judges those numbers.
+    pub plan: fn(&Seen<'_>, Draft) -> Plan,
+    /// Acts. Errors: what went wrong, as a sentence part.
+    pub perform: fn(&Work<'_>) -> Result<(), String>,
+}
+
+/// What must be the same after a task as before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// All objects that are in use: it rewrites where objects are. A net is spread below.
+    Objects,
+    /// All refs: it rewrites where they are.
+    Refs,
+    /// Nothing can get lost: it writes what is derived from the rest, or only looks.
+    Derived,
+}
+
+/// What a plan is made from.
+pub struct Seen<'a> {
+    /// The repository, just now.
+    pub snapshot: &'a Snapshot,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What a task acts with.
+pub struct Work<'a> {
+    /// The hardened git.
+    pub git: &'a GitAt<'a>,
+    /// What its plan was made from.
+    pub seen: Seen<'a>,
+    /// When to come to an end at the next safe step.
+    pub stop: &'a Stop,
+    /// Names the quarantine of this run: `quarantine/<id>` in the Git directory.
+    pub id: &'a str,
+}
+
+/// A plan that is being made.
+#[derive(Debug)]
+pub struct Draft {
+    task: &'static str,
+    undo: &'static str,
+    inputs: Vec<Measure>,
+    limits: Vec<Limit>,
+    steps: Vec<String>,
+    takes_seconds: Option<u64>,
+    disk_bytes: u64,
+}
+
+impl Draft {
+    /// The beginning of a plan of this task, with its numbers.
+    pub(crate) fn of(task: &Task, seen: &Seen<'_>) -> Draft {
+        Draft {
+            task: task.id,
+            undo: task.undo,
+            inputs: (task.measure)(seen),
+            limits: Vec::new(),
+            steps: Vec::new(),
+            takes_seconds: None,
+            disk_bytes: 0,
+        }
+    }
+
+    /// The number of this name. Asking for one that the task does not measure is a bug of ours.
+    pub(crate) fn input(&self, name: &str) -> Measure {
+        let found = self.inputs.iter().find(|measure| measure.name == name).cloned();
+        found.unwrap_or_else(|| Measure::unknown(name, "", "it is not measured"))
+    }
+
+    /// Compares the number of this name with a limit. Errors: it is not known.
+    pub(crate) fn reaches(&mut self, name: &str, value: i64, source: &str) -> Result<bool, String> {
+        let measure = self.input(name);
+        let limit = Limit::of(&measure, value, source);
+        let reached = limit.is_reached_by(&measure);
+        self.limits.push(limit);
+        reached
+    }
+
+    /// One act.
+    pub(crate) fn step(mut self, words: impl Into<String>) -> Draft {
+        self.steps.push(words.into());
+        self
+    }
+
+    /// What it costs.
+    pub(crate) fn costs(mut self, seconds: u64, disk_bytes: u64) -> Draft {
+        self.takes_seconds = Some(seconds.max(1));
+        self.disk_bytes = disk_bytes;
+        self
+    }
+
+    /// It acts, for this reason.
+    pub(crate) fn act(self, because: impl Into<String>) -> Plan {
+        self.end(Decision::Act(because.into()))
+    }
+
+    /// There is nothing to do, for this reason; what it would do stays in the plan for who insists.
+    pub(crate) fn rest(self, because: impl Into<String>) -> Plan {
+        self.end(Decision::Rest(because.into()))
+    }
+
+    /// It must not, for this reason.
+    pub(crate) fn refuse(self, because: impl Into<String>) -> Plan {
+        self.end(Decision::Refuse(because.into()))
+    }
+
+    fn end(self, decision: Decision) -> Plan {
+        Plan {
+            task: self.task.to_owned(),
+            inputs: self.inputs,
+            limits: self.limits,
+            decision,
+            steps: self.steps,
+            takes_seconds: self.takes_seconds,
+            disk_bytes: self.disk_bytes,
+            undo: self.undo.to_owned(),
+        }
+    }
+}
+
+impl Task {
+    /// What it would do now. What no task may do is refused before the task is asked.
+    pub fn plan(&self, seen: &Seen<'_>) -> Plan {
+        let draft = Draft::of(self, seen);
+        match self.danger(seen) {
+            Some(danger) => draft.refuse(danger),
+            None => (self.plan)(seen, draft),
+        }
+    }
+
+    /// Why this kind of task must not run in this kind of repository.
+    fn danger(&self, seen: &Seen<'_>) -> Option<String> {
+        let repository = &seen.snapshot.repository;
+        if self.guard == Guard::Derived {
+            return None;
+        }
+        if let Some(broken) = seen.snapshot.broken_refs.first() {
+            let name = String::from_utf8_lossy(broken.name.as_bytes()).into_owned();
+            return Some(format!("`{name}` is broken ({}): first that is mended", broken.reason));
+        }
+        if self.guard == Guard::Objects && repository.is_partial {
+            return Some("objects are missing on purpose here (partial clone), so that none could be missed".to_owned());
+        }
+        if self.guard == Guard::Objects
+            && let Some((path, _)) = repository.alternates.iter().find(|(_, is_there)| !is_there)
+        {
+            return Some(format!("it borrows objects from `{path}`, which is not there"));
+        }
+        let repacks = |bug: &&String| bug.contains("repack") || bug.contains("multi-pack-index");
+        let bug = repository.git_bugs.iter().find(repacks).filter(|_| self.guard == Guard::Objects);
+        bug.map(|bug| format!("this git is known to damage repositories: {bug}"))
+    }
+}
+
+impl Work<'_> {
+    /// Errors: it is time to stop, with the reason. Ask between two steps that are each safe.
+    pub fn may_go_on(&self) -> Result<(), String> {
+        self.stop.reason().map_or(Ok(()), |reason| Err(format!("stopped between two steps: {reason}")))
+    }
+}

@@ -1,0 +1,7 @@
+//! Tasks on real repositories: what they do, what holds them, what they survive. Git itself is the witness.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
+
+mod held;
+mod objects;
+mod world;

@@ -1,0 +1,143 @@
+//! Tasks that touch objects and refs keep all of them, say what they did, and survive what goes wrong.
+
+use std::fs;
+
+use alignwatch_model::task::{Came, Decision};
+
+use crate::world::World;
+
+/// All that rewrite something.
+const REWRITING: [&str; 4] = ["pack-refs", "loose-objects", "geometric-repack", "commit-graph"];
+
+#[test]
+fn each_task_has_its_effect_once_and_then_finds_nothing_to_do() {
+    let world = World::messy();
+    let before = world.objects();
+    for task in ["pack-refs", "loose-objects"] {
+        let (plan, hold) = world.plan(task);
+        assert!(plan.acts() && hold.is_none(), "{task}: {plan:?} {hold:?}");
+        let report = world.run(task);
+        assert_eq!(report.result, Came::Effect, "{task}: {report:?}");
+        assert_eq!(world.came(task), Came::Noop, "{task} a second time");
+    }
+    assert!(world.count("count") < 10, "only what nothing reaches is loose");
+    assert_eq!(world.objects(), before);
+    world.assert_sound();
+    assert!(!world.quarantine().exists(), "the net is taken in");
+}
+
+#[test]
+fn small_packs_become_one_with_an_index_over_all() {
+    let world = World::messy();
+    let before = world.objects();
+    let report = world.run("geometric-repack");
+    assert_eq!(report.result, Came::Effect, "{report:?}");
+    assert_eq!(report.objects_kept, Some(before.len() as u64));
+    assert!(world.count("packs") < 4 && world.repo.git_dir().join("objects/pack/multi-pack-index").exists());
+    assert_eq!(world.objects(), before);
+    world.assert_sound();
+}
+
+#[test]
+fn a_run_that_changes_nothing_is_never_called_done() {
+    let world = World::new();
+    for task in REWRITING {
+        let report = world.run(task);
+        assert_ne!(report.result, Came::Effect, "{task}: {report:?}");
+    }
+    let history = world.journal();
+    assert!(history.runs().iter().all(|run| run.state() == "noop"), "{history:?}");
+}
+
+#[test]
+fn a_git_that_does_nothing_and_ends_well_has_no_effect() {
+    let mut world = World::messy();
+    world.with_fake_git("case \" $* \" in *' repack '*|*' pack-refs '*) exit 0;; esac\nexec \"$real\" \"$@\"");
+    for task in ["pack-refs", "loose-objects"] {
+        let report = world.run(task);
+        assert_eq!((report.result, report.because.as_str()), (Came::Noop, "it ran, and nothing is different"), "{task}");
+    }
+}
+
+#[test]
+fn objects_that_a_git_loses_come_back_and_that_is_critical() {
+    let mut world = World::messy();
+    let before = world.objects();
+    let pack = "\"$dir\"/objects/pack/pack-";
+    world.with_fake_git(&format!(
+        "case \" $* \" in *' repack '*)\n\
+           for word in \"$@\"; do case $word in --git-dir=*) dir=${{word#--git-dir=}};; esac; done\n\
+           \"$real\" \"$@\" || exit\n\
+           rm -f {pack}*; exit 0;;\n\
+         esac\nexec \"$real\" \"$@\""
+    ));
+    let report = world.run("loose-objects");
+    assert!(report.result == Came::Failed && report.is_critical, "{report:?}");
+    assert!(report.because.contains("came back"), "{report:?}");
+    assert_eq!(world.objects(), before);
+    world.assert_sound();
+}
+
+#[test]
+fn refs_that_a_git_loses_are_told() {
+    let mut world = World::messy();
+    world.with_fake_git(
+        "case \" $* \" in *' pack-refs '*)\n\
+           for word in \"$@\"; do case $word in --git-dir=*) dir=${word#--git-dir=};; esac; done\n\
+           rm -f \"$dir\"/refs/heads/topic \"$dir\"/packed-refs; exit 0;;\n\
+         esac\nexec \"$real\" \"$@\"",
+    );
+    let report = world.run("pack-refs");
+    assert!(report.is_critical && report.because.contains("gone"), "{report:?}");
+}
+
+#[test]
+fn what_is_damaged_is_left_alone() {
+    let world = World::messy();
+    world.repo.write_ref_by_hand("refs/heads/broken", "nonsense\n");
+    for task in ["pack-refs", "loose-objects", "geometric-repack"] {
+        let (plan, _) = world.plan(task);
+        assert!(matches!(plan.decision, Decision::Refuse(_)), "{task}: {plan:?}");
+        assert_eq!(world.came(task), Came::Skipped);
+    }
+    fs::remove_file(world.repo.git_dir().join("refs/heads/broken")).unwrap();
+    let blob = world.repo.git(["rev-parse", "HEAD:loose-7"]);
+    fs::remove_file(world.repo.git_dir().join(format!("objects/{}/{}", &blob[..2], &blob[2..]))).unwrap();
+    let n_loose = world.count("count");
+    let report = world.run("loose-objects");
+    assert!(report.result == Came::Skipped && report.because.contains("cannot count"), "{report:?}");
+    assert_eq!(world.count("count"), n_loose);
+}
+
+#[test]
+fn a_partial_clone_is_refused() {
+    let repo = alignwatch_testkit::sketch("main: a b c").partial("blob:none").draw();
+    let world = World::of(repo);
+    assert!(matches!(world.plan("geometric-repack").0.decision, Decision::Refuse(_)));
+}
+
+#[test]
+fn what_a_killed_task_left_is_put_right_by_the_next() {
+    for nth in 1..=6 {
+        let mut world = World::messy();
+        let before = world.objects();
+        let real = world.git.clone();
+        // The parent is the test itself: what is killed is git, in the middle of what it does, and the journal ends there.
+        world.with_fake_git(&format!(
+            "case \" $* \" in *' repack '*)\n\
+               for word in \"$@\"; do case $word in --git-dir=*) dir=${{word#--git-dir=}};; esac; done\n\
+               exec strace -f -o /dev/null -e trace=rename,link,unlink,fsync \
+                 -e inject=rename,link,unlink,fsync:signal=KILL:when={nth} \"$real\" \"$@\";;\n\
+             esac\nexec \"$real\" \"$@\""
+        ));
+        let report = world.run("loose-objects");
+        assert_ne!(report.result, Came::Effect, "{nth}: {report:?}");
+        assert_eq!(world.objects(), before, "kill {nth}");
+        world.assert_sound();
+        world.git = real;
+        let again = world.run("loose-objects");
+        assert_eq!(again.result, Came::Effect, "after kill {nth}: {again:?}");
+        assert_eq!(world.objects(), before);
+        world.assert_sound();
+    }
+}

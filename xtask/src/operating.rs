@@ -37,7 +37,7 @@ A clone in CI often has one branch and no history. Fetch all branches, and all o
 
 ## What it writes
 
-Nothing into a repository: no object, no ref, no lock. What it worked out is remembered by object ids below `--data-dir`
+Nothing into a repository: no object, no ref, no lock; only `doctor --fix` and `task run` do. What it worked out is remembered by object ids below `--data-dir`
 (default `$XDG_STATE_HOME/alignwatch`, else `~/.local/state/alignwatch`), so that the next look is fast. That directory
 may be deleted at any time; only time is lost.
 
@@ -80,6 +80,32 @@ windows:
 
 Leases lie in `leases/` below the data directory and end by themselves. When one is held by something that died, wait for
 its end, or give it back by its number.
+
+## Tending repositories
+
+```sh
+alignwatch task plan                        # what each task would do here, and why; changes nothing
+alignwatch task plan geometric-repack -v    # all numbers, the limits they are compared with, and whose limits these are
+alignwatch task run pack-refs --yes         # 0 = effect or nothing to do, 1 = failed, 4 = held, with the reason
+alignwatch task run all --yes ~/src/*       # whatever is due by its numbers
+alignwatch task history                     # what was done, and what came of it
+```
+
+A task acts when its numbers say so, not because it is night. `--force` runs it when they do not; a refusal or a hold stands.
+
+* **What holds it.** Any lock of Git's (also one left over: git would wait, fail, or do nothing and say that all is well), an
+  alignment run under way, somebody's lease, a freeze, too little room, another task. `gate` in turn says that it is not now while a task runs.
+* **What it refuses.** A repository with a broken ref, a missing object or a missing alternate, a partial clone, a git that is
+  known to lose objects. First that is mended.
+* **What is kept.** All objects that refs, reflogs, HEADs, indexes and stashes of all worktrees reach are counted before and after,
+  without the indexes that tasks write. Until the second count, packs and loose objects have a second name in
+  `quarantine/` of the Git directory: what is lost comes back, and the run ends as `failed`, marked critical.
+* **What it says.** `effect` with the numbers before and after, `noop`, `skipped` with what held it, or `failed`. That git
+  ended well is none of them.
+* **When it is killed**, the repository is sound. The next run moves aside what was left (locks, unfinished packs) and goes on.
+* **Stop it** with Ctrl-C or a TERM signal: git ends, what is there is measured, the journal says so.
+
+The journal is `tasks.jsonl` in the data directory; a plan is on the disk before its first step.
 
 ## When a run lost work
 

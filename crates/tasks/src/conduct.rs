@@ -117,8 +117,7 @@ fn look(task: &Task, around: &Around<'_>, opened: &Opened, stop: &Stop) -> Resul
     let looks = Look::with_required(task.looks.iter().copied().chain([Look::Locks]));
     let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: stop.clone() };
     let now = (around.now)();
-    let mut snapshot =
-        inspect::inspect(&opened.path, around.config, now, Some(around.data_dir), &wanted, &|_| {})?;
+    let mut snapshot = inspect::inspect(&opened.path, around.config, now, Some(around.data_dir), &wanted, &|_| {})?;
     snapshot.facts.runs = (around.runs)(&snapshot.repository.id);
     Ok(snapshot)
 }
@@ -146,7 +145,10 @@ impl Road<'_> {
             Err(error) => return Ok((None, Report::of_nothing(Came::Failed, error.to_string()))),
         };
         if let Err(reason) = self.heal()? {
-            return Ok((None, waits(format!("an earlier task was ended half-way, and what it left can't be put right now: {reason}"))));
+            return Ok((
+                None,
+                waits(format!("an earlier task was ended half-way, and what it left can't be put right now: {reason}")),
+            ));
         }
         let before = look(self.task, self.around, self.opened, self.around.stop)?;
         let now = (self.around.now)();
@@ -207,7 +209,8 @@ impl Road<'_> {
             record.quarantine = Some(quarantine.clone());
         })?;
         let net = Net::of(&self.opened.common_dir, &self.opened.objects_dir, &quarantine);
-        let net = net.and_then(|net| if self.task.guard == Guard::Objects { net.spread().map(|()| net) } else { Ok(net) });
+        let net =
+            net.and_then(|net| if self.task.guard == Guard::Objects { net.spread().map(|()| net) } else { Ok(net) });
         let net = match net {
             Ok(net) => net,
             Err(reason) => return Ok(Report::of_nothing(Came::Failed, format!("nothing was begun: {reason}"))),
@@ -220,6 +223,10 @@ impl Road<'_> {
         plan.steps.iter().for_each(|step| (self.around.tell)(step));
         let work = Work { git: self.git, seen, stop: self.around.stop, id: &quarantine };
         let performed = (self.task.perform)(&work);
+        if performed.is_err() {
+            // A git that was killed leaves locks. Where they can't be moved aside now, they hold the next run.
+            let _ = tend::heal(self.git, &quarantine, now, (self.around.now)());
+        }
         let mut report = match kept.still(self.git, &net, self.around.tell) {
             Err(lost) => Report { is_critical: true, ..Report::of_nothing(Came::Failed, lost) },
             Ok(objects_kept) => {
@@ -231,7 +238,11 @@ impl Road<'_> {
         Ok(report)
     }
 
-    fn judged(&self, performed: &Result<(), String>, before: &[alignwatch_model::task::Measure]) -> Result<Report, ConductError> {
+    fn judged(
+        &self,
+        performed: &Result<(), String>,
+        before: &[alignwatch_model::task::Measure],
+    ) -> Result<Report, ConductError> {
         // Also when it was interrupted: what was done has to be measured.
         let snapshot = look(self.task, self.around, self.opened, &Stop::default())?;
         let seen = Seen { snapshot: &snapshot, config: self.around.config, now: (self.around.now)() };
@@ -253,7 +264,8 @@ impl Road<'_> {
             match tend::heal(self.git, quarantine, Timestamp(left.at_seconds), (self.around.now)()) {
                 Ok(_) => {
                     let at = (self.around.now)();
-                    let healed = Record { step: Step::Healed, at: at.rfc3339(), at_seconds: at.0, plan: None, ..left.clone() };
+                    let healed =
+                        Record { step: Step::Healed, at: at.rfc3339(), at_seconds: at.0, plan: None, ..left.clone() };
                     self.journal.write(&healed)?;
                 }
                 Err(reason) => return Ok(Err(reason)),
@@ -359,5 +371,9 @@ fn refs(git: &GitAt<'_>) -> Result<BTreeMap<String, String>, String> {
     let call = git.command("for-each-ref").option("--format=%(objectname) %(refname)");
     let listed = call.run().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    Ok(text.lines().filter_map(|line| line.split_once(' ')).map(|(id, name)| (name.to_owned(), id.to_owned())).collect())
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(id, name)| (name.to_owned(), id.to_owned()))
+        .collect())
 }

@@ -22,12 +22,7 @@ const IGNORED: [Cause; 6] =
     [Cause::Health, Cause::Forbidden, Cause::Conflict, Cause::Unfinished, Cause::Disk, Cause::Lock];
 
 /// Why nothing may be changed here now; `None` = it may.
-pub(crate) fn held(
-    snapshot: &Snapshot,
-    config: &Config,
-    leases: &Known<Vec<Lease>>,
-    now: Timestamp,
-) -> Option<Hold> {
+pub(crate) fn held(snapshot: &Snapshot, config: &Config, leases: &Known<Vec<Lease>>, now: Timestamp) -> Option<Hold> {
     lock(snapshot).or_else(|| gate(snapshot, config, leases, now))
 }
 

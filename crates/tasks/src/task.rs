@@ -168,7 +168,9 @@ impl Task {
             return Some(format!("`{name}` is broken ({}): first that is mended", broken.reason));
         }
         if self.guard == Guard::Objects && repository.is_partial {
-            return Some("objects are missing on purpose here (partial clone), so that none could be missed".to_owned());
+            return Some(
+                "objects are missing on purpose here (partial clone), so that none could be missed".to_owned(),
+            );
         }
         if self.guard == Guard::Objects
             && let Some((path, _)) = repository.alternates.iter().find(|(_, is_there)| !is_there)

@@ -202,11 +202,7 @@ fn data_dir(config: &alignwatch_model::config::Config) -> Result<PathBuf, Failur
 }
 
 /// Does something with a repository and all that a task needs around it.
-fn around<T>(
-    global: &Global,
-    path: &Path,
-    act: &dyn Fn(&Around<'_>) -> Result<T, ConductError>,
-) -> Result<T, Failure> {
+fn around<T>(global: &Global, path: &Path, act: &dyn Fn(&Around<'_>) -> Result<T, ConductError>) -> Result<T, Failure> {
     let config = configuring::configure(global)?;
     let data_dir = data_dir(&config)?;
     let runs = |id: &str| -> Runs { alignwatch_daemon::runs::of_repository(&data_dir, id) };

@@ -47,7 +47,9 @@ pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) 
                 "last": last(task).map(run_json),
             })
         };
-        return escape::json(&json!({ "schema": "alignwatch.tasks/1", "tasks": tasks.iter().map(one).collect::<Vec<_>>() }));
+        return escape::json(
+            &json!({ "schema": "alignwatch.tasks/1", "tasks": tasks.iter().map(one).collect::<Vec<_>>() }),
+        );
     }
     let longest = tasks.iter().map(|task| task.id.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -94,7 +96,8 @@ fn plan(text: &mut String, row: &Row, screen: &Screen, explain: bool) {
     }
     if row.plan.acts() || explain {
         row.plan.steps.iter().for_each(|step| line(text, screen, "step", step));
-        let takes = row.plan.takes().map(|takes| format!("about {takes}")).unwrap_or_else(|| "an unknown time".to_owned());
+        let takes =
+            row.plan.takes().map(|takes| format!("about {takes}")).unwrap_or_else(|| "an unknown time".to_owned());
         let room = alignwatch_model::words::bytes(row.plan.disk_bytes);
         line(text, screen, "costs", &format!("{takes}, {room} of room meanwhile"));
         line(text, screen, "undo", &row.plan.undo);
@@ -130,7 +133,11 @@ pub(crate) fn ended(row: &Row, done: &Done) -> String {
     let alarm = if report.is_critical { "CRITICAL: " } else { "" };
     let text = format!(
         "{} {}: {alarm}{}{kept} ({:.1} s, run {})",
-        row.task.id, report.result.word(), report.because, report.took_seconds, done.id
+        row.task.id,
+        report.result.word(),
+        report.because,
+        report.took_seconds,
+        done.id
     );
     format!("{}\n", escape::terminal(&text))
 }
@@ -148,7 +155,14 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
     let mut text = String::new();
     for run in newest {
         let because = run.report.map(|report| report.because.as_str()).unwrap_or("it goes on, or was ended half-way");
-        let head = format!("{:>4}  {}  {}  {}  {}", run.record.id, run.record.at, pad(run.state(), 8), run.record.task, run.record.repository);
+        let head = format!(
+            "{:>4}  {}  {}  {}  {}",
+            run.record.id,
+            run.record.at,
+            pad(run.state(), 8),
+            run.record.task,
+            run.record.repository
+        );
         text.push_str(&format!("{}\n", escape::terminal(&head)));
         paragraph(&mut text, screen, 6, because);
     }

@@ -40,7 +40,8 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn the_help_of_each_command_has_examples() {
-    for command in ["check", "branches", "explain", "doctor", "config", "completions", "man", "run", "event", "verify"]
+    for command in
+        ["check", "branches", "explain", "doctor", "config", "completions", "man", "run", "event", "verify", "task"]
     {
         let help = out(&alignwatch(&[command, "--help"]));
         assert!(help.contains("Examples:\n"), "{command}: {help}");

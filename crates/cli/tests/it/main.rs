@@ -21,4 +21,5 @@ mod real;
 mod runs;
 mod screens;
 mod serve;
+mod tasks;
 mod terminal;

@@ -7,6 +7,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use alignwatch_model::{Timestamp, snapshot::LockVerdict};
@@ -33,10 +34,7 @@ const FILES_AT_MOST: usize = 100_000;
 /// Doing it twice is the same. Errors: somebody works here, or objects are missing even with the net; then the net stays.
 pub fn heal(git: &GitAt<'_>, id: &str, began_at: Timestamp, now: Timestamp) -> Result<Healed, String> {
     let opened = git.opened();
-    let work = Processes::of_this_machine().at_work(std::slice::from_ref(&opened.common_dir));
-    if let Some(worker) = work.workers.first() {
-        return Err(format!("process {} ({}) works here", worker.pid, worker.name));
-    }
+    nobody_works(&opened.common_dir)?;
     let net = Net::of(&opened.common_dir, &opened.objects_dir, id)?;
     let mut healed = Healed::default();
     for left in left_behind(&opened.common_dir, &opened.objects_dir, began_at, now) {
@@ -55,15 +53,40 @@ pub fn heal(git: &GitAt<'_>, id: &str, began_at: Timestamp, now: Timestamp) -> R
     Ok(healed)
 }
 
+/// Errors: who works here. Processes that were just killed get a moment to be gone.
+fn nobody_works(common_dir: &Path) -> Result<(), String> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let work = Processes::of_this_machine().at_work(&[common_dir.to_owned()]);
+        match work.workers.first() {
+            None => return Ok(()),
+            Some(worker) if MOMENT <= waited => {
+                return Err(format!("process {} ({}) works here", worker.pid, worker.name));
+            }
+            Some(_) => std::thread::sleep(LOOK_EVERY),
+        }
+        waited += LOOK_EVERY;
+    }
+}
+
+/// How long a process may take to be gone after it was killed. Source: ours; a large one gives its memory back.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// How often to look.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Locks and unfinished packs that came to be since then, as paths below the Git directory.
 fn left_behind(common_dir: &Path, objects_dir: &Path, since: Timestamp, now: Timestamp) -> Vec<String> {
     let locks = LockWatch::first_look(common_dir).second_look(now);
     let locks = locks.seen().into_iter().flatten();
     let ours = locks.filter(|lock| since <= lock.modified_at && lock.verdict != LockVerdict::Live);
-    let ours = ours.map(|lock| lock.path.clone()).filter(|path| !path.starts_with("worktrees/") && path != "index.lock");
-    let is_young = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|about| about.is_file() && since.0 <= about.mtime());
+    let ours =
+        ours.map(|lock| lock.path.clone()).filter(|path| !path.starts_with("worktrees/") && path != "index.lock");
+    let is_young =
+        |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|about| about.is_file() && since.0 <= about.mtime());
     let folders = ["", "pack", "info", "info/commit-graphs"].map(|folder| objects_dir.join(folder));
-    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().take(FILES_AT_MOST).flatten());
+    let files =
+        folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().take(FILES_AT_MOST).flatten());
     let unfinished = files.map(|entry| entry.path()).filter(is_young).filter(|path| is_unfinished(path));
     let below = |path: PathBuf| Some(path.strip_prefix(common_dir).ok()?.to_str()?.to_owned());
     ours.chain(unfinished.filter_map(below)).collect()

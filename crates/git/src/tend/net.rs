@@ -84,8 +84,12 @@ impl Net {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(cannot("take away", &self.folder, error)),
         }
-        // Its quarantine goes as well, unless something else lies there.
-        let _ = self.folder.parent().map(fs::remove_dir);
+        // The folders around it go as well, unless something else lies there.
+        for folder in self.folder.ancestors().skip(1).take(2) {
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -94,7 +98,8 @@ impl Net {
         let mut found = Vec::new();
         for folder in names(root)?.into_iter().filter(|name| name == "pack" || is_hex(name, 2)) {
             for name in names(&root.join(&folder))? {
-                let holds_objects = if folder == "pack" { is_of_a_pack(&name) } else { is_hex(&name, 38) || is_hex(&name, 62) };
+                let holds_objects =
+                    if folder == "pack" { is_of_a_pack(&name) } else { is_hex(&name, 38) || is_hex(&name, 62) };
                 if holds_objects {
                     found.push((folder.clone(), name));
                 }
@@ -117,14 +122,17 @@ fn names(folder: &Path) -> Result<Vec<String>, String> {
     }
     let entries = fs::read_dir(folder).map_err(|error| cannot("read", folder, error))?;
     entries
-        .map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).map_err(|error| cannot("read", folder, error)))
+        .map(|entry| {
+            entry.map(|entry| entry.file_name().into_string().ok()).map_err(|error| cannot("read", folder, error))
+        })
         .filter_map(Result::transpose)
         .collect()
 }
 
 /// The files without which the objects of a pack can't be read, and those that say what must stay.
 fn is_of_a_pack(name: &str) -> bool {
-    name.starts_with("pack-") && [".pack", ".idx", ".mtimes", ".keep", ".promisor"].iter().any(|end| name.ends_with(end))
+    name.starts_with("pack-")
+        && [".pack", ".idx", ".mtimes", ".keep", ".promisor"].iter().any(|end| name.ends_with(end))
 }
 
 fn is_hex(name: &str, len: usize) -> bool {

@@ -112,7 +112,7 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
     };
     let repack = work.git.command("repack").option("-d").option("-l").option("-q").option("--geometric=2");
     repack.option("--write-midx").limits(limits).run().map_err(|error| error.to_string())?;
-    let verify = work.git.command("multi-pack-index").option("--no-progress").option("verify");
+    let verify = work.git.command("multi-pack-index").option("verify").option("--no-progress");
     verify.limits(limits).run().map(drop).map_err(|error| error.to_string())
 }
 

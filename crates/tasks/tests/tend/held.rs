@@ -3,11 +3,7 @@
 use std::fs;
 
 use alignwatch_git::tend::Lease as RepositoryLease;
-use alignwatch_model::{
-    config::Config,
-    lease::Lease,
-    task::Came,
-};
+use alignwatch_model::{config::Config, lease::Lease, task::Came};
 use alignwatch_records::Leases;
 
 use crate::world::{World, now};

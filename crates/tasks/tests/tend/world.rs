@@ -120,7 +120,8 @@ impl World {
 
     /// Every object in use, as git lists them.
     pub(crate) fn objects(&self) -> BTreeSet<String> {
-        let listed = self.repo.git(["rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects"]);
+        let listed =
+            self.repo.git(["rev-list", "--objects", "--no-object-names", "--all", "--reflog", "--indexed-objects"]);
         listed.lines().map(str::to_owned).collect()
     }
 

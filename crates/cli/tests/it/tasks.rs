@@ -1,0 +1,114 @@
+//! What people and programs see of tasks, and what is left when one is killed.
+
+use std::{
+    collections::BTreeSet,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use alignwatch_testkit::{Repo, sketch};
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct World {
+    repo: Repo,
+    data: TempDir,
+}
+
+impl World {
+    /// A repository with twenty loose refs and some small packs.
+    fn new() -> World {
+        let repo = sketch("main: a b c d\n topic: b x").worktree().draw();
+        repo.git(["config", "user.name", "A"]);
+        repo.git(["config", "user.email", "a@example.org"]);
+        for nth in 0..4 {
+            repo.git(["commit", "-q", "--allow-empty", "-m", &format!("more {nth}")]);
+            repo.git(["repack", "-dq"]);
+        }
+        (0..20).for_each(|nth| drop(repo.git(["branch", &format!("loose/{nth}")])));
+        World { repo, data: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.args(arguments).env("ALIGNWATCH_DATA_DIR", self.data.path()).current_dir(self.repo.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn text(&self, arguments: &[&str]) -> String {
+        String::from_utf8(self.run(arguments).stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.run(arguments).stdout).unwrap()
+    }
+
+    fn objects(&self) -> BTreeSet<String> {
+        let listed = self.repo.git(["rev-list", "--objects", "--no-object-names", "--all", "--reflog"]);
+        listed.lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn a_plan_shows_numbers_limits_and_the_way_back_and_changes_nothing() {
+    let world = World::new();
+    let before = world.repo.git(["count-objects", "-v"]);
+    let text = world.text(&["task", "plan", "pack-refs", "--explain"]);
+    for part in ["act     pack-refs", "loose refs 2", "pack-refs --auto", "git pack-refs --all", "undo"] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    assert_eq!(world.repo.git(["count-objects", "-v"]), before);
+    assert!(world.text(&["task", "run", "all"]).contains("nothing was changed"), "off a terminal it asks for --yes");
+    assert!(world.text(&["task", "history"]).contains("no task was run yet"));
+}
+
+#[test]
+fn a_run_tells_its_effect_and_history_remembers_it() {
+    let world = World::new();
+    let text = world.text(&["task", "run", "all", "--yes"]);
+    assert!(text.contains("pack-refs effect: loose refs 2"), "{text}");
+    assert!(text.contains("geometric-repack effect: packs"), "{text}");
+    let history = world.json(&["task", "history", "--json"]);
+    let states: Vec<&str> =
+        history["runs"].as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap()).collect();
+    assert!(states.len() >= 2 && states.iter().all(|state| *state == "effect"), "{history}");
+    assert!(world.text(&["task", "run", "all", "--yes"]).contains("nothing is due"));
+}
+
+#[test]
+fn a_held_run_ends_with_not_now_and_a_refused_one_too() {
+    let world = World::new();
+    std::fs::write(world.repo.git_dir().join("packed-refs.lock"), "").unwrap();
+    let output = world.run(&["task", "run", "pack-refs", "--yes", "--json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["runs"][0]["report"]["result"], "skipped");
+}
+
+#[test]
+fn killed_at_any_point_it_leaves_a_sound_repository_and_the_next_run_heals_it() {
+    let world = World::new();
+    let before = world.objects();
+    for at in [20, 60, 90, 120, 150, 180, 220, 260, 320, 400] {
+        let mut child = world.command(&["task", "run", "geometric-repack", "--yes", "--force", "-q"]);
+        let mut child = child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(at));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let fsck = world.repo.git_output(["fsck", "--full", "--no-dangling", "--no-progress"]);
+        assert!(fsck.status.success(), "killed after {at} ms: {}", String::from_utf8_lossy(&fsck.stderr));
+        assert_eq!(world.objects(), before, "killed after {at} ms");
+    }
+    // A git that was left may go on for a moment; then it holds the lease.
+    let healed = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        world.run(&["task", "run", "pack-refs", "--yes"]).status.code() == Some(0)
+    });
+    assert!(healed, "{}", world.text(&["task", "history"]));
+    assert!(!world.repo.git_dir().join("quarantine").join("objects").exists());
+    assert_eq!(world.objects(), before);
+}

@@ -51,11 +51,16 @@ enum Wanted {
 
 /// Reads the configuration and tells what is odd about it on standard error.
 pub(crate) fn configure(global: &Global) -> Result<Config, Failure> {
+    configure_with_origins(global).map(|loaded| loaded.config)
+}
+
+/// The same, with where each value comes from.
+pub(crate) fn configure_with_origins(global: &Global) -> Result<Loaded, Failure> {
     let configured = look(global).map_err(Failure::from)?;
     if !global.quiet {
         configured.loaded.notes.iter().for_each(|note| surroundings::talk(&format!("note: {note}\n")));
     }
-    Ok(configured.loaded.config)
+    Ok(configured.loaded)
 }
 
 /// Reads the configuration from the place that `global` and the environment say.

@@ -18,7 +18,7 @@ use alignwatch_model::{
     Look, Timestamp,
     access::TOKENS_FILE,
     checks::{self, ALL},
-    config::Config,
+    config::{Config, Loaded, Origins},
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
@@ -38,6 +38,8 @@ pub struct Settings {
     pub paths: Vec<PathBuf>,
     /// The configuration in force.
     pub config: Config,
+    /// Where its values come from.
+    pub origins: Origins,
     /// Where everything is remembered.
     pub data_dir: PathBuf,
     /// Where pages are answered.
@@ -72,7 +74,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
     let asks = Asks { look: wishes(inbox.clone()), report: hand_over(Arc::clone(&reports)) };
-    let shared = Arc::new(Shared::new(folder.clone(), asks));
+    let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
     let (commits, to_keep) = sync_channel(1);
     let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
     let access = match settings.listen.ip().is_loopback() {
@@ -98,6 +100,11 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         let _ = thread.join();
     }
     ended
+}
+
+/// The configuration in force, for those who want to see it.
+fn loaded(settings: &Settings) -> Loaded {
+    Loaded { config: settings.config.clone(), origins: settings.origins.clone(), notes: Vec::new() }
 }
 
 /// Opens the store to write. `None` where that can't be done now, and there is one: then it is looked and answered all

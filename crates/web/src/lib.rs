@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use access::Access;
-use alignwatch_model::{record::Reading, run::RunEvent, turn::Refusal};
+use alignwatch_model::{config::Loaded, record::Reading, run::RunEvent, turn::Refusal};
 use alignwatch_store::Store;
 
 /// What the pages show, and whom they can ask. Shared with the daemon.
@@ -36,6 +36,8 @@ pub struct Shared {
     pub trouble: RwLock<Option<String>>,
     /// What can be asked of the daemon.
     pub asks: Asks,
+    /// The configuration in force, with the origin of each value.
+    pub loaded: Loaded,
     /// A reader of the store, opened with the first request.
     reader: Mutex<Option<Store>>,
     /// What pages read of each repository, until its next sweep.
@@ -79,13 +81,14 @@ pub enum ListenError {
 
 impl Shared {
     /// Nothing is measured yet.
-    pub fn new(store: PathBuf, asks: Asks) -> Shared {
+    pub fn new(store: PathBuf, asks: Asks, loaded: Loaded) -> Shared {
         let trouble = RwLock::new(Some("no repository was looked at yet".to_owned()));
         Shared {
             store,
             readings: RwLock::default(),
             trouble,
             asks,
+            loaded,
             reader: Mutex::default(),
             views: pages::Views::default(),
         }

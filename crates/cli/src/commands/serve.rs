@@ -7,7 +7,10 @@ use std::{
 
 use alignwatch_daemon::{Settings, serve};
 use alignwatch_git::repository;
-use alignwatch_model::{config::Config, turn::Pace};
+use alignwatch_model::{
+    config::{Config, Loaded},
+    turn::Pace,
+};
 use clap::Args;
 
 use super::Global;
@@ -38,7 +41,7 @@ pub(crate) struct Serve {
 
 /// Watches until it is ended.
 pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
-    let config = configuring::configure(global)?;
+    let Loaded { config, origins, .. } = configuring::configure_with_origins(global)?;
     let data_dir = configuring::data_dir(&config).ok_or_else(|| {
         Failure::could_not("cannot remember anything: there is no data directory").hint("name one: --data-dir DIR")
     })?;
@@ -51,6 +54,7 @@ pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
         names: config.serve.names.clone(),
         pace: Pace { interval: config.serve.interval, at_once: 1 },
         config,
+        origins,
     };
     let say = |text: &str| {
         if !global.quiet {

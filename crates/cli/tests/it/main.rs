@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
+mod browser;
 mod bundle;
 mod command_line;
 mod configuration;
@@ -12,6 +13,7 @@ mod explain;
 mod full_disk;
 mod gate;
 mod hooks;
+mod hostile;
 mod kills;
 mod law;
 mod made_up;

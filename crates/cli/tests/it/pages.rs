@@ -25,6 +25,9 @@ fn pages(id: &str) -> Vec<String> {
     let of_repository = ["", "/branches", "/branches?group=state&q=%3Cscript%3E&state=%22%3E%3Cb%3E"];
     let mut pages: Vec<String> = of_repository.iter().map(|end| format!("/repositories/{id}{end}")).collect();
     pages.push(format!("/repositories/{id}/branch?{branch}"));
+    pages.extend(
+        ["/runs", "/runs/x", "/about/checks", "/about/metrics", "/about/configuration", "/status"].map(str::to_owned),
+    );
     pages.extend(["/", "/no-such-page", "/repositories/%3Cb%3E"].map(str::to_owned));
     pages
 }
@@ -49,6 +52,23 @@ fn names_that_want_to_be_markup_are_text_on_every_page() {
     let table = get(&format!("/repositories/{id}/branches"));
     assert!(table.contains("&#60;svg/onload=alert(1)&#62;"), "the name is shown");
     assert!(table.contains("\\u{202e}drawkcab"), "what turns text around is shown as what it is");
+}
+
+#[test]
+fn a_badge_tells_one_fact_and_nothing_where_nothing_is_known() {
+    let (repo, data) = (hostile(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let id = daemon.json("/api/v1/repositories")["repositories"][0]["id"].as_str().unwrap().to_owned();
+    let title = |path: &str| {
+        let (status, picture) = daemon.get(path).unwrap();
+        assert_eq!(status, 200, "{path}");
+        picture.split("<title>").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    };
+    assert_eq!(title(&format!("/badge/{id}/branches.svg")), "branches: 5");
+    assert_eq!(title(&format!("/badge/{id}/conflicting.svg")), "conflicting: 0");
+    assert_eq!(title("/badge/nobody/health.svg"), "alignment: unknown");
+    assert_eq!(daemon.get(&format!("/badge/{id}/mood.svg")).unwrap().0, 404);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use alignwatch_model::{
 };
 use askama::Template;
 
-use super::course::Course;
+use super::{course::Course, told::Mark};
 
 /// Width and height of a chart, in its own units; the page scales it.
 const SIZE: (f64, f64) = (560.0, 190.0);
@@ -24,8 +24,7 @@ const GAP: f64 = 2.6;
 #[derive(Clone, Debug)]
 pub(super) struct Event {
     pub(super) at: Timestamp,
-    /// The class of its colour.
-    pub(super) tone: &'static str,
+    pub(super) mark: Mark,
     pub(super) told: String,
 }
 
@@ -37,7 +36,6 @@ pub(super) struct Chart {
     height: f64,
     left: f64,
     right: f64,
-    top: f64,
     bottom: f64,
     /// What it shows, for those who can't see it.
     label: String,
@@ -70,7 +68,7 @@ struct Dot {
 
 struct Marked {
     x: f64,
-    tone: &'static str,
+    mark: Mark,
     told: String,
 }
 
@@ -105,16 +103,15 @@ impl Chart {
         let (rebuilt, measured) = lines(course, &scale);
         let is_inside = |event: &&Event| (scale.from..=scale.to).contains(&event.at.0);
         let marked =
-            |event: &Event| Marked { x: scale.x(event.at.0 as f64), tone: event.tone, told: event.told.clone() };
+            |event: &Event| Marked { x: scale.x(event.at.0 as f64), mark: event.mark, told: event.told.clone() };
         let (cone, middle) = forecast.and_then(|forecast| cone(course, forecast, &scale)).unzip();
         let limit = objective.map(|value| Tick { at: scale.y(value), text: unit.told(value) });
-        let (left, top, right, bottom) = MARGIN;
+        let (left, _, right, bottom) = MARGIN;
         Chart {
             width: SIZE.0,
             height: SIZE.1,
             left,
             right: SIZE.0 - right,
-            top,
             bottom: SIZE.1 - bottom,
             label: format!("{}: {}, now {}", course.metric.help, course.told(), course.latest_told()),
             rows: values.into_iter().map(|value| Tick { at: scale.y(value), text: tick_text(unit, value) }).collect(),
@@ -281,24 +278,31 @@ fn cone(course: &Course, forecast: Forecast, scale: &Scale) -> Option<(String, S
 
 /// Times below the chart.
 fn columns(scale: &Scale) -> Vec<Tick> {
-    let days = (scale.to - scale.from) as f64 / 86_400.0;
-    let times = if days < 3.0 { hours(scale, days) } else { dates(scale, days) };
+    let times = time_ticks(scale.from, scale.to);
     times.into_iter().map(|(at, text)| Tick { at: scale.x(at as f64), text }).collect()
 }
 
-fn hours(scale: &Scale, days: f64) -> Vec<(i64, String)> {
-    let step = nice_seconds(days * 86_400.0 / 5.0).max(60.0) as i64;
-    let first = scale.from.div_euclid(step) + 1;
-    let times = (first..).map(|n| n * step).take_while(|at| *at <= scale.to).take(12);
+/// Round times from one second to another, and how they read.
+pub(super) fn time_ticks(from: i64, to: i64) -> Vec<(i64, String)> {
+    let days = (to - from) as f64 / 86_400.0;
+    if days < 3.0 { hours(from, to) } else { dates(from, to, days) }
+}
+
+fn hours(from: i64, to: i64) -> Vec<(i64, String)> {
+    let step = nice_seconds((to - from) as f64 / 5.0).max(60.0) as i64;
+    let first = from.div_euclid(step) + 1;
+    let times = (first..).map(|n| n * step).take_while(|at| *at <= to).take(12);
     times.map(|at| (at, Timestamp(at).rfc3339().chars().skip(11).take(5).collect())).collect()
 }
 
 /// The first of each month, or so many days apart.
-fn dates(scale: &Scale, days: f64) -> Vec<(i64, String)> {
-    let Ok(first) = jiff::Timestamp::from_second(scale.from) else { return Vec::new() };
+fn dates(from: i64, to: i64, days: f64) -> Vec<(i64, String)> {
+    let Ok(first) = jiff::Timestamp::from_second(from) else { return Vec::new() };
     let begin = first.to_zoned(jiff::tz::TimeZone::UTC).date();
     let (start, step) = match days {
-        ..14.0 => (begin, jiff::Span::new().days(2)),
+        ..8.0 => (begin, jiff::Span::new().days(1)),
+        ..16.0 => (begin, jiff::Span::new().days(2)),
+        ..35.0 => (begin, jiff::Span::new().days(5)),
         ..70.0 => (begin, jiff::Span::new().days(10)),
         ..200.0 => (begin.first_of_month(), jiff::Span::new().months(1)),
         ..800.0 => (begin.first_of_month(), jiff::Span::new().months(2)),
@@ -309,10 +313,10 @@ fn dates(scale: &Scale, days: f64) -> Vec<(i64, String)> {
     for date in start.series(step).take(20) {
         let Ok(at) = date.to_zoned(jiff::tz::TimeZone::UTC) else { break };
         let at = at.timestamp().as_second();
-        if scale.to < at {
+        if to < at {
             break;
         }
-        if scale.from <= at {
+        if from <= at {
             dates.push((at, date.strftime(form).to_string()));
         }
     }

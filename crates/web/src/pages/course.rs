@@ -47,6 +47,21 @@ pub(super) fn courses(shared: &Shared, id: &str, wanted: &[Which], span: Span) -
     Ok(courses)
 }
 
+/// A number of one branch, where that is kept.
+pub(super) fn courses_of_branch(
+    shared: &Shared,
+    id: &str,
+    metric: &str,
+    branch: &str,
+    span: Span,
+) -> Result<Vec<Course>, Failed> {
+    let question = Question::before(crate::branches::now(), span);
+    let all = shared.read(|store| found(store, id, Some(metric)))?;
+    let is_its = |one: &&Found| one.labels.get("branch").and_then(|name| name.as_str()) == Some(branch);
+    let courses = all.iter().filter(is_its).map(|one| shared.read(|store| course(store, &question, one)));
+    Ok(courses.collect::<Result<_, _>>()?)
+}
+
 fn course(
     store: &alignwatch_store::Store,
     question: &Question,

@@ -10,17 +10,24 @@
 //! * [`mod@chart`] and [`mod@map`] draw.
 
 mod assets;
+mod badge;
+mod branch;
 mod branches;
 mod causes;
 mod chart;
 mod course;
 pub(crate) mod escape;
+mod fork;
 mod head;
 mod map;
 mod overview;
+mod reference;
 mod repository;
+mod run;
+mod runs;
 mod selection;
 mod shell;
+mod status;
 mod told;
 mod views;
 
@@ -39,5 +46,13 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/", get(overview::page))
         .route("/repositories/{id}", get(repository::page))
         .route("/repositories/{id}/branches", get(branches::page))
+        .route("/repositories/{id}/branch", get(branch::page))
+        .route("/runs", get(runs::page))
+        .route("/runs/{id}", get(run::page))
+        .route("/about/checks", get(reference::checks))
+        .route("/about/metrics", get(reference::metrics))
+        .route("/about/configuration", get(reference::configuration))
+        .route("/status", get(status::page))
+        .route("/badge/{repository}/{kind}", get(badge::badge))
         .route("/assets/{name}", get(assets::asset))
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use alignwatch_model::{
     Severity, Span, Timestamp,
-    run::Document,
     words::{agree, count},
 };
 use alignwatch_store::{PastFinding, RepositoryRow, WhichRuns};
@@ -15,6 +14,7 @@ use super::{
     causes::Causes,
     chart::Spark,
     course::{Course, courses},
+    runs::{RunRow, Usual, read},
     shell::{Failed, Section, Shell, made},
     told::{self, Ago, Mark, Prose},
 };
@@ -75,16 +75,6 @@ struct New {
     path: String,
 }
 
-/// A run in a list.
-pub(super) struct RunRow {
-    pub(super) workflow: String,
-    pub(super) repository: String,
-    pub(super) outcome: Mark,
-    pub(super) began: Option<Ago>,
-    pub(super) heard: Option<Ago>,
-    pub(super) took: String,
-}
-
 pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Failed> {
     made(shared, headers, overview).await
 }
@@ -94,8 +84,8 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
     let now = shell.now;
     let rows = shared.read(|store| store.repositories())?;
     let findings = shared.read(|store| store.findings(None, false, FINDINGS_AT_MOST))?;
-    let runs = shared.read(|store| store.runs(WhichRuns::default(), RUNS_AT_MOST))?;
-    let runs: Vec<Document> = runs.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    let runs = read(shared, WhichRuns::default(), RUNS_AT_MOST)?;
+    let usual = Usual::of(&runs);
     let (running, recent): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.outcome.is_none());
     let (news, n_more_news, n_fresh) = news(&rows, &findings, now);
     let (mark, headline) = headline(&rows);
@@ -112,8 +102,8 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
         news,
         n_more_news,
         n_fresh,
-        running: running.into_iter().map(|run| RunRow::of(run, now)).collect(),
-        recent: recent.into_iter().take(RUNS_SHOWN).map(|run| RunRow::of(run, now)).collect(),
+        running: running.into_iter().map(|run| RunRow::of(run, &usual, now)).collect(),
+        recent: recent.into_iter().take(RUNS_SHOWN).map(|run| RunRow::of(run, &usual, now)).collect(),
         has_more_findings: FINDINGS_AT_MOST <= findings.len(),
         causes: Causes::of(findings, true, now),
         shell,
@@ -129,7 +119,7 @@ fn concern(status: &str) -> usize {
 }
 
 /// How all of it is, in one sentence.
-fn headline(rows: &[RepositoryRow]) -> (Mark, String) {
+pub(super) fn headline(rows: &[RepositoryRow]) -> (Mark, String) {
     let worst = rows.iter().map(|row| row.status.as_str()).max_by_key(|status| concern(status)).unwrap_or("unknown");
     let n = |words: &[&str]| rows.iter().filter(|row| words.contains(&row.status.as_str())).count();
     let n_ill = n(&["error", "critical"]);
@@ -226,24 +216,6 @@ impl Repository {
             (Some(aligned), Some(least)) if aligned < least => "error",
             (Some(_), _) => "ok",
             (None, _) => "unknown",
-        }
-    }
-}
-
-impl RunRow {
-    pub(super) fn of(run: &Document, now: Timestamp) -> RunRow {
-        let ago = |moment: Option<alignwatch_model::run::Moment>| {
-            moment.map(|moment| Ago::new(Timestamp(moment.0.div_euclid(1000)), now))
-        };
-        let started = run.started.clone().unwrap_or_default();
-        let took = run.finished.as_ref().and_then(|finished| finished.duration_seconds);
-        RunRow {
-            workflow: started.workflow,
-            repository: started.repository.as_deref().map_or("", told::called).to_owned(),
-            outcome: told::outcome(run.outcome),
-            began: ago(run.began_at),
-            heard: ago(run.heard_at),
-            took: took.map_or(String::new(), told::seconds),
         }
     }
 }

@@ -7,6 +7,7 @@ use alignwatch_model::{
     branch::State as BranchState,
     words::{count, thousands},
 };
+use alignwatch_store::WhichRuns;
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -16,10 +17,11 @@ use axum::{
 
 use super::{
     causes::Causes,
-    chart::{Chart, Spark},
+    chart::{Chart, Event, Spark},
     course::{Course, Which, courses},
     head::{Head, Tab},
     map::Map,
+    runs::{by_day, read},
     shell::{Failed, Section, Shell, made},
     told::{self, Mark},
     views::View,
@@ -31,6 +33,9 @@ use crate::{
 
 /// Findings that are read at most; the rest is counted.
 const FINDINGS_AT_MOST: usize = 500;
+
+/// Runs that are marked in charts at most.
+const RUNS_AT_MOST: usize = 400;
 
 /// Paths in conflict that are listed.
 const PATHS_SHOWN: usize = 12;
@@ -65,6 +70,8 @@ struct RepositoryPage {
     causes: Causes,
     map: Map,
     charts: Vec<Charted>,
+    /// Runs are marked in them.
+    has_runs: bool,
     /// Numbers of which there is no course yet.
     young: Vec<String>,
 }
@@ -119,6 +126,8 @@ fn repository(shared: &Shared, id: &str) -> Result<RepositoryPage, Failed> {
     courses.truncate(CHARTS_AT_MOST);
     let objective = objective(shared, id, &courses)?;
     let states = segments(&view);
+    let which = WhichRuns { repository: Some(id), ..WhichRuns::default() };
+    let events = by_day(&read(shared, which, RUNS_AT_MOST)?, shell.now);
     let (charts, young): (Vec<_>, Vec<_>) = courses.iter().partition(|course| 1 < course.series.points().len());
     Ok(RepositoryPage {
         head: Head::of(&view, Tab::Summary, shell.now),
@@ -128,7 +137,8 @@ fn repository(shared: &Shared, id: &str) -> Result<RepositoryPage, Failed> {
         causes: Causes::of(findings, false, shell.now),
         map: Map::of(id, &view.branches, shell.now),
         young: young.iter().map(|course| title(course)).collect(),
-        charts: charts.into_iter().map(|course| charted(course, objective.as_ref())).collect(),
+        charts: charts.into_iter().map(|course| charted(course, objective.as_ref(), &events)).collect(),
+        has_runs: !events.is_empty(),
         shell,
         view,
     })
@@ -244,7 +254,7 @@ fn title(course: &Course) -> String {
     if is_told { format!("{name}: {}", course.of) } else { name.to_owned() }
 }
 
-fn charted(course: &Course, promise: Option<&Promise>) -> Charted {
+fn charted(course: &Course, promise: Option<&Promise>, events: &[Event]) -> Charted {
     let is_promised = promise.is_some_and(|promise| promise.metric == course.metric.name)
         || course.metric.name == "alignwatch_aligned_ratio";
     let objective = promise.map(|promise| promise.objective_ratio).filter(|_| is_promised);
@@ -254,7 +264,7 @@ fn charted(course: &Course, promise: Option<&Promise>) -> Charted {
         now: course.latest_told(),
         told: course.told(),
         foretold: course.foretold(),
-        chart: Chart::of(course, objective, &[]),
+        chart: Chart::of(course, objective, events),
     }
 }
 

@@ -32,16 +32,25 @@ pub(super) struct Shell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Overview,
+    Runs,
+    Checks,
+    Metrics,
+    Configuration,
     None,
 }
 
 impl Section {
     /// What the navigation lists.
-    pub(super) const LISTED: [Section; 1] = [Section::Overview];
+    pub(super) const LISTED: [Section; 5] =
+        [Section::Overview, Section::Runs, Section::Checks, Section::Metrics, Section::Configuration];
 
     pub(super) fn name(&self) -> &'static str {
         match self {
             Section::Overview => "Overview",
+            Section::Runs => "Runs",
+            Section::Checks => "Checks",
+            Section::Metrics => "Metrics",
+            Section::Configuration => "Configuration",
             Section::None => "",
         }
     }
@@ -49,6 +58,10 @@ impl Section {
     pub(super) fn path(&self) -> &'static str {
         match self {
             Section::Overview | Section::None => "/",
+            Section::Runs => "/runs",
+            Section::Checks => "/about/checks",
+            Section::Metrics => "/about/metrics",
+            Section::Configuration => "/about/configuration",
         }
     }
 }

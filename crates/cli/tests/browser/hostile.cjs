@@ -1,0 +1,42 @@
+// Goes through all pages of a repository whose names are attacks: nothing may run, nothing may become markup.
+// node hostile.cjs BASE {"id": REPOSITORY, "branches": [NAME…]}
+
+const { expect, finish, fits, launch, open } = require("./browser.cjs");
+
+const [base, given] = process.argv.slice(2);
+const facts = JSON.parse(given);
+const repository = `/repositories/${facts.id}`;
+
+/** What stands in a page that ours never have. */
+function foreign() {
+  const found = [...document.querySelectorAll("img, iframe, object, embed, video, math, base, style, template, marquee")];
+  found.push(...document.querySelectorAll("script:not([src='/assets/pages.mjs']), form:not(.filter), body :not(svg *) > body"));
+  const attributes = [...document.querySelectorAll("*")].flatMap((one) => [...one.attributes]
+    .filter((own) => own.name.startsWith("on") || own.name === "style" || /^\s*(javascript|data|vbscript):/i.test(own.value) && own.name === "href")
+    .map((own) => `${one.tagName} ${own.name}=${own.value}`));
+  return found.map((one) => one.outerHTML.slice(0, 120)).concat(attributes);
+}
+
+(async () => {
+  const browser = await launch();
+  const page = await open(browser, base, { viewport: { width: 390, height: 844 } });
+  const see = async (path) => {
+    await page.goto(base + path);
+    await page.evaluate(() => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+    // What an event handler would do when somebody points there.
+    await page.evaluate(() => document.querySelectorAll("main *").forEach((one) => one.dispatchEvent(new Event("mouseover", { bubbles: true }))));
+    (await page.evaluate(foreign)).forEach((one) => expect(false, `${path} holds ${one}`));
+    await fits(page, path);
+  };
+  for (const path of ["/", repository, "/runs", "/status", `${repository}/branches?group=owner`]) await see(path);
+  await see(`${repository}/branches`);
+  const shown = await page.locator("table.branches a.ref").allTextContents();
+  expect(shown.length >= facts.branches.length, `${shown.length} of ${facts.branches.length} branches are shown`);
+  for (const name of facts.branches) {
+    await see(`${repository}/branch?name=${encodeURIComponent(name)}`);
+    expect(await page.locator("h2.title").count() === 1, `${name} has no page`);
+    const query = encodeURIComponent(name.slice(14));
+    await see(`${repository}/branches?q=${query}&state=${query}&owner=${query}&family=${query}&path=${query}&sort=${query}&group=${query}&page=${query}`);
+  }
+  await finish(browser);
+})();

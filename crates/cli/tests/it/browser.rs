@@ -1,0 +1,82 @@
+//! The dashboard in a real browser: driven, looked through for what keeps people out, and with hostile names.
+//! `./test` installs the browser and what drives it, and runs these tests; elsewhere they are ignored.
+
+use std::{path::Path, process::Command};
+
+use alignwatch_testkit::sketch;
+use serde_json::json;
+
+use crate::{daemon::Daemon, hostile};
+
+/// Drives the browser through `tests/browser/SCRIPT`, which tells what it saw and fails by its exit code.
+fn drive(script: &str, daemon: &Daemon, facts: &serde_json::Value) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
+    let base = format!("http://localhost:{}", daemon.port);
+    let output = Command::new("node").arg(script).args([base, facts.to_string()]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+}
+
+fn id(daemon: &Daemon) -> String {
+    daemon.json("/api/v1/repositories")["repositories"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs a browser"]
+fn pages_are_driven_by_hand_and_by_keyboard_and_keep_nobody_out() {
+    let repo = sketch("main: a b c d e f\n one: b x y\n two: c z\n three: d\n four: a p q r s\n five: e").draw();
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    report_runs(&daemon);
+    let facts = json!({"id": id(&daemon), "git": repo.path(), "run": RUN, "branch": "refs/heads/four"});
+    drive("pages.cjs", &daemon, &facts);
+}
+
+/// A run that went well, with all that can be told of one.
+const RUN: &str = "01ARZ3NDEKZZZZZZZZZZZZZZZZ";
+
+fn report_runs(daemon: &Daemon) {
+    let event = |id: &str, second: u32, kind: &str, data: serde_json::Value| {
+        let at = format!("2026-01-01T00:00:{second:02}Z");
+        json!({"schema": "alignwatch.event/1", "id": id, "run": RUN, "at": at, "type": kind, "data": data})
+    };
+    let loss = json!({"kind": "side_dropped", "severity": "error", "summary": "one side was kept whole",
+        "paths": ["a"], "n_paths": 3});
+    let verification = json!({"branches": [{"branch": "refs/heads/four", "losses": [loss]}], "unknown": ["little"]});
+    let operation = json!({"branch": "refs/heads/four", "outcome": "conflict", "because": "it stopped",
+        "behind_before": 5, "behind_after": 5});
+    let events = json!([
+        event(
+            "a",
+            0,
+            "started",
+            json!({"workflow": "nightly", "repository_id": id(daemon), "repository": "/r",
+            "command": ["make", "align"]})
+        ),
+        event("b", 1, "stage", json!({"stage": "fetch", "status": "started"})),
+        event("c", 5, "stage", json!({"stage": "fetch", "status": "finished", "duration_seconds": 4.0})),
+        event("d", 9, "stage", json!({"stage": "verify", "status": "failed", "verification": verification})),
+        event(
+            "e",
+            10,
+            "finished",
+            json!({"outcome": "conflict", "because": "a branch stopped", "exit_code": 1,
+            "duration_seconds": 10.0, "operations": [operation]})
+        ),
+    ]);
+    assert_eq!(daemon.report(&events), Some(202));
+}
+
+#[test]
+#[ignore = "needs a browser"]
+fn nothing_of_a_hostile_repository_runs_or_becomes_markup() {
+    let repo = hostile::repository();
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let branches: Vec<String> = std::iter::zip(0.., hostile::STRINGS)
+        .map(|(n, text)| format!("refs/heads/{}", hostile::branch(n, text)))
+        .collect();
+    drive("hostile.cjs", &daemon, &json!({"id": id(&daemon), "branches": branches}));
+}

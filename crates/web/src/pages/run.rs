@@ -1,0 +1,262 @@
+//! One alignment run: its stages over time, what became of each branch, what it used, and whether it lost anything.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alignwatch_model::{
+    run::{Document, Happened, Operation, Run, RunId, verification::Verified},
+    words::{bytes, count},
+};
+use alignwatch_store::WhichRuns;
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::Response,
+};
+
+use super::{
+    chart::rounded,
+    runs::{RunRow, Usual, at, read, verified},
+    shell::{Failed, Section, Shell, made},
+    told::{self, Mark},
+};
+use crate::Shared;
+
+/// Runs of the same workflow from which it is known what is usual.
+const USUAL_OF: usize = 60;
+
+/// Branches, and refs, that are listed.
+const SHOWN: usize = 500;
+
+/// Where the bars of stages begin and end.
+const LEFT: f64 = 150.0;
+const RIGHT: f64 = 780.0;
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    shell: Shell,
+    row: RunRow,
+    document: Document,
+    stages: Option<Stages>,
+    facts: Vec<(&'static str, String)>,
+    operations: Vec<Dealt>,
+    n_more_operations: usize,
+    verified: Option<Mark>,
+    losses: Vec<LossTold>,
+    not_known: Vec<String>,
+}
+
+/// Bars of stages, one below the other.
+#[derive(Template)]
+#[template(path = "stages.svg")]
+struct Stages {
+    height: f64,
+    label: String,
+    bars: Vec<Bar>,
+}
+
+struct Bar {
+    y: f64,
+    x: f64,
+    width: f64,
+    name: String,
+    tone: &'static str,
+    told: String,
+}
+
+/// What became of a branch.
+struct Dealt {
+    name: String,
+    address: String,
+    outcome: Mark,
+    because: String,
+    moved: String,
+    behind: String,
+}
+
+/// Something that was lost.
+struct LossTold {
+    mark: Mark,
+    branch: String,
+    summary: String,
+    paths: Vec<String>,
+    n_more_paths: usize,
+    kept_by: Option<String>,
+}
+
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    made(shared, headers, move |shared| run(shared, &id)).await
+}
+
+fn run(shared: &Shared, id: &str) -> Result<RunPage, Failed> {
+    let id = RunId::parse(id).map_err(|error| Failed::not_found(error.to_string()))?;
+    let run = shared.read(|store| store.run(&id))?.unwrap_or_default();
+    let document = run.document().ok_or_else(|| Failed::not_found(format!("There is no run {id}.")))?;
+    let started = document.started.clone().unwrap_or_default();
+    let shell = Shell::new(shared, format!("Run of {}", started.workflow), Section::Runs);
+    let which = WhichRuns { workflow: Some(&started.workflow), ..WhichRuns::default() };
+    let usual = Usual::of(&read(shared, which, USUAL_OF)?);
+    let repository = started.repository_id.unwrap_or_default();
+    let operations = document.operations.iter().take(SHOWN).map(|operation| Dealt::of(operation, &repository));
+    let verification = document.verification.clone();
+    Ok(RunPage {
+        row: RunRow::of(&document, &usual, shell.now),
+        stages: Stages::of(&run, &document),
+        facts: facts(&document),
+        operations: operations.collect(),
+        n_more_operations: document.operations.len().saturating_sub(SHOWN),
+        verified: verification.as_ref().map(verified),
+        losses: verification.iter().flat_map(|all| &all.branches).flat_map(losses).collect(),
+        not_known: verification.iter().flat_map(not_known).collect(),
+        shell,
+        document,
+    })
+}
+
+fn facts(run: &Document) -> Vec<(&'static str, String)> {
+    let started = run.started.clone().unwrap_or_default();
+    let finished = run.finished.clone().unwrap_or_default();
+    let usage = &finished.usage;
+    let cpu = match (usage.user_cpu_seconds, usage.system_cpu_seconds) {
+        (Some(user), Some(system)) => {
+            Some(format!("{} ({} in the kernel)", told::seconds(user + system), told::seconds(system)))
+        }
+        (user, system) => user.or(system).map(told::seconds),
+    };
+    let ended = match (finished.exit_code, finished.signal) {
+        (_, Some(signal)) => Some(format!("signal {signal}")),
+        (Some(code), None) => Some(format!("exit code {code}")),
+        (None, None) => None,
+    };
+    let refs = match (finished.n_refs_before, finished.n_refs_after) {
+        (Some(before), Some(after)) if before != after => {
+            format!("{}; {before} before, {after} after", count(finished.n_moved as usize, "ref"))
+        }
+        _ => count(finished.n_moved as usize, "ref"),
+    };
+    let left: Vec<String> = finished
+        .left_behind
+        .iter()
+        .map(|left| {
+            format!(
+                "{}{}",
+                left.operation,
+                left.branch.as_ref().map_or(String::new(), |branch| format!(" on {branch}"))
+            )
+        })
+        .collect();
+    let facts = [
+        ("Id", Some(run.run.to_string())),
+        ("Repository", started.repository),
+        ("Base", started.base),
+        ("Command", Some(started.command.join(" ")).filter(|command| !command.is_empty())),
+        ("Host", started.host.map(|host| started.pid.map_or(host.clone(), |pid| format!("{host}, process {pid}")))),
+        ("Began", at(run.began_at).map(|at| at.rfc3339())),
+        ("Ended", at(run.ended_at).map(|at| at.rfc3339())),
+        ("Ended with", ended),
+        ("Processor time", cpu),
+        ("Memory, at most", usage.peak_rss_bytes.map(bytes)),
+        ("Read from disks", usage.read_bytes.map(bytes)),
+        ("Written to disks", usage.written_bytes.map(bytes)),
+        ("Moved", run.finished.as_ref().map(|_| refs)),
+        ("Left half done", Some(left.join(", ")).filter(|left| !left.is_empty())),
+        ("Events", Some(run.n_events.to_string())),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+impl Dealt {
+    fn of(operation: &Operation, repository: &str) -> Dealt {
+        let short =
+            |oid: &Option<String>| oid.as_deref().map_or("nothing".to_owned(), |oid| oid.chars().take(9).collect());
+        let moved = match operation.before == operation.after {
+            true => "did not move".to_owned(),
+            false => format!("{} → {}", short(&operation.before), short(&operation.after)),
+        };
+        let number = |n: Option<u32>| told::number(n);
+        Dealt {
+            name: told::short(&operation.branch).to_owned(),
+            address: if repository.is_empty() {
+                String::new()
+            } else {
+                told::branch_path(repository, &operation.branch)
+            },
+            outcome: told::outcome(Some(operation.outcome)),
+            because: operation.because.clone(),
+            moved,
+            behind: format!("{} → {}", number(operation.behind_before), number(operation.behind_after)),
+        }
+    }
+}
+
+fn losses(verified: &Verified) -> Vec<LossTold> {
+    let told = |loss: &alignwatch_model::run::Loss| LossTold {
+        mark: told::health(loss.severity.word()),
+        branch: told::short(&verified.branch).to_owned(),
+        summary: loss.summary.clone(),
+        n_more_paths: (loss.n_paths as usize).saturating_sub(loss.paths.len()),
+        paths: loss.paths.clone(),
+        kept_by: verified.kept_by.clone(),
+    };
+    verified.losses.iter().map(told).collect()
+}
+
+fn not_known(all: &alignwatch_model::run::Verification) -> Vec<String> {
+    let of_branches = all
+        .branches
+        .iter()
+        .flat_map(|one| one.unknown.iter().map(|reason| format!("{}: {reason}", told::short(&one.branch))));
+    all.unknown.iter().cloned().chain(of_branches).collect()
+}
+
+impl Stages {
+    /// `None` where no stage was told.
+    fn of(run: &Run, document: &Document) -> Option<Stages> {
+        let began = document.began_at?.0;
+        let ended = document.ended_at.or(document.heard_at)?.0;
+        let mut spans = Vec::<(String, i64, i64, &'static str)>::new();
+        let mut open = BTreeMap::<String, usize>::new();
+        for event in run.events() {
+            let Happened::Stage(stage) = &event.what else { continue };
+            let lasted = stage.duration_seconds.map_or(0, |seconds| (seconds * 1000.0) as i64);
+            let tone = match stage.status.as_deref() {
+                Some("failed") => "error",
+                Some("started") => "info",
+                _ => "ok",
+            };
+            match (tone, open.remove(&stage.stage)) {
+                ("info", _) => {
+                    open.insert(stage.stage.clone(), spans.len());
+                    // Until its end is told, it lasts.
+                    spans.push((stage.stage.clone(), event.at.0, ended, tone));
+                }
+                (_, Some(begun)) => (spans[begun].2, spans[begun].3) = (event.at.0, tone),
+                (_, None) => spans.push((stage.stage.clone(), event.at.0 - lasted, event.at.0, tone)),
+            }
+        }
+        let x = |at: i64| LEFT + (at - began) as f64 / (ended - began).max(1) as f64 * (RIGHT - LEFT);
+        let bar = |(n, (name, from, to, tone)): (usize, (String, i64, i64, &'static str))| Bar {
+            y: 4.0 + n as f64 * 24.0,
+            x: rounded(x(from).clamp(LEFT, RIGHT)),
+            width: rounded((x(to) - x(from)).clamp(3.0, RIGHT - LEFT)),
+            told: told::seconds((to - from).max(0) as f64 / 1000.0),
+            name,
+            tone,
+        };
+        let bars: Vec<Bar> = spans.into_iter().enumerate().map(bar).collect();
+        let label = bars.iter().map(|bar| format!("{} {}", bar.name, bar.told)).collect::<Vec<_>>().join(", ");
+        (!bars.is_empty()).then_some(Stages { height: bars.len() as f64 * 24.0 + 4.0, label, bars })
+    }
+}
+
+impl RunPage {
+    /// The name of its workflow, as a part of an address.
+    fn workflow(&self) -> String {
+        told::encoded(&self.row.workflow)
+    }
+}

@@ -1,0 +1,308 @@
+//! Alignment runs: a timeline of each workflow, and the runs one by one.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alignwatch_model::{
+    Span, Timestamp,
+    run::{Document, Outcome},
+    words::count,
+};
+use alignwatch_store::WhichRuns;
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+    response::Response,
+};
+use serde::Deserialize;
+
+use super::{
+    chart::{Event, rounded, time_ticks},
+    shell::{Failed, Section, Shell, made},
+    told::{self, Ago, Mark},
+};
+use crate::Shared;
+
+/// Runs that are read at most. Source: ours; a month of runs every two hours.
+const RUNS_AT_MOST: usize = 400;
+
+/// A run of which nothing was heard for so long is not called under way. Source: ours; what is due is for the checks.
+const SILENT_AFTER: Span = Span::hours(1);
+
+/// Runs in the list.
+const SHOWN: usize = 100;
+
+/// Workflows in the timeline.
+const LANES_AT_MOST: usize = 12;
+
+/// Where the lanes of the timeline begin and end, and how high each is.
+const LEFT: f64 = 190.0;
+const RIGHT: f64 = 1188.0;
+const LANE: f64 = 26.0;
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    workflow: String,
+    repository: String,
+}
+
+#[derive(Template)]
+#[template(path = "runs.html")]
+struct RunsPage {
+    shell: Shell,
+    asked: Which,
+    timeline: Option<Timeline>,
+    runs: Vec<RunRow>,
+    workflows: Vec<String>,
+    has_more: bool,
+}
+
+/// A run in a list.
+pub(super) struct RunRow {
+    pub(super) address: String,
+    pub(super) workflow: String,
+    pub(super) repository: String,
+    pub(super) repository_address: String,
+    pub(super) outcome: Mark,
+    pub(super) because: String,
+    pub(super) began: Option<Ago>,
+    pub(super) heard: Option<Ago>,
+    pub(super) took: String,
+    /// Against what is usual for the workflow.
+    pub(super) against_usual: String,
+    /// Its branches by outcome.
+    pub(super) operations: Vec<(Mark, usize)>,
+    /// Did it lose anything?
+    pub(super) verified: Option<Mark>,
+}
+
+/// Runs as marks on a lane for each workflow.
+#[derive(Template)]
+#[template(path = "timeline.svg")]
+struct Timeline {
+    height: f64,
+    bottom: f64,
+    columns: Vec<(f64, String)>,
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    y: f64,
+    name: String,
+    spots: Vec<Spot>,
+}
+
+struct Spot {
+    x: f64,
+    /// How long it took, on the same scale.
+    width: f64,
+    mark: Mark,
+    told: String,
+    address: String,
+}
+
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    Query(asked): Query<Which>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    made(shared, headers, move |shared| runs(shared, asked)).await
+}
+
+fn runs(shared: &Shared, asked: Which) -> Result<RunsPage, Failed> {
+    let shell = Shell::new(shared, "Runs", Section::Runs);
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let (workflow, repository) = (some(&asked.workflow), some(&asked.repository));
+    let which = WhichRuns { workflow: workflow.as_deref(), repository: repository.as_deref(), before: None };
+    let all = read(shared, which, RUNS_AT_MOST)?;
+    let usual = Usual::of(&all);
+    let mut workflows: Vec<String> = read_workflows(shared)?;
+    workflows.sort();
+    Ok(RunsPage {
+        timeline: (!all.is_empty()).then(|| Timeline::of(&all, shell.now)),
+        has_more: SHOWN < all.len(),
+        runs: all.iter().take(SHOWN).map(|run| RunRow::of(run, &usual, shell.now)).collect(),
+        workflows,
+        asked,
+        shell,
+    })
+}
+
+/// Documents of runs, the newest first. One that can't be read hides no other.
+pub(super) fn read(shared: &Shared, which: WhichRuns<'_>, at_most: usize) -> Result<Vec<Document>, Failed> {
+    let texts = shared.read(|store| store.runs(which, at_most))?;
+    Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+}
+
+fn read_workflows(shared: &Shared) -> Result<Vec<String>, Failed> {
+    let all = read(shared, WhichRuns::default(), RUNS_AT_MOST)?;
+    let names: std::collections::BTreeSet<String> = all.iter().map(workflow).map(str::to_owned).collect();
+    Ok(names.into_iter().filter(|name| !name.is_empty()).collect())
+}
+
+fn workflow(run: &Document) -> &str {
+    run.started.as_ref().map_or("", |started| &started.workflow)
+}
+
+/// How it ended; one of which nothing was heard for long is not called under way.
+fn outcome(run: &Document, now: Timestamp) -> Mark {
+    let is_silent = run.outcome.is_none() && at(run.heard_at).is_none_or(|at| SILENT_AFTER < now.since(at));
+    match is_silent {
+        true => Mark { tone: "unknown", shape: "ring", word: "not heard of" },
+        false => told::outcome(run.outcome),
+    }
+}
+
+/// What the runs of each day came to, the worst of them: for charts.
+pub(super) fn by_day(runs: &[Document], now: Timestamp) -> Vec<Event> {
+    let mut days = BTreeMap::<i64, Vec<&Document>>::new();
+    for run in runs {
+        days.entry(at(run.began_at).unwrap_or_default().0.div_euclid(86_400)).or_default().push(run);
+    }
+    let event = |runs: Vec<&Document>| {
+        let worst = runs.iter().max_by_key(|run| run.outcome)?;
+        let mark = outcome(worst, now);
+        let began = at(worst.began_at)?;
+        let date: String = began.rfc3339().chars().take(10).collect();
+        Some(Event { at: began, mark, told: format!("{date}: {}, the worst: {}", count(runs.len(), "run"), mark.word) })
+    };
+    days.into_values().filter_map(event).collect()
+}
+
+/// When, in seconds.
+pub(super) fn at(moment: Option<alignwatch_model::run::Moment>) -> Option<Timestamp> {
+    moment.map(|moment| Timestamp(moment.0.div_euclid(1000)))
+}
+
+fn took(run: &Document) -> Option<f64> {
+    let told = run.finished.as_ref().and_then(|finished| finished.duration_seconds);
+    told.or_else(|| Some((run.ended_at?.0 - run.began_at?.0) as f64 / 1000.0))
+}
+
+/// How long the runs of each workflow usually take.
+pub(super) struct Usual(BTreeMap<String, f64>);
+
+impl Usual {
+    /// Runs from which on something is usual.
+    const RUNS_AT_LEAST: usize = 5;
+
+    /// The median of those that did something.
+    pub(super) fn of(runs: &[Document]) -> Usual {
+        let mut all = BTreeMap::<String, Vec<f64>>::new();
+        let is_whole = |run: &&Document| matches!(run.outcome, Some(Outcome::Aligned | Outcome::NoOp));
+        for run in runs.iter().filter(is_whole) {
+            all.entry(workflow(run).to_owned()).or_default().extend(took(run));
+        }
+        let median = |mut times: Vec<f64>| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        };
+        let enough = all.into_iter().filter(|(_, times)| Usual::RUNS_AT_LEAST <= times.len());
+        Usual(enough.map(|(name, times)| (name, median(times))).collect())
+    }
+
+    /// In words; empty where nothing is usual yet.
+    pub(super) fn told(&self, run: &Document) -> String {
+        let (Some(usual), Some(took)) = (self.0.get(workflow(run)), took(run)) else { return String::new() };
+        match took / usual.max(0.001) {
+            share if share < 0.5 => format!("faster than usual ({})", told::seconds(*usual)),
+            share if share < 2.0 => "as usual".to_owned(),
+            share => format!("{share:.0} times as long as usual ({})", told::seconds(*usual)),
+        }
+    }
+}
+
+impl RunRow {
+    pub(super) fn of(run: &Document, usual: &Usual, now: Timestamp) -> RunRow {
+        let ago = |moment| at(moment).map(|at| Ago::new(at, now));
+        let started = run.started.clone().unwrap_or_default();
+        let id = started.repository_id.unwrap_or_default();
+        RunRow {
+            address: format!("/runs/{}", run.run),
+            repository: started.repository.as_deref().map_or("", told::called).to_owned(),
+            repository_address: if id.is_empty() { id } else { format!("/repositories/{}", told::encoded(&id)) },
+            workflow: started.workflow,
+            outcome: outcome(run, now),
+            because: run.finished.as_ref().map(|finished| finished.because.clone()).unwrap_or_default(),
+            began: ago(run.began_at),
+            heard: ago(run.heard_at).filter(|_| run.outcome.is_none()),
+            took: took(run).map_or(String::new(), told::seconds),
+            against_usual: usual.told(run),
+            operations: operations(run),
+            verified: run.verification.as_ref().map(verified),
+        }
+    }
+}
+
+/// How many branches ended how, the most first.
+fn operations(run: &Document) -> Vec<(Mark, usize)> {
+    let mut counts = BTreeMap::<Outcome, usize>::new();
+    for operation in &run.operations {
+        *counts.entry(operation.outcome).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().map(|(outcome, n)| (told::outcome(Some(outcome)), n)).collect();
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    counts
+}
+
+/// Whether work was lost.
+pub(super) fn verified(verification: &alignwatch_model::run::Verification) -> Mark {
+    match verification.worst() {
+        Some(severity) => Mark { word: "work lost", ..told::health(severity.word()) },
+        None if verification.has_unknown() => Mark { tone: "unknown", shape: "ring", word: "not known" },
+        None => Mark { tone: "ok", shape: "disc", word: "nothing lost" },
+    }
+}
+
+impl Timeline {
+    /// The workflows that ran last, from the first run to now.
+    fn of(runs: &[Document], now: Timestamp) -> Timeline {
+        let first = runs.iter().filter_map(|run| at(run.began_at)).min().unwrap_or(now);
+        let from = first.min(Timestamp(now.0 - Span::hours(6).0));
+        let x = |at: f64| LEFT + (at - from.0 as f64) / (now.0 - from.0).max(1) as f64 * (RIGHT - LEFT);
+        let mut names: Vec<&str> = Vec::new();
+        for run in runs {
+            if !names.contains(&workflow(run)) && names.len() < LANES_AT_MOST {
+                names.push(workflow(run));
+            }
+        }
+        let lane = |(n, name): (usize, &&str)| Lane {
+            y: 18.0 + n as f64 * LANE,
+            name: if name.is_empty() { "(no name)".to_owned() } else { told::tail(name, 26) },
+            // The newest lie on top.
+            spots: runs
+                .iter()
+                .rev()
+                .filter(|run| workflow(run) == *name)
+                .filter_map(|run| spot(run, &x, now))
+                .collect(),
+        };
+        let bottom = 18.0 + names.len() as f64 * LANE;
+        Timeline {
+            height: bottom + 26.0,
+            bottom,
+            columns: time_ticks(from.0, now.0).into_iter().map(|(at, text)| (rounded(x(at as f64)), text)).collect(),
+            lanes: names.iter().enumerate().map(lane).collect(),
+        }
+    }
+}
+
+fn spot(run: &Document, x: &impl Fn(f64) -> f64, now: Timestamp) -> Option<Spot> {
+    let began = at(run.began_at)?;
+    // What is under way is known to last until it was last heard of.
+    let seconds = took(run).unwrap_or_else(|| at(run.heard_at).unwrap_or(now).since(began).0 as f64);
+    let (from, to) = (x(began.0 as f64), x(began.0 as f64 + seconds));
+    let mark = outcome(run, now);
+    let n = match run.operations.len() {
+        0 => String::new(),
+        n => format!(", {}", count(n, "branch")),
+    };
+    Some(Spot {
+        x: rounded(from),
+        width: rounded((to - from).max(0.0)),
+        mark,
+        told: format!("{} {}: {}, {}{n}", workflow(run), began.rfc3339(), mark.word, told::seconds(seconds)),
+        address: format!("/runs/{}", run.run),
+    })
+}

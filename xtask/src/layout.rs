@@ -44,7 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("tasks", &["model", "git", "records"]),
     ("web", &["model", "store"]),
-    ("daemon", &["model", "git", "host", "notify", "records", "store", "web"]),
+    ("daemon", &["model", "git", "host", "notify", "records", "store", "tasks", "web"]),
     ("cli", &["model", "git", "host", "notify", "records", "daemon", "tasks"]),
     ("testkit", &["model"]),
 ];

@@ -150,6 +150,9 @@ alignwatch token add prometheus --scope read   # shown once; read, report (only 
 alignwatch token remove prometheus             # opens nothing from this moment on
 ```
 
+A browser asks for the token as a password, to any name. `serve.status_page: public` shows `/status` and the badges
+(`/badge/NAME/health.svg`, `aligned`, `conflicting`, `branches`) to everybody who can reach the address.
+
 What it saw is kept in `store/` below the data directory: one SQLite file, a copy of it every day (`backups/`, the newest
 seven, each verified), and a lock that keeps a second daemon out. A file that is found damaged at the
 start (looked through for two seconds then, and whole once a day) is moved aside as `store.damaged-1`, and the newest

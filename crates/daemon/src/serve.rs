@@ -18,11 +18,12 @@ use alignwatch_model::{
     Look, Timestamp,
     access::TOKENS_FILE,
     checks::{self, ALL},
-    config::{Config, Loaded, Origins},
+    config::{Config, Loaded, Origins, StatusPage},
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
-use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared};
+use alignwatch_tasks::journal::{Journal, Told};
+use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
 
 use crate::{keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, watch};
 
@@ -73,13 +74,17 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let listener = alignwatch_web::listen(settings.listen)?;
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
-    let asks = Asks { look: wishes(inbox.clone()), report: hand_over(Arc::clone(&reports)) };
+    let asks = Asks {
+        look: wishes(inbox.clone()),
+        report: hand_over(Arc::clone(&reports)),
+        tasks: tasks_of(&settings.data_dir),
+    };
     let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
     let (commits, to_keep) = sync_channel(1);
     let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
     let access = match settings.listen.ip().is_loopback() {
         true => Access::open(),
-        false => Access::with_tokens(settings.data_dir.join(TOKENS_FILE), settings.names.clone()),
+        false => guarded(&settings),
     };
     let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
@@ -100,6 +105,15 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         let _ = thread.join();
     }
     ended
+}
+
+/// Each request needs a token, but for what is public.
+fn guarded(settings: &Settings) -> Access {
+    let access = Access::with_tokens(settings.data_dir.join(TOKENS_FILE), settings.names.clone());
+    match settings.config.serve.status_page {
+        StatusPage::Guarded => access,
+        StatusPage::Public => access.with_public_status(),
+    }
 }
 
 /// The configuration in force, for those who want to see it.
@@ -141,6 +155,24 @@ fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
 
 fn hand_over(reports: Arc<Reports>) -> Box<alignwatch_web::Report> {
     Box::new(move |events, tell| reports.hand_over(events, tell))
+}
+
+/// What maintenance did, as its journal tells it: the newest first.
+fn tasks_of(data_dir: &Path) -> Box<alignwatch_web::Tasks> {
+    let journal = Journal::of(data_dir);
+    Box::new(move |at_most| {
+        let said = journal.read().map_err(|error| error.to_string())?;
+        let told = |run: Told<'_>| TaskRun {
+            id: run.record.id,
+            at: Timestamp(run.record.at_seconds),
+            task: run.record.task.clone(),
+            repository: run.record.repository.clone(),
+            plan: run.plan.cloned(),
+            report: run.report.cloned(),
+            is_healed: run.is_healed,
+        };
+        Ok(said.runs().into_iter().rev().take(at_most).map(told).collect())
+    })
 }
 
 fn answer(

@@ -1,7 +1,8 @@
 //! Who may ask for what, where others than this machine can ask.
 //!
 //! On this machine's own addresses nobody needs a token: who can connect can read the files as well. On any other
-//! address each request needs one, but for `/healthz`.
+//! address each request needs one, but for `/healthz`, and for the status page and badges where these are public. A
+//! program sends it as a bearer; a browser asks its person for it, as a password to any name.
 
 use std::{
     fs,
@@ -12,6 +13,7 @@ use std::{
 
 use alignwatch_model::access::{Scope, Tokens};
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
@@ -22,6 +24,8 @@ pub struct Access {
     tokens: Option<TokenFile>,
     /// Names by which this machine may be asked, besides its own addresses.
     pub(crate) names: Vec<String>,
+    /// The status page and badges need no token.
+    is_status_public: bool,
 }
 
 /// Tokens as they stand in their file; read again when it changed.
@@ -33,25 +37,36 @@ struct TokenFile {
 impl Access {
     /// Nobody needs a token.
     pub fn open() -> Access {
-        Access { tokens: None, names: Vec::new() }
+        Access { tokens: None, names: Vec::new(), is_status_public: false }
     }
 
     /// Each request needs a token of this file, and names one of these names or an address of this machine.
     pub fn with_tokens(path: PathBuf, names: Vec<String>) -> Access {
-        Access { tokens: Some(TokenFile { path, read: Mutex::default() }), names }
+        Access { tokens: Some(TokenFile { path, read: Mutex::default() }), names, is_status_public: false }
+    }
+
+    /// The same; the status page and badges need no token.
+    pub fn with_public_status(self) -> Access {
+        Access { is_status_public: true, ..self }
+    }
+
+    /// Is this answered to everybody?
+    fn is_public(&self, path: &str) -> bool {
+        let is_of_status = path == "/status" || path.starts_with("/badge/") || path.starts_with("/assets/");
+        path == "/healthz" || self.is_status_public && is_of_status
     }
 
     /// Why the request is refused; `None` = it may pass.
     pub(crate) fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> {
-        let file = self.tokens.as_ref().filter(|_| path != "/healthz")?;
+        let file = self.tokens.as_ref().filter(|_| !self.is_public(path))?;
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(token) = given.and_then(|value| value.strip_prefix("Bearer ")) else {
+        let Some(token) = given.and_then(token) else {
             let detail =
                 "a token is needed: `alignwatch token add` makes one; send it as `Authorization: Bearer TOKEN`";
             return Some(Problem::new(StatusCode::UNAUTHORIZED, detail));
         };
         let needed = needed(method, path);
-        match file.scope_of(token) {
+        match file.scope_of(&token) {
             Err(reason) => Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
             Ok(None) => Some(Problem::new(StatusCode::UNAUTHORIZED, "the token is not known")),
             Ok(Some(scope)) if scope.allows(needed) => None,
@@ -61,6 +76,17 @@ impl Access {
             }
         }
     }
+}
+
+/// The token in a header: as a bearer, or as the password of a browser. Source: RFC 6750 and 7617.
+fn token(header: &str) -> Option<String> {
+    let (scheme, given) = header.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("Bearer") {
+        return Some(given.to_owned());
+    }
+    let given = scheme.eq_ignore_ascii_case("Basic").then(|| BASE64_STANDARD.decode(given).ok())??;
+    let (_, password) = std::str::from_utf8(&given).ok()?.split_once(':')?;
+    Some(password.to_owned())
 }
 
 /// What a request needs.
@@ -135,6 +161,29 @@ mod tests {
         assert_eq!(tried.map(sweeps), [401, 401, 403, 403, 200]);
         assert_eq!(status(&access, Method::GET, "/healthz", None), 200);
         assert_eq!(status(&Access::open(), Method::GET, "/metrics", None), 200);
+    }
+
+    #[test]
+    fn a_browser_sends_it_as_a_password() {
+        let (_folder, access) = file(&[("r", Scope::Read)]);
+        let given = |value: &str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
+            access.refusal(&Method::GET, "/", &headers).map_or(200, |problem| problem.status().as_u16())
+        };
+        let basic = |pair: &str| given(&format!("Basic {}", BASE64_STANDARD.encode(pair)));
+        assert_eq!(
+            [basic("anybody:r"), basic("r:"), basic("r"), given("Basic ???"), given("Basic")],
+            [200, 401, 401, 401, 401]
+        );
+    }
+
+    #[test]
+    fn only_the_status_is_public_and_only_where_that_is_wanted() {
+        let (_folder, access) = file(&[]);
+        let asked = ["/status", "/badge/x/health.svg", "/assets/style.css", "/", "/metrics", "/statuses"];
+        assert_eq!(asked.map(|path| status(&access, Method::GET, path, None)), [401; 6]);
+        let access = access.with_public_status();
+        assert_eq!(asked.map(|path| status(&access, Method::GET, path, None)), [200, 200, 200, 401, 401, 401]);
     }
 
     #[test]

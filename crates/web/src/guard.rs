@@ -83,9 +83,10 @@ impl Drop for Inside<'_> {
 async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let inside = Inside::enter(&door.n_inside);
     let refused = door.refusal(&request);
+    let is_browser = wants_page(request.headers());
     let mut response = match (&inside, refused) {
         (None, _) => full(),
-        (_, Some(problem)) => challenged(problem),
+        (_, Some(problem)) => challenged(problem, is_browser),
         (Some(_), None) => next.run(request).await,
     };
     for (name, value) in ALWAYS {
@@ -102,12 +103,21 @@ fn full() -> Response {
     ([(header::RETRY_AFTER, "1")], problem).into_response()
 }
 
-/// A refusal; one for want of a token says what kind is wanted. Source: RFC 6750, section 3.
-fn challenged(problem: Problem) -> Response {
+/// Does somebody ask for a page to read?
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
+}
+
+/// A refusal; one for want of a token says what kind is wanted, and lets a browser ask its person. Source: RFC 6750,
+/// section 3; RFC 7617, section 2.
+fn challenged(problem: Problem, is_browser: bool) -> Response {
     let is_unknown = problem.status() == StatusCode::UNAUTHORIZED;
     let mut response = problem.into_response();
     if is_unknown {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let scheme =
+            if is_browser { "Basic realm=\"alignwatch: any name, and a token as password\"" } else { "Bearer" };
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
     response
 }

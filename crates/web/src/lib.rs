@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use access::Access;
-use alignwatch_model::{config::Loaded, record::Reading, run::RunEvent, turn::Refusal};
+use alignwatch_model::{Timestamp, config::Loaded, record::Reading, run::RunEvent, task::Plan, turn::Refusal};
 use alignwatch_store::Store;
 
 /// What the pages show, and whom they can ask. Shared with the daemon.
@@ -53,12 +53,35 @@ pub type Tell = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 /// Hands over what was reported of alignment runs.
 pub type Report = dyn Fn(Vec<RunEvent>, Tell) + Send + Sync;
 
+/// The newest runs of maintenance tasks, at most so many. Errors: why they can't be read, in a sentence.
+pub type Tasks = dyn Fn(usize) -> Result<Vec<TaskRun>, String> + Send + Sync;
+
+/// A run of a maintenance task.
+pub struct TaskRun {
+    /// Its number.
+    pub id: u64,
+    /// The last that was heard of it.
+    pub at: Timestamp,
+    /// The task.
+    pub task: String,
+    /// Path of the repository.
+    pub repository: String,
+    /// What it was about to do.
+    pub plan: Option<Plan>,
+    /// What came of it; `None` = it goes on, or was ended half-way.
+    pub report: Option<alignwatch_model::task::Report>,
+    /// It was ended half-way, and what it left was put right since.
+    pub is_healed: bool,
+}
+
 /// What can be asked of the daemon.
 pub struct Asks {
     /// To look at a repository now.
     pub look: Box<Look>,
     /// To keep what was reported.
     pub report: Box<Report>,
+    /// What maintenance did.
+    pub tasks: Box<Tasks>,
 }
 
 /// There is more in the inbox than the daemon can take.

@@ -17,6 +17,7 @@ const PAGES = {
   branch: `${repository}/branch?name=${encodeURIComponent(facts.branch)}`,
   runs: "/runs",
   run: `/runs/${facts.run}`,
+  maintenance: "/maintenance",
   checks: "/about/checks",
   metrics: "/about/metrics",
   configuration: "/about/configuration",

@@ -340,6 +340,15 @@ pub struct Serve {
     /// Example: `[watch.example.org]`
     #[schemars(with = "Vec<HostName>", extend("uniqueItems" = true))]
     pub names: Vec<String>,
+    /// Who sees the status page (`/status`) and badges (`/badge/…`), where others can reach the address. They tell names of
+    /// repositories and how these are, and no path, branch or author.
+    ///
+    /// Unit: one word.
+    /// Range: guarded, public.
+    /// Default: guarded.
+    /// Reason: that a repository is there is nobody's business until you say so.
+    /// Example: `public`
+    pub status_page: StatusPage,
     /// How often a repository is looked at when its refs rest.
     ///
     /// Unit: a length of time.
@@ -368,6 +377,17 @@ pub struct Serve {
     /// Example: `90`
     #[schemars(with = "u32", range(min = 1, max = 99))]
     pub aligned_objective: u32,
+}
+
+/// Who sees the status page and badges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusPage {
+    /// Whoever has a token.
+    #[default]
+    Guarded,
+    /// Everybody who can reach the address.
+    Public,
 }
 
 /// What stands in front of the daemon.
@@ -478,6 +498,7 @@ impl Default for Serve {
             front: Front::Nothing,
             names: Vec::new(),
             interval: Span::minutes(5),
+            status_page: StatusPage::default(),
             branch_series: 0,
             aligned_objective: 95,
         }

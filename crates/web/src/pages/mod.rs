@@ -19,6 +19,7 @@ mod course;
 pub(crate) mod escape;
 mod fork;
 mod head;
+mod maintenance;
 mod map;
 mod overview;
 mod reference;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/repositories/{id}", get(repository::page))
         .route("/repositories/{id}/branches", get(branches::page))
         .route("/repositories/{id}/branch", get(branch::page))
+        .route("/maintenance", get(maintenance::page))
         .route("/runs", get(runs::page))
         .route("/runs/{id}", get(run::page))
         .route("/about/checks", get(reference::checks))

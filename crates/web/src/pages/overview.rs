@@ -14,6 +14,7 @@ use super::{
     causes::Causes,
     chart::Spark,
     course::{Course, courses},
+    maintenance,
     runs::{RunRow, Usual, read},
     shell::{Failed, Section, Shell, made},
     told::{self, Ago, Mark, Prose},
@@ -38,6 +39,8 @@ struct Overview {
     shell: Shell,
     mark: Mark,
     headline: String,
+    /// What may be done now and what comes next; empty where no window is configured.
+    maintenance: String,
     repositories: Vec<Repository>,
     news: Vec<New>,
     n_more_news: usize,
@@ -98,6 +101,7 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
     Ok(Overview {
         mark,
         headline,
+        maintenance: maintenance::now_and_next(shared, now),
         repositories,
         news,
         n_more_news,

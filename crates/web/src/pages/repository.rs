@@ -92,7 +92,7 @@ struct Card {
 struct Segment {
     mark: Mark,
     meaning: &'static str,
-    n: usize,
+    n: String,
     path: String,
     /// Where it begins and how long it is, of 1000.
     x: f64,
@@ -240,7 +240,14 @@ fn segments(view: &View) -> Vec<Segment> {
     for (state, n) in view.by_state() {
         let width = n as f64 / all * 1000.0;
         let path = format!("/repositories/{}/branches?state={}", told::encoded(&view.row.id), state.word());
-        segments.push(Segment { mark: told::state(state), meaning: told::meaning(state), n, path, x, width });
+        segments.push(Segment {
+            mark: told::state(state),
+            meaning: told::meaning(state),
+            n: thousands(n),
+            path,
+            x,
+            width,
+        });
         x += width;
     }
     segments

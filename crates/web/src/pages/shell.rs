@@ -33,6 +33,7 @@ pub(super) struct Shell {
 pub(super) enum Section {
     Overview,
     Runs,
+    Maintenance,
     Checks,
     Metrics,
     Configuration,
@@ -41,13 +42,20 @@ pub(super) enum Section {
 
 impl Section {
     /// What the navigation lists.
-    pub(super) const LISTED: [Section; 5] =
-        [Section::Overview, Section::Runs, Section::Checks, Section::Metrics, Section::Configuration];
+    pub(super) const LISTED: [Section; 6] = [
+        Section::Overview,
+        Section::Runs,
+        Section::Maintenance,
+        Section::Checks,
+        Section::Metrics,
+        Section::Configuration,
+    ];
 
     pub(super) fn name(&self) -> &'static str {
         match self {
             Section::Overview => "Overview",
             Section::Runs => "Runs",
+            Section::Maintenance => "Maintenance",
             Section::Checks => "Checks",
             Section::Metrics => "Metrics",
             Section::Configuration => "Configuration",
@@ -59,6 +67,7 @@ impl Section {
         match self {
             Section::Overview | Section::None => "/",
             Section::Runs => "/runs",
+            Section::Maintenance => "/maintenance",
             Section::Checks => "/about/checks",
             Section::Metrics => "/about/metrics",
             Section::Configuration => "/about/configuration",

@@ -1,0 +1,258 @@
+//! Maintenance: when it may run and when nothing may change, and what it did.
+
+use std::sync::Arc;
+
+use alignwatch_model::{
+    Span, Timestamp,
+    task::{Came, Measure, Plan, Report},
+    window::{Opening, Purpose, Window},
+};
+use askama::Template;
+use axum::{extract::State, http::HeaderMap, response::Response};
+
+use super::{
+    chart::rounded,
+    shell::{Failed, Section, Shell, made},
+    told::{self, Ago, Mark, Prose},
+};
+use crate::{Shared, TaskRun};
+
+/// Days that the calendar shows.
+const DAYS: i64 = 14;
+
+/// Runs of tasks that are listed.
+const SHOWN: usize = 60;
+
+/// Where the calendar's lanes begin and end, and how high each is.
+const LEFT: f64 = 190.0;
+const RIGHT: f64 = 1188.0;
+const LANE: f64 = 26.0;
+
+#[derive(Template)]
+#[template(path = "maintenance.html")]
+struct MaintenancePage {
+    shell: Shell,
+    headline: String,
+    calendar: Option<Calendar>,
+    windows: Vec<WindowRow>,
+    runs: Vec<RunRow>,
+    /// Why the history can't be read.
+    unread: String,
+}
+
+/// Windows over the next days.
+#[derive(Template)]
+#[template(path = "calendar.svg")]
+struct Calendar {
+    height: f64,
+    bottom: f64,
+    days: Vec<(f64, String)>,
+    lanes: Vec<Lane>,
+    /// Where maintenance meets a freeze.
+    n_conflicts: usize,
+}
+
+struct Lane {
+    y: f64,
+    name: String,
+    tone: &'static str,
+    spans: Vec<Slot>,
+}
+
+struct Slot {
+    x: f64,
+    width: f64,
+    told: String,
+    /// It meets a freeze: then nothing runs in it.
+    is_blocked: bool,
+}
+
+struct WindowRow {
+    name: String,
+    purpose: Mark,
+    open: String,
+    lasts: String,
+    next: String,
+    reason: String,
+    repositories: String,
+}
+
+/// A run of a task.
+struct RunRow {
+    id: u64,
+    task: String,
+    repository: String,
+    came: Mark,
+    because: Prose,
+    at: Ago,
+    took: String,
+    /// What it goes by, before and after.
+    numbers: Vec<(String, String, String)>,
+    undo: String,
+    steps: Vec<String>,
+}
+
+pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Failed> {
+    made(shared, headers, |shared| {
+        let shell = Shell::new(shared, "Maintenance", Section::Maintenance);
+        let now = shell.now;
+        let rules = &shared.loaded.config.windows;
+        let windows: Vec<Window> = rules.iter().filter_map(|rule| rule.window().ok()).collect();
+        let (runs, unread) = match (shared.asks.tasks)(SHOWN) {
+            Ok(runs) => (runs, String::new()),
+            Err(reason) => (Vec::new(), reason),
+        };
+        Ok(MaintenancePage {
+            headline: headline(&windows, now),
+            calendar: (!windows.is_empty()).then(|| Calendar::of(&windows, now)),
+            windows: std::iter::zip(rules, &windows).map(|(rule, window)| WindowRow::of(rule, window, now)).collect(),
+            runs: runs.into_iter().map(|run| RunRow::of(run, now)).collect(),
+            unread,
+            shell,
+        })
+    })
+    .await
+}
+
+/// What holds now and what comes next, for other pages; empty where no window is configured.
+pub(super) fn now_and_next(shared: &Shared, now: Timestamp) -> String {
+    let rules = &shared.loaded.config.windows;
+    let windows: Vec<Window> = rules.iter().filter_map(|rule| rule.window().ok()).collect();
+    if windows.is_empty() { String::new() } else { headline(&windows, now) }
+}
+
+/// What holds now, and what comes next.
+fn headline(windows: &[Window], now: Timestamp) -> String {
+    let open = |purpose: Purpose| {
+        let open = windows.iter().filter(|window| window.purpose == purpose);
+        open.filter_map(|window| Some((window, window.open_at(now)?))).max_by_key(|(_, opening)| opening.until)
+    };
+    let next = windows.iter().filter_map(|window| Some((window.next_after(now)?, window)));
+    let next = next.min_by_key(|(opening, _)| opening.from).map(|(opening, window)| {
+        let what = if window.purpose == Purpose::Freeze { "freeze" } else { "window" };
+        format!(" The next {what}, {}, begins at {}.", window.name, opening.from)
+    });
+    let now_told = match (open(Purpose::Freeze), open(Purpose::Maintenance)) {
+        (Some((window, opening)), _) => format!("Nothing may change until {}: {}.", opening.until, window.name),
+        (None, Some((window, opening))) => format!("Maintenance may run until {}: {}.", opening.until, window.name),
+        (None, None) if windows.iter().all(|window| window.purpose == Purpose::Freeze) => {
+            "Maintenance may run at any time: no window says otherwise.".to_owned()
+        }
+        (None, None) => "No window is open now.".to_owned(),
+    };
+    now_told + &next.unwrap_or_default()
+}
+
+impl Calendar {
+    fn of(windows: &[Window], now: Timestamp) -> Calendar {
+        let from = Timestamp(now.0.div_euclid(86_400) * 86_400);
+        let until = Timestamp(from.0 + Span::days(DAYS).0);
+        let x = |at: i64| {
+            let part = (at - from.0) as f64 / (until.0 - from.0) as f64;
+            rounded(LEFT + part.clamp(0.0, 1.0) * (RIGHT - LEFT))
+        };
+        let freezes: Vec<Opening> = windows
+            .iter()
+            .filter(|window| window.purpose == Purpose::Freeze)
+            .flat_map(|window| window.openings(from, until))
+            .collect();
+        let mut n_conflicts = 0;
+        let mut lanes = Vec::new();
+        for (n, window) in windows.iter().enumerate() {
+            let is_freeze = window.purpose == Purpose::Freeze;
+            let mut spans = Vec::new();
+            for opening in window.openings(from, until) {
+                let is_blocked = !is_freeze && freezes.iter().any(|freeze| freeze.meets(&opening));
+                n_conflicts += usize::from(is_blocked);
+                let told = format!(
+                    "{}: {} to {}{}",
+                    window.name,
+                    opening.from,
+                    opening.until,
+                    if is_blocked { ", in a freeze" } else { "" }
+                );
+                let (begin, end) = (x(opening.from.0), x(opening.until.0));
+                spans.push(Slot { x: begin, width: rounded((end - begin).max(2.0)), told, is_blocked });
+            }
+            let y = 6.0 + n as f64 * LANE;
+            let tone = if is_freeze { "info" } else { "ok" };
+            lanes.push(Lane { y, name: told::tail(&window.name, 26), tone, spans });
+        }
+        let bottom = 6.0 + windows.len() as f64 * LANE;
+        let day = |n: i64| {
+            let at = from.0 + n * 86_400;
+            (x(at), Timestamp(at).rfc3339().chars().skip(5).take(5).collect())
+        };
+        Calendar { height: bottom + 22.0, bottom, days: (0..DAYS).map(day).collect(), lanes, n_conflicts }
+    }
+}
+
+impl WindowRow {
+    fn of(rule: &alignwatch_model::config::WindowRule, window: &Window, now: Timestamp) -> WindowRow {
+        let next = window.open_at(now).map(|opening| format!("open until {}", opening.until));
+        let next = next.or_else(|| window.next_after(now).map(|opening| opening.from.rfc3339()));
+        WindowRow {
+            name: window.name.clone(),
+            purpose: match window.purpose {
+                Purpose::Maintenance => Mark { tone: "ok", shape: "disc", word: "maintenance" },
+                Purpose::Freeze => Mark { tone: "info", shape: "frame", word: "freeze" },
+            },
+            open: rule.zone.as_ref().map_or(rule.open.clone(), |zone| format!("{} {zone}", rule.open)),
+            lasts: rule.lasts.map_or(String::new(), |span| span.to_string()),
+            next: next.unwrap_or_else(|| "never again".to_owned()),
+            reason: window.reason.clone(),
+            repositories: if rule.repositories.is_empty() { "all".to_owned() } else { rule.repositories.join(", ") },
+        }
+    }
+}
+
+impl RunRow {
+    fn of(run: TaskRun, now: Timestamp) -> RunRow {
+        let came = match (&run.report, run.is_healed) {
+            (Some(report), _) => came(report),
+            (None, true) => Mark { tone: "warning", shape: "frame", word: "interrupted, healed" },
+            (None, false) => Mark { tone: "info", shape: "half", word: "under way, or interrupted" },
+        };
+        let plan = run.plan.as_ref();
+        let because = run.report.as_ref().map(|report| report.because.as_str());
+        RunRow {
+            id: run.id,
+            came,
+            because: Prose::new(because.or_else(|| Some(plan?.decision.because())).unwrap_or_default()),
+            at: Ago::new(run.at, now),
+            took: run
+                .report
+                .as_ref()
+                .filter(|report| 0.0 < report.took_seconds)
+                .map_or(String::new(), |report| told::seconds(report.took_seconds)),
+            numbers: run.report.as_ref().map(numbers).unwrap_or_default(),
+            undo: plan.map(|plan: &Plan| plan.undo.clone()).unwrap_or_default(),
+            steps: plan.map(|plan| plan.steps.clone()).unwrap_or_default(),
+            repository: told::called(&run.repository).to_owned(),
+            task: run.task,
+        }
+    }
+}
+
+fn came(report: &Report) -> Mark {
+    match report.result {
+        _ if report.is_critical => Mark { tone: "critical", shape: "square", word: "lost something" },
+        Came::Effect => Mark { tone: "ok", shape: "disc", word: "effect" },
+        Came::Noop => Mark { tone: "behind", shape: "dash", word: "nothing different" },
+        Came::Skipped => Mark { tone: "behind", shape: "ring", word: "skipped" },
+        Came::Failed => Mark { tone: "error", shape: "triangle", word: "failed" },
+    }
+}
+
+/// Each number before and after.
+fn numbers(report: &Report) -> Vec<(String, String, String)> {
+    let told = |measure: Option<&Measure>| match measure {
+        Some(Measure { value: Some(value), unit, .. }) if unit == "bytes" => {
+            alignwatch_model::words::bytes(value.unsigned_abs())
+        }
+        Some(Measure { value: Some(value), unit, .. }) => format!("{value} {unit}"),
+        _ => "?".to_owned(),
+    };
+    let after = |name: &str| report.after.iter().find(|measure| measure.name == name);
+    report.before.iter().map(|before| (before.name.clone(), told(Some(before)), told(after(&before.name)))).collect()
+}

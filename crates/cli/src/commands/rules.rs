@@ -8,6 +8,7 @@ use alignwatch_model::{
     alert::{
         Policy,
         backtest::{Backtest, SHORT, backtest},
+        export,
         rule::{Of, Rule},
         trial,
     },
@@ -33,6 +34,7 @@ use crate::{
 Examples:
   alignwatch rules list
   alignwatch rules test rules-test.yaml
+  alignwatch rules export > alignwatch.rules.yml    for `promtool check rules` and a Prometheus
   alignwatch rules backtest conflict            how often it would have fired in the last four weeks
   alignwatch rules backtest far --days 90")]
 pub(crate) struct RulesArgs {
@@ -44,6 +46,8 @@ pub(crate) struct RulesArgs {
 enum What {
     /// The rules in force, built in and own
     List,
+    /// Print them as a file of rules for a Prometheus
+    Export,
     /// Run tests of rules from files
     Test {
         /// Files with tests, as docs/OPERATING.md describes them
@@ -70,6 +74,7 @@ pub(crate) fn run(global: &Global, asked: &RulesArgs) -> Result<Exit, Failure> {
     let policy = Policy::of(&config);
     let text = match &asked.what {
         What::List => list(&policy, form),
+        What::Export => export::prometheus(&policy),
         What::Test { files } => return test(files, &config, form),
         What::Backtest { rule, days } => replay(&config, &policy, rule, *days, form)?,
     };

@@ -17,6 +17,7 @@ pub mod book;
 pub mod burn;
 pub mod evaluate;
 pub mod explain;
+pub mod export;
 pub mod expression;
 pub mod lifecycle;
 pub mod matcher;

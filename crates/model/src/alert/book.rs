@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     Ack, Alert, Labels, Phase, Policy, Silence,
     burn::Ratios,
-    evaluate::{Evaluated, Instance, Seen, evaluate},
+    evaluate::{Evaluated, Instance, Known, Numbers, Seen, evaluate},
     fingerprint,
     lifecycle::{self, Moved, Result as Seen1},
     mute::{self, SilenceState},
@@ -212,10 +212,12 @@ impl Book {
         ratios.push(seen.now, ratio.filter(|_| !is_window_open));
         let ratios = ratios.clone();
         let seen = Seen { ratios: Some(&ratios), ..*seen };
+        let numbers = Numbers::of(&seen, &policy.rules);
         for rule in &policy.rules {
+            let place = if rule.is_about_machine() { "" } else { seen.path };
             let is_firing = |fingerprint: &str| self.alerts.get(fingerprint).is_some_and(Alert::is_firing);
-            if let Some(evaluated) = evaluate(rule, &seen, &is_firing) {
-                let place = if rule.is_about_machine() { "" } else { seen.path };
+            let any = self.places.contains_key(&(rule.name.clone(), place.to_owned()));
+            if let Some(evaluated) = evaluate(rule, &seen, &numbers, Known { any, is_firing: &is_firing }) {
                 self.apply(policy, rule, place, evaluated, seen.now);
             }
         }

@@ -1,10 +1,11 @@
 //! Holds rules against what was seen of one repository.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     Alert, Labels, Matcher,
     burn::Ratios,
+    expression::Expression,
     fingerprint,
     lifecycle::Result,
     matcher::all_match,
@@ -81,11 +82,41 @@ impl Others {
     }
 }
 
-/// Holds a rule against a repository. `is_firing` says whether the alert with this fingerprint fires, for rules with
-/// two thresholds.
+/// The numbers of one look, by metric: thousands of rules are held against thousands of series, and each looks at its own.
+#[derive(Debug, Default)]
+pub struct Numbers<'a>(HashMap<&'a str, Vec<(Labels, f64)>>);
+
+impl<'a> Numbers<'a> {
+    /// Those of the metrics that any of these rules is about.
+    pub fn of(seen: &Seen<'a>, rules: &[Rule]) -> Numbers<'a> {
+        let metric = |rule: &'_ Rule| match &rule.of {
+            Of::Metric { bad, .. } => Some(bad.metric.clone()),
+            _ => None,
+        };
+        let wanted: HashSet<String> = rules.iter().filter_map(metric).collect();
+        let mut numbers: HashMap<&str, Vec<(Labels, f64)>> = HashMap::new();
+        for reading in seen.readings.iter().filter(|reading| wanted.contains(reading.metric)) {
+            let mut labels: Labels = serde_json::from_str(&reading.labels).unwrap_or_default();
+            labels.insert("repository".to_owned(), seen.path.to_owned());
+            numbers.entry(reading.metric).or_default().push((labels, reading.value));
+        }
+        Numbers(numbers)
+    }
+}
+
+/// What is known already of the alerts of a rule in a repository.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// There are any.
+    pub any: bool,
+    /// Does the one with this fingerprint fire?
+    pub is_firing: &'a dyn Fn(&str) -> bool,
+}
+
+/// Holds a rule against a repository.
 ///
 /// `None`: the rule is not about repositories.
-pub fn evaluate(rule: &Rule, seen: &Seen<'_>, is_firing: &dyn Fn(&str) -> bool) -> Option<Evaluated> {
+pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Known<'_>) -> Option<Evaluated> {
     let unseen = |reason: &str| Evaluated { bad: Vec::new(), others: Others::Unknown(reason.to_owned()) };
     Some(match (&rule.of, seen.judged) {
         (Of::OwnPromise, _) => return None,
@@ -99,9 +130,11 @@ pub fn evaluate(rule: &Rule, seen: &Seen<'_>, is_firing: &dyn Fn(&str) -> bool) 
             findings(rule, (checks, *at_least, matchers), judged, seen)
         }
         (Of::Metric { bad, clear }, Ok(_)) => {
-            let limits =
-                |fingerprint: &str| if is_firing(fingerprint) { clear.unwrap_or(bad.number) } else { bad.number };
-            numbers(rule, bad, &limits, seen)
+            let limit = |fingerprint: &str| {
+                let fires = (known.is_firing)(fingerprint);
+                if fires { clear.unwrap_or(bad.number) } else { bad.number }
+            };
+            of_metric(rule, bad, numbers.0.get(bad.metric.as_str()), known.any, &limit, seen)
         }
         (Of::BudgetBurns, Ok(_)) => budget(rule, seen),
     })
@@ -146,29 +179,27 @@ fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Jud
     Evaluated { bad, others: Others::WellBut(doubts) }
 }
 
-fn numbers(
+fn of_metric(
     rule: &Rule,
-    bad_when: &super::expression::Expression,
+    bad_when: &Expression,
+    series: Option<&Vec<(Labels, f64)>>,
+    any_known: bool,
     limit: &dyn Fn(&str) -> f64,
     seen: &Seen<'_>,
 ) -> Evaluated {
     let (mut bad, mut well) = (Vec::new(), BTreeSet::new());
-    for reading in seen.readings.iter().filter(|reading| reading.metric == bad_when.metric) {
-        let own: BTreeMap<String, String> = serde_json::from_str(&reading.labels).unwrap_or_default();
-        let labels = labels(rule, seen, own);
-        if !bad_when.is_about(&labels) {
+    for (own, value) in series.into_iter().flatten() {
+        // Most numbers are well and were before: nothing is worked out for them.
+        if !any_known && !bad_when.comparison.holds(*value, bad_when.number) || !bad_when.is_about(own) {
             continue;
         }
+        let labels = labels(rule, seen, own.clone());
         let fingerprint = fingerprint(&labels);
         let limit = limit(&fingerprint);
         // Between the two thresholds it stays bad; at the second one itself it is well.
-        let is_bad = if limit == bad_when.number {
-            bad_when.comparison.holds(reading.value, limit)
-        } else {
-            bad_when.comparison.holds(reading.value, limit) && reading.value != limit
-        };
-        if is_bad {
-            bad.push(of_number(rule, bad_when, labels, reading.value));
+        let is_at_clear = limit != bad_when.number && *value == limit;
+        if bad_when.comparison.holds(*value, limit) && !is_at_clear {
+            bad.push(of_number(rule, bad_when, labels, *value));
         } else {
             well.insert(fingerprint);
         }
@@ -176,7 +207,7 @@ fn numbers(
     Evaluated { bad, others: Others::WellOnly(well) }
 }
 
-fn of_number(rule: &Rule, bad: &super::expression::Expression, labels: Labels, value: f64) -> Instance {
+fn of_number(rule: &Rule, bad: &Expression, labels: Labels, value: f64) -> Instance {
     let metric = crate::metrics::by_name(&bad.metric);
     let number = number(value);
     Instance {

@@ -42,6 +42,9 @@ fn main() {
         let seen = Seen { path: "/r", judged: Ok(&[]), readings: &readings, ratios: None, objective: 0.95, now };
         book.take_in(&policy, &seen);
         let seconds = began.elapsed().as_secs_f64();
-        println!("{{\"rules\": {RULES}, \"series\": {SERIES}, \"firing\": {}, \"seconds\": {seconds}}}", book.firing().count());
+        println!(
+            "{{\"rules\": {RULES}, \"series\": {SERIES}, \"firing\": {}, \"seconds\": {seconds}}}",
+            book.firing().count()
+        );
     }
 }

@@ -100,14 +100,17 @@ fn answer(mut stream: TcpStream, fails: bool, cuts_off: bool, heard: &Mutex<Vec<
         text.extend_from_slice(&buffer[..n]);
         let whole = String::from_utf8_lossy(&text).into_owned();
         let Some((head, body)) = whole.split_once("\r\n\r\n") else { continue };
-        let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ").map(str::to_owned));
+        let length =
+            head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ").map(str::to_owned));
         if length.is_some_and(|length| length.trim().parse::<usize>().unwrap() <= body.len()) {
             break body.to_owned();
         }
     };
     match (fails, cuts_off) {
         (true, true) => {}
-        (true, false) => drop(stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")),
+        (true, false) => drop(
+            stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        ),
         (false, _) => {
             heard.lock().unwrap().push(serde_json::from_str(&body).unwrap());
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
@@ -170,7 +173,8 @@ fn a_receiver_that_was_down_hears_what_was() {
     sink.fails.store(100, Ordering::Relaxed);
     let daemon = started(&sink, data.path(), repo.path());
     assert_eq!(posted(&daemon, "Brief", 1, false), Some(200));
-    daemon.until("an attempt", |daemon| daemon.json("/api/v1/messages")["messages"][0]["n_attempts"].as_u64() >= Some(1));
+    daemon
+        .until("an attempt", |daemon| daemon.json("/api/v1/messages")["messages"][0]["n_attempts"].as_u64() >= Some(1));
     assert_eq!(posted(&daemon, "Brief", 1, true), Some(200));
     thread::sleep(Duration::from_millis(600));
     sink.fails.store(0, Ordering::Relaxed);
@@ -179,7 +183,8 @@ fn a_receiver_that_was_down_hears_what_was() {
     let last = heard.last().unwrap();
     assert_eq!((&last["status"], &last["alerts"][0]["is_late"]), (&json!("resolved"), &json!(true)), "{last}");
     let explained = daemon.json(&format!("/api/v1/alerts/{}", last["alerts"][0]["fingerprint"].as_str().unwrap()));
-    let steps: BTreeSet<_> = explained["chain"].as_array().unwrap().iter().map(|link| link["step"].as_str().unwrap().to_owned()).collect();
+    let steps: BTreeSet<_> =
+        explained["chain"].as_array().unwrap().iter().map(|link| link["step"].as_str().unwrap().to_owned()).collect();
     assert!(steps.contains("delivered"), "{explained:#}");
 }
 
@@ -219,8 +224,14 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
     sink.fails.store(0, Ordering::Relaxed);
     let daemon = started(&sink, data.path(), repo.path());
     let stored = daemon.json("/api/v2/alerts");
-    let stored: BTreeSet<u64> = stored.as_array().unwrap().iter().map(|alert| alert["labels"]["n"].as_str().unwrap().parse().unwrap()).collect();
-    let expected: BTreeSet<u64> = acknowledged.iter().filter(|(_, is_firing)| **is_firing).map(|(number, _)| *number).collect();
+    let stored: BTreeSet<u64> = stored
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| alert["labels"]["n"].as_str().unwrap().parse().unwrap())
+        .collect();
+    let expected: BTreeSet<u64> =
+        acknowledged.iter().filter(|(_, is_firing)| **is_firing).map(|(number, _)| *number).collect();
     let lost: Vec<_> = expected.difference(&stored).filter(|number| !unsure.contains(number)).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     // All that is left is told, and then that it is over.
@@ -228,7 +239,9 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
         let messages = daemon.json("/api/v1/messages?limit=500");
         messages["messages"].as_array().unwrap().iter().filter(|message| message["state"]["state"] == "waiting").count()
     };
-    daemon.until("all firings", |daemon| expected.iter().filter(|number| !unsure.contains(number)).all(|_| waiting(daemon) == 0));
+    daemon.until("all firings", |daemon| {
+        expected.iter().filter(|number| !unsure.contains(number)).all(|_| waiting(daemon) == 0)
+    });
     (0..25).for_each(|number| assert_eq!(posted(&daemon, "Any", number, true), Some(200)));
     daemon.until("all ends", |daemon| waiting(daemon) == 0 && sink.last().values().all(|is_firing| !is_firing));
     let mut times: BTreeMap<String, u64> = BTreeMap::new();

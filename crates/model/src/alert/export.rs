@@ -39,7 +39,9 @@ fn expressions(rule: &Rule) -> Option<Vec<(String, Severity)>> {
             };
             Some(all.into_iter().filter(|severity| at_least <= severity).map(of).collect())
         }
-        Of::BudgetBurns => Some(PAIRS.iter().map(|pair| (burns(pair.short, pair.long, pair.factor), pair.severity)).collect()),
+        Of::BudgetBurns => {
+            Some(PAIRS.iter().map(|pair| (burns(pair.short, pair.long, pair.factor), pair.severity)).collect())
+        }
     }
 }
 

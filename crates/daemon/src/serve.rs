@@ -100,7 +100,10 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
     let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
-    let state = State::watching(paths, now()).with_alerts(book, policy);
+    let mut state = State::watching(paths, now());
+    if let Some(book) = book {
+        state = state.with_alerts(book, policy);
+    }
     let body =
         Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, deliverer, shared };
     let mut inspectors = Vec::new();
@@ -149,12 +152,19 @@ fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreE
     }
 }
 
-/// What was known of alerts when the daemon ended. Errors: it can't be read; beginning without it would forget silences
-/// and tell everything anew.
-fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Book, StoreError> {
+/// What was known of alerts when the daemon ended; `None` = it can't be read now. Beginning without it would forget silences
+/// and tell everything anew, so that nobody is told anything until then. Errors: it never can be read.
+fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option<Book>, StoreError> {
     if !alignwatch_store::is_there(folder) {
-        return Ok(Book::new(policy, now()));
+        return Ok(Some(Book::new(policy, now())));
     }
+    match read_book(folder, policy, say) {
+        Err(error) if error.may_pass() => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Book, StoreError> {
     let store = alignwatch_store::open_to_read(folder)?;
     let (mut book, bad) = Book::of_records(&store.open_records()?, policy, now());
     for record in bad {
@@ -269,6 +279,9 @@ impl Body {
         let mut event = Event::Tick;
         while !self.stop.load(Ordering::Relaxed) {
             let is_news = !matches!(event, Event::Tick);
+            if matches!(event, Event::Kept(_)) && !state.alerting.is_recalled {
+                state = self.recall(state);
+            }
             for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
                 inspectors.extend(self.perform(effect)?);
             }
@@ -281,6 +294,17 @@ impl Body {
             event = events.recv_timeout(SLEEP_AT_MOST).unwrap_or(Event::Tick);
         }
         Ok(())
+    }
+
+    /// The store works again: goes on with what it knows of alerts.
+    fn recall(&self, state: State) -> State {
+        let policy = Policy::of(&self.settings.config);
+        let folder = self.settings.data_dir.join("store");
+        match recalled(&folder, &policy, &|_| {}) {
+            Ok(Some(book)) => state.with_alerts(book, policy),
+            // It is tried again with the next commit.
+            Ok(None) | Err(_) => state,
+        }
     }
 
     fn perform(&self, effect: Effect) -> Result<Option<JoinHandle<()>>, ServeError> {

@@ -16,13 +16,15 @@ pub struct Alerting {
     pub book: Book,
     /// What is configured.
     pub policy: Policy,
+    /// What was known before this start has been read; until then nobody is told anything.
+    pub is_recalled: bool,
     pub(super) own_at: Timestamp,
 }
 
 impl Alerting {
     /// What was known, by this policy.
     pub fn of(book: Book, policy: Policy, now: Timestamp) -> Alerting {
-        Alerting { book, policy, ..Alerting::none(now) }
+        Alerting { book, policy, is_recalled: true, ..Alerting::none(now) }
     }
 
     /// Nothing is known, and nobody is told.
@@ -42,6 +44,10 @@ impl State {
 
 /// Does what somebody wants, or says why not; it is answered when it is kept.
 pub(super) fn wished(state: &mut State, receipt: Receipt, wish: Wish, now: Timestamp) -> Option<Effect> {
+    if !state.alerting.is_recalled {
+        let reason = "what was known of alerts could not be read yet".to_owned();
+        return answer(vec![receipt], Err(Refusal::NotKept(reason)));
+    }
     if let (Some(reason), Some(at)) = (&state.store_trouble, state.keep_again_at)
         && now < at
     {
@@ -84,7 +90,7 @@ fn look_at_ourselves(state: &mut State, pace: Pace, now: Timestamp) {
     });
     let store = state.store_trouble.as_ref().map(|reason| ("store", format!("the store is in trouble: {reason}")));
     let broken: Vec<_> = overdue.into_iter().chain(store).collect();
-    let Alerting { book, policy, own_at } = &mut state.alerting;
+    let Alerting { book, policy, own_at, .. } = &mut state.alerting;
     book.take_in_own(policy, &broken, now);
     *own_at = Timestamp(now.0 + OWN_EVERY.0);
 }

@@ -22,6 +22,7 @@ pub(crate) mod hooks;
 pub(crate) mod import;
 mod length;
 pub(crate) mod man;
+pub(crate) mod notify;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod task;
@@ -124,6 +125,7 @@ pub(crate) enum Command {
     Hooks(hooks::Hooks),
     Serve(serve::Serve),
     Task(task::TaskArgs),
+    Notify(notify::NotifyArgs),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -146,6 +148,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Task(task) => task::run(&global, &task),
+        Command::Notify(notify) => notify::run(&global, &notify),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };

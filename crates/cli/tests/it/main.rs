@@ -17,6 +17,7 @@ mod hostile;
 mod kills;
 mod law;
 mod made_up;
+mod notify;
 mod pages;
 mod peers;
 mod real;

@@ -11,6 +11,7 @@ pub mod atoms;
 pub mod branch;
 pub mod checks;
 pub mod config;
+pub mod escape;
 pub mod facts;
 pub mod family;
 pub mod finding;

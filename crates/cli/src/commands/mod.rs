@@ -24,6 +24,7 @@ pub(crate) mod import;
 mod length;
 pub(crate) mod man;
 pub(crate) mod rules;
+pub(crate) mod notify;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod task;
@@ -128,6 +129,7 @@ pub(crate) enum Command {
     Task(task::TaskArgs),
     Alert(alert::AlertArgs),
     Rules(rules::RulesArgs),
+    Notify(notify::NotifyArgs),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -152,6 +154,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Task(task) => task::run(&global, &task),
         Command::Alert(alert) => alert::run(&global, &alert),
         Command::Rules(rules) => rules::run(&global, &rules),
+        Command::Notify(notify) => notify::run(&global, &notify),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };

@@ -18,6 +18,7 @@ mod hostile;
 mod kills;
 mod law;
 mod made_up;
+mod notify;
 mod pages;
 mod peers;
 mod real;

@@ -9,6 +9,7 @@ use clap::{
 
 use crate::{Exit, failure::Failure, output::Format, surroundings};
 
+pub(crate) mod backup;
 pub(crate) mod branches;
 pub(crate) mod bundle;
 pub(crate) mod check;
@@ -124,6 +125,7 @@ pub(crate) enum Command {
     Hooks(hooks::Hooks),
     Serve(serve::Serve),
     Task(task::TaskArgs),
+    Backup(backup::Backup),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -145,6 +147,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Gate(gate) => gate::run(&global, &gate),
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
+        Command::Backup(backup) => backup::run(&global, &backup),
         Command::Task(task) => task::run(&global, &task),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),

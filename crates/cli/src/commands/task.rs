@@ -35,6 +35,7 @@ Examples:
   alignwatch task run pack-refs --yes        do it, and measure
   alignwatch task run all --yes ~/src/*      whatever is due by its numbers
   alignwatch task history
+  alignwatch task undo 7                     refs, settings and reflogs as before run 7
 
 Exit code of `run`: 0 = effect or nothing to do, 1 = a task failed, 4 = a task was held.")]
 pub(crate) struct TaskArgs {
@@ -71,6 +72,11 @@ enum What {
         #[arg(long)]
         force: bool,
     },
+    /// Take a run back: refs, settings and reflogs as they were before
+    Undo {
+        /// Its number; `task history` shows it
+        id: u64,
+    },
     /// Show what was done, and what came of it
     History {
         /// At most so many, the newest
@@ -97,6 +103,7 @@ pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
         What::List => list(global, form),
         What::Plan { name, path, explain } => plan(global, form, name, path, *explain),
         What::Run { name, path, yes, force } => perform(global, form, name, path, *yes, *force),
+        What::Undo { id } => undo(global, form, *id),
         What::History { limit } => history(global, form, *limit),
     }
 }
@@ -116,6 +123,23 @@ fn history(global: &Global, form: Format, limit: usize) -> Result<Exit, Failure>
     let said = Journal::of(&data_dir(&config)?).read().map_err(|error| Failure::caused_by(&error))?;
     surroundings::answer(tasking::history(form, &said, limit, &surroundings::screen(global)).as_bytes())?;
     Ok(Exit::Fine)
+}
+
+fn undo(global: &Global, form: Format, id: u64) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
+    let git = Git::find().map_err(|error| Failure::caused_by(&error))?;
+    let undone = conduct::undo(id, &data_dir(&config)?, &git, &surroundings::now);
+    let report = undone.map_err(|error| Failure::caused_by(&error).hint("`alignwatch task history` lists the runs"))?;
+    surroundings::answer(tasking::undone(form, id, &report).as_bytes())?;
+    Ok(exit_by(report.result))
+}
+
+fn exit_by(came: Came) -> Exit {
+    match came {
+        Came::Failed => Exit::CouldNot,
+        Came::Skipped => Exit::NotNow,
+        Came::Effect | Came::Noop => Exit::Fine,
+    }
 }
 
 fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: bool) -> Result<Exit, Failure> {

@@ -1,6 +1,6 @@
 //! What commands say about tasks: plans, ends, history; for people and for programs.
 
-use alignwatch_model::task::{Hold, Measure, Plan};
+use alignwatch_model::task::{Came, Hold, Measure, Plan, Report};
 use alignwatch_tasks::{
     Task,
     conduct::Done,
@@ -94,6 +94,9 @@ fn plan(text: &mut String, row: &Row, screen: &Screen, explain: bool) {
             line(text, screen, "number", &number(measure, &row.plan));
         }
     }
+    if explain {
+        row.plan.notes.iter().for_each(|note| line(text, screen, "leaves", note));
+    }
     if row.plan.acts() || explain {
         row.plan.steps.iter().for_each(|step| line(text, screen, "step", step));
         let takes =
@@ -140,6 +143,15 @@ pub(crate) fn ended(row: &Row, done: &Done) -> String {
         done.id
     );
     format!("{}\n", escape::terminal(&text))
+}
+
+/// How taking back ended.
+pub(crate) fn undone(form: Format, id: u64, report: &Report) -> String {
+    if form == Format::Json {
+        return escape::json(&json!({ "schema": "alignwatch.task_undo/1", "id": id, "report": report }));
+    }
+    let word = if report.result == Came::Effect { "taken back" } else { report.result.word() };
+    format!("run {id} {word}: {}\n", escape::terminal(&report.because))
 }
 
 /// The runs of the past, the newest last.

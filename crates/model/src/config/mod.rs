@@ -10,7 +10,9 @@
 //! which it was. Nothing here reads a file or the environment: both come in as values.
 
 mod amount;
+mod backups;
 mod catalogue;
+mod cleanup;
 pub mod channels;
 mod compat;
 mod decode;
@@ -37,8 +39,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use amount::optional_length;
 pub use amount::{length_text, parse_length, parse_size, size_text};
+pub use backups::Backups;
 pub use catalogue::{Doc, Key, Shape, Word, catalogue};
 pub use channels::{Channel, Channels};
+pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
@@ -122,6 +126,10 @@ pub struct Config {
     pub channels: Channels,
     /// Which networks may be called when something is told.
     pub egress: Egress,
+    /// Backups of the repositories.
+    pub backup: Backups,
+    /// The clean-up of branches whose work is in their base.
+    pub cleanup: Cleanup,
     /// How long the daemon remembers what, and how much room that may take.
     pub store: Retention,
     /// The folder where alignwatch remembers what it found out.

@@ -2,13 +2,26 @@
 
 use crate::task::Task;
 
+mod backup;
+mod backup_retention;
+mod branch_cleanup;
 mod commit_graph;
 mod geometric_repack;
 mod loose_objects;
 mod pack_refs;
+mod restore_drill;
 
 /// All tasks, in the order in which they run when several are due: what others profit from comes first.
-pub const ALL: &[&Task] = &[&pack_refs::TASK, &loose_objects::TASK, &geometric_repack::TASK, &commit_graph::TASK];
+pub const ALL: &[&Task] = &[
+    &backup::TASK,
+    &branch_cleanup::TASK,
+    &pack_refs::TASK,
+    &loose_objects::TASK,
+    &geometric_repack::TASK,
+    &commit_graph::TASK,
+    &restore_drill::TASK,
+    &backup_retention::TASK,
+];
 
 /// The task with this name.
 pub fn by_id(id: &str) -> Option<&'static Task> {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
+mod backups;
+mod cleanup;
 mod held;
 mod objects;
 mod world;

@@ -147,6 +147,10 @@ impl World {
         self.git = Git::at_program(&path).unwrap();
     }
 
+    pub(crate) fn oid_of(&self, branch: &str) -> String {
+        self.repo.git(["rev-parse", branch])
+    }
+
     pub(crate) fn quarantine(&self) -> PathBuf {
         self.repo.git_dir().join("quarantine")
     }

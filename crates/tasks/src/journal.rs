@@ -178,7 +178,14 @@ impl Said {
     pub fn runs(&self) -> Vec<Told<'_>> {
         let mut told: std::collections::BTreeMap<u64, Told<'_>> = std::collections::BTreeMap::new();
         for record in &self.records {
-            let run = told.entry(record.id).or_insert(Told { record, plan: None, report: None, is_healed: false, undone: None, undo: None });
+            let run = told.entry(record.id).or_insert(Told {
+                record,
+                plan: None,
+                report: None,
+                is_healed: false,
+                undone: None,
+                undo: None,
+            });
             run.record = record;
             run.plan = record.plan.as_ref().or(run.plan);
             run.undo = record.undo.as_ref().or(run.undo);

@@ -2,11 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alignwatch_git::{
-    repository,
-    run::Git,
-    tend,
-};
+use alignwatch_git::{repository, run::Git, tend};
 use alignwatch_model::{Timestamp, config::Config, words};
 use alignwatch_tasks::backup::{self, BackupError, Kept, Kind, Level, Shelf, Verification};
 use clap::{Args, Subcommand};
@@ -114,7 +110,8 @@ pub(crate) fn run(global: &Global, asked: &Backup) -> Result<Exit, Failure> {
 pub(crate) fn root(config: &Config) -> Result<PathBuf, Failure> {
     let data_dir = configuring::data_dir(config);
     alignwatch_tasks::backup::root(config, data_dir.as_deref()).ok_or_else(|| {
-        Failure::could_not("cannot keep backups: there is no folder for them").hint("name one: `backup.folder` in the configuration")
+        Failure::could_not("cannot keep backups: there is no folder for them")
+            .hint("name one: `backup.folder` in the configuration")
     })
 }
 
@@ -243,7 +240,10 @@ fn restore_whole(shelf: &Shelf, name: &str, into: &Path) -> Result<Exit, Failure
     let files = if git_dir == into || git_dir.parent() != Some(&into) {
         String::new()
     } else {
-        format!("its files: git -C {} reset --hard\n", alignwatch_model::quote::shell_word(into.as_os_str().as_encoded_bytes()))
+        format!(
+            "its files: git -C {} reset --hard\n",
+            alignwatch_model::quote::shell_word(into.as_os_str().as_encoded_bytes())
+        )
     };
     surroundings::answer(format!("{name} is restored into {}\n{files}", into.display()).as_bytes())?;
     Ok(Exit::Fine)

@@ -95,7 +95,8 @@ pub fn header(path: &Path) -> Result<Header, BundleError> {
             [b'@', ..] => {}
             [b'-', id @ ..] => header.needs.push(id_of(id)?),
             _ => {
-                let at = line.iter().position(|&byte| byte == b' ').ok_or(BundleError::NoBundle("a tip has no name"))?;
+                let at =
+                    line.iter().position(|&byte| byte == b' ').ok_or(BundleError::NoBundle("a tip has no name"))?;
                 header.tips.push((id_of(&line[..at])?, line[at + 1..].to_vec()));
             }
         }

@@ -16,7 +16,9 @@ mod room;
 mod scratch;
 mod undo;
 
-pub use bundle::{BundleError, Header as BundleHeader, header as bundle_header, unpack as unpack_bundle, write as write_bundle};
+pub use bundle::{
+    BundleError, Header as BundleHeader, header as bundle_header, unpack as unpack_bundle, write as write_bundle,
+};
 pub use heal::{Healed, heal};
 pub use lease::{Lease, LeaseError};
 pub use moved::{moved_at, only_in_reflog_of};

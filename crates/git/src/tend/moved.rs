@@ -60,7 +60,11 @@ pub fn only_in_reflog_of(git: &GitAt<'_>, name: &str) -> Result<Vec<String>, Git
         .split(|&byte| byte == b'\n')
         .flat_map(|line| line.split(|&byte| byte == b' ').take(2))
         .filter_map(|word| String::from_utf8(word.to_vec()).ok())
-        .filter(|word| word.len() >= 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) && word.bytes().any(|byte| byte != b'0'))
+        .filter(|word| {
+            word.len() >= 40
+                && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+                && word.bytes().any(|byte| byte != b'0')
+        })
         .collect();
     let there = super::commits_there(git, &ids)?;
     if there.is_empty() {

@@ -78,12 +78,13 @@ fn split_records(listed: &[u8]) -> Vec<Vec<&[u8]>> {
 }
 
 /// Commits that a reflog entry names and no ref reaches.
+///
+/// `--stdin` is there for a repository without reflogs: git takes a list of nothing for wrong usage otherwise.
 fn only_in_reflogs(git: &GitAt<'_>) -> Result<Vec<(Vec<u8>, String)>, GitError> {
-    let lines = |output: Vec<u8>| -> BTreeSet<String> {
-        String::from_utf8_lossy(&output).lines().map(str::to_owned).collect()
-    };
-    let entries = lines(git.command("rev-list").option("--no-walk").option("--reflog").run()?.stdout);
-    let beyond = git.command("rev-list").option("--reflog").option("--not").option("--all").run()?;
+    let lines =
+        |output: Vec<u8>| -> BTreeSet<String> { String::from_utf8_lossy(&output).lines().map(str::to_owned).collect() };
+    let entries = lines(git.command("rev-list").option("--no-walk").option("--reflog").option("--stdin").run()?.stdout);
+    let beyond = git.command("rev-list").option("--reflog").option("--not").option("--all").option("--stdin").run()?;
     let beyond = lines(beyond.stdout);
     Ok(entries.intersection(&beyond).map(|id| (format!("{SPACE}reflogs/{id}").into_bytes(), id.clone())).collect())
 }

@@ -47,7 +47,9 @@ impl ObjectSet {
             .option("--no-object-names")
             .option("--all")
             .option("--reflog")
-            .option("--indexed-objects");
+            .option("--indexed-objects")
+            // In a repository without any, git takes a list of nothing for wrong usage otherwise.
+            .option("--stdin");
         listed(git, call)
     }
 

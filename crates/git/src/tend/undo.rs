@@ -148,7 +148,10 @@ impl Undo {
             let is_reflog = below.starts_with("logs/");
             let after = fs::read(self.after(common_dir, below)?).ok();
             if !is_reflog && now != after {
-                return Err(format!("`{below}` was changed by somebody since; how it was lies in `{}`", kept.display()));
+                return Err(format!(
+                    "`{below}` was changed by somebody since; how it was lies in `{}`",
+                    kept.display()
+                ));
             }
             replace(&to, &before)?;
             n_back += 1;
@@ -176,7 +179,8 @@ impl Undo {
     /// Remembers how a copied file is after the task, so that a change by somebody else is noticed.
     pub fn note_after(&self, common_dir: &Path) -> Result<(), String> {
         for below in self.copied.iter().filter(|below| !below.starts_with("logs/")) {
-            let now = fs::read(inside(common_dir, below)?).map_err(|error| format!("cannot read `{below}`: {error}"))?;
+            let now =
+                fs::read(inside(common_dir, below)?).map_err(|error| format!("cannot read `{below}`: {error}"))?;
             let to = self.after(common_dir, below)?;
             let _ = fs::remove_file(&to);
             write_new(&to, &now)?;
@@ -210,7 +214,9 @@ fn id_of(git: &GitAt<'_>, name: &str) -> Result<Option<String>, GitError> {
 }
 
 fn is_plain(one: &RefUndo) -> bool {
-    let is_id = |id: &Option<String>| id.as_ref().is_none_or(|id| id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_id = |id: &Option<String>| {
+        id.as_ref().is_none_or(|id| id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
     one.name.starts_with("refs/") && !one.name.contains(char::is_control) && is_id(&one.before) && is_id(&one.after)
 }
 

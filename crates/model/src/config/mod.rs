@@ -12,8 +12,8 @@
 mod amount;
 mod backups;
 mod catalogue;
-mod cleanup;
 pub mod channels;
+mod cleanup;
 mod compat;
 mod decode;
 mod effective;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Branch, Known, Landed, Oid, Proof, RefName, Snapshot, State, Timestamp,
+    Branch, Known, Landed, Oid, Proof, RefName, Snapshot, Span, State, Timestamp,
     config::{Cleanup, Config, Patterns},
     snapshot::Head,
 };
@@ -38,6 +38,11 @@ pub struct Going {
 
 /// When refs were last made or moved, by their reflogs.
 pub type Moved = BTreeMap<RefName, Known<Timestamp>>;
+
+/// How young a branch without a commit of its own counts as just made, whatever is configured.
+///
+/// Source: marcusquinn/aidevops#22606: a branch that was made a moment before looked merged, and went with its work.
+const FRESH: Span = Span::days(1);
 
 /// The fate of each local branch that has landed or looks like it, in order of their names.
 ///
@@ -76,7 +81,8 @@ impl Judge<'_> {
     fn proven(&self) -> Result<Going, String> {
         let tip = self.branch.tip.seen().ok_or_else(|| reason(self.branch.tip.reason(), "it can't be read"))?;
         let base = self.branch.base.as_ref().ok_or("it has no base")?;
-        let drift = self.branch.drift.seen().ok_or_else(|| reason(self.branch.drift.reason(), "its drift is not known"))?;
+        let drift =
+            self.branch.drift.seen().ok_or_else(|| reason(self.branch.drift.reason(), "its drift is not known"))?;
         let proof = match (&self.branch.landed, self.branch.state()) {
             _ if drift.merge_bases.is_empty() => return Err("it has no commit in common with its base".to_owned()),
             _ if drift.ahead == 0 => Proof::Ancestor,
@@ -130,9 +136,10 @@ impl Judge<'_> {
     fn is_no_base(&self) -> Result<(), String> {
         let name = &self.branch.name;
         let is_upstream = |branch: &Branch| {
-            branch.upstream.as_ref().is_some_and(|upstream| {
-                upstream.remote == "." && upstream.merge.as_bytes() == name.as_bytes()
-            })
+            branch
+                .upstream
+                .as_ref()
+                .is_some_and(|upstream| upstream.remote == "." && upstream.merge.as_bytes() == name.as_bytes())
         };
         let uses = |branch: &&Branch| {
             branch.name != *name && (branch.base.as_ref().is_some_and(|base| base.name == *name) || is_upstream(branch))
@@ -163,7 +170,8 @@ impl Judge<'_> {
 
     /// Neither a young commit, nor a young ref: one that was just made from its base looks landed, too.
     fn has_rested(&self) -> Result<(), String> {
-        let least = self.rules().rested;
+        let is_bare = self.branch.drift.seen().is_some_and(|drift| drift.ahead == 0 && drift.on_base_line);
+        let least = if is_bare { self.rules().rested.max(FRESH) } else { self.rules().rested };
         let idle = self.branch.idle_age(self.now).ok_or("its age is not known")?;
         if idle < least {
             return Err(format!("its last commit is {idle} old, and {least} is the least"));
@@ -193,7 +201,9 @@ impl Judge<'_> {
         let within = self.rules().fetched_within;
         match &remotes.fetched_at {
             Known::Seen(Some(at)) if self.now.since(*at) <= within => Ok(()),
-            Known::Seen(Some(at)) => Err(format!("the last fetch was {} ago, and {within} is the most", self.now.since(*at))),
+            Known::Seen(Some(at)) => {
+                Err(format!("the last fetch was {} ago, and {within} is the most", self.now.since(*at)))
+            }
             Known::Seen(None) => Err("nothing was ever fetched".to_owned()),
             Known::Unknown(reason) => Err(format!("when was fetched last is not known: {reason}")),
         }

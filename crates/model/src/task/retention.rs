@@ -116,7 +116,10 @@ mod tests {
         backups.extend((3..60).map(|day| backup(day, None, true)));
         let spans = Spans { days: 1, weeks: 1, months: 12 };
         let gone = may_go(&backups, spans);
-        assert!(!gone.contains(&"0000".to_owned()) || !backups.iter().any(|one| one.needs.is_some() && !gone.contains(&one.name)));
+        assert!(
+            !gone.contains(&"0000".to_owned())
+                || !backups.iter().any(|one| one.needs.is_some() && !gone.contains(&one.name))
+        );
         for backup in backups.iter().filter(|backup| !gone.contains(&backup.name)) {
             assert!(backup.needs.as_ref().is_none_or(|needs| !gone.contains(needs)), "{backup:?}");
         }

@@ -43,7 +43,9 @@ const BESIDE_AT_MOST: u64 = 256 << 20;
 pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Result<Manifest, BackupError> {
     let opened = git.opened();
     if opened.is_partial {
-        return Err(BackupError::Not("objects are missing on purpose here (partial clone): no backup could be whole".to_owned()));
+        return Err(BackupError::Not(
+            "objects are missing on purpose here (partial clone): no backup could be whole".to_owned(),
+        ));
     }
     shelf.make()?;
     let named = tend::named(git)?;
@@ -78,14 +80,21 @@ pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Res
         is_bare: opened.is_bare,
         git_version: git.git().version().text.clone(),
         refs: named.refs.iter().map(pair).collect(),
-        symbolic: named.symbolic.iter().map(|(name, target)| Anchor { name: text_of(name), target: text_of(target) }).collect(),
+        symbolic: named
+            .symbolic
+            .iter()
+            .map(|(name, target)| Anchor { name: text_of(name), target: text_of(target) })
+            .collect(),
         anchors: named.anchors.iter().map(pair).collect(),
         n_objects: set.len() as u64,
         objects_sha256: sum_of(&set),
         beside: beside(opened, &draft.join("beside"))?,
         not_covered: not_covered(opened),
     };
-    write_whole(&draft.join("manifest.json"), &serde_json::to_vec_pretty(&manifest).map_err(|error| BackupError::Not(error.to_string()))?)?;
+    write_whole(
+        &draft.join("manifest.json"),
+        &serde_json::to_vec_pretty(&manifest).map_err(|error| BackupError::Not(error.to_string()))?,
+    )?;
     write_whole(&draft.join(seal::FILE), seal::text_for(&draft)?.as_bytes())?;
     File::open(&draft).and_then(|folder| folder.sync_all()).map_err(failed("write", &draft))?;
     fs::rename(&draft, shelf.place(&name)).map_err(failed("publish", &draft))?;

@@ -11,11 +11,7 @@ use alignwatch_git::{
     tend::{self, ObjectSet, Scratch},
 };
 
-use super::{
-    BackupError, Manifest, Shelf, failed,
-    manifest::bytes_of,
-    seal,
-};
+use super::{BackupError, Manifest, Shelf, failed, manifest::bytes_of, seal};
 
 /// Puts the objects of a chain into a repository, the whole backup first.
 pub(super) fn fill(at: &GitAt<'_>, shelf: &Shelf, chain: &[Manifest]) -> Result<(), BackupError> {
@@ -90,7 +86,8 @@ pub fn restore_ref(live: &GitAt<'_>, shelf: &Shelf, name: &str, from: &str, to: 
     let chain = sealed_chain(shelf, name)?;
     let tips = chain.last().into_iter().flat_map(Manifest::tips);
     let found = tips.into_iter().find(|tip| tip.name == from);
-    let id = found.map(|tip| tip.oid.clone()).ok_or_else(|| BackupError::Not(format!("`{name}` has no ref `{from}`")))?;
+    let id =
+        found.map(|tip| tip.oid.clone()).ok_or_else(|| BackupError::Not(format!("`{name}` has no ref `{from}`")))?;
     let wanted = BTreeSet::from([id.clone()]);
     if ObjectSet::of(live, &wanted).is_err() {
         let scratch = Scratch::within(live.git(), shelf.folder(), &live.opened().object_format)?;

@@ -60,7 +60,8 @@ pub struct Verification {
 impl Shelf {
     /// The shelf of a repository below this folder. Nothing is made yet.
     pub fn of(root: &Path, opened: &Opened) -> Shelf {
-        let path = if opened.is_bare { &opened.common_dir } else { opened.worktree.as_ref().unwrap_or(&opened.common_dir) };
+        let path =
+            if opened.is_bare { &opened.common_dir } else { opened.worktree.as_ref().unwrap_or(&opened.common_dir) };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(60).collect();
         Shelf { folder: root.join(format!("{plain}-{}", opened.id())) }
@@ -106,11 +107,12 @@ impl Shelf {
             let of_it = || looks.iter().filter(|look| look.name == name);
             let drill = |look: &&&Verification| look.level == Level::Drill && look.is_good;
             // What was found bad later is proven no more.
-            let proven = of_it().rfind(|look| drill(&look)).filter(|_| of_it().last().is_some_and(|look| look.is_good));
+            let proven =
+                of_it().rfind(|look| drill(&look)).filter(|_| of_it().next_back().is_some_and(|look| look.is_good));
             kept.push(Kept {
                 manifest: self.manifest(&name),
                 size_bytes: size_of(&entry.path()),
-                last: of_it().last().cloned(),
+                last: of_it().next_back().cloned(),
                 proven: proven.cloned(),
                 name,
             });
@@ -202,7 +204,8 @@ impl Kept {
 
 /// `20261128T090000Z-full`: a name of ours, that leads nowhere else.
 pub(super) fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn size_of(folder: &Path) -> u64 {

@@ -105,7 +105,8 @@ fn compared(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
 fn fsck(at: &GitAt<'_>) -> Result<(), BackupError> {
     const ODD: i32 = 1;
     let limits = long();
-    let call = at.command("fsck").option("--full").option("--no-dangling").option("--no-progress").option("--no-reflogs");
+    let call =
+        at.command("fsck").option("--full").option("--no-dangling").option("--no-progress").option("--no-reflogs");
     call.limits(limits).run_allowing(&[ODD]).map(drop).map_err(BackupError::from)
 }
 

@@ -139,20 +139,39 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
             }
         }
     }
-    let bases: BTreeSet<(Vec<u8>, String)> =
-        going.iter().map(|branch| (branch.base.as_bytes().to_vec(), branch.base_oid.hex())).collect();
-    let mut commands = Vec::new();
-    for (base, id) in &bases {
-        // What was judged holds for this base alone: when it moved, nothing goes.
-        commands.extend([b"verify ", base.as_slice(), b"\0", id.as_bytes(), b"\0"].concat());
-    }
-    commands.extend(work.undo.transaction(false)?);
+    bases_rest(work, &going).map_err(|reason| format!("nothing was deleted: {reason}"))?;
+    let commands = work.undo.transaction(false)?;
     let call = work.git.command("update-ref").option("--stdin").option("-z").input(commands);
     call.run().map_err(|error| format!("nothing was deleted, since something moved meanwhile: {error}"))?;
+    // `verify` in the same transaction would say so at once, but writes a wrong line into the reflog of a HEAD that is
+    // on the base (seen with git 2.47.3). A base that moved in this moment is noticed now, and all comes back.
+    if let Err(reason) = bases_rest(work, &going) {
+        let back = work.undo.take_back(work.git)?;
+        return Err(format!("nothing was deleted: {reason}; {back}"));
+    }
     for branch in &going {
         forget_settings(work, &branch.name)?;
     }
     work.undo.note_after(common_dir)
+}
+
+/// Errors: a base is not where it was when its branches were judged: then what was judged does not hold.
+fn bases_rest(work: &Work<'_>, going: &[&Going]) -> Result<(), String> {
+    let bases: BTreeSet<(&RefName, String)> =
+        going.iter().map(|branch| (&branch.base, branch.base_oid.hex())).collect();
+    for (base, id) in bases {
+        let call = work
+            .git
+            .command("rev-parse")
+            .option("--verify")
+            .option("-q")
+            .revision([base.as_bytes(), b"^{commit}"].concat());
+        let now = call.run().map_err(|error| error.to_string())?.stdout;
+        if now.trim_ascii_end() != id.as_bytes() {
+            return Err(format!("{} moved meanwhile", base.text()));
+        }
+    }
+    Ok(())
 }
 
 /// Takes the section of the branch out of the settings, where there is one.

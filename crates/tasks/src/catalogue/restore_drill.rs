@@ -42,7 +42,8 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
 }
 
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
-    let due = draft.reaches(AGE, (seen.config.backup.drill_every.0 / 3_600).max(1), "the configuration: backup.drill_every");
+    let due =
+        draft.reaches(AGE, (seen.config.backup.drill_every.0 / 3_600).max(1), "the configuration: backup.drill_every");
     let kept = kept(seen).unwrap_or_default();
     let Some(newest) = kept.last() else { return draft.rest("there is no backup yet") };
     let bytes: u64 = kept.iter().map(|kept| kept.size_bytes).sum();

@@ -178,7 +178,9 @@ fn nobody_else_may_look_and_half_a_backup_is_none() {
     let mut backed = Backed::new(World::messy());
     let manifest = backed.create(Kind::Full, 1_000);
     let folder = backed.shelf.folder().join(&manifest.name);
-    for path in [backed.shelf.folder().to_owned(), folder.clone(), folder.join("objects.bundle"), folder.join("manifest.json")] {
+    for path in
+        [backed.shelf.folder().to_owned(), folder.clone(), folder.join("objects.bundle"), folder.join("manifest.json")]
+    {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
     }
     backed.world.with_fake_git("case \" $* \" in *' pack-objects '*) head -c 0; exit 1;; esac\nexec \"$real\" \"$@\"");

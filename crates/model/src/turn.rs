@@ -7,6 +7,7 @@
 mod reports;
 #[cfg(test)]
 mod story;
+mod tasks;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,8 @@ pub enum Event {
     Reported(Receipt, Vec<RunEvent>),
     /// An inspection ended.
     Inspected(Box<Inspected>),
+    /// The due tasks of the repository at this path came to their end; did one of them change something?
+    Tended(String, bool),
     /// A commit was kept; with what went wrong beside it, such as the daily backup.
     Kept(Option<String>),
     /// A commit could not be kept, for this reason.
@@ -68,6 +71,8 @@ pub enum Effect {
     Answer(Vec<Receipt>, Result<(), Refusal>),
     /// Inspect the repository at this path.
     Inspect(String),
+    /// Run the due tasks of the repository at this path.
+    Tend(String),
     /// Keep this.
     Keep(Box<Commit>),
 }
@@ -85,6 +90,8 @@ pub struct State {
     /// Who waits for what is being kept.
     kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
+    /// Which repository is tended, and which is next.
+    tending: tasks::Tending,
     /// The time of the last event: one before it shows that the clock was set back.
     latest: Timestamp,
     is_keeping: bool,
@@ -175,6 +182,12 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
+        Event::Tended(path, has_effect) => {
+            state.tending.ended(&path, now);
+            if has_effect {
+                hasten(state, &path, now);
+            }
+        }
         Event::Kept(trouble) => {
             (state.is_keeping, state.has_kept) = (false, true);
             state.store_trouble = trouble;
@@ -193,6 +206,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         }
     }
     effects.extend(due(state, pace, now));
+    effects.extend(state.tending.due(state.repositories.keys().map(String::as_str), config, now));
     effects
 }
 

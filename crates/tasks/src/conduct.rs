@@ -37,6 +37,7 @@ use crate::{
 };
 
 /// Where and under what a task runs.
+#[derive(Clone, Copy)]
 pub struct Around<'a> {
     /// The repository.
     pub path: &'a Path,
@@ -121,6 +122,14 @@ pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, Cond
         record.report = Some(report.clone());
     })?;
     Ok(Done { id, plan, report })
+}
+
+/// Writes down that a task was held before it began.
+pub fn note(task: &Task, around: &Around<'_>, report: &Report) -> Result<u64, ConductError> {
+    let opened = repository::open(around.path)?;
+    let git = around.git.at(&opened)?;
+    let road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
+    road.write(Step::Ended, |record| record.report = Some(report.clone()))
 }
 
 /// Takes a run back, by its number in the journal. `git` is found by the caller; the repository is that of the run.
@@ -362,7 +371,7 @@ impl Kept {
     /// Errors: it can't be told what is there, so that it could not be told what is lost either.
     fn of(guard: Guard, git: &GitAt<'_>, tell: &dyn Fn(&str)) -> Result<Kept, String> {
         match guard {
-            Guard::Derived | Guard::Outside => Ok(Kept::Nothing),
+            Guard::Derived | Guard::Outside | Guard::Locks => Ok(Kept::Nothing),
             Guard::Changes => {
                 let set = ObjectSet::read(git).map_err(|error| error.to_string())?;
                 refs(git).map(|refs| Kept::Both(refs, set))

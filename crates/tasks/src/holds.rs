@@ -32,8 +32,11 @@ pub(crate) fn held(
     now: Timestamp,
 ) -> Option<Hold> {
     // What writes nothing there is in nobody's way.
-    let in_the_way = || lock(snapshot).or_else(|| gate(snapshot, config, leases, now));
-    if guard == Guard::Outside { None } else { in_the_way() }
+    match guard {
+        Guard::Outside => None,
+        Guard::Locks => gate(snapshot, config, leases, now),
+        _ => lock(snapshot).or_else(|| gate(snapshot, config, leases, now)),
+    }
 }
 
 /// Why this plan can't be carried out for want of room.

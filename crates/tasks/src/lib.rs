@@ -10,6 +10,7 @@
 pub mod backup;
 mod catalogue;
 pub mod conduct;
+pub mod due;
 mod holds;
 pub mod journal;
 mod numbers;

@@ -48,6 +48,8 @@ pub enum Guard {
     Derived,
     /// Nothing is written in the repository, so that nobody's lock is in the way.
     Outside,
+    /// Nothing can get lost, and locks do not hold it: they are what it is about.
+    Locks,
 }
 
 /// What a plan is made from.
@@ -183,7 +185,7 @@ impl Task {
     /// Why this kind of task must not run in this kind of repository.
     fn danger(&self, seen: &Seen<'_>) -> Option<String> {
         let repository = &seen.snapshot.repository;
-        if matches!(self.guard, Guard::Derived | Guard::Outside) {
+        if matches!(self.guard, Guard::Derived | Guard::Outside | Guard::Locks) {
             return None;
         }
         if let Some(broken) = seen.snapshot.broken_refs.first() {

@@ -28,6 +28,7 @@ pub(crate) mod serve;
 pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod verify;
+pub(crate) mod window;
 
 /// Watches over the work of keeping many Git branches in line with their base
 ///
@@ -126,6 +127,7 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     Task(task::TaskArgs),
     Backup(backup::Backup),
+    Window(window::WindowArgs),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -148,6 +150,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Backup(backup) => backup::run(&global, &backup),
+        Command::Window(window) => window::run(&global, &window),
         Command::Task(task) => task::run(&global, &task),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),

@@ -21,7 +21,7 @@ pub use bundle::{
 };
 pub use heal::{Healed, heal};
 pub use lease::{Lease, LeaseError};
-pub use moved::{moved_at, only_in_reflog_of};
+pub use moved::{entry_at, moved_at, only_in_reflog_of};
 pub use named::{Named, named};
 pub use net::Net;
 pub use object_set::{ObjectSet, SetError, commits_there};

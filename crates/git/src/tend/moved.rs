@@ -25,7 +25,7 @@ pub fn moved_at<'a>(opened: &Opened, names: impl Iterator<Item = &'a RefName>) -
         let path = opened.common_dir.join("logs").join(Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())));
         match last_line(&path) {
             Ok(line) => {
-                let at = line.as_deref().and_then(time_of);
+                let at = line.as_deref().and_then(entry_at);
                 Some(at.map_or_else(|| Known::Unknown("its reflog has no last line".to_owned()), Known::Seen))
             }
             Err(error) if files::is_absent(&error) => None,
@@ -44,8 +44,8 @@ fn last_line(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(tail.split(|&byte| byte == b'\n').rfind(|line| !line.is_empty()).map(<[u8]>::to_vec))
 }
 
-/// The seconds behind the address: `… A <a@b> 1700000000 +0100<TAB>message`.
-fn time_of(line: &[u8]) -> Option<Timestamp> {
+/// When an entry of a reflog was written: the seconds behind the address, `… A <a@b> 1700000000 +0100<TAB>message`.
+pub fn entry_at(line: &[u8]) -> Option<Timestamp> {
     let head = line.split(|&byte| byte == b'\t').next()?;
     let end = head.iter().rposition(|&byte| byte == b'>')?;
     let rest = std::str::from_utf8(head.get(end + 1..)?).ok()?;
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_time_stands_behind_the_last_address() {
         let line = b"0 1 A > B <a@b> 1700000000 +0100\tmoved > on 5";
-        assert_eq!(time_of(line), Some(Timestamp(1_700_000_000)));
-        assert_eq!(time_of(b"nonsense"), None);
+        assert_eq!(entry_at(line), Some(Timestamp(1_700_000_000)));
+        assert_eq!(entry_at(b"nonsense"), None);
     }
 }

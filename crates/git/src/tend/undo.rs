@@ -106,8 +106,9 @@ impl Undo {
         if !is_quarantine(&self.quarantine) {
             return Err(format!("`{}` is no quarantine", self.quarantine));
         }
-        let n_refs = self.refs_back(git)?;
-        let n_copied = self.copied_back(common_dir)?;
+        let made = self.refs_back(git)?;
+        let n_refs = made.len();
+        let n_copied = self.copied_back(common_dir, &made)?;
         let n_moved = self.moved_back(common_dir)?;
         Ok(match (n_refs, n_copied + n_moved) {
             (0, 0) => "all is as it was".to_owned(),
@@ -115,8 +116,8 @@ impl Undo {
         })
     }
 
-    /// All refs in one transaction; those that are back already are left out.
-    fn refs_back(&self, git: &GitAt<'_>) -> Result<usize, String> {
+    /// All refs in one transaction; those that are back already are left out. Returns the names of the others.
+    fn refs_back(&self, git: &GitAt<'_>) -> Result<Vec<String>, String> {
         let mut left = Undo { refs: Vec::new(), ..self.clone() };
         for one in &self.refs {
             let now = id_of(git, &one.name).map_err(|error| error.to_string())?;
@@ -132,11 +133,11 @@ impl Undo {
             let call = git.command("update-ref").option("--stdin").option("-z").input(commands);
             call.run().map_err(|error| error.to_string())?;
         }
-        Ok(left.refs.len())
+        Ok(left.refs.into_iter().map(|one| one.name).collect())
     }
 
     /// Reflogs, and settings where nobody changed them since.
-    fn copied_back(&self, common_dir: &Path) -> Result<usize, String> {
+    fn copied_back(&self, common_dir: &Path, made: &[String]) -> Result<usize, String> {
         let mut n_back = 0;
         for below in &self.copied {
             let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
@@ -145,7 +146,16 @@ impl Undo {
             if now.as_ref() == Some(&before) {
                 continue;
             }
-            let is_reflog = below.starts_with("logs/");
+            let is_reflog = below.starts_with("logs/") || below.starts_with("worktrees/");
+            // The reflog of a ref that we made again just now holds nothing else.
+            let is_made = below.strip_prefix("logs/").is_some_and(|name| made.iter().any(|made| made == name));
+            let before = match &now {
+                Some(now) if is_reflog && !is_made => joined(&before, now),
+                _ => before,
+            };
+            if now.as_ref() == Some(&before) {
+                continue;
+            }
             let after = fs::read(self.after(common_dir, below)?).ok();
             if !is_reflog && now != after {
                 return Err(format!(
@@ -206,6 +216,17 @@ impl Undo {
     }
 }
 
+/// A reflog as it was, with what came since behind it.
+fn joined(before: &[u8], now: &[u8]) -> Vec<u8> {
+    let lines = |text: &[u8]| -> Vec<Vec<u8>> { text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect() };
+    let (mut all, now) = (lines(before), lines(now));
+    // What is kept of it stands in front; what came since, behind the last line that was there.
+    let last = all.last().and_then(|last| now.iter().rposition(|line| line == last));
+    let since = last.map_or_else(|| now.iter().position(|line| !all.contains(line)).unwrap_or(now.len()), |at| at + 1);
+    all.extend(now[since..].iter().cloned());
+    all.concat()
+}
+
 /// The id of a ref; `None` = it is not there.
 fn id_of(git: &GitAt<'_>, name: &str) -> Result<Option<String>, GitError> {
     let call = git.command("rev-parse").option("--verify").option("-q").revision(name);
@@ -255,4 +276,19 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
 
 fn cannot(what: &str, path: &Path, cause: io::Error) -> String {
     format!("cannot {what} `{}`: {cause}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reflog_comes_back_with_what_came_since() {
+        let told = |before: &str, now: &str| String::from_utf8(joined(before.as_bytes(), now.as_bytes())).unwrap();
+        assert_eq!(told("a\nb\nc\n", "c\n"), "a\nb\nc\n");
+        assert_eq!(told("a\nb\nc\n", "c\nd\n"), "a\nb\nc\nd\n");
+        assert_eq!(told("a\nb\n", "c\n"), "a\nb\nc\n", "all were old, and one is new");
+        assert_eq!(told("a\nb\n", ""), "a\nb\n");
+        assert_eq!(told("a\nb\n", "a\nb\n"), "a\nb\n");
+    }
 }

@@ -29,6 +29,7 @@ mod schema;
 mod secret;
 mod starter;
 mod tree;
+mod upkeep;
 mod windows;
 mod workflows;
 
@@ -54,6 +55,7 @@ pub(crate) use schema::LengthText;
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use starter::starter_file;
+pub use upkeep::{Maintenance, TaskMode, TaskRule};
 pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
@@ -126,6 +128,16 @@ pub struct Config {
     pub channels: Channels,
     /// Which networks may be called when something is told.
     pub egress: Egress,
+    /// Upkeep that nobody has to ask for.
+    pub maintenance: Maintenance,
+    /// When single tasks run by themselves, and where.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules; the first that is about a task and a repository decides.
+    /// Default: [].
+    /// Reason: each task knows how often it is worth asking; it acts only when its numbers say so.
+    /// Example: `[{name: geometric-repack, due: "0 3 * * *"}]`
+    pub tasks: Vec<TaskRule>,
     /// Backups of the repositories.
     pub backup: Backups,
     /// The clean-up of branches whose work is in their base.

@@ -5,8 +5,10 @@
 //! results, and "done" is not among them.
 
 pub mod cleanup;
+pub mod conflicts;
 mod numbers;
 pub mod retention;
+pub mod slots;
 
 use serde::{Deserialize, Serialize};
 

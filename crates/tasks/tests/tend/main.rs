@@ -4,6 +4,8 @@
 
 mod backups;
 mod cleanup;
+mod due;
 mod held;
 mod objects;
+mod upkeep;
 mod world;

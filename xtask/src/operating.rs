@@ -107,6 +107,31 @@ A task acts when its numbers say so, not because it is night. `--force` runs it 
 
 The journal is `tasks.jsonl` in the data directory; a plan is on the disk before its first step.
 
+### By themselves, in their windows
+
+```yaml
+maintenance:
+  repositories: [/srv/git/*.git]      # handed over; none are by default
+  load_limit: 100                     # percent of the processors, five-minute average
+tasks:
+  - {name: full-repack, due: "0 3 * * 6", zone: Europe/Berlin}
+  - {name: branch-cleanup, mode: report}
+windows:
+  - {name: night, open: "0 1 * * *", lasts: 4h, zone: Europe/Berlin}
+  - {name: cut, kind: freeze, open: "2026-12-24T12:00:00Z/2027-01-02T06:00:00Z", reason: release}
+```
+
+```sh
+alignwatch task run --due     # from cron or contrib/alignwatch-tasks.timer; the daemon does the same by itself
+alignwatch window list        # what is open, and what opens when
+alignwatch window check       # what will be in each other's way, and when there would be no conflict; exit 3 when something is
+```
+
+[TASKS](TASKS.md) lists all tasks. What was missed is caught up once. Where there are maintenance windows for a repository,
+tasks run in them only; one that would not fit is not begun, and work stops at the end at the next safe step. A task that
+was held (a lock, a run, a lease, a freeze, load, battery, room) is due until it could run; the reason is in `task history`.
+Git runs at a low priority throughout.
+
 ### Branches that have landed
 
 ```sh

@@ -25,3 +25,4 @@ mod screens;
 mod serve;
 mod tasks;
 mod terminal;
+mod windows;

@@ -175,6 +175,8 @@ impl Undo {
             let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
             match (fs::symlink_metadata(&kept).is_ok(), fs::symlink_metadata(&to).is_ok()) {
                 (true, false) => {
+                    let folder = to.parent().unwrap_or(common_dir);
+                    fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
                     place::move_to(&kept, &to)?;
                     n_back += 1;
                 }

@@ -15,6 +15,7 @@ mod loose_objects;
 mod multi_pack_index;
 mod object_check;
 mod pack_refs;
+mod quarantine;
 mod reflog_expiry;
 mod resolutions;
 mod restore_drill;
@@ -41,6 +42,7 @@ pub const ALL: &[&Task] = &[
     &restore_drill::TASK,
     &backup_retention::TASK,
     &archive_expiry::TASK,
+    &quarantine::TASK,
 ];
 
 /// The task with this name.

@@ -145,6 +145,21 @@ fn old_resolutions_and_an_old_gc_log_are_moved_and_come_back() {
 }
 
 #[test]
+fn a_quarantine_goes_long_after_its_run_and_no_other_does() {
+    let mut world = World::new();
+    let log = world.repo.git_dir().join("gc.log");
+    fs::write(&log, "old").unwrap();
+    make_old(&log, 2);
+    effect(&world, "gc-log");
+    fs::create_dir_all(world.quarantine().join("task-1-1/before")).unwrap();
+    rests(&world, "quarantine");
+    world.ahead = 200 * 86_400;
+    effect(&world, "quarantine");
+    let left: Vec<_> = fs::read_dir(world.quarantine()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["task-1-1"], "what no run of the journal made stays");
+}
+
+#[test]
 fn objects_are_checked_when_it_is_due_and_damage_is_a_failure() {
     let world = World::messy();
     effect(&world, "object-check");

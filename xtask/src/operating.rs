@@ -114,11 +114,11 @@ maintenance:
   repositories: [/srv/git/*.git]      # handed over; none are by default
   load_limit: 100                     # percent of the processors, five-minute average
 tasks:
-  - {name: full-repack, due: "0 3 * * 6", zone: Europe/Berlin}
+  - {name: full-repack, due: \"0 3 * * 6\", zone: Europe/Berlin}
   - {name: branch-cleanup, mode: report}
 windows:
-  - {name: night, open: "0 1 * * *", lasts: 4h, zone: Europe/Berlin}
-  - {name: cut, kind: freeze, open: "2026-12-24T12:00:00Z/2027-01-02T06:00:00Z", reason: release}
+  - {name: night, open: \"0 1 * * *\", lasts: 4h, zone: Europe/Berlin}
+  - {name: cut, kind: freeze, open: \"2026-12-24T12:00:00Z/2027-01-02T06:00:00Z\", reason: release}
 ```
 
 ```sh

@@ -427,6 +427,7 @@ mod tests {
         fn then(&mut self, second: i64, event: Event) -> Vec<String> {
             let told = |effect: &Effect| match effect {
                 Effect::Inspect(path) => format!("inspect {path}"),
+                Effect::Tend(path) => format!("tend {path}"),
                 Effect::Keep(commit) => {
                     let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
                     let events = commit.events.iter().map(|event| event.id.clone());

@@ -3,6 +3,8 @@
 //! What became of each branch is known by construction (merged, squashed, rebased, partly landed, reverted, continued,
 //! open, unrelated). Prints how many were judged, how many would go, and each that must not.
 
+#![allow(clippy::print_stdout)] // it is what it is for
+
 use std::time::Duration;
 
 use alignwatch_git::{

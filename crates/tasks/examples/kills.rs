@@ -1,6 +1,8 @@
 //! Kills tasks at random moments: `kills ROUNDS TASK…`. After each kill the repository must be sound and whole, and at
 //! the end a run must go through. The process that is killed is this program itself, started again.
 
+#![allow(clippy::print_stdout)] // it is what it is for
+
 use std::{
     collections::BTreeSet,
     path::Path,
@@ -79,7 +81,8 @@ fn main() {
             std::thread::sleep(Duration::from_millis(50));
             run(&repository, &data_dir, task).filter(|done| !done.report.because.contains("half-way"))
         });
-        let told = healed.map_or("never".to_owned(), |done| format!("{}: {}", done.report.result.word(), done.report.because));
+        let told =
+            healed.map_or("never".to_owned(), |done| format!("{}: {}", done.report.result.word(), done.report.because));
         println!("{task}: {n_rounds} rounds; the next run: {told}");
     }
     println!("{n_killed} kills in the middle, {n_bad} bad repositories");

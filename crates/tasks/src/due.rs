@@ -112,8 +112,11 @@ fn busy(machine: &Machine, rules: &Maintenance) -> Option<Hold> {
 /// When each task was asked the last time in this repository. One that was held was not: it is due still.
 fn last_asked(said: &Said, repository_id: &str) -> BTreeMap<String, Timestamp> {
     let mut last = BTreeMap::new();
-    for record in said.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended) {
-        let was_held = record.report.as_ref().is_some_and(|report| report.result == Came::Skipped && !is_refusal(report));
+    for record in
+        said.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended)
+    {
+        let was_held =
+            record.report.as_ref().is_some_and(|report| report.result == Came::Skipped && !is_refusal(report));
         if !was_held {
             last.insert(record.task.clone(), Timestamp(record.at_seconds));
         }

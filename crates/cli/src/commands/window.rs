@@ -9,7 +9,10 @@ use alignwatch_model::{
     task::conflicts::{Conflict, Job, conflicts},
     window::{Opening, Purpose, Window},
 };
-use alignwatch_tasks::{ALL, by_id, journal::{Journal, Said}};
+use alignwatch_tasks::{
+    ALL, by_id,
+    journal::{Journal, Said},
+};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -111,7 +114,9 @@ fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> 
                 text.push_str(&format!("{}\n", escape::terminal(&line)));
             }
             if windows.is_empty() {
-                text.push_str("there are no windows: tasks run when they are due; `windows` in the configuration makes some\n");
+                text.push_str(
+                    "there are no windows: tasks run when they are due; `windows` in the configuration makes some\n",
+                );
             }
             text
         }
@@ -128,19 +133,27 @@ fn next(form: Format, config: &Config, now: Timestamp, n: usize) -> Result<Exit,
     let openings = |window: &Window| -> Vec<Opening> {
         std::iter::successors(window.next_after(now), |opening| window.next_after(opening.from)).take(n).collect()
     };
-    let mut all: Vec<(Opening, Window)> =
-        windows(config).into_iter().flat_map(|(window, _)| openings(&window).into_iter().map(move |one| (one, window.clone()))).collect();
+    let mut all: Vec<(Opening, Window)> = windows(config)
+        .into_iter()
+        .flat_map(|(window, _)| openings(&window).into_iter().map(move |one| (one, window.clone())))
+        .collect();
     all.sort_by_key(|(opening, _)| (opening.from, opening.until));
     let text = match form {
         Format::Json => {
-            let one = |(opening, window): &(Opening, Window)| {
-                json!({ "name": window.name, "kind": word(window.purpose), "from": opening.from, "until": opening.until })
-            };
-            escape::json(&json!({ "schema": "alignwatch.window_openings/1", "openings": all.iter().map(one).collect::<Vec<_>>() }))
+            let one = |(opening, window): &(Opening, Window)| json!({ "name": window.name, "kind": word(window.purpose), "from": opening.from, "until": opening.until });
+            escape::json(
+                &json!({ "schema": "alignwatch.window_openings/1", "openings": all.iter().map(one).collect::<Vec<_>>() }),
+            )
         }
         _ => {
             let line = |(opening, window): &(Opening, Window)| {
-                let line = format!("{} to {}  {}  {}", opening.from, opening.until, pad(word(window.purpose), 11), window.name);
+                let line = format!(
+                    "{} to {}  {}  {}",
+                    opening.from,
+                    opening.until,
+                    pad(word(window.purpose), 11),
+                    window.name
+                );
                 format!("{}\n", escape::terminal(&line))
             };
             if all.is_empty() { "no window opens again\n".to_owned() } else { all.iter().map(line).collect() }
@@ -179,7 +192,8 @@ fn check(form: Format, config: &Config, now: Timestamp, paths: &[PathBuf], days:
 
 /// All repositories that were handed over, as far as their patterns find any.
 pub(crate) fn handed_over(config: &Config) -> Vec<PathBuf> {
-    let found = config.maintenance.repositories.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten();
+    let found =
+        config.maintenance.repositories.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten();
     found.filter(|path| is_repository(path)).collect()
 }
 
@@ -193,7 +207,8 @@ const TAKES: Span = Span::minutes(10);
 /// All tasks with the longest time that each took here.
 fn jobs(said: &Said, repository_id: &str) -> Vec<Job> {
     let takes = |task: &str| {
-        let of_it = said.runs().into_iter().filter(|run| run.record.task == task && run.record.repository_id == repository_id);
+        let of_it =
+            said.runs().into_iter().filter(|run| run.record.task == task && run.record.repository_id == repository_id);
         let longest = of_it.filter_map(|run| run.report.map(|report| report.took_seconds)).fold(0.0, f64::max);
         if longest > 0.0 { Span(longest.ceil() as i64) } else { TAKES }
     };

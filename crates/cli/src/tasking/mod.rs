@@ -161,7 +161,9 @@ pub(crate) fn due(form: Format, all: &[(String, &'static Task, Ended)]) -> Strin
                 "waits_for": reason,
             })
         };
-        return escape::json(&json!({ "schema": "alignwatch.task_due/1", "tasks": all.iter().map(one).collect::<Vec<_>>() }));
+        return escape::json(
+            &json!({ "schema": "alignwatch.task_due/1", "tasks": all.iter().map(one).collect::<Vec<_>>() }),
+        );
     }
     let mut text = String::new();
     for (repository, task, ended) in all {

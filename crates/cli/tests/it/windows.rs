@@ -33,7 +33,8 @@ fn what_is_open_and_what_opens_when_is_told() {
     let home = home(FREEZE);
     let list = text(&run(home.path(), &["window", "list"]));
     assert!(list.contains("freeze       always") && list.contains("open until") && list.contains("night"), "{list}");
-    let next: Value = serde_json::from_slice(&run(home.path(), &["window", "next", "--n", "2", "--json"]).stdout).unwrap();
+    let next: Value =
+        serde_json::from_slice(&run(home.path(), &["window", "next", "--n", "2", "--json"]).stdout).unwrap();
     assert_eq!(next["openings"].as_array().unwrap().len(), 4, "{next}");
 }
 

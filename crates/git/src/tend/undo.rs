@@ -220,7 +220,8 @@ impl Undo {
 
 /// A reflog as it was, with what came since behind it.
 fn joined(before: &[u8], now: &[u8]) -> Vec<u8> {
-    let lines = |text: &[u8]| -> Vec<Vec<u8>> { text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect() };
+    let lines =
+        |text: &[u8]| -> Vec<Vec<u8>> { text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect() };
     let (mut all, now) = (lines(before), lines(now));
     // What is kept of it stands in front; what came since, behind the last line that was there.
     let last = all.last().and_then(|last| now.iter().rposition(|line| line == last));

@@ -174,7 +174,8 @@ impl Calendar {
     fn tasks_that_meet(&self, found: &mut Vec<Conflict>) {
         for (nth, task) in self.tasks.iter().enumerate() {
             for other in &self.tasks[nth + 1..] {
-                let text = format!("`{}` and `{}` are due at the same time: one waits for the other", task.name, other.name);
+                let text =
+                    format!("`{}` and `{}` are due at the same time: one waits for the other", task.name, other.name);
                 let free_at = |after: Timestamp| {
                     let slot = other.openings.iter().find(|slot| after <= slot.until)?;
                     self.free_slot(other, slot)
@@ -187,7 +188,8 @@ impl Calendar {
     fn tasks_and_runs(&self, found: &mut Vec<Conflict>) {
         for task in &self.tasks {
             for run in &self.runs {
-                let text = format!("`{}` is due while a run of `{}` is expected: it waits for its end", task.name, run.name);
+                let text =
+                    format!("`{}` is due while a run of `{}` is expected: it waits for its end", task.name, run.name);
                 let free_at = |after: Timestamp| {
                     let slot = task.openings.iter().find(|slot| after <= slot.until)?;
                     self.free_slot(task, slot)
@@ -208,7 +210,13 @@ impl Calendar {
                     window.name,
                     opening.until.since(opening.from)
                 );
-                found.push(Conflict { kind: Kind::TooMuchForWindow, text, at: opening.from, n_times: short.len(), free_at: None });
+                found.push(Conflict {
+                    kind: Kind::TooMuchForWindow,
+                    text,
+                    at: opening.from,
+                    n_times: short.len(),
+                    free_at: None,
+                });
             }
         }
     }
@@ -239,7 +247,8 @@ impl Calendar {
         candidates.sort();
         candidates.into_iter().find(|&from| {
             let wish = Opening { from, until: Timestamp(from.0.saturating_add(lasts.0)) };
-            let fits = self.windows.is_empty() || self.is_in_window(from) && self.is_in_window(Timestamp(wish.until.0 - 1));
+            let fits =
+                self.windows.is_empty() || self.is_in_window(from) && self.is_in_window(Timestamp(wish.until.0 - 1));
             fits && !others.iter().any(|other| other.meets(&wish))
         })
     }

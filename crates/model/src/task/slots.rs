@@ -83,7 +83,12 @@ pub fn turn(asked: &Asked<'_>, config: &Config, now: Timestamp) -> Turn {
 }
 
 /// Since when it is due, and how many slots before were missed. Errors: when it will be.
-fn due(cadence: &Cadence, asked: &Asked<'_>, spread: Span, now: Timestamp) -> Result<(Timestamp, u32), Option<Timestamp>> {
+fn due(
+    cadence: &Cadence,
+    asked: &Asked<'_>,
+    spread: Span,
+    now: Timestamp,
+) -> Result<(Timestamp, u32), Option<Timestamp>> {
     let Some(last) = asked.last else { return Ok((now, 0)) };
     let later = Span(delay(asked, spread));
     let mut since = match cadence.after(last) {
@@ -104,7 +109,8 @@ fn due(cadence: &Cadence, asked: &Asked<'_>, spread: Span, now: Timestamp) -> Re
 fn delay(asked: &Asked<'_>, spread: Span) -> i64 {
     // FNV-1a: https://datatracker.ietf.org/doc/html/draft-eastlake-fnv
     let bytes = asked.id.bytes().chain([0]).chain(asked.task.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     i64::try_from(hash % u64::try_from(spread.0.max(0) + 1).unwrap_or(1)).unwrap_or(0)
 }
 
@@ -182,7 +188,10 @@ mod tests {
     fn a_window_is_waited_for_and_its_end_is_told() {
         let night = config("windows:\n  - {name: night, open: \"0 1 * * *\", lasts: 2h}\n");
         assert_eq!(at(turn(&asked(None), &night, Timestamp(0))), "later Some(3600): the window `night` is not open");
-        assert_eq!(at(turn(&asked(None), &night, Timestamp(2 * HOUR))), "now since 7200 missed 0 until Some(10800) false");
+        assert_eq!(
+            at(turn(&asked(None), &night, Timestamp(2 * HOUR))),
+            "now since 7200 missed 0 until Some(10800) false"
+        );
     }
 
     #[test]

@@ -37,10 +37,16 @@ fn old(seen: &Seen<'_>) -> Result<Vec<(String, String)>, String> {
     let Some(proven) = proven else { return Ok(Vec::new()) };
     let limit = seen.config.cleanup.archive_for;
     let is_old = |name: &str| {
-        let seconds = name.strip_prefix(SPACE).and_then(|rest| rest.split('-').next()).and_then(|text| text.parse().ok());
+        let seconds =
+            name.strip_prefix(SPACE).and_then(|rest| rest.split('-').next()).and_then(|text| text.parse().ok());
         seconds.is_some_and(|at| limit < seen.now.since(Timestamp(at)))
     };
-    Ok(proven.refs.iter().filter(|named| is_old(&named.name)).map(|named| (named.name.clone(), named.oid.clone())).collect())
+    Ok(proven
+        .refs
+        .iter()
+        .filter(|named| is_old(&named.name))
+        .map(|named| (named.name.clone(), named.oid.clone()))
+        .collect())
 }
 
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {
@@ -65,7 +71,8 @@ fn there(seen: &Seen<'_>) -> Result<Vec<(String, String)>, String> {
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let any = draft.reaches(N, 1, "the configuration: cleanup.archive_for");
     let old = there(seen).unwrap_or_default();
-    let draft = old.iter().take(500).fold(draft, |draft, (name, id)| draft.step(format!("delete {name} at {id}"))).costs(1, 0);
+    let draft =
+        old.iter().take(500).fold(draft, |draft, (name, id)| draft.step(format!("delete {name} at {id}"))).costs(1, 0);
     match any {
         Err(reason) => draft.refuse(reason),
         Ok(true) => draft.act(format!("{} are old and in a proven backup", words::count(old.len(), "archive ref"))),

@@ -41,7 +41,8 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
     let layers = numbers::speed(seen)
         .and_then(|speed| speed.commit_graph.seen().ok_or("the commit-graph could not be read"))
         .map(|graph| &graph.layers);
-    let is_poor = |layer: &&alignwatch_model::facts::speed::GraphLayer| !layer.has_changed_paths || !layer.has_corrected_dates;
+    let is_poor =
+        |layer: &&alignwatch_model::facts::speed::GraphLayer| !layer.has_changed_paths || !layer.has_corrected_dates;
     vec![
         numbers::measure(POOR, layers.map(|layers| layers.iter().filter(is_poor).count() as u64), "layers"),
         numbers::measure(LAYERS, layers.map(|layers| layers.len() as u64), "layers"),

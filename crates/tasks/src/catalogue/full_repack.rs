@@ -43,15 +43,23 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
         let oldest = packs.map(|pack| pack.modified_at).min();
         oldest.map_or(0, |at| seen.now.since(at).whole_days().max(0).unsigned_abs())
     });
-    vec![numbers::free_packs(seen), numbers::measure(AGE, age, "days"), numbers::size(seen), numbers::loose_objects(seen)]
+    vec![
+        numbers::free_packs(seen),
+        numbers::measure(AGE, age, "days"),
+        numbers::size(seen),
+        numbers::loose_objects(seen),
+    ]
 }
 
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let old = draft.reaches(AGE, DAYS, "Gitaly: a full repack at most every 5 days");
-    let n = numbers::packs(seen).map_or(0, |packs| packs.iter().filter(|pack| !pack.is_kept() && !pack.is_cruft).count());
+    let n =
+        numbers::packs(seen).map_or(0, |packs| packs.iter().filter(|pack| !pack.is_kept() && !pack.is_cruft).count());
     let many = draft.reaches(PACKS, 2, "Gitaly: where there is more than one pack");
     let bytes = numbers::pack_bytes(seen) + numbers::loose_bytes(seen);
-    let draft = draft.step("git repack -d -l -a --cruft --cruft-expiration=never").costs(numbers::seconds_for(2 * bytes), bytes + bytes / 5);
+    let draft = draft
+        .step("git repack -d -l -a --cruft --cruft-expiration=never")
+        .costs(numbers::seconds_for(2 * bytes), bytes + bytes / 5);
     match &seen.snapshot.unfinished {
         alignwatch_model::Known::Unknown(reason) => return draft.refuse(reason.clone()),
         alignwatch_model::Known::Seen(unfinished) => {
@@ -63,7 +71,9 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     }
     match (old, many) {
         (Err(reason), _) | (_, Err(reason)) => draft.refuse(reason),
-        (Ok(true), Ok(true)) if 1 < n => draft.act(format!("{}, the oldest is older than {DAYS} days", words::count(n, "pack"))),
+        (Ok(true), Ok(true)) if 1 < n => {
+            draft.act(format!("{}, the oldest is older than {DAYS} days", words::count(n, "pack")))
+        }
         _ => draft.rest(format!("{}, and none of several is old", words::count(n, "pack"))),
     }
 }

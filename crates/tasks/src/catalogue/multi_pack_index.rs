@@ -43,7 +43,8 @@ fn wants_bitmap(seen: &Seen<'_>) -> bool {
 }
 
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {
-    let index = numbers::speed(seen).and_then(|speed| speed.pack_index.seen().ok_or("the index over packs could not be read"));
+    let index =
+        numbers::speed(seen).and_then(|speed| speed.pack_index.seen().ok_or("the index over packs could not be read"));
     let packs = numbers::packs(seen);
     let outside = index.and_then(|index| {
         let covered = index.as_ref().map_or(&[][..], |index| &index.packs);
@@ -71,7 +72,13 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
 }
 
 fn perform(work: &Work<'_>) -> Result<(), String> {
-    let limits = Limits { time: TIME_AT_MOST, cpu_seconds: TIME_AT_MOST.as_secs(), file_bytes: u64::MAX >> 1, niceness: 10, ..Limits::default() };
+    let limits = Limits {
+        time: TIME_AT_MOST,
+        cpu_seconds: TIME_AT_MOST.as_secs(),
+        file_bytes: u64::MAX >> 1,
+        niceness: 10,
+        ..Limits::default()
+    };
     let write = work.git.command("multi-pack-index").option("write").option("--no-progress");
     let write = if wants_bitmap(&work.seen) { write.option("--bitmap") } else { write };
     write.limits(limits).run().map_err(|error| error.to_string())?;

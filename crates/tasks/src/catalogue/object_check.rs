@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use alignwatch_git::run::Limits;
 use alignwatch_model::{
-    task::{Measure, Plan},
     Look,
+    task::{Measure, Plan},
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +80,9 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let bytes = numbers::pack_bytes(seen) + numbers::loose_bytes(seen);
     match (sound, connected) {
         (Err(reason), _) | (_, Err(reason)) => draft.refuse(reason),
-        (Ok(true), _) => draft.step("git fsck --full").costs(numbers::seconds_for(4 * bytes), 0).act("a whole check is due"),
+        (Ok(true), _) => {
+            draft.step("git fsck --full").costs(numbers::seconds_for(4 * bytes), 0).act("a whole check is due")
+        }
         (_, Ok(true)) => {
             let draft = draft.step("git fsck --connectivity-only").costs(numbers::seconds_for(bytes), 0);
             draft.act("a check of connectivity is due")

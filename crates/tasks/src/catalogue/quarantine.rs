@@ -38,7 +38,8 @@ fn old(seen: &Seen<'_>) -> Result<Vec<String>, String> {
     let said = Journal::of(seen.data_dir).read().map_err(|error| error.to_string())?;
     let limit = seen.config.cleanup.archive_for;
     let is_over = |id: u64| said.records.iter().any(|record| record.id == id && record.step == Step::Ended);
-    let ours = said.records.iter().filter(|record| record.step == Step::Begun && record.repository_id == seen.opened.id());
+    let ours =
+        said.records.iter().filter(|record| record.step == Step::Begun && record.repository_id == seen.opened.id());
     let ended = ours.filter(|record| is_over(record.id) && limit < seen.now.since(Timestamp(record.at_seconds)));
     let names = ended.filter_map(|record| record.quarantine.clone()).filter(|name| is_plain(name));
     let is_folder = |name: &String| {
@@ -59,7 +60,8 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let any = draft.reaches(N, 1, "the configuration: cleanup.archive_for");
     let old = old(seen).unwrap_or_default();
-    let draft = old.iter().take(100).fold(draft, |draft, name| draft.step(format!("remove quarantine/{name}"))).costs(1, 0);
+    let draft =
+        old.iter().take(100).fold(draft, |draft, name| draft.step(format!("remove quarantine/{name}"))).costs(1, 0);
     match any {
         Err(reason) => draft.refuse(reason),
         Ok(true) => draft.act(format!("{} are old", words::count(old.len(), "quarantine"))),

@@ -49,13 +49,18 @@ fn logs(common_dir: &Path) -> Result<Vec<String>, String> {
     let mut left = BYTES_AT_MOST;
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let about = entry.metadata().map_err(|error| format!("cannot look at `{}`: {error}", entry.path().display()))?;
+            let about =
+                entry.metadata().map_err(|error| format!("cannot look at `{}`: {error}", entry.path().display()))?;
             if about.is_dir() {
                 open.push(entry.path());
             } else if about.is_file() {
                 left = left.checked_sub(about.len()).ok_or("the reflogs are too large to be kept")?;
                 let path = entry.path();
-                let below = path.strip_prefix(common_dir).ok().and_then(Path::to_str).ok_or("the name of a reflog is no text")?;
+                let below = path
+                    .strip_prefix(common_dir)
+                    .ok()
+                    .and_then(Path::to_str)
+                    .ok_or("the name of a reflog is no text")?;
                 found.push(below.to_owned());
             }
         }
@@ -67,9 +72,14 @@ fn logs(common_dir: &Path) -> Result<Vec<String>, String> {
 fn n_old(seen: &Seen<'_>) -> Result<u64, String> {
     let mut n = 0;
     for log in logs(&seen.opened.common_dir)? {
-        let text = fs::read(seen.opened.common_dir.join(&log)).map_err(|error| format!("cannot read `{log}`: {error}"))?;
+        let text =
+            fs::read(seen.opened.common_dir.join(&log)).map_err(|error| format!("cannot read `{log}`: {error}"))?;
         let is_old = |at: Timestamp| AGE < seen.now.since(at);
-        n += text.split(|&byte| byte == b'\n').filter_map(alignwatch_git::tend::entry_at).filter(|at| is_old(*at)).count() as u64;
+        n += text
+            .split(|&byte| byte == b'\n')
+            .filter_map(alignwatch_git::tend::entry_at)
+            .filter(|at| is_old(*at))
+            .count() as u64;
     }
     Ok(n)
 }

@@ -50,7 +50,9 @@ fn old(common_dir: &Path, now: Timestamp) -> (Vec<String>, usize) {
         let limit = if is_resolved { RESOLVED } else { UNRESOLVED };
         if newest.is_some_and(|at| limit < now.since(Timestamp(at))) {
             n += 1;
-            let below = inside.iter().filter_map(|entry| Some(entry.path().strip_prefix(common_dir).ok()?.to_str()?.to_owned()));
+            let below = inside
+                .iter()
+                .filter_map(|entry| Some(entry.path().strip_prefix(common_dir).ok()?.to_str()?.to_owned()));
             files.extend(below);
         }
     }

@@ -41,7 +41,10 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let any = draft.reaches(STALE, 1, "ours and Gitaly's ages, by the kind of lock");
     let stale = stale(seen).unwrap_or_default();
-    let draft = stale.iter().fold(draft, |draft, lock| draft.step(format!("move {} aside: {}", lock.path, lock.because))).costs(1, 0);
+    let draft = stale
+        .iter()
+        .fold(draft, |draft, lock| draft.step(format!("move {} aside: {}", lock.path, lock.because)))
+        .costs(1, 0);
     match any {
         Err(reason) => draft.refuse(reason),
         Ok(true) => draft.act(format!("nobody holds {}", words::count(stale.len(), "lock"))),

@@ -58,7 +58,8 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let any = draft.reaches(N, 1, "Gitaly: temporary files older than 24 h");
     let old = old(seen).unwrap_or_default();
-    let draft = old.iter().fold(draft, |draft, file| draft.step(format!("move objects/{} aside", file.path))).costs(1, 0);
+    let draft =
+        old.iter().fold(draft, |draft, file| draft.step(format!("move objects/{} aside", file.path))).costs(1, 0);
     match any {
         Err(reason) => draft.refuse(reason),
         Ok(true) => draft.act(format!("{} are older than {YOUNG}", words::count(old.len(), "file"))),
@@ -67,7 +68,8 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
 }
 
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
-    let objects = work.git.opened().objects_dir.strip_prefix(&work.git.opened().common_dir).ok().and_then(|path| path.to_str());
+    let objects =
+        work.git.opened().objects_dir.strip_prefix(&work.git.opened().common_dir).ok().and_then(|path| path.to_str());
     let objects = objects.ok_or("the objects lie outside of the Git directory")?;
     let moved = old(&work.seen)?.iter().map(|file| format!("{objects}/{}", file.path)).collect();
     Ok(Undo { quarantine: format!("quarantine/{}", work.id), moved, ..Undo::default() })

@@ -2,11 +2,7 @@
 
 use std::fs;
 
-use alignwatch_model::{
-    Known,
-    config::Config,
-    task::Came,
-};
+use alignwatch_model::{Known, config::Config, task::Came};
 use alignwatch_tasks::due::{self, Ended, Machine};
 
 use crate::world::World;
@@ -44,7 +40,11 @@ fn what_is_due_runs_once_and_what_was_missed_is_caught_up_once() {
     let mut world = World::messy();
     world.config = only("pack-refs loose-objects");
     let ends = run(&world, &IDLE);
-    assert_eq!((of(&ends, "pack-refs"), of(&ends, "loose-objects")), ("effect".to_owned(), "effect".to_owned()), "{ends:?}");
+    assert_eq!(
+        (of(&ends, "pack-refs"), of(&ends, "loose-objects")),
+        ("effect".to_owned(), "effect".to_owned()),
+        "{ends:?}"
+    );
     assert_eq!(run(&world, &IDLE), [], "a moment later nothing is due");
     world.ahead = 5 * 86_400;
     let ends = run(&world, &IDLE);
@@ -82,7 +82,10 @@ fn a_closed_window_is_waited_for_and_a_rule_may_only_report() {
     world.config = Config::from_yaml(text, "f").unwrap().0;
     assert_eq!(run(&world, &IDLE), []);
     world.config = only("pack-refs");
-    world.config.tasks.insert(0, Config::from_yaml("tasks:\n  - {name: pack-refs, mode: report}\n", "f").unwrap().0.tasks[0].clone());
+    world
+        .config
+        .tasks
+        .insert(0, Config::from_yaml("tasks:\n  - {name: pack-refs, mode: report}\n", "f").unwrap().0.tasks[0].clone());
     assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "would act");
     assert!(world.journal().runs().iter().all(|run| run.report.is_none_or(|report| report.result != Came::Effect)));
 }

@@ -62,7 +62,8 @@ fn a_repository_that_serves_others_gets_an_index_with_a_bitmap_and_a_rich_commit
     let world = World::of(repo);
     effect(&world, "multi-pack-index");
     let pack = world.repo.git_dir().join("objects/pack");
-    let names: Vec<String> = fs::read_dir(pack).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<String> =
+        fs::read_dir(pack).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().any(|name| name.starts_with("multi-pack-index-") && name.ends_with(".bitmap")), "{names:?}");
     rests(&world, "multi-pack-index");
     effect(&world, "commit-graph-rewrite");
@@ -107,7 +108,8 @@ fn old_entries_of_reflogs_go_and_come_back_with_what_was_written_since() {
     let world = World::messy();
     let log = world.repo.git_dir().join("logs/refs/heads/main");
     let tip = world.oid_of("main");
-    let old: String = (0..120).map(|nth| format!("{tip} {tip} A <a@b> {} +0000\told {nth}\n", 1_500_000_000 + nth)).collect();
+    let old: String =
+        (0..120).map(|nth| format!("{tip} {tip} A <a@b> {} +0000\told {nth}\n", 1_500_000_000 + nth)).collect();
     let newer = fs::read_to_string(&log).unwrap();
     fs::write(&log, format!("{old}{newer}")).unwrap();
     let id = effect(&world, "reflog-expiry");

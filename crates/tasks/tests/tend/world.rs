@@ -43,7 +43,13 @@ impl World {
     }
 
     pub(crate) fn of(repo: Repo) -> World {
-        World { repo, data: tempfile::tempdir().unwrap(), config: Config::default(), git: Git::find().unwrap(), ahead: 0 }
+        World {
+            repo,
+            data: tempfile::tempdir().unwrap(),
+            config: Config::default(),
+            git: Git::find().unwrap(),
+            ahead: 0,
+        }
     }
 
     /// One with everything that keeps an object in use: a stash, a reflog, an index, a detached linked worktree.

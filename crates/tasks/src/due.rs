@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use alignwatch_git::repository;
 use alignwatch_model::{
     Known, Timestamp,
-    config::Maintenance,
+    config::{Maintenance, OnBattery},
     task::{
         Came, Hold, Plan, Report,
         slots::{Asked, Turn, turn},
@@ -104,7 +104,7 @@ fn in_window(task: &Task, around: &Around<'_>, seconds_left: Option<u64>) -> Res
 fn busy(machine: &Machine, rules: &Maintenance) -> Option<Hold> {
     let load = machine.load_percent.seen().filter(|load| rules.load_limit <= **load);
     let load = load.map(|load| format!("the load of the machine is {load} %, and {} % is the limit", rules.load_limit));
-    let battery = machine.on_battery.seen().filter(|on| **on && !rules.on_battery);
+    let battery = machine.on_battery.seen().filter(|on| **on && rules.on_battery == OnBattery::Wait);
     let reason = load.or_else(|| battery.map(|_| "the machine runs from a battery".to_owned()))?;
     Some(Hold { reason, until: None })
 }

@@ -66,8 +66,8 @@ enum What {
     /// Run a task now: plan, act, measure
     Run {
         /// The task, or `all`: those that are due by their numbers
-        #[arg(value_parser = names(), required_unless_present = "due", default_value_if("due", "true", EACH))]
-        name: String,
+        #[arg(value_parser = names(), required_unless_present = "due", conflicts_with = "due")]
+        name: Option<String>,
         /// Repositories [default: the one here]
         path: Vec<PathBuf>,
         /// Do not ask
@@ -112,7 +112,9 @@ pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
         What::List => list(global, form),
         What::Plan { name, path, explain } => plan(global, form, name, path, *explain),
         What::Run { due: true, .. } => run_due(global, form),
-        What::Run { name, path, yes, force, .. } => perform(global, form, name, path, *yes, *force),
+        What::Run { name, path, yes, force, .. } => {
+            perform(global, form, name.as_deref().unwrap_or(EACH), path, *yes, *force)
+        }
         What::Undo { id } => undo(global, form, *id),
         What::History { limit } => history(global, form, *limit),
     }

@@ -55,7 +55,7 @@ pub(crate) use schema::LengthText;
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use starter::starter_file;
-pub use upkeep::{Maintenance, TaskMode, TaskRule};
+pub use upkeep::{Maintenance, OnBattery, TaskMode, TaskRule};
 pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 

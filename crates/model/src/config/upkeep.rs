@@ -32,20 +32,31 @@ pub struct Maintenance {
     /// Example: `70`
     #[schemars(with = "u32", range(min = 1, max = 10000))]
     pub load_limit: u32,
-    /// Tasks also run while the machine runs from a battery.
+    /// What tasks do while the machine runs from a battery.
     ///
-    /// Unit: yes or no.
-    /// Range: true, false.
-    /// Default: false.
+    /// Unit: one word.
+    /// Range: wait, run.
+    /// Default: wait.
     /// Reason: upkeep can wait for the mains.
-    /// Example: `true`
-    pub on_battery: bool,
+    /// Example: `run`
+    pub on_battery: OnBattery,
 }
 
 impl Default for Maintenance {
     fn default() -> Maintenance {
-        Maintenance { repositories: Vec::new(), load_limit: 100, on_battery: false }
+        Maintenance { repositories: Vec::new(), load_limit: 100, on_battery: OnBattery::Wait }
     }
+}
+
+/// What tasks do while the machine runs from a battery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBattery {
+    /// They wait.
+    #[default]
+    Wait,
+    /// They run all the same.
+    Run,
 }
 
 /// When one task runs by itself, and where.

@@ -133,20 +133,48 @@ fn facts(text: &mut String, key: &Key) {
             text.push_str(&format!("* `{}`: {}\n", word.word, word.meaning));
         }
     }
-    text.push_str(&format!("\n```yaml\n{}\n```\n", example(key)));
+    text.push_str(&format!("\n```yaml\n{}{}\n```\n", example(key), named_elsewhere(key)));
+}
+
+/// What an example refers to, so that it is whole.
+fn named_elsewhere(key: &Key) -> &'static str {
+    let is_channel = key.path.starts_with("channels");
+    match key.doc.example.as_str() {
+        "release" if key.path.ends_with(".during") => {
+            "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}\n\
+             windows: [{name: release, kind: hours, open: \"0 8 * * 1-5\", lasts: 10h}]"
+        }
+        _ if is_channel => "",
+        text if text.contains("deploy-bot") || about_routes(key) => {
+            "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}"
+        }
+        _ => "",
+    }
+}
+
+/// Every route names a channel.
+fn about_routes(key: &Key) -> bool {
+    key.path.starts_with("routes[].")
 }
 
 /// The example with what must stand around it.
 fn example(key: &Key) -> String {
     match key.path.split_once("[].") {
-        // Each item must say what it is about.
-        Some((list, below)) => {
-            let mut lines = about(list, below);
-            lines.push(on_one_line(below, &key.doc.example));
-            nested_list(list, &lines.join("\n    "))
-        }
+        Some((list, below)) => of_item("", list, below, &key.doc.example),
         None => nested(&key.path, &key.doc.example),
     }
+}
+
+/// An item of a list with this value in it. Each item must say what it is about.
+fn of_item(around: &str, list: &str, below: &str, value: &str) -> String {
+    let whole = format!("{around}{list}");
+    let (name, inner) = match below.split_once("[].") {
+        Some((inner, rest)) => (inner, of_item(&format!("{whole}[]."), inner, rest, value)),
+        None => (below, on_one_line(below, value)),
+    };
+    let mut lines = about(&whole, name);
+    lines.push(inner);
+    nested_list(list, &lines.join("\n").replace('\n', "\n    "))
 }
 
 /// The keys that every item of a list must have, besides this one.

@@ -166,6 +166,45 @@ When the disk is full or can't be written, the daemon goes on looking and answer
 nothing, and what was seen last is kept as soon as that is possible. A daemon that starts then does the same, as long as there is
 a store.
 
+## Telling people
+
+Channels stand in the configuration, each with a name. What is secret stands elsewhere, and is read each time it is needed:
+
+```yaml
+channels:
+  slack: [{name: team, url: \"file:/run/secrets/slack\"}]             # the first line of a file
+  pagerduty: [{name: on-call, key: \"env:PAGERDUTY_KEY\"}]            # an environment variable
+  mail:
+    - {name: mail, server: mail.example.org, from: watch@example.org, to: [team@example.org], user: watch,
+       password: \"command:/usr/bin/pass show mail\"}                 # what a program writes; no shell reads it
+egress: {allow: [10.1.2.3]}                                         # a private address that may be called
+```
+
+```sh
+alignwatch notify list                      # channels, and whether their secrets can be read
+alignwatch notify test team                 # one attempt, and what the other side answered
+alignwatch notify test on-call --over       # closes what a test opened
+alignwatch notify test team --preview       # what would be sent
+```
+
+Kinds: webhook (signed by the scheme of Standard Webhooks; `payload: alertmanager` posts what Alertmanager would), mail, Slack,
+Microsoft Teams (a workflow), Discord, Mattermost, Rocket.Chat, Telegram, Matrix, ntfy, PagerDuty, Opsgenie, Jira Service
+Management, Alertmanager, issues of GitHub, GitLab and Gitea, a command, a file. [CONFIGURATION](CONFIGURATION.md#channels)
+has their keys.
+
+* **Addresses.** A name is looked up once; private, link-local and this machine's own addresses are refused unless `egress.allow` has
+  them, also where they hide in IPv6. Redirects are not followed, and no proxy of the environment is used.
+* **Time.** An attempt takes 30 seconds at most.
+* **Length.** What is too long is told shorter, then counted: `… 12 more, see the rest`. What is refused as too large all the same is
+  halved and tried once more.
+* **Foreign text.** Nothing in the name of a branch is obeyed: no mention, no markup, no header, no link. Where a channel looks
+  for mentions in finished text, `@` is written as `＠`.
+* **Twice.** A notice can come twice after a crash, never under another key: `webhook-id`, the transaction of Matrix, the key of an
+  incident. An issue that was told already is not told again.
+* **An issue** has marks at its end by which it is found. Leave them in, and the issue is kept current and closed.
+* **A command** gets the notice as JSON on standard input, `ALIGNWATCH_KEY` and `ALIGNWATCH_STATUS` in its environment, and
+  ends with 0 when it was told. It should be able to hear the same key twice.
+
 ## How fast it is
 
 `bench/run` measures it against git on generated repositories, and `bench/run --repo PATH` on one of yours

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches};
 
+mod asking;
 pub mod bundle;
 mod commands;
 mod configuring;

@@ -4,6 +4,7 @@
 //! on another, and pages are answered on a third, so that the loop never waits: a slow repository, a full disk or a
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
+//! * [`mod@alerts`]: what is known of alerts, for commands that ask.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
 //! * [`mod@serve`]: the daemon itself.
@@ -13,6 +14,8 @@
 //! * [`mod@watched`]: what the daemon last saw, for commands that ask.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
+pub mod alerts;
+mod deliver;
 mod guard;
 pub mod health;
 mod keep;

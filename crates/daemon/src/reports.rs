@@ -11,6 +11,7 @@ use std::{
 };
 
 use alignwatch_model::{
+    alert::Wish,
     run::RunEvent,
     turn::{Event, Receipt, Refusal},
 };
@@ -35,9 +36,18 @@ impl Reports {
 
     /// Hands events to the loop; `tell` hears what became of them. When there is no room, it hears that at once.
     pub(crate) fn hand_over(&self, events: Vec<RunEvent>, tell: Tell) {
+        self.post(|receipt| Event::Reported(receipt, events), tell);
+    }
+
+    /// Hands a wish to the loop; likewise.
+    pub(crate) fn wish(&self, wish: Wish, tell: Tell) {
+        self.post(|receipt| Event::Wished(receipt, wish), tell);
+    }
+
+    fn post(&self, event: impl FnOnce(Receipt) -> Event, tell: Tell) {
         let receipt = Receipt(self.next.fetch_add(1, Ordering::Relaxed));
         self.waiting().insert(receipt, tell);
-        let sent = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).try_send(Event::Reported(receipt, events));
+        let sent = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).try_send(event(receipt));
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = sent {
             self.answer(&[receipt], &Err(Refusal::TooMuch));
         }

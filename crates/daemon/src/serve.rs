@@ -17,15 +17,17 @@ use alignwatch_git::{inspect::Wanted, stop::Stop};
 use alignwatch_model::{
     Look, Timestamp,
     access::TOKENS_FILE,
+    alert::{Book, Policy, book::WITHIN_BUDGET},
     checks::{self, ALL},
     config::{Config, Loaded, Origins, StatusPage},
+    record::RECONSTRUCTED,
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
 
-use crate::{keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, watch};
+use crate::{deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, watch};
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
 const INBOX: usize = 1024;
@@ -74,12 +76,16 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let listener = alignwatch_web::listen(settings.listen)?;
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
+    let wished = Arc::clone(&reports);
     let asks = Asks {
         look: wishes(inbox.clone()),
         report: hand_over(Arc::clone(&reports)),
         tasks: tasks_of(&settings.data_dir),
+        wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
     };
     let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
+    let policy = Policy::of(&settings.config);
+    let book = recalled(&folder, &policy, say)?;
     let (commits, to_keep) = sync_channel(1);
     let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
     let access = match settings.listen.ip().is_loopback() {
@@ -92,10 +98,17 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));
     let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
-    let body = Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, shared };
+    let deliverer = Deliverer::of(&settings.config, external_url(&settings));
+    let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
+    let mut state = State::watching(paths, now());
+    if let Some(book) = book {
+        state = state.with_alerts(book, policy);
+    }
+    let body =
+        Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, deliverer, shared };
     let mut inspectors = Vec::new();
     let mut supervisor = Supervisor::ready();
-    let ended = body.run(events, &mut inspectors, &mut supervisor);
+    let ended = body.run(state, events, &mut inspectors, &mut supervisor);
     supervisor.stopping();
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
@@ -136,6 +149,52 @@ fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreE
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What was known of alerts when the daemon ended; `None` = it can't be read now. Beginning without it would forget silences
+/// and tell everything anew, so that nobody is told anything until then. Errors: it never can be read.
+fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option<Book>, StoreError> {
+    if !alignwatch_store::is_there(folder) {
+        return Ok(Some(Book::new(policy, now())));
+    }
+    match read_book(folder, policy, say) {
+        Err(error) if error.may_pass() => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Book, StoreError> {
+    let store = alignwatch_store::open_to_read(folder)?;
+    let (mut book, bad) = Book::of_records(&store.open_records()?, policy, now());
+    for record in bad {
+        say(&format!("cannot read what was kept of {record}: it is left out"));
+    }
+    recall_ratios(&store, &mut book)?;
+    Ok(book)
+}
+
+/// The last days of the numbers that the promise on alignment is judged by.
+fn recall_ratios(store: &Store, book: &mut Book) -> Result<(), StoreError> {
+    /// The longest window of a burn rate, and a little more.
+    const FROM: i64 = 4 * 86_400;
+    /// A number every five minutes is as much as is kept.
+    const STEP: i64 = 300;
+    for row in store.series(Some(WITHIN_BUDGET), None)? {
+        let is_measured = !row.labels.contains(RECONSTRUCTED);
+        let Some(repository) = store.repository(&row.repository)?.filter(|_| is_measured) else { continue };
+        let to = now();
+        let points = store.points(row.id, Timestamp(to.0 - FROM), to, STEP)?;
+        book.recall_ratios(&repository.path, points.into_iter().map(|point| (point.at, point.last)));
+    }
+    Ok(())
+}
+
+/// Where messages say that the whole can be read.
+fn external_url(settings: &Settings) -> String {
+    match settings.names.first() {
+        Some(name) => format!("https://{name}"),
+        None => format!("http://{}", settings.listen),
     }
 }
 
@@ -203,6 +262,7 @@ struct Body {
     inbox: SyncSender<Event>,
     commits: SyncSender<Box<alignwatch_model::record::Commit>>,
     reports: Arc<Reports>,
+    deliverer: Deliverer,
     shared: Arc<Shared>,
 }
 
@@ -210,16 +270,18 @@ impl Body {
     /// The loop. Threads that still inspect when it ends are in `inspectors`. Errors: [`ServeError::KeeperGone`].
     fn run(
         &self,
+        mut state: State,
         events: Receiver<Event>,
         inspectors: &mut Vec<JoinHandle<()>>,
         supervisor: &mut Supervisor,
     ) -> Result<(), ServeError> {
         let settings = &self.settings;
-        let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
-        let mut state = State::watching(paths, now());
         let mut event = Event::Tick;
         while !self.stop.load(Ordering::Relaxed) {
             let is_news = !matches!(event, Event::Tick);
+            if matches!(event, Event::Kept(_)) && !state.alerting.is_recalled {
+                state = self.recall(state);
+            }
             for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
                 inspectors.extend(self.perform(effect)?);
             }
@@ -234,9 +296,21 @@ impl Body {
         Ok(())
     }
 
+    /// The store works again: goes on with what it knows of alerts.
+    fn recall(&self, state: State) -> State {
+        let policy = Policy::of(&self.settings.config);
+        let folder = self.settings.data_dir.join("store");
+        match recalled(&folder, &policy, &|_| {}) {
+            Ok(Some(book)) => state.with_alerts(book, policy),
+            // It is tried again with the next commit.
+            Ok(None) | Err(_) => state,
+        }
+    }
+
     fn perform(&self, effect: Effect) -> Result<Option<JoinHandle<()>>, ServeError> {
         match effect {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
+            Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
                 Ok(None)
@@ -267,11 +341,23 @@ impl Body {
     fn show(&self, state: &State) {
         let readings = Arc::new(state.readings().cloned().collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
+        self.show_alerts(state);
         let n_overdue = state.overdue(self.settings.pace, now());
         let overdue = (0 < n_overdue).then(|| format!("{n_overdue} repositories were not looked at in time"));
         let fresh = (!state.has_kept).then(|| "nothing was kept yet".to_owned());
         let trouble = state.store_trouble.clone().or(overdue).or(fresh);
         *self.shared.trouble.write().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+impl Body {
+    /// A copy is made only when something changed.
+    fn show_alerts(&self, state: &State) {
+        let shown = self.shared.alerting.read().unwrap_or_else(PoisonError::into_inner).book.version;
+        if shown != state.alerting.book.version {
+            let copy = Arc::new(state.alerting.clone());
+            *self.shared.alerting.write().unwrap_or_else(PoisonError::into_inner) = copy;
+        }
     }
 }
 

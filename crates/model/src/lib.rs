@@ -6,10 +6,12 @@
 //! are the same code, fed from different places.
 
 pub mod access;
+pub mod alert;
 pub mod atoms;
 pub mod branch;
 pub mod checks;
 pub mod config;
+pub mod escape;
 pub mod facts;
 pub mod family;
 pub mod finding;

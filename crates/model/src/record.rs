@@ -17,6 +17,8 @@ pub struct Commit {
     pub past: Vec<Reading>,
     /// What was reported of alignment runs. One that is known already changes nothing.
     pub events: Vec<RunEvent>,
+    /// What changed of alerts, silences and messages.
+    pub records: Vec<Record>,
 }
 
 /// One look at one repository.
@@ -82,4 +84,51 @@ pub struct Reading {
     pub at: Timestamp,
     /// The number. One that is not finite is not kept.
     pub value: f64,
+}
+
+/// Something that is kept as a document, by its kind and key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is.
+    pub kind: RecordKind,
+    /// Its key; the same one again takes its place.
+    pub key: String,
+    /// When it last changed.
+    pub at: Timestamp,
+    /// It still matters: it is read at the next start.
+    pub is_open: bool,
+    /// All of it, as JSON; `None` = it is taken out.
+    pub document: Option<String>,
+}
+
+/// What is kept as a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    /// An alert: under its fingerprint while it is known, under its id when it is over.
+    Alert,
+    /// A silence.
+    Silence,
+    /// What a channel was told of a group.
+    Told,
+    /// A message.
+    Outgoing,
+    /// Who did what.
+    Audit,
+}
+
+impl RecordKind {
+    /// All of them.
+    pub const ALL: [RecordKind; 5] =
+        [RecordKind::Alert, RecordKind::Silence, RecordKind::Told, RecordKind::Outgoing, RecordKind::Audit];
+
+    /// Its name in the store.
+    pub fn word(self) -> &'static str {
+        match self {
+            RecordKind::Alert => "alert",
+            RecordKind::Silence => "silence",
+            RecordKind::Told => "told",
+            RecordKind::Outgoing => "outgoing",
+            RecordKind::Audit => "audit",
+        }
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Seconds since 1970-01-01 00:00:00 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
 /// A length of time, in whole seconds.
@@ -18,6 +17,14 @@ impl Timestamp {
     /// How long ago `earlier` was, seen from here; negative when it lies in the future.
     pub fn since(self, earlier: Timestamp) -> Span {
         Span(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Reads what [`Timestamp::rfc3339`] writes, in any offset; parts of a second are cut off.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        match text.strip_prefix('@') {
+            Some(seconds) => seconds.parse().ok().map(Timestamp),
+            None => text.parse::<jiff::Timestamp>().ok().map(|time| Timestamp(time.as_second())),
+        }
     }
 
     /// RFC 3339 in UTC, such as `2026-11-28T05:00:00Z`.
@@ -39,6 +46,24 @@ impl fmt::Display for Timestamp {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+/// As text, the way it is written; or as a number of seconds, the way older files have it.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Seconds(i64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Seconds(seconds) => Ok(Timestamp(seconds)),
+            Written::Text(text) => {
+                Timestamp::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is no time")))
+            }
+        }
     }
 }
 

@@ -4,17 +4,24 @@
 //! day and the running daemon are this one function, fed from different places. Doing ends by posting an event, and
 //! an effect whose event never comes (the daemon was killed) is simply due again: recovery is no second program.
 
+mod alerts;
 mod reports;
 #[cfg(test)]
 mod story;
 
 use std::collections::BTreeMap;
 
+pub use alerts::Alerting;
 pub use reports::{Receipt, Refusal};
 use reports::{Reports, answer, report};
 
 use crate::{
     Snapshot, Span, Status, Timestamp,
+    alert::{
+        Wish,
+        evaluate::Seen,
+        outbox::{Outcome, Outgoing},
+    },
     checks::{self, Judged},
     config::Config,
     kept::KeptBranch,
@@ -42,6 +49,10 @@ pub enum Event {
     Asked(String),
     /// Somebody reported what happened in alignment runs, and waits to hear that it is kept.
     Reported(Receipt, Vec<RunEvent>),
+    /// Somebody wants something done about alerts, and waits to hear that it is kept.
+    Wished(Receipt, Wish),
+    /// An attempt to deliver the message with this key ended.
+    Delivered(String, Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
     /// A commit was kept; with what went wrong beside it, such as the daily backup.
@@ -66,6 +77,8 @@ pub struct Inspected {
 pub enum Effect {
     /// Tell these that what they reported is kept, or why it is not.
     Answer(Vec<Receipt>, Result<(), Refusal>),
+    /// Try to deliver this message.
+    Deliver(Box<Outgoing>),
     /// Inspect the repository at this path.
     Inspect(String),
     /// Keep this.
@@ -82,6 +95,8 @@ pub struct State {
     under_way: BTreeMap<RunId, String>,
     /// What was reported and is not yet being kept, with those who wait for that.
     reported: Reports,
+    /// What is known of alerts, and what decides about them.
+    pub alerting: Alerting,
     /// Who waits for what is being kept.
     kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
@@ -137,13 +152,18 @@ impl State {
             };
             (path, first)
         };
-        State { repositories: paths.into_iter().map(watched).collect(), latest: now, ..State::default() }
+        State {
+            repositories: paths.into_iter().map(watched).collect(),
+            latest: now,
+            alerting: Alerting::none(now),
+            ..State::default()
+        }
     }
 
     /// When something is due without an event.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         let due = self.repositories.values().filter(|watched| !watched.is_inspected).map(|watched| watched.due_at);
-        due.chain(self.keep_again_at).min()
+        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).min()
     }
 
     /// The paths that are watched.
@@ -172,17 +192,21 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
     match event {
         Event::Tick => {}
         Event::Reported(receipt, events) => effects.extend(report(state, receipt, events, now)),
+        Event::Wished(receipt, wish) => effects.extend(alerts::wished(state, receipt, wish, now)),
+        Event::Delivered(key, outcome) => alerts::delivered(state, &key, outcome, now),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
         Event::Kept(trouble) => {
             (state.is_keeping, state.has_kept) = (false, true);
             state.store_trouble = trouble;
+            state.alerting.book.kept();
             effects.extend(answer(std::mem::take(&mut state.kept_for), Ok(())));
         }
         Event::NotKept(commit, reason) => {
             state.is_keeping = false;
             state.store_trouble = Some(reason.clone());
+            state.alerting.book.not_kept();
             // Whoever reported does it again; a sweep is only made once.
             effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
@@ -192,6 +216,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             }
         }
     }
+    effects.extend(alerts::tell(state, pace, now));
     effects.extend(due(state, pace, now));
     effects
 }
@@ -240,14 +265,19 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
     watched.due_at =
         Timestamp(now.0 + if again { REST.0 } else { pace.interval.0 + jitter(&inspected.path, pace.interval) });
     watched.swept_at = Some(now);
-    let commit = match inspected.seen {
+    let commit = match &inspected.seen {
         Ok(snapshot) => {
             watched.id.clone_from(&snapshot.repository.id);
             let with_past = !std::mem::replace(&mut watched.has_past, true);
-            judged_commit(&inspected.path, inspected.seconds, &snapshot, config, with_past)
+            let judged =
+                checks::judge(snapshot, config, snapshot.seen_at, |check| checks::is_made(check, config, |_| false));
+            let commit = judged_commit(&inspected, snapshot, &judged, config, with_past);
+            alert_on(&mut state.alerting, &inspected.path, Ok(&judged), &commit.readings, config, now);
+            commit
         }
         Err(reason) => {
-            let outcome = SweepOutcome::Failed(reason);
+            alert_on(&mut state.alerting, &inspected.path, Err(reason), &[], config, now);
+            let outcome = SweepOutcome::Failed(reason.clone());
             let (repository, path) = (watched.id.clone(), inspected.path.clone());
             let sweep = Sweep { repository, path, at: now, seconds: inspected.seconds, outcome };
             Commit { sweeps: vec![sweep], ..Commit::default() }
@@ -274,21 +304,41 @@ fn jitter(path: &str, interval: Span) -> i64 {
     (hash % (interval.0.unsigned_abs() / 10).max(1)) as i64
 }
 
-fn judged_commit(path: &str, seconds: f64, snapshot: &Snapshot, config: &Config, with_past: bool) -> Commit {
+/// Holds the rules against what was seen.
+fn alert_on(
+    alerting: &mut Alerting,
+    path: &str,
+    judged: Result<&[Judged], &String>,
+    readings: &[Reading],
+    config: &Config,
+    now: Timestamp,
+) {
+    let objective = f64::from(config.serve.aligned_objective) / 100.0;
+    let judged = judged.map_err(String::as_str);
+    alerting.book.take_in(&alerting.policy, &Seen { path, judged, readings, ratios: None, objective, now });
+}
+
+fn judged_commit(
+    inspected: &Inspected,
+    snapshot: &Snapshot,
+    judged: &[Judged],
+    config: &Config,
+    with_past: bool,
+) -> Commit {
     let now = snapshot.seen_at;
-    let judged = checks::judge(snapshot, config, now, |check| checks::is_made(check, config, |_| false));
+    let (path, seconds) = (inspected.path.as_str(), inspected.seconds);
     let findings: Vec<FindingRow> = judged.iter().flat_map(|judged| &judged.findings).map(finding_row).collect();
     let settled = judged.iter().filter(|judged| judged.reason.is_none()).map(|judged| judged.check.id).collect();
     let looked = judged.iter().map(|judged| judged.status).filter(|&status| status != Status::Skipped);
     let outcome = SweepOutcome::Seen {
         status: looked.reduce(Status::worst).unwrap_or(Status::Unknown),
-        document: document(snapshot, &judged),
+        document: document(snapshot, judged),
         branches: snapshot.branches.iter().map(KeptBranch::of).collect(),
         findings,
         settled,
     };
     let repository = snapshot.repository.id.clone();
-    let measured = Measured { snapshot, judged: &judged, config, now };
+    let measured = Measured { snapshot, judged, config, now };
     let readings = readings(&measured);
     let past = if with_past { past_readings(&measured) } else { Vec::new() };
     let sweep = Sweep { repository, path: path.to_owned(), at: now, seconds, outcome };
@@ -376,10 +426,13 @@ fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
         effects.push(Effect::Inspect(path.clone()));
     }
     let may_keep = !state.is_keeping && state.keep_again_at.is_none_or(|at| at <= now);
-    if may_keep && !(state.unkept.is_empty() && state.reported.receipts.is_empty()) {
+    let is_nothing_new =
+        state.unkept.is_empty() && state.reported.receipts.is_empty() && !state.alerting.book.has_changed();
+    if may_keep && !is_nothing_new {
         let reported = std::mem::take(&mut state.reported);
         state.kept_for = reported.receipts;
-        let mut all = Commit { events: reported.events, ..Commit::default() };
+        let records = state.alerting.book.records(now);
+        let mut all = Commit { events: reported.events, records, ..Commit::default() };
         for commit in std::mem::take(&mut state.unkept).into_values() {
             all.sweeps.extend(commit.sweeps);
             all.readings.extend(commit.readings);
@@ -413,6 +466,7 @@ mod tests {
         fn then(&mut self, second: i64, event: Event) -> Vec<String> {
             let told = |effect: &Effect| match effect {
                 Effect::Inspect(path) => format!("inspect {path}"),
+                Effect::Deliver(row) => format!("deliver {}", row.key),
                 Effect::Keep(commit) => {
                     let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
                     let events = commit.events.iter().map(|event| event.id.clone());

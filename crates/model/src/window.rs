@@ -17,6 +17,8 @@ pub enum Purpose {
     Maintenance,
     /// Nothing may be aligned or maintained in it.
     Freeze,
+    /// Somebody is there to be told.
+    Hours,
 }
 
 /// A window, ready to be asked.

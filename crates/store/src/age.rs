@@ -12,6 +12,7 @@ use crate::{
     Point, Store, StoreError,
     chunk::{self, WIDTHS},
     point::Spans,
+    records,
 };
 
 /// Chunks that one step rolls up. Source: measured; a step takes some hundredths of a second.
@@ -50,6 +51,7 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut n_done = drop_findings(&transaction, now.0.saturating_sub(retention.findings.0))?;
         n_done += drop_runs(&transaction, now.0.saturating_sub(retention.runs.0))?;
+        n_done += records::drop_old(&transaction, now.0.saturating_sub(retention.findings.0), ROWS_A_STEP)?;
         for (level, keep) in keeps(retention).into_iter().enumerate() {
             n_done += shrink(&transaction, level, now.0.saturating_sub(keep.0), CHUNKS_A_STEP.saturating_sub(n_done))?;
         }
@@ -120,7 +122,7 @@ fn make_room(transaction: &Transaction<'_>, now: Timestamp) -> Result<usize, Sto
             return Ok(n_done);
         }
     }
-    let n_done = drop_findings(transaction, before)?;
+    let n_done = drop_findings(transaction, before)? + records::drop_old(transaction, before, ROWS_A_STEP)?;
     if n_done != 0 { Ok(n_done) } else { drop_runs(transaction, before) }
 }
 

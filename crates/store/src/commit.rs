@@ -6,7 +6,7 @@ use alignwatch_model::{
 };
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use crate::{Store, StoreError, branches, past, runs, series};
+use crate::{Store, StoreError, branches, past, records, runs, series};
 
 impl Store {
     /// Keeps all of it, or nothing. When this returns, it is on the disk.
@@ -28,6 +28,7 @@ impl Store {
         series::add(&transaction, &mut self.names, &commit.readings)?;
         past::add(&transaction, &mut self.names, &commit.past)?;
         runs::add(&transaction, &commit.events)?;
+        records::put(&transaction, &commit.records)?;
         Ok(transaction.commit()?)
     }
 }

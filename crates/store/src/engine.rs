@@ -8,7 +8,7 @@ use alignwatch_model::{
     Timestamp,
     config::Retention,
     kept::KeptBranch,
-    record::Commit,
+    record::{Commit, Record, RecordKind},
     run::{Run, RunId},
 };
 
@@ -40,6 +40,8 @@ pub trait Engine {
     fn points(&self, series: i64, from: Timestamp, to: Timestamp, step: i64) -> Result<Vec<Point>, StoreError>;
     fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError>;
     fn runs(&self, which: WhichRuns<'_>, at_most: usize) -> Result<Vec<String>, StoreError>;
+    fn open_records(&self) -> Result<Vec<Record>, StoreError>;
+    fn records(&self, kind: RecordKind, at_most: usize) -> Result<Vec<Record>, StoreError>;
 }
 
 impl Engine for Store {
@@ -96,5 +98,13 @@ impl Engine for Store {
 
     fn runs(&self, which: WhichRuns<'_>, at_most: usize) -> Result<Vec<String>, StoreError> {
         Store::runs(self, which, at_most)
+    }
+
+    fn open_records(&self) -> Result<Vec<Record>, StoreError> {
+        Store::open_records(self)
+    }
+
+    fn records(&self, kind: RecordKind, at_most: usize) -> Result<Vec<Record>, StoreError> {
+        Store::records(self, kind, at_most)
     }
 }

@@ -29,6 +29,7 @@ mod past;
 mod point;
 mod points;
 mod query;
+mod records;
 mod runs;
 mod schema;
 mod series;

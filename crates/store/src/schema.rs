@@ -104,6 +104,22 @@ const STEPS: &[Step] = &[
 ",
     ),
     Step::Code(levels_and_log),
+    Step::Sql(
+        "
+    -- What is kept as a document. Open ones are what the daemon begins with.
+    CREATE TABLE record (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        is_open INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (kind, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX record_by_time ON record (kind, at);
+    CREATE INDEX record_over ON record (at) WHERE NOT is_open;
+    CREATE INDEX record_open ON record (kind, key) WHERE is_open;
+",
+    ),
 ];
 
 /// A way from one version to the next.

@@ -93,7 +93,7 @@ fn token(header: &str) -> Option<String> {
 fn needed(method: &Method, path: &str) -> Scope {
     match *method {
         Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
-        _ if path == "/api/v1/events" => Scope::Report,
+        _ if path == "/api/v1/events" || path == "/api/v2/alerts" => Scope::Report,
         _ => Scope::Operate,
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, branches, metrics, pages, problem::Problem, runs, trends};
+use crate::{Shared, alertmanager, alerts, branches, metrics, pages, problem::Problem, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -66,6 +66,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let (router, api) = described().split_for_parts();
     let text = pretty(&api);
     router
+        .merge(alertmanager::router())
         .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
         .merge(pages::router())
         .fallback(pages::nothing_here)
@@ -97,6 +98,11 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(runs::report))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))
+        .routes(routes!(alerts::alerts))
+        .routes(routes!(alerts::alert))
+        .routes(routes!(alerts::ack, alerts::unack))
+        .routes(routes!(alerts::list_messages))
+        .routes(routes!(alerts::retry))
 }
 
 /// Is the process alive?

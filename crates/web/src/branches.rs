@@ -87,7 +87,7 @@ pub(crate) async fn branches(
     let has_more = limit < kept.len();
     kept.truncate(limit);
     let next = kept.last().filter(|_| has_more).map(|branch| branch.name.clone());
-    let now = now();
+    let now = crate::now();
     let branches = kept.into_iter().map(|seen| Branch {
         idle_age_seconds: seen.idle_age(now).map(|age| age.0),
         divergence_age_seconds: seen.divergence_age(now).map(|age| age.0),
@@ -95,10 +95,4 @@ pub(crate) async fn branches(
     });
     let seen_at = row.seen_at.map(Timestamp::rfc3339);
     Ok(Json(Branches { schema: "alignwatch.kept-branches/1", seen_at, branches: branches.collect(), next }))
-}
-
-/// The time by the wall clock.
-pub(crate) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

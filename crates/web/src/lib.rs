@@ -5,6 +5,8 @@
 //! and time. On another address than this machine's own, each request needs a token ([`Access`]).
 
 mod access;
+mod alertmanager;
+mod alerts;
 mod api;
 mod branches;
 mod guard;
@@ -23,7 +25,15 @@ use std::{
 };
 
 pub use access::Access;
-use alignwatch_model::{Timestamp, config::Loaded, record::Reading, run::RunEvent, task::Plan, turn::Refusal};
+use alignwatch_model::{
+    Timestamp,
+    alert::Wish,
+    config::Loaded,
+    record::Reading,
+    run::RunEvent,
+    task::Plan,
+    turn::{Alerting, Refusal},
+};
 use alignwatch_store::Store;
 
 /// What the pages show, and whom they can ask. Shared with the daemon.
@@ -32,6 +42,8 @@ pub struct Shared {
     pub store: PathBuf,
     /// What was last measured.
     pub readings: RwLock<Arc<Vec<Reading>>>,
+    /// What is known of alerts.
+    pub alerting: RwLock<Arc<Alerting>>,
     /// Why the daemon does not do its work; `None` = it does.
     pub trouble: RwLock<Option<String>>,
     /// What can be asked of the daemon.
@@ -73,6 +85,8 @@ pub struct TaskRun {
     /// It was ended half-way, and what it left was put right since.
     pub is_healed: bool,
 }
+/// Hands over what somebody wants done about alerts.
+pub type WishFor = dyn Fn(Wish, Tell) + Send + Sync;
 
 /// What can be asked of the daemon.
 pub struct Asks {
@@ -82,6 +96,8 @@ pub struct Asks {
     pub report: Box<Report>,
     /// What maintenance did.
     pub tasks: Box<Tasks>,
+    /// To do something about alerts.
+    pub wish: Box<WishFor>,
 }
 
 /// There is more in the inbox than the daemon can take.
@@ -109,12 +125,26 @@ impl Shared {
         Shared {
             store,
             readings: RwLock::default(),
+            alerting: RwLock::default(),
             trouble,
             asks,
             loaded,
             reader: Mutex::default(),
             views: pages::Views::default(),
         }
+    }
+
+    /// What is known of alerts now.
+    fn alerting(&self) -> Arc<Alerting> {
+        Arc::clone(&self.alerting.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has something done about alerts. It is done, and on the disk, when this is answered.
+    async fn wish(&self, wish: Wish) -> Result<(), Refusal> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // Whoever asked may be gone by then.
+        (self.asks.wish)(wish, Box::new(move |done| drop(tell.send(done))));
+        told.await.unwrap_or(Err(Refusal::TooMuch))
     }
 
     /// Asks the store; a reader that fails is opened anew the next time.
@@ -161,6 +191,12 @@ pub fn serve(
 /// Waits on the clock of the pages.
 pub async fn rest(time: std::time::Duration) {
     tokio::time::sleep(time).await;
+}
+
+/// The time by the wall clock.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)))
 }
 
 /// The description of the API, as JSON.

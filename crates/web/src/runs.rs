@@ -77,9 +77,12 @@ pub(crate) async fn report(
     }
 }
 
-fn refused(refusal: &Refusal) -> Response {
+pub(crate) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal {
         Refusal::TooMuch => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Impossible(_) => {
+            return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()).into_response();
+        }
         Refusal::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     ([(header::RETRY_AFTER, "10")], Problem::new(status, refusal.to_string())).into_response()

@@ -159,7 +159,7 @@ pub(crate) async fn trends(
 }
 
 fn answer(shared: &Shared, id: &str, metric: Option<&str>, span: Span) -> Result<Trends, Problem> {
-    let to = crate::branches::now();
+    let to = crate::now();
     let asked = Question::before(to, span);
     let mut found = shared.read(|store| found(store, id, metric))?;
     let n_left_out = found.len().saturating_sub(SERIES_AT_MOST);

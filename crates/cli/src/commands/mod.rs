@@ -9,6 +9,7 @@ use clap::{
 
 use crate::{Exit, failure::Failure, output::Format, surroundings};
 
+pub(crate) mod alert;
 pub(crate) mod branches;
 pub(crate) mod bundle;
 pub(crate) mod check;
@@ -22,6 +23,8 @@ pub(crate) mod hooks;
 pub(crate) mod import;
 mod length;
 pub(crate) mod man;
+pub(crate) mod rules;
+pub(crate) mod notify;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod task;
@@ -124,6 +127,9 @@ pub(crate) enum Command {
     Hooks(hooks::Hooks),
     Serve(serve::Serve),
     Task(task::TaskArgs),
+    Alert(alert::AlertArgs),
+    Rules(rules::RulesArgs),
+    Notify(notify::NotifyArgs),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -146,6 +152,9 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Task(task) => task::run(&global, &task),
+        Command::Alert(alert) => alert::run(&global, &alert),
+        Command::Rules(rules) => rules::run(&global, &rules),
+        Command::Notify(notify) => notify::run(&global, &notify),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };

@@ -3,6 +3,7 @@
 //!
 //! To add a kind of subject: its file, and one line in [`ALL`].
 
+mod alert;
 mod branch;
 mod check;
 mod examination;
@@ -19,7 +20,8 @@ use crate::{
 };
 
 /// All kinds of subjects, in the order in which a word is looked up.
-pub static ALL: &[&Kind] = &[&check::KIND, &setting::KIND, &finding::KIND, &examination::KIND, &branch::KIND];
+pub static ALL: &[&Kind] =
+    &[&alert::KIND, &check::KIND, &setting::KIND, &finding::KIND, &examination::KIND, &branch::KIND];
 
 /// A kind of subject.
 pub struct Kind {

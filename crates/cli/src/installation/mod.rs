@@ -6,6 +6,7 @@
 //!
 //! To add one: its file, and one line in [`ALL`].
 
+mod channels;
 mod clock;
 mod configuration;
 mod daemon;
@@ -35,6 +36,7 @@ pub static ALL: &[&Examination] = &[
     &program::EXAMINATION,
     &git::EXAMINATION,
     &configuration::EXAMINATION,
+    &channels::EXAMINATION,
     &data_dir::EXAMINATION,
     &remembered::EXAMINATION,
     &daemon::EXAMINATION,

@@ -133,7 +133,9 @@ fn the_file_is_named_or_stands_in_the_users_own_folder() {
     let base = |variables: &[(&str, &str)], arguments: &[&str]| {
         let arguments = [arguments, &["config", "show", "--json"]].concat();
         let ended = home.run_with(variables, &arguments);
-        ended.json()["keys"][0]["value"][0].as_str().unwrap_or("none").to_owned()
+        let keys = ended.json();
+        let bases = keys["keys"].as_array().unwrap().iter().find(|key| key["key"] == "bases").cloned().unwrap();
+        bases["value"][0].as_str().unwrap_or("none").to_owned()
     };
     assert_eq!(base(&[], &[]), "of-home");
     assert_eq!(base(&[("XDG_CONFIG_HOME", "relative")], &[]), "of-home");

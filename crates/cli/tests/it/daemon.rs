@@ -30,6 +30,12 @@ impl Daemon {
         Daemon::started_by(Command::new(env!("CARGO_BIN_EXE_alignwatch")), data_dir, paths, variables)
     }
 
+    /// With this configuration file.
+    pub(crate) fn configured(config: &Path, data_dir: &Path, paths: &[&Path]) -> Daemon {
+        let program = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        Daemon::begun(program, config, data_dir, paths, &[])
+    }
+
     /// A daemon that a shell becomes after these words.
     pub(crate) fn after(words: &str, data_dir: &Path, paths: &[&Path]) -> Daemon {
         let mut shell = Command::new("sh");
@@ -37,11 +43,22 @@ impl Daemon {
         Daemon::started_by(shell, data_dir, paths, &[])
     }
 
-    fn started_by(mut command: Command, data_dir: &Path, paths: &[&Path], variables: &[(&str, &str)]) -> Daemon {
+    fn started_by(command: Command, data_dir: &Path, paths: &[&Path], variables: &[(&str, &str)]) -> Daemon {
+        Daemon::begun(command, Path::new("/dev/null"), data_dir, paths, variables)
+    }
+
+    fn begun(
+        mut command: Command,
+        config: &Path,
+        data_dir: &Path,
+        paths: &[&Path],
+        variables: &[(&str, &str)],
+    ) -> Daemon {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
         command.envs(variables.iter().copied());
-        command.arg("--data-dir").arg(data_dir).args(["--config", "/dev/null", "serve", "--port", &port.to_string()]);
+        command.arg("--data-dir").arg(data_dir).arg("--config").arg(config);
+        command.args(["serve", "--port", &port.to_string()]);
         let child = command.args(paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Daemon { child, port, data_dir: data_dir.to_owned() }
     }
@@ -109,9 +126,14 @@ pub(crate) fn get(port: u16, path: &str) -> Option<(u16, String)> {
 
 /// Reports an event, or an array of them, to whoever listens there.
 pub(crate) fn report(port: u16, events: &Value) -> Option<u16> {
-    let body = events.to_string();
+    post(port, "/api/v1/events", events)
+}
+
+/// Sends a document to whoever listens there; the status of the answer.
+pub(crate) fn post(port: u16, path: &str, document: &Value) -> Option<u16> {
+    let body = document.to_string();
     let headers = format!("Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-    Some(ask(port, "POST /api/v1/events", &headers, &body)?.0)
+    Some(ask(port, &format!("POST {path}"), &headers, &body)?.0)
 }
 
 fn ask(port: u16, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
+mod alerts;
 mod browser;
 mod bundle;
 mod command_line;
@@ -17,6 +18,7 @@ mod hostile;
 mod kills;
 mod law;
 mod made_up;
+mod notify;
 mod pages;
 mod peers;
 mod real;

@@ -87,3 +87,64 @@ fn schemathesis_finds_no_answer_that_the_description_does_not_have() {
     assert!(output.status.success(), "{told}");
     daemon.until("an answer after all of it", |daemon| daemon.get("/healthz").is_some());
 }
+
+/// Runs `amtool` against a daemon; its exit code and what it said.
+fn amtool(daemon: &Daemon, words: &[&str]) -> (bool, String) {
+    let url = format!("--alertmanager.url=http://127.0.0.1:{}", daemon.port);
+    let output = Command::new("amtool").arg(url).args(words).env("HOME", "/nonexistent").output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+#[ignore = "needs amtool"]
+fn amtool_works_as_it_does_with_an_alertmanager() {
+    let (repo, data) = (sketch("main: a").draw(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let done = |words: &[&str]| {
+        let (is_done, told) = amtool(&daemon, words);
+        assert!(is_done, "amtool {words:?}: {told}");
+        told
+    };
+    done(&["alert", "add", "Disk", "node=a", "severity=critical", "--annotation=summary=full"]);
+    done(&["alert", "add", "Net", "node=b"]);
+    let listed = done(&["alert", "query", "-o", "json"]);
+    let alerts: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let names: Vec<_> = alerts.as_array().unwrap().iter().map(|alert| alert["labels"]["alertname"].clone()).collect();
+    assert_eq!(names.len(), 2, "{listed}");
+    assert!(done(&["alert", "query", "node=b"]).contains("Net"));
+    assert!(!done(&["alert", "query", "node=b"]).contains("Disk"));
+    let id = done(&["silence", "add", "alertname=Disk", "--author=ada", "--comment=known", "--duration=1h"]);
+    assert!(done(&["silence", "query"]).contains(id.trim()));
+    assert!(!done(&["alert", "query"]).contains("Disk"), "what is silenced is shown only when that is asked for");
+    assert!(done(&["alert", "query", "--silenced"]).contains("Disk"));
+    done(&["silence", "expire", id.trim()]);
+    assert!(!done(&["silence", "query"]).contains(id.trim()));
+    assert!(done(&["alert", "query"]).contains("Disk"));
+    // An id that nobody has, and a matcher that is none, are refused and told.
+    assert!(!amtool(&daemon, &["silence", "expire", "11111111-1111-4111-8111-111111111111"]).0);
+    assert!(!amtool(&daemon, &["silence", "add", "--author=a", "--comment=b", "--duration=1h", "x=~("]).0);
+    done(&["config", "show"]);
+}
+
+#[test]
+#[ignore = "needs promtool"]
+fn promtool_accepts_the_rules_as_they_are_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("a.yaml");
+    let text = "rules:\n  - {name: far, expr: 'alignwatch_far_behind_branches > 20', for: 1h, keep_firing_for: 5m, labels: [{name: team, value: 'a \"b\"'}]}\n";
+    fs::write(&config, text).unwrap();
+    let exported = Command::new(env!("CARGO_BIN_EXE_alignwatch"))
+        .arg("--config")
+        .arg(&config)
+        .args(["rules", "export"])
+        .output()
+        .unwrap();
+    let rules = folder.path().join("rules.yml");
+    fs::write(&rules, &exported.stdout).unwrap();
+    let output = Command::new("promtool").args(["check", "rules"]).arg(&rules).output().unwrap();
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && told.contains("rules found"), "{told}");
+    let n_found: usize = told.split("SUCCESS: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(10 < n_found, "{told}");
+}

@@ -18,7 +18,7 @@ pub(super) static CHECK: Check = Check {
     title: "Branches that conflict with their base",
     looks_at: "The predicted merge of each open branch with its base, and the paths where it stops",
     why: "They cannot be aligned without a person, and each commit of the base makes it harder",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     family: Family::Branches,
     needs: &[Look::Merges],
     git_says: Some("git merge-tree --write-tree"),

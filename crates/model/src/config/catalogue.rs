@@ -99,6 +99,14 @@ pub enum Shape {
     Opening,
     /// A sentence for people.
     Sentence,
+    /// A metric and the numbers that are bad.
+    Expression,
+    /// A condition on a label.
+    Matcher,
+    /// The name of a label.
+    Label,
+    /// A number, whole or not.
+    Number,
     /// An IP address.
     Address,
     /// A host name.
@@ -236,6 +244,10 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "zone" => return Shape::Zone,
         "opening" => return Shape::Opening,
         "words" => return Shape::Sentence,
+        "expression" => return Shape::Expression,
+        "matcher" => return Shape::Matcher,
+        "label" => return Shape::Label,
+        "number" => return Shape::Number,
         "address" => return Shape::Address,
         "host" => return Shape::Host,
         "channel" => return Shape::Channel,

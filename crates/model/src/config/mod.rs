@@ -9,6 +9,7 @@
 //! environment or a flag, each stronger than the one before; [`Origins`] tells
 //! which it was. Nothing here reads a file or the environment: both come in as values.
 
+mod alerting;
 mod amount;
 mod catalogue;
 pub mod channels;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use alerting::{Alerts, InhibitEntry, LabelEntry, RouteEntry, RuleEntry, StepEntry, Then};
 pub(crate) use amount::optional_length;
 pub use amount::{length_text, parse_length, parse_size, size_text};
 pub use catalogue::{Doc, Key, Shape, Word, catalogue};
@@ -122,6 +124,32 @@ pub struct Config {
     pub channels: Channels,
     /// Which networks may be called when something is told.
     pub egress: Egress,
+    /// How alerts are told, where no route says otherwise.
+    pub alerts: Alerts,
+    /// Reasons for alerts, besides the built-in ones.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules with different names.
+    /// Default: [].
+    /// Reason: the built-in rules are meant to be useful unchanged.
+    /// Example: `[{name: far, expr: "alignwatch_far_behind_branches > 20", for: 1h}]`
+    pub rules: Vec<RuleEntry>,
+    /// Who hears of which alerts. The first that matches counts.
+    ///
+    /// Unit: routes.
+    /// Range: any number of routes.
+    /// Default: [].
+    /// Reason: with none, everything from a warning on goes to all channels.
+    /// Example: `[{name: quiet, channels: []}]`
+    pub routes: Vec<RouteEntry>,
+    /// Which alerts hide others, besides what follows from a repository that can't be seen.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules.
+    /// Default: [].
+    /// Reason: what follows from what, where you are, cannot be guessed.
+    /// Example: `[{source: ["alertname=\"host-unwell\""], target: ["alertname=\"run-failed\""]}]`
+    pub inhibit: Vec<InhibitEntry>,
     /// How long the daemon remembers what, and how much room that may take.
     pub store: Retention,
     /// The folder where alignwatch remembers what it found out.

@@ -12,7 +12,10 @@ use super::{
     tree::{Scalar, for_message},
     windows::check_opening,
 };
-use crate::schedule::{self, BadSchedule, Cadence};
+use crate::{
+    alert::{matcher::Matcher, rule::Rule},
+    schedule::{self, BadSchedule, Cadence},
+};
 
 /// A value that is not one: what is wrong, and what to do.
 pub(super) struct Wrong {
@@ -49,6 +52,12 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Zone => named(text, &shown, scheduled(schedule::zone_named(text).map(drop), &like)),
         Shape::Opening => named(text, &shown, scheduled(check_opening(text), &like)),
         Shape::Sentence => named(text, &shown, check_sentence(text, &like)),
+        Shape::Expression => told(&shown, Rule::reads(text), &like).map(|()| Value::from(text)),
+        Shape::Matcher => {
+            told(&shown, Matcher::parse(text).map(drop).map_err(|bad| bad.0), &like).map(|()| Value::from(text))
+        }
+        Shape::Label => named(text, &shown, check_label(text, &like)),
+        Shape::Number => named(text, &shown, check_number(text, &like)),
         Shape::Address => named(text, &shown, check_address(text, &like)),
         Shape::Host => named(text, &shown, check_host(text, &like)),
         Shape::Channel => named(text, &shown, check_channel(text, &like)),
@@ -119,6 +128,25 @@ fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value,
 
 fn scheduled(checked: Result<(), BadSchedule>, like: &str) -> Result<(), BadName> {
     checked.map_err(|BadSchedule(problem)| BadName { problem: for_message(&problem), fix: like.to_owned() })
+}
+
+/// A mistake in a text that says itself what it is about.
+fn told(shown: &str, checked: Result<(), String>, like: &str) -> Result<(), Wrong> {
+    checked.map_err(|problem| {
+        let names_it = problem.contains('`');
+        let problem = for_message(&problem);
+        Wrong { problem: if names_it { problem } else { format!("`{shown}`: {problem}") }, fix: like.to_owned() }
+    })
+}
+
+fn check_label(text: &str, like: &str) -> Result<(), BadName> {
+    let is_label = Matcher::new(text, "", false, true).is_ok();
+    if is_label { Ok(()) } else { Err(BadName { problem: "is no name of a label".to_owned(), fix: like.to_owned() }) }
+}
+
+fn check_number(text: &str, like: &str) -> Result<(), BadName> {
+    let is_number = text.trim().parse().is_ok_and(f64::is_finite);
+    if is_number { Ok(()) } else { Err(BadName { problem: "is no number".to_owned(), fix: like.to_owned() }) }
 }
 
 fn check_address(text: &str, like: &str) -> Result<(), BadName> {

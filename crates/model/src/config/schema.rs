@@ -100,6 +100,23 @@ fn object(value: Value) -> Object {
     }
 }
 
+/// A number, whole or not, which may also be written as text: `0.85`.
+pub(crate) struct NumberText;
+
+impl JsonSchema for NumberText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NumberText".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "x-shape": "number" })
+    }
+}
+
 /// A kind of text, for `#[schemars(with = …)]`.
 macro_rules! text_shape {
     ($(#[$doc:meta])* $name:ident, $shape:literal $(, $key:literal: $value:expr)*) => {
@@ -197,6 +214,18 @@ text_shape!(
 text_shape!(
     /// A network: `10.1.2.0/24`.
     NetworkText, "network", "minLength": 2
+);
+text_shape!(
+    /// A metric and the numbers that are bad: `alignwatch_repo_refs > 10000`.
+    ExpressionText, "expression", "minLength": 3, "maxLength": 1000
+);
+text_shape!(
+    /// A condition on a label: `severity="error"`.
+    MatcherText, "matcher", "minLength": 2, "maxLength": 1000
+);
+text_shape!(
+    /// The name of a label: `team`.
+    LabelName, "label", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"
 );
 text_shape!(
     /// The id of a check: `far-behind`.

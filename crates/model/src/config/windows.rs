@@ -31,7 +31,7 @@ pub struct WindowRule {
     /// What it is for.
     ///
     /// Unit: one word.
-    /// Range: maintenance, freeze.
+    /// Range: maintenance, freeze, hours.
     /// Default: maintenance.
     /// Reason: what most windows are for.
     /// Example: `freeze`
@@ -93,6 +93,8 @@ pub enum WindowKind {
     Maintenance,
     /// Nothing may be aligned or maintained in it.
     Freeze,
+    /// Hours in which steps of an escalation tell; nothing else follows from it.
+    Hours,
 }
 
 /// How long an opening lasts, where nothing is said.
@@ -104,6 +106,7 @@ impl WindowRule {
         let purpose = match self.kind {
             WindowKind::Maintenance => Purpose::Maintenance,
             WindowKind::Freeze => Purpose::Freeze,
+            WindowKind::Hours => Purpose::Hours,
         };
         let reason = self.reason.as_deref().unwrap_or_default();
         match interval(&self.open) {

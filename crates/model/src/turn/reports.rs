@@ -18,6 +18,9 @@ pub enum Refusal {
     /// More waits than can be held.
     #[error("more is reported than can be kept in time")]
     TooMuch,
+    /// It makes no sense, for this reason.
+    #[error("{0}")]
+    Impossible(String),
     /// The store could not keep it.
     #[error("it could not be kept: {0}")]
     NotKept(String),

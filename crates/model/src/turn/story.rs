@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{reports::REPORTED_AT_MOST, *};
 use crate::{
+    alert::{Book, Policy, outbox},
     checks::sample,
+    notice::{Delivered, Failure, FailureReason},
+    record::{Record, RecordKind},
     run::{Happened, Moment, RunEvent, RunId},
 };
 
@@ -22,6 +25,14 @@ struct World {
     /// What is on the disk: it outlives the process.
     kept_sweeps: BTreeMap<String, Vec<i64>>,
     kept_events: BTreeSet<String>,
+    records: BTreeMap<(RecordKind, String), Record>,
+    policy: Policy,
+    /// Repositories that can't be looked at.
+    ill: BTreeSet<String>,
+    /// Messages that somebody heard, by their key and in order; the same one may come twice.
+    heard: Vec<outbox::Outgoing>,
+    channel_is_down: bool,
+    n_crashes: usize,
     acknowledged: BTreeSet<String>,
     refused: usize,
     /// Who waits for an answer.
@@ -34,18 +45,36 @@ struct World {
 enum Doing {
     Inspection(String),
     Keeping(Box<Commit>),
+    Delivery(Box<outbox::Outgoing>),
+}
+
+/// A channel, and a rule that fires at once for a repository that can't be looked at.
+fn policy() -> Policy {
+    let yaml = "channels:\n  webhook:\n  - {name: team, url: \"https://x.example/h\"}\n\
+                alerts: {settle: 5s, group_wait: 2s, group_interval: 10s, at_most_per_hour: 10000, skip_rules: [own-promise]}\n";
+    let mut policy = Policy::of(&Config::from_yaml(yaml, "f").unwrap().0);
+    policy.rules.iter_mut().for_each(|rule| rule.timing = crate::alert::Timing::default());
+    policy.routes[0].group_by = vec!["repository".into()];
+    policy
 }
 
 impl World {
     fn new(n_repositories: usize, begins_at: i64, seed: u64) -> World {
         let paths: Vec<String> = (0..n_repositories).map(|number| format!("/srv/{number:02}.git")).collect();
+        let now = Timestamp(begins_at);
         World {
             now: begins_at,
-            state: State::watching(paths.clone(), Timestamp(begins_at)),
+            state: State::watching(paths.clone(), now).with_alerts(Book::new(&policy(), now), policy()),
             paths,
             under_way: Vec::new(),
             kept_sweeps: BTreeMap::new(),
             kept_events: BTreeSet::new(),
+            records: BTreeMap::new(),
+            policy: policy(),
+            ill: BTreeSet::new(),
+            heard: Vec::new(),
+            channel_is_down: false,
+            n_crashes: 0,
             acknowledged: BTreeSet::new(),
             refused: 0,
             waiting: BTreeMap::new(),
@@ -69,7 +98,7 @@ impl World {
             self.begin(effect);
         }
         let n_inspections = self.under_way.iter().filter(|(_, doing)| matches!(doing, Doing::Inspection(_))).count();
-        let n_keepings = self.under_way.len() - n_inspections;
+        let n_keepings = self.under_way.iter().filter(|(_, doing)| matches!(doing, Doing::Keeping(_))).count();
         assert!(n_inspections <= PACE.at_once && n_keepings <= 1, "{n_inspections} inspections, {n_keepings} commits");
     }
 
@@ -83,6 +112,10 @@ impl World {
             Effect::Keep(commit) => {
                 let takes = self.die(3) as i64;
                 self.under_way.push((self.now + takes, Doing::Keeping(commit)));
+            }
+            Effect::Deliver(row) => {
+                let takes = self.die(5) as i64;
+                self.under_way.push((self.now + takes, Doing::Delivery(row)));
             }
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {
@@ -114,7 +147,9 @@ impl World {
                 let mut snapshot = sample::snapshot([]);
                 snapshot.repository.id = format!("id of {path}");
                 snapshot.seen_at = Timestamp(self.now);
-                let inspected = Inspected { path, seconds: 1.0, seen: Ok(snapshot) };
+                let is_ill = self.ill.contains(&path);
+                let seen = if is_ill { Err("it is gone".to_owned()) } else { Ok(snapshot) };
+                let inspected = Inspected { path, seconds: 1.0, seen };
                 self.post(Event::Inspected(Box::new(inspected)));
             }
             Doing::Keeping(commit) if self.now < self.store_refuses_until => {
@@ -124,8 +159,29 @@ impl World {
                 for sweep in &commit.sweeps {
                     self.kept_sweeps.entry(sweep.path.clone()).or_default().push(sweep.at.0);
                 }
-                self.kept_events.extend(commit.events.iter().map(|event| event.id.clone()));
+                self.keep(&commit);
                 self.post(Event::Kept(None));
+            }
+            Doing::Delivery(row) if self.channel_is_down => {
+                let reason = FailureReason::Connection;
+                let failure = Failure { reason, detail: "refused".into(), is_permanent: false, retry_after: None };
+                self.post(Event::Delivered(row.key, Err(failure).into()));
+            }
+            Doing::Delivery(row) => {
+                let key = row.key.clone();
+                self.heard.push(*row);
+                self.post(Event::Delivered(key, Ok(Delivered::default()).into()));
+            }
+        }
+    }
+
+    fn keep(&mut self, commit: &Commit) {
+        self.kept_events.extend(commit.events.iter().map(|event| event.id.clone()));
+        for record in &commit.records {
+            let key = (record.kind, record.key.clone());
+            match record.document {
+                Some(_) => drop(self.records.insert(key, record.clone())),
+                None => drop(self.records.remove(&key)),
             }
         }
     }
@@ -144,15 +200,20 @@ impl World {
 
     /// The process ends here. What is not on the disk is gone; a commit that was under way may or may not be there.
     fn crash(&mut self) {
+        self.n_crashes += 1;
         for (_, doing) in std::mem::take(&mut self.under_way) {
-            if let Doing::Keeping(commit) = doing
-                && self.die(2) == 0
-            {
-                self.kept_events.extend(commit.events.iter().map(|event| event.id.clone()));
+            let is_done = self.die(2) == 0;
+            match doing {
+                Doing::Keeping(commit) if is_done => self.keep(&commit),
+                Doing::Delivery(row) if is_done && !self.channel_is_down => self.heard.push(*row),
+                _ => {}
             }
         }
         self.waiting.clear();
-        self.state = State::watching(self.paths.clone(), Timestamp(self.now));
+        let open: Vec<Record> = self.records.values().filter(|record| record.is_open).cloned().collect();
+        let (book, bad) = Book::of_records(&open, &self.policy, Timestamp(self.now));
+        assert_eq!(bad, [""; 0]);
+        self.state = State::watching(self.paths.clone(), Timestamp(self.now)).with_alerts(book, self.policy.clone());
     }
 
     /// The longest time between two looks at one repository that were kept, over all repositories.
@@ -241,6 +302,57 @@ fn a_process_that_ends_between_any_two_effects_loses_nothing_that_was_acknowledg
         }
         assert_eq!(world.kept_sweeps.len(), 4, "seed {seed}");
         assert!(world.waiting.is_empty(), "seed {seed}: somebody still waits");
+    }
+}
+
+/// The oracle of delivery: what was decided and kept was heard, whoever heard of a firing heard of its end, and nothing
+/// came twice more often than the process was killed.
+#[test]
+fn no_message_that_was_decided_is_lost_and_every_firing_that_was_heard_gets_its_end() {
+    for seed in 1..=10 {
+        let mut world = World::new(3, sample::NOW.0, seed * 0x51_7cc1);
+        for _ in 0..4_000 {
+            match world.die(400) {
+                0..=2 => world.crash(),
+                3 => world.store_refuses_until = world.now + 30,
+                4 => world.channel_is_down ^= true,
+                5..=12 => {
+                    let path = world.paths[world.chance as usize % world.paths.len()].clone();
+                    if !world.ill.remove(&path) {
+                        world.ill.insert(path.clone());
+                    }
+                    world.post(Event::Asked(path));
+                }
+                _ => {}
+            }
+            world.second();
+        }
+        (world.store_refuses_until, world.channel_is_down) = (i64::MIN, false);
+        world.ill.clear();
+        // Flapping settles, and the longest pause between two attempts is over.
+        for _ in 0..20_000 {
+            world.second();
+        }
+        let rows = world.records.values().filter(|record| record.kind == RecordKind::Outgoing);
+        let rows: Vec<outbox::Outgoing> =
+            rows.map(|record| serde_json::from_str(record.document.as_ref().unwrap()).unwrap()).collect();
+        let mut times = BTreeMap::<&str, usize>::new();
+        for row in &world.heard {
+            *times.entry(&row.key).or_default() += 1;
+        }
+        for row in &rows {
+            let is_over = matches!(row.state, outbox::State::Superseded(_));
+            assert!(is_over || times.contains_key(row.key.as_str()), "seed {seed}: decided and not heard: {row:?}");
+        }
+        let mut firing = BTreeMap::new();
+        for told in world.heard.iter().flat_map(|row| &row.telling.alerts) {
+            firing.insert(told.alert.id.as_str(), told.alert.is_firing());
+        }
+        let open: Vec<_> = firing.iter().filter(|(_, is_firing)| **is_firing).collect();
+        assert!(open.is_empty(), "seed {seed}: heard to fire and not to end: {open:?}");
+        let twice: usize = times.values().map(|n| n - 1).sum();
+        assert!(twice <= world.n_crashes, "seed {seed}: {twice} came twice, {} kills", world.n_crashes);
+        assert!(5 < firing.len() && 0 < world.n_crashes, "seed {seed}: the story shows nothing");
     }
 }
 

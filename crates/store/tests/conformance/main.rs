@@ -12,7 +12,7 @@ use alignwatch_model::{
     Severity, Span, Status, Timestamp,
     config::Retention,
     kept::KeptBranch,
-    record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+    record::{Commit, FindingRow, Reading, Record, RecordKind, Sweep, SweepOutcome},
     run::{Finished, Happened, Moment, Outcome, RunEvent, RunId, event::Started},
 };
 use alignwatch_store::{Engine, Point, StoreError, Tended, WhichRuns};
@@ -84,6 +84,11 @@ fn reading() -> impl Strategy<Value = Numbers> {
     (0..REPOSITORIES.len(), 0..3usize, -3600i64..3600, value)
 }
 
+/// A kind, a key, whether it matters, and a document or none.
+fn record() -> impl Strategy<Value = (usize, String, bool, Option<String>)> {
+    (0..2usize, "[ab]", any::<bool>(), proptest::option::of("[a-z']{0,4}"))
+}
+
 /// What happens to a store: a commit some hours after the one before, or tending.
 #[derive(Clone, Debug)]
 enum Act {
@@ -96,10 +101,12 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let readings = proptest::collection::vec(reading(), 0..400);
     let events = proptest::collection::vec(event(), 0..3);
     let past = proptest::collection::vec(reading(), 0..40);
-    let act = (proptest::collection::vec(sweep, 0..2), (readings, past), events, 0..10u8);
+    let records = proptest::collection::vec(record(), 0..4);
+    let act = (proptest::collection::vec(sweep, 0..2), (readings, past), (events, records), 0..10u8);
     proptest::collection::vec(act, 1..25).prop_map(|acts| {
-        type Sketch = (Vec<(usize, SweepOutcome)>, (Vec<Numbers>, Vec<Numbers>), Vec<RunEvent>, u8);
-        let act = |(number, (sweeps, (readings, past), events, kind)): (usize, Sketch)| {
+        type Records = Vec<(usize, String, bool, Option<String>)>;
+        type Sketch = (Vec<(usize, SweepOutcome)>, (Vec<Numbers>, Vec<Numbers>), (Vec<RunEvent>, Records), u8);
+        let act = |(number, (sweeps, (readings, past), (events, records), kind)): (usize, Sketch)| {
             let at = 50 * DAY + number as i64 * DAY / 3;
             if kind == 0 {
                 return Act::Tend(at);
@@ -128,6 +135,16 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
                     .map(|(repository, labels, offset, value)| reading((repository, 2 * labels, offset, value)))
                     .collect(),
                 events,
+                records: records
+                    .into_iter()
+                    .map(|(kind, key, is_open, document)| Record {
+                        kind: RecordKind::ALL[kind],
+                        key,
+                        at: Timestamp(at),
+                        is_open,
+                        document,
+                    })
+                    .collect(),
             })
         };
         acts.into_iter().enumerate().map(act).collect()
@@ -170,6 +187,9 @@ fn answers(engine: &dyn Engine) -> (Vec<String>, Vec<Point>) {
     texts.push(told(engine.runs(WhichRuns { before: Some(&third), ..WhichRuns::default() }, 1)));
     texts.push(told(engine.runs(which, 10)));
     texts.push(told(engine.run(&third)));
+    texts.push(told(engine.open_records()));
+    texts.push(told(engine.records(RecordKind::ALL[0], 10)));
+    texts.push(told(engine.records(RecordKind::ALL[1], 1)));
     let mut points = Vec::new();
     for (metric, repository) in [(None, None), (Some("n"), Some("b"))] {
         for row in engine.series(metric, repository).unwrap() {

@@ -6,7 +6,7 @@ use alignwatch_model::{
     Status, Timestamp,
     config::Retention,
     kept::KeptBranch,
-    record::{Commit, FindingRow, Reading, Sweep, SweepOutcome},
+    record::{Commit, FindingRow, Reading, Record, RecordKind, Sweep, SweepOutcome},
     run::{Happened, Run, RunEvent, RunId},
 };
 use alignwatch_store::{Engine, PastFinding, Point, RepositoryRow, SeriesRow, StoreError, Tended, WhichRuns};
@@ -20,6 +20,8 @@ pub(crate) struct Memory {
     /// By metric, repository and labels.
     series: BTreeMap<(String, String, String), BTreeMap<i64, f64>>,
     runs: BTreeMap<RunId, Vec<RunEvent>>,
+    /// By the word of the kind, and by key.
+    records: BTreeMap<(&'static str, String), Record>,
 }
 
 impl Memory {
@@ -118,6 +120,13 @@ impl Engine for Memory {
         let past: Vec<Reading> = commit.past.iter().filter(is_new).cloned().collect();
         past.iter().for_each(|reading| self.read(reading));
         self.report(&commit.events);
+        for record in &commit.records {
+            let key = (record.kind.word(), record.key.clone());
+            match record.document {
+                Some(_) => drop(self.records.insert(key, record.clone())),
+                None => drop(self.records.remove(&key)),
+            }
+        }
         Ok(())
     }
 
@@ -127,6 +136,7 @@ impl Engine for Memory {
         let runs_from = (now.0 - retention.runs.0) * 1000;
         let findings_from = Timestamp(now.0 - retention.findings.0);
         self.runs.retain(|_, events| heard_at(events).is_some_and(|at| runs_from <= at));
+        self.records.retain(|_, record| record.is_open || findings_from <= record.at);
         self.findings.retain(|past| past.ended_at.is_none_or(|at| findings_from <= at));
         Ok(Tended::All)
     }
@@ -222,5 +232,16 @@ impl Engine for Memory {
         }
         documents.truncate(at_most);
         Ok(documents)
+    }
+
+    fn open_records(&self) -> Result<Vec<Record>, StoreError> {
+        Ok(self.records.values().filter(|record| record.is_open).cloned().collect())
+    }
+
+    fn records(&self, kind: RecordKind, at_most: usize) -> Result<Vec<Record>, StoreError> {
+        let mut records: Vec<_> = self.records.values().filter(|record| record.kind == kind).cloned().collect();
+        records.sort_by(|a, b| (b.at, &b.key).cmp(&(a.at, &a.key)));
+        records.truncate(at_most);
+        Ok(records)
     }
 }

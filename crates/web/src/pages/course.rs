@@ -32,7 +32,7 @@ pub(super) type Which = (&'static str, &'static str);
 
 /// These numbers of a repository within the span before now, in this order; those that there are.
 pub(super) fn courses(shared: &Shared, id: &str, wanted: &[Which], span: Span) -> Result<Vec<Course>, Failed> {
-    let question = Question::before(crate::branches::now(), span);
+    let question = Question::before(crate::now(), span);
     let all = shared.read(|store| found(store, id, None))?;
     let mut courses = Vec::new();
     for (metric, label) in wanted {
@@ -55,7 +55,7 @@ pub(super) fn courses_of_branch(
     branch: &str,
     span: Span,
 ) -> Result<Vec<Course>, Failed> {
-    let question = Question::before(crate::branches::now(), span);
+    let question = Question::before(crate::now(), span);
     let all = shared.read(|store| found(store, id, Some(metric)))?;
     let is_its = |one: &&Found| one.labels.get("branch").and_then(|name| name.as_str()) == Some(branch);
     let courses = all.iter().filter(is_its).map(|one| shared.read(|store| course(store, &question, one)));

@@ -211,6 +211,7 @@ impl WindowRow {
             purpose: match window.purpose {
                 Purpose::Maintenance => Mark { tone: "ok", shape: "disc", word: "maintenance" },
                 Purpose::Freeze => Mark { tone: "info", shape: "frame", word: "freeze" },
+                Purpose::Hours => Mark { tone: "info", shape: "disc", word: "hours" },
             },
             open: rule.zone.as_ref().map_or(rule.open.clone(), |zone| format!("{} {zone}", rule.open)),
             lasts: rule.lasts.map_or(String::new(), |span| span.to_string()),

@@ -151,7 +151,7 @@ fn objective(shared: &Shared, id: &str, all: &[Course]) -> Result<Option<Promise
     const PROMISED: &str = "alignwatch_within_budget_ratio";
     const OBJECTIVE: &str = "alignwatch_aligned_objective_ratio";
     let objective = courses(shared, id, &[(OBJECTIVE, "")], Span::days(28))?;
-    let now = crate::branches::now();
+    let now = crate::now();
     let known = objective.iter().chain(all).filter(|course| [PROMISED, OBJECTIVE].contains(&course.metric.name));
     let series = known.map(|course| (course.metric.name, course.series.clone())).collect();
     Ok(promises(&series, now).into_iter().find(|promise| promise.metric == PROMISED))

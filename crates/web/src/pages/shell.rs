@@ -78,7 +78,7 @@ impl Section {
 impl Shell {
     pub(super) fn new(shared: &Shared, title: impl Into<String>, section: Section) -> Shell {
         let trouble = shared.trouble.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Shell { title: title.into(), section, trouble, now: crate::branches::now() }
+        Shell { title: title.into(), section, trouble, now: crate::now() }
     }
 
     pub(super) fn is_in(&self, section: &Section) -> bool {
@@ -125,7 +125,7 @@ struct FailedPage<'a> {
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let (title, detail) = (self.0.title(), self.0.detail());
-        let now = crate::branches::now();
+        let now = crate::now();
         let shell = Shell { title: title.to_owned(), section: Section::None, trouble: None, now };
         let page = FailedPage { shell, title, detail }.render().unwrap_or_else(|_| detail.to_owned());
         (self.0.status(), [(header::CONTENT_TYPE, HTML)], page).into_response()

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::report;
 
+mod alerts;
 mod block;
 mod branches;
 mod check;
@@ -19,6 +20,7 @@ mod footer;
 mod remedy;
 mod trends;
 
+pub use alerts::alerts;
 pub use branches::branches;
 pub use check::{check, check_list};
 pub use doctor::{doctor, journal};

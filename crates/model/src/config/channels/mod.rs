@@ -3,13 +3,47 @@
 //! Secrets never stand in it, only where they are; see [`SecretRef`]. The list of kinds is at the end of
 //! this file, and a new kind is one line there and one file beside it.
 
+mod alertmanager;
+mod command;
+mod discord;
+mod file;
+mod gitea;
+mod github;
+mod gitlab;
+mod jira_service_management;
 mod mail;
+mod matrix;
+mod mattermost;
+mod ntfy;
+mod opsgenie;
+mod pagerduty;
+mod rocketchat;
+mod slack;
+mod teams;
+mod telegram;
 mod webhook;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use alertmanager::Alertmanager;
+pub use command::Command;
+pub use discord::Discord;
+pub use file::File;
+pub use gitea::Gitea;
+pub use github::Github;
+pub use gitlab::Gitlab;
+pub use jira_service_management::JiraServiceManagement;
 pub use mail::{Mail, MailTls};
+pub use matrix::Matrix;
+pub use mattermost::Mattermost;
+pub use ntfy::Ntfy;
+pub use opsgenie::Opsgenie;
+pub use pagerduty::Pagerduty;
+pub use rocketchat::Rocketchat;
+pub use slack::Slack;
+pub use teams::Teams;
+pub use telegram::Telegram;
 pub use webhook::{Payload, Webhook};
 
 use super::{Config, rules::Mistake};
@@ -132,6 +166,142 @@ channels! {
     /// Reason: who wants mail cannot be guessed.
     /// Example: `[{name: team-mail, server: mail.example.org, from: watch@example.org, to: [team@example.org]}]`
     mail: Mail,
+    /// Channels of Slack, by an incoming webhook.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-slack, url: "file:/run/secrets/slack"}]`
+    slack: Slack,
+    /// Channels or chats of Microsoft Teams, by a workflow that starts when a webhook request comes.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-teams, url: "file:/run/secrets/teams"}]`
+    teams: Teams,
+    /// Channels of Discord, by a webhook.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-discord, url: "file:/run/secrets/discord"}]`
+    discord: Discord,
+    /// Channels of Mattermost, by an incoming webhook.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-mattermost, url: "file:/run/secrets/mattermost"}]`
+    mattermost: Mattermost,
+    /// Rooms of Rocket.Chat, by an incoming webhook.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-rocketchat, url: "file:/run/secrets/rocketchat"}]`
+    rocketchat: Rocketchat,
+    /// Chats of Telegram, by a bot.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-telegram, token: "file:/run/secrets/telegram", chat: "-1001234567890"}]`
+    telegram: Telegram,
+    /// Rooms of Matrix.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your team talks cannot be guessed.
+    /// Example: `[{name: team-matrix, url: "https://matrix.example.org", token: "file:/run/secrets/matrix", room: "!abcdef:example.org"}]`
+    matrix: Matrix,
+    /// Topics of ntfy.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: what you are subscribed to cannot be guessed.
+    /// Example: `[{name: team-ntfy, topic: alignwatch-team}]`
+    ntfy: Ntfy,
+    /// Services of PagerDuty, by an integration for the Events API v2. A group of alerts is one incident.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who is on call cannot be guessed.
+    /// Example: `[{name: on-call, key: "file:/run/secrets/pagerduty"}]`
+    pagerduty: Pagerduty,
+    /// Teams of Opsgenie, by an API integration. A group of alerts is one alert there.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who is on call cannot be guessed.
+    /// Example: `[{name: on-call-opsgenie, key: "file:/run/secrets/opsgenie"}]`
+    opsgenie: Opsgenie,
+    /// Teams of Jira Service Management, by an API integration of its operations.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who is on call cannot be guessed.
+    /// Example: `[{name: on-call-jira, key: "file:/run/secrets/jira"}]`
+    jira_service_management: JiraServiceManagement,
+    /// Alertmanagers of Prometheus that take our alerts as they take those of Prometheus.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your Alertmanager is cannot be guessed.
+    /// Example: `[{name: alertmanager, urls: ["http://alertmanager.example.org:9093"]}]`
+    alertmanager: Alertmanager,
+    /// Issues of GitHub: one for each group of alerts, kept current and closed when all is over.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who keeps issues cannot be guessed.
+    /// Example: `[{name: issues-github, repository: example/billing, token: "file:/run/secrets/github"}]`
+    github: Github,
+    /// Issues of GitLab: one for each group of alerts, kept current and closed when all is over.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who keeps issues cannot be guessed.
+    /// Example: `[{name: issues-gitlab, project: example/billing, token: "file:/run/secrets/gitlab"}]`
+    gitlab: Gitlab,
+    /// Issues of Gitea or Forgejo: one for each group of alerts, kept current and closed when all is over.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: who keeps issues cannot be guessed.
+    /// Example: `[{name: issues-gitea, repository: example/billing, token: "file:/run/secrets/gitea", url: "https://git.example.org"}]`
+    gitea: Gitea,
+    /// Programs that get each notice as JSON on their standard input.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: what you have to run cannot be guessed.
+    /// Example: `[{name: pager-script, run: [/usr/local/bin/page]}]`
+    command: Command,
+    /// Files to which each notice is appended as one line of JSON.
+    ///
+    /// Unit: channels.
+    /// Range: any number of channels.
+    /// Default: [].
+    /// Reason: where your logs are collected cannot be guessed.
+    /// Example: `[{name: notices, path: /var/log/alignwatch/notices.jsonl}]`
+    file: File,
 }
 
 #[cfg(test)]

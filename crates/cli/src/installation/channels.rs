@@ -1,0 +1,51 @@
+//! `channels`: can people be told? Are the secrets there that channels need?
+
+use alignwatch_model::{
+    Finding, Remedy, Severity,
+    config::{Channel, SecretRef},
+    quote::shell_word,
+};
+use alignwatch_notify::{self as notify, SecretState};
+
+use super::{Around, Examination, Told};
+
+/// The channels by which people are told.
+pub(super) static EXAMINATION: Examination = Examination {
+    id: "channels",
+    title: "Channels",
+    why: "A channel whose secret is away tells nobody, and that is found out when it matters",
+    examine,
+};
+
+fn examine(around: &Around) -> Told {
+    let channels = around.config.channels.all();
+    if channels.is_empty() {
+        return Told::well("none: nobody is told of anything".to_owned());
+    }
+    let names: Vec<String> =
+        channels.iter().map(|channel| format!("{} ({})", channel.name(), channel.kind())).collect();
+    let told = Told::well(names.join(", "));
+    let findings = channels
+        .iter()
+        .flat_map(|channel| notify::secrets(channel).into_iter().filter_map(|secret| finding(channel, &secret)));
+    findings.fold(told, Told::but)
+}
+
+fn finding(channel: &Channel, secret: &SecretRef) -> Option<Finding> {
+    let name = channel.name();
+    let state = notify::secret_state(secret);
+    let problem = state.problem()?;
+    let (severity, text, commands) = match (&state, secret) {
+        (SecretState::OpenToOthers, SecretRef::File(path)) => {
+            let path = shell_word(path.as_bytes());
+            (Severity::Warning, "Let only the user read it that alignwatch runs as.", vec![format!("chmod o= {path}")])
+        }
+        _ => (
+            Severity::Error,
+            "Put the secret there, then try the channel.",
+            vec![format!("alignwatch notify test {name}")],
+        ),
+    };
+    let summary = format!("the channel `{name}` needs {secret}: {problem}");
+    Some(EXAMINATION.finding(&format!("{name}:{secret}"), severity, summary, Remedy::reversible(text, commands)))
+}

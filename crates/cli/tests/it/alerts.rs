@@ -1,0 +1,254 @@
+//! Alerts of a real daemon, and a receiver that fails in every way: nothing that was decided is lost.
+//!
+//! `ALIGNWATCH_ALERT_KILLS` says how often the daemon is killed; a run of the tests does it a hundred times.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use alignwatch_testkit::sketch;
+use serde_json::{Value, json};
+
+use crate::daemon::{Daemon, post};
+
+/// Kills in a run of the tests.
+const KILLS: u64 = 100;
+
+/// A receiver that fails as often as it is told to.
+struct Sink {
+    port: u16,
+    heard: Arc<Mutex<Vec<Value>>>,
+    /// Of a hundred messages, how many fail: half are answered with an error, half are cut off after they were read.
+    fails: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Sink {
+    fn new() -> Sink {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let sink = Sink {
+            port: listener.local_addr().unwrap().port(),
+            heard: Arc::default(),
+            fails: Arc::default(),
+            is_over: Arc::default(),
+        };
+        let (heard, fails, is_over) = (Arc::clone(&sink.heard), Arc::clone(&sink.fails), Arc::clone(&sink.is_over));
+        thread::spawn(move || {
+            let mut chance = 0x2545_f491_4f6c_dd1d_u64;
+            for stream in listener.incoming() {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                chance ^= chance << 13;
+                chance ^= chance >> 7;
+                chance ^= chance << 17;
+                let fails = chance % 100 < fails.load(Ordering::Relaxed);
+                answer(stream.unwrap(), fails, chance % 2 == 0, &heard);
+            }
+        });
+        sink
+    }
+
+    fn heard(&self) -> Vec<Value> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// What was last heard of each alert, by its fingerprint: does it fire?
+    fn last(&self) -> BTreeMap<String, bool> {
+        let heard = self.heard();
+        let alerts = heard.iter().flat_map(|notice| notice["alerts"].as_array().unwrap().clone());
+        alerts.map(|alert| (alert["fingerprint"].as_str().unwrap().to_owned(), alert["is_firing"] == true)).collect()
+    }
+
+    /// A configuration that tells everything to it, at once.
+    fn config(&self, folder: &Path) -> PathBuf {
+        let text = format!(
+            "channels:\n  webhook:\n    - {{name: team, url: \"http://127.0.0.1:{}/hook\"}}\negress: {{allow: [127.0.0.0/8]}}\n\
+             alerts: {{settle: 0s, group_wait: 0s, group_interval: 0s, at_most_per_hour: 10000}}\n\
+             routes:\n  - {{name: all, channels: [team], group_by: [alertname, n]}}\n",
+            self.port
+        );
+        let path = folder.join("alignwatch.yaml");
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // The one that waits for a caller gets one.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+fn answer(mut stream: TcpStream, fails: bool, cuts_off: bool, heard: &Mutex<Vec<Value>>) {
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+    let body = loop {
+        let Ok(n @ 1..) = stream.read(&mut buffer) else { return };
+        text.extend_from_slice(&buffer[..n]);
+        let whole = String::from_utf8_lossy(&text).into_owned();
+        let Some((head, body)) = whole.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ").map(str::to_owned));
+        if length.is_some_and(|length| length.trim().parse::<usize>().unwrap() <= body.len()) {
+            break body.to_owned();
+        }
+    };
+    match (fails, cuts_off) {
+        (true, true) => {}
+        (true, false) => drop(
+            stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        ),
+        (false, _) => {
+            heard.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    }
+}
+
+/// Alerts as a Prometheus sends them.
+fn posted(daemon: &Daemon, name: &str, number: u64, is_over: bool) -> Option<u16> {
+    let ends_at = if is_over { "2026-01-01T00:00:00Z" } else { "2099-01-01T00:00:00Z" };
+    let alert = json!({"labels": {"alertname": name, "n": number.to_string()}, "endsAt": ends_at});
+    post(daemon.port, "/api/v2/alerts", &json!([alert]))
+}
+
+fn silenced(daemon: &Daemon, name: &str) -> Option<u16> {
+    let silence = json!({
+        "matchers": [{"name": "alertname", "value": name, "isRegex": false}], "startsAt": "2026-01-01T00:00:00Z",
+        "endsAt": "2099-01-01T00:00:00Z", "createdBy": "ada", "comment": "known",
+    });
+    post(daemon.port, "/api/v2/silences", &silence)
+}
+
+fn started(sink: &Sink, data: &Path, repo: &Path) -> Daemon {
+    let daemon = Daemon::configured(&sink.config(data), data, &[repo]);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
+    daemon
+}
+
+/// Where an Alertmanager loses: (b) a restart with an active alert, (c) `kill -9` right after a silence.
+#[test]
+fn a_kill_forgets_neither_an_alert_nor_a_silence() {
+    let (sink, repo, data) = (Sink::new(), sketch("main: a").draw(), tempfile::tempdir().unwrap());
+    let daemon = started(&sink, data.path(), repo.path());
+    assert_eq!(posted(&daemon, "Disk", 1, false), Some(200));
+    let silence = json!({"silence": "a silence may last 30d"});
+    assert_eq!(silenced(&daemon, "Disk"), Some(422), "{silence}: too long");
+    let short = json!({
+        "matchers": [{"name": "alertname", "value": "Net"}], "startsAt": "2026-01-01T00:00:00Z",
+        "endsAt": soon(), "createdBy": "ada", "comment": "known",
+    });
+    assert_eq!(post(daemon.port, "/api/v2/silences", &short), Some(200));
+    daemon.kill();
+    let daemon = started(&sink, data.path(), repo.path());
+    let alerts = daemon.json("/api/v2/alerts");
+    assert_eq!(alerts[0]["labels"]["alertname"], "Disk", "{alerts}");
+    let silences = daemon.json("/api/v2/silences");
+    assert_eq!((silences.as_array().unwrap().len(), &silences[0]["status"]["state"]), (1, &json!("active")));
+}
+
+/// An hour from now.
+fn soon() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    alignwatch_model::Timestamp(now as i64 + 3600).rfc3339()
+}
+
+/// (d): the receiver is down for the whole life of an alert; it hears of it late, and once.
+#[test]
+fn a_receiver_that_was_down_hears_what_was() {
+    let (sink, repo, data) = (Sink::new(), sketch("main: a").draw(), tempfile::tempdir().unwrap());
+    sink.fails.store(100, Ordering::Relaxed);
+    let daemon = started(&sink, data.path(), repo.path());
+    assert_eq!(posted(&daemon, "Brief", 1, false), Some(200));
+    daemon
+        .until("an attempt", |daemon| daemon.json("/api/v1/messages")["messages"][0]["n_attempts"].as_u64() >= Some(1));
+    assert_eq!(posted(&daemon, "Brief", 1, true), Some(200));
+    thread::sleep(Duration::from_millis(600));
+    sink.fails.store(0, Ordering::Relaxed);
+    daemon.until("the end", |_| sink.last().values().any(|is_firing| !is_firing));
+    let heard = sink.heard();
+    let last = heard.last().unwrap();
+    assert_eq!((&last["status"], &last["alerts"][0]["is_late"]), (&json!("resolved"), &json!(true)), "{last}");
+    let explained = daemon.json(&format!("/api/v1/alerts/{}", last["alerts"][0]["fingerprint"].as_str().unwrap()));
+    let steps: BTreeSet<_> =
+        explained["chain"].as_array().unwrap().iter().map(|link| link["step"].as_str().unwrap().to_owned()).collect();
+    assert!(steps.contains("delivered"), "{explained:#}");
+}
+
+/// The oracle: acknowledged ⊆ stored, decided ⊆ delivered, every firing that was heard has its end, duplicates ≤ kills.
+#[test]
+fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
+    let kills = std::env::var("ALIGNWATCH_ALERT_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
+    let (sink, repo, data) = (Sink::new(), sketch("main: a").draw(), tempfile::tempdir().unwrap());
+    sink.fails.store(30, Ordering::Relaxed);
+    let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut die = move |sides: u64| {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        chance % sides
+    };
+    // What was acknowledged last of each alert: does it fire?
+    let mut acknowledged: BTreeMap<u64, bool> = BTreeMap::new();
+    // What was sent and not acknowledged may or may not have been taken.
+    let mut unsure: BTreeSet<u64> = BTreeSet::new();
+    for _ in 0..kills {
+        let daemon = started(&sink, data.path(), repo.path());
+        for _ in 0..1 + die(4) {
+            let number = die(25);
+            let is_over = acknowledged.get(&number) == Some(&true) && die(2) == 0;
+            match posted(&daemon, "Any", number, is_over) {
+                Some(200) => {
+                    acknowledged.insert(number, !is_over);
+                    unsure.remove(&number);
+                }
+                _ => drop(unsure.insert(number)),
+            }
+        }
+        thread::sleep(Duration::from_micros(die(30_000)));
+        daemon.kill();
+    }
+    sink.fails.store(0, Ordering::Relaxed);
+    let daemon = started(&sink, data.path(), repo.path());
+    let stored = daemon.json("/api/v2/alerts");
+    let stored: BTreeSet<u64> = stored
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| alert["labels"]["n"].as_str().unwrap().parse().unwrap())
+        .collect();
+    let expected: BTreeSet<u64> =
+        acknowledged.iter().filter(|(_, is_firing)| **is_firing).map(|(number, _)| *number).collect();
+    let lost: Vec<_> = expected.difference(&stored).filter(|number| !unsure.contains(number)).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    // All that is left is told, and then that it is over.
+    let waiting = |daemon: &Daemon| {
+        let messages = daemon.json("/api/v1/messages?limit=500");
+        messages["messages"].as_array().unwrap().iter().filter(|message| message["state"]["state"] == "waiting").count()
+    };
+    daemon.until("all firings", |daemon| {
+        expected.iter().filter(|number| !unsure.contains(number)).all(|_| waiting(daemon) == 0)
+    });
+    (0..25).for_each(|number| assert_eq!(posted(&daemon, "Any", number, true), Some(200)));
+    daemon.until("all ends", |daemon| waiting(daemon) == 0 && sink.last().values().all(|is_firing| !is_firing));
+    let mut times: BTreeMap<String, u64> = BTreeMap::new();
+    for notice in sink.heard() {
+        *times.entry(notice["key"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    let twice: u64 = times.values().map(|n| n - 1).sum();
+    assert!(twice <= kills, "{twice} came twice in {kills} kills");
+    assert!(20 < times.len(), "{} messages: too few to show anything", times.len());
+}

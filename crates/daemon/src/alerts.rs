@@ -1,0 +1,100 @@
+//! What is known of alerts, read from the store: the daemon need not run for that.
+
+use std::path::Path;
+
+use alignwatch_model::{
+    Severity, Span, Timestamp,
+    alert::{
+        Alert, Book, Policy,
+        backtest::{Past, PastFinding},
+        outbox::Outgoing,
+        rule::{Of, Rule},
+    },
+    config::Config,
+    metrics::{self, Breadth},
+    record::{Reading, RecordKind},
+    turn::Alerting,
+};
+use alignwatch_store::{Store, StoreError};
+
+use crate::runs::store;
+
+/// Alerts as they were last kept, and what the configuration says of them now.
+///
+/// Errors: no daemon ever ran here, or the store can't be read.
+pub fn alerting(data_dir: &Path, config: &Config, now: Timestamp) -> Result<Alerting, String> {
+    let store = store(data_dir)?.ok_or("no daemon ever ran here, so that nothing is known of alerts")?;
+    let policy = Policy::of(config);
+    let records = store.open_records().map_err(|error| error.to_string())?;
+    let (book, _) = Book::of_records(&records, &policy, now);
+    Ok(Alerting::of(book, policy, now))
+}
+
+/// Messages that were decided, the newest first. Errors: the store can't be read.
+pub fn messages(data_dir: &Path, at_most: usize) -> Result<Vec<Outgoing>, String> {
+    let Some(store) = store(data_dir)? else { return Ok(Vec::new()) };
+    let records = store.records(RecordKind::Outgoing, at_most).map_err(|error| error.to_string())?;
+    let read = |document: Option<String>| serde_json::from_str(&document?).ok();
+    Ok(records.into_iter().filter_map(|record| read(record.document)).collect())
+}
+
+/// What is known of the past that this rule looks at, by repository, since a time. Errors: the store can't be read, or
+/// there is none.
+pub fn pasts(data_dir: &Path, rule: &Rule, from: Timestamp, to: Timestamp) -> Result<Vec<Past>, String> {
+    let store = store(data_dir)?.ok_or("no daemon ever ran here, so that no past is known")?;
+    let told = |error: StoreError| error.to_string();
+    let mut pasts = Vec::new();
+    for row in store.repositories().map_err(told)? {
+        let readings = readings(&store, rule, &row.id, from, to).map_err(told)?;
+        let findings = findings(&store, rule, &row.id).map_err(told)?;
+        pasts.push(Past { path: row.path, readings, findings });
+    }
+    Ok(pasts)
+}
+
+/// Seconds between two numbers of a replay: numbers of five minutes are kept for longest besides those of hours and days.
+pub const STEP: Span = Span::minutes(5);
+
+fn readings(store: &Store, rule: &Rule, id: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Reading>, StoreError> {
+    let Of::Metric { bad, .. } = &rule.of else { return Ok(Vec::new()) };
+    let Some(metric) = metrics::by_name(&bad.metric) else { return Ok(Vec::new()) };
+    let repository = if metric.breadth == Breadth::Machine { "" } else { id };
+    let mut readings = Vec::new();
+    for series in store.series(Some(metric.name), Some(repository))? {
+        let points = store.points(series.id, from, to, STEP.0)?;
+        readings.extend(points.into_iter().map(|point| Reading {
+            repository: id.to_owned(),
+            metric: metric.name,
+            labels: series.labels.clone(),
+            at: point.at,
+            value: point.last,
+        }));
+    }
+    readings.sort_by_key(|reading| reading.at);
+    Ok(readings)
+}
+
+fn findings(store: &Store, rule: &Rule, id: &str) -> Result<Vec<PastFinding>, StoreError> {
+    /// Source: ours; a year of one that comes and goes every hour.
+    const AT_MOST: usize = 10_000;
+    let Of::Findings { checks, .. } = &rule.of else { return Ok(Vec::new()) };
+    let rows = store.findings(Some(id), true, AT_MOST)?;
+    let wanted = rows.into_iter().filter(|row| checks.contains(&row.check));
+    Ok(wanted
+        .map(|row| PastFinding {
+            severity: serde_json::from_value(row.severity.into()).unwrap_or(Severity::Info),
+            check: row.check,
+            key: row.key,
+            summary: row.summary,
+            began_at: row.began_at,
+            ended_at: row.ended_at,
+        })
+        .collect())
+}
+
+/// An alert that is over, by its id. Errors: the store can't be read.
+pub fn past(data_dir: &Path, id: &str) -> Result<Option<Alert>, String> {
+    let Some(store) = store(data_dir)? else { return Ok(None) };
+    let record = store.record(RecordKind::Alert, id).map_err(|error| error.to_string())?;
+    Ok(record.and_then(|record| serde_json::from_str(&record.document?).ok()))
+}

@@ -1,0 +1,172 @@
+//! What is kept: which rows changed since the disk has them, and a book from what the disk has.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{super::Labels, *};
+use crate::record::RecordKind;
+
+impl Book {
+    /// The book that these records are, as they were last kept. A record that can't be read is left out and named.
+    pub fn of_records(records: &[Record], policy: &Policy, now: Timestamp) -> (Book, Vec<String>) {
+        let mut book = Book::new(policy, now);
+        let mut bad = Vec::new();
+        for record in records {
+            if let Err(reason) = book.recall(record) {
+                bad.push(format!("{} {}: {reason}", record.kind.word(), record.key));
+            }
+        }
+        book.end_what_no_rule_finds(policy, now);
+        (book, bad)
+    }
+
+    pub(super) fn recall(&mut self, record: &Record) -> Result<(), String> {
+        let Some(document) = &record.document else { return Ok(()) };
+        match record.kind {
+            RecordKind::Alert => {
+                let alert: Alert = read(document)?;
+                self.put(alert);
+            }
+            RecordKind::Silence => {
+                let silence: Silence = read(document)?;
+                self.silences.insert(silence.id.clone(), silence);
+            }
+            RecordKind::Told => {
+                let (to, told): (To, Told) = read(document)?;
+                self.lately.entry(to.channel.clone()).or_default().push_back(told.at);
+                self.told.insert(to, told);
+            }
+            RecordKind::Outgoing => {
+                let row: Outgoing = read(document)?;
+                self.outbox.insert(row.key.clone(), row);
+            }
+            RecordKind::Audit => {}
+        }
+        Ok(())
+    }
+
+    /// A rule that was taken out finds nothing any more: what it found is over.
+    pub(super) fn end_what_no_rule_finds(&mut self, policy: &Policy, now: Timestamp) {
+        let is_orphan = |alert: &Alert| {
+            alert.phase != Phase::Resolved
+                && alert.ends_unless_posted_by.is_none()
+                && policy.rule(&alert.rule).is_none()
+        };
+        let orphans: Vec<_> =
+            self.alerts.values().filter(|alert| is_orphan(alert)).map(|alert| alert.fingerprint.clone()).collect();
+        for fingerprint in orphans {
+            let Some(alert) = self.alerts.get_mut(&fingerprint) else { continue };
+            if alert.phase == Phase::Pending {
+                self.remove(&fingerprint);
+                continue;
+            }
+            (alert.phase, alert.ends_at) = (Phase::Resolved, Some(now));
+            alert.summary.push_str(" (its rule was taken out)");
+            self.touch(Row::Alert(fingerprint));
+        }
+    }
+
+    /// What changed since it was last kept. It counts as being kept until [`Book::kept`] or [`Book::not_kept`].
+    pub fn records(&mut self, now: Timestamp) -> Vec<Record> {
+        self.being_kept = std::mem::take(&mut self.changed);
+        let rows: Vec<_> = self.being_kept.iter().cloned().collect();
+        let mut records: Vec<_> = rows.iter().flat_map(|row| self.record(row, now)).collect();
+        records.append(&mut self.notes);
+        records
+    }
+
+    /// Is there something to keep?
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty() || !self.notes.is_empty()
+    }
+
+    /// What was being kept is on the disk.
+    pub fn kept(&mut self) {
+        self.being_kept.clear();
+        let is_done = |row: &Outgoing| matches!(row.state, State::Delivered | State::Superseded(_));
+        let changed = std::mem::take(&mut self.changed);
+        self.outbox.retain(|key, row| !is_done(row) || changed.contains(&Row::Outgoing(key.clone())));
+        self.changed = changed;
+    }
+
+    /// What was being kept is not on the disk.
+    pub fn not_kept(&mut self) {
+        let again = std::mem::take(&mut self.being_kept);
+        self.changed.extend(again);
+    }
+
+    pub(super) fn touch(&mut self, row: Row) {
+        self.version += 1;
+        self.changed.insert(row);
+    }
+
+    pub(super) fn is_unkept(&self, row: &Row) -> bool {
+        self.changed.contains(row) || self.being_kept.contains(row)
+    }
+
+    pub(super) fn record(&self, row: &Row, now: Timestamp) -> Vec<Record> {
+        let record =
+            |kind, key: &str, is_open, document| Record { kind, key: key.to_owned(), at: now, is_open, document };
+        match row {
+            Row::Alert(fingerprint) => match self.alerts.get(fingerprint) {
+                Some(alert) => {
+                    let live = record(RecordKind::Alert, fingerprint, true, text(alert));
+                    // What is over is history, too, whatever comes after it.
+                    let past = (alert.phase == Phase::Resolved)
+                        .then(|| record(RecordKind::Alert, &alert.id, false, text(alert)));
+                    [Some(live), past].into_iter().flatten().collect()
+                }
+                None => vec![record(RecordKind::Alert, fingerprint, false, None)],
+            },
+            Row::Silence(id) => match self.silences.get(id) {
+                Some(silence) => vec![record(RecordKind::Silence, id, now < silence.ends_at, text(silence))],
+                None => Vec::new(),
+            },
+            Row::Told(to) => {
+                let key = format!("{} {}", to.channel, to.group_key);
+                let document = self.told.get(to).and_then(|told| text(&(to, told)));
+                vec![record(RecordKind::Told, &key, document.is_some(), document)]
+            }
+            Row::Outgoing(key) => match self.outbox.get(key) {
+                Some(row) => {
+                    let is_open = row.is_waiting() || matches!(row.state, State::Dead(_));
+                    vec![record(RecordKind::Outgoing, key, is_open, text(row))]
+                }
+                None => Vec::new(),
+            },
+        }
+    }
+
+    pub(super) fn note_of(&mut self, who: &str, what: &str, alert: &str, now: Timestamp) {
+        let of = self.alert(alert).map_or_else(|| alert.to_owned(), |alert| format!("{}: {}", alert.id, alert.summary));
+        self.note(who, what, &of, now);
+    }
+
+    /// Who did what: a line of the audit log.
+    pub(super) fn note(&mut self, who: &str, what: &str, of: &str, now: Timestamp) {
+        let key = self.fresh_id("audit", now);
+        let document = serde_json::json!({"at": now, "who": who, "what": what, "of": of}).to_string();
+        self.notes.push(Record { kind: RecordKind::Audit, key, at: now, is_open: false, document: Some(document) });
+    }
+
+    /// An id that no other has: of the time, of what it is for, and of how many were made.
+    pub(super) fn fresh_id(&mut self, of: &str, now: Timestamp) -> String {
+        loop {
+            self.n_made += 1;
+            let parts = [of.to_owned(), now.0.to_string(), self.began_at.0.to_string(), self.n_made.to_string()];
+            let labels: Labels = parts.into_iter().enumerate().map(|(at, part)| (at.to_string(), part)).collect();
+            // Those that are made later come later, also within a second.
+            let id = format!("{:x}-{:04x}-{}", now.0, self.n_made, fingerprint(&labels));
+            if !self.outbox.contains_key(&id) && !self.silences.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+}
+
+fn text<T: Serialize>(value: &T) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
+
+fn read<T: DeserializeOwned>(document: &str) -> Result<T, String> {
+    serde_json::from_str(document).map_err(|error| error.to_string())
+}

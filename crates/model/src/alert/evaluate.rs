@@ -1,0 +1,263 @@
+//! Holds rules against what was seen of one repository.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::{
+    Alert, Labels, Matcher,
+    burn::Ratios,
+    expression::Expression,
+    fingerprint,
+    lifecycle::Result,
+    matcher::all_match,
+    rule::{Of, Rule},
+};
+use crate::{Severity, Timestamp, checks::Judged, record::Reading};
+
+/// What was seen of a repository.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its path, by which it is known also where it can't be looked at.
+    pub path: &'a str,
+    /// What the checks say, or why it could not be looked at.
+    pub judged: std::result::Result<&'a [Judged], &'a str>,
+    /// The numbers.
+    pub readings: &'a [Reading],
+    /// How much of it was within budget over the last days.
+    pub ratios: Option<&'a Ratios>,
+    /// The part of branches that should be aligned, 0 to 1.
+    pub objective: f64,
+    /// The time of judgement.
+    pub now: Timestamp,
+}
+
+/// One thing that is bad by a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// What it is about; the same cause has the same ones.
+    pub labels: Labels,
+    /// How bad.
+    pub severity: Severity,
+    /// The number that says so.
+    pub value: Option<f64>,
+    /// In one sentence.
+    pub summary: String,
+    /// What it means.
+    pub description: String,
+    /// What to type.
+    pub commands: Vec<String>,
+    /// Where the procedure is written.
+    pub runbook: String,
+}
+
+/// What one rule says of one repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// What is bad.
+    pub bad: Vec<Instance>,
+    /// What is to be thought of alerts that were bad before and are not among these.
+    pub others: Others,
+}
+
+/// What is to be thought of what is not bad.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Others {
+    /// All of it is well, but for what these checks would have found: they could not look, for these reasons.
+    WellBut(BTreeMap<String, String>),
+    /// Only these, by their fingerprints, are well; there is no number for any other.
+    WellOnly(BTreeSet<String>),
+    /// Nothing can be said, for this reason.
+    Unknown(String),
+}
+
+impl Others {
+    /// The result for an alert that is not among the bad ones.
+    pub fn result(&self, alert: &Alert) -> Result {
+        let doubt = match self {
+            Others::WellBut(checks) => alert.labels.get("check").and_then(|check| checks.get(check)).cloned(),
+            Others::WellOnly(well) if well.contains(&alert.fingerprint) => None,
+            Others::WellOnly(_) => Some("there is no number for it any more".to_owned()),
+            Others::Unknown(reason) => Some(reason.clone()),
+        };
+        doubt.map_or(Result::Good, Result::Doubt)
+    }
+}
+
+/// The numbers of one look, by metric: thousands of rules are held against thousands of series, and each looks at its own.
+#[derive(Debug, Default)]
+pub struct Numbers<'a>(HashMap<&'a str, Vec<(Labels, f64)>>);
+
+impl<'a> Numbers<'a> {
+    /// Those of the metrics that any of these rules is about.
+    pub fn of(seen: &Seen<'a>, rules: &[Rule]) -> Numbers<'a> {
+        let metric = |rule: &'_ Rule| match &rule.of {
+            Of::Metric { bad, .. } => Some(bad.metric.clone()),
+            _ => None,
+        };
+        let wanted: HashSet<String> = rules.iter().filter_map(metric).collect();
+        let mut numbers: HashMap<&str, Vec<(Labels, f64)>> = HashMap::new();
+        for reading in seen.readings.iter().filter(|reading| wanted.contains(reading.metric)) {
+            let mut labels: Labels = serde_json::from_str(&reading.labels).unwrap_or_default();
+            labels.insert("repository".to_owned(), seen.path.to_owned());
+            numbers.entry(reading.metric).or_default().push((labels, reading.value));
+        }
+        Numbers(numbers)
+    }
+}
+
+/// What is known already of the alerts of a rule in a repository.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// There are any.
+    pub any: bool,
+    /// Does the one with this fingerprint fire?
+    pub is_firing: &'a dyn Fn(&str) -> bool,
+}
+
+/// Holds a rule against a repository.
+///
+/// `None`: the rule is not about repositories.
+pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Known<'_>) -> Option<Evaluated> {
+    let unseen = |reason: &str| Evaluated { bad: Vec::new(), others: Others::Unknown(reason.to_owned()) };
+    Some(match (&rule.of, seen.judged) {
+        (Of::OwnPromise, _) => return None,
+        (Of::Unseen, Err(reason)) => {
+            let others = Others::WellBut(BTreeMap::new());
+            Evaluated { bad: vec![cannot_be_seen(rule, seen, reason)], others }
+        }
+        (Of::Unseen, Ok(_)) => Evaluated { bad: Vec::new(), others: Others::WellBut(BTreeMap::new()) },
+        (_, Err(reason)) => unseen(reason),
+        (Of::Findings { checks, at_least, matchers }, Ok(judged)) => {
+            findings(rule, (checks, *at_least, matchers), judged, seen)
+        }
+        (Of::Metric { bad, clear }, Ok(_)) => {
+            let limit = |fingerprint: &str| {
+                let fires = (known.is_firing)(fingerprint);
+                if fires { clear.unwrap_or(bad.number) } else { bad.number }
+            };
+            of_metric(rule, bad, numbers.0.get(bad.metric.as_str()), known.any, &limit, seen)
+        }
+        (Of::BudgetBurns, Ok(_)) => budget(rule, seen),
+    })
+}
+
+fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, String)>) -> Labels {
+    let mut labels: Labels = own.into_iter().collect();
+    if !rule.is_about_machine() {
+        labels.insert("repository".to_owned(), seen.path.to_owned());
+    }
+    labels.extend(rule.labels.clone());
+    labels.insert("alertname".to_owned(), rule.name.clone());
+    labels
+}
+
+/// Checks, the least severity, and what else must hold.
+type Wanted<'a> = (&'a [String], Severity, &'a [Matcher]);
+
+fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Judged], seen: &Seen<'_>) -> Evaluated {
+    let (mut bad, mut doubts) = (Vec::new(), BTreeMap::new());
+    for judged in judged.iter().filter(|judged| checks.iter().any(|id| id == judged.check.id)) {
+        if let Some(reason) = &judged.reason {
+            doubts.insert(judged.check.id.to_owned(), reason.clone());
+        }
+        for finding in judged.findings.iter().filter(|finding| at_least <= finding.severity) {
+            let own = [("check", judged.check.id), ("subject", &finding.subject), ("key", &finding.key)];
+            let labels = labels(rule, seen, own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            if !all_match(matchers, &labels) {
+                continue;
+            }
+            bad.push(Instance {
+                labels,
+                severity: rule.severity.unwrap_or(finding.severity),
+                value: None,
+                summary: rule.summary.clone().unwrap_or_else(|| finding.summary.clone()),
+                description: finding.impact.clone(),
+                commands: finding.remedy.commands.clone(),
+                runbook: rule.runbook.clone().unwrap_or_else(|| finding.doc.clone()),
+            });
+        }
+    }
+    Evaluated { bad, others: Others::WellBut(doubts) }
+}
+
+fn of_metric(
+    rule: &Rule,
+    bad_when: &Expression,
+    series: Option<&Vec<(Labels, f64)>>,
+    any_known: bool,
+    limit: &dyn Fn(&str) -> f64,
+    seen: &Seen<'_>,
+) -> Evaluated {
+    let (mut bad, mut well) = (Vec::new(), BTreeSet::new());
+    for (own, value) in series.into_iter().flatten() {
+        // Most numbers are well and were before: nothing is worked out for them.
+        if !any_known && !bad_when.comparison.holds(*value, bad_when.number) || !bad_when.is_about(own) {
+            continue;
+        }
+        let labels = labels(rule, seen, own.clone());
+        let fingerprint = fingerprint(&labels);
+        let limit = limit(&fingerprint);
+        // Between the two thresholds it stays bad; at the second one itself it is well.
+        let is_at_clear = limit != bad_when.number && *value == limit;
+        if bad_when.comparison.holds(*value, limit) && !is_at_clear {
+            bad.push(of_number(rule, bad_when, labels, *value));
+        } else {
+            well.insert(fingerprint);
+        }
+    }
+    Evaluated { bad, others: Others::WellOnly(well) }
+}
+
+fn of_number(rule: &Rule, bad: &Expression, labels: Labels, value: f64) -> Instance {
+    let metric = crate::metrics::by_name(&bad.metric);
+    let number = number(value);
+    Instance {
+        labels,
+        severity: rule.severity.unwrap_or(Severity::Warning),
+        value: Some(value),
+        summary: rule.summary.clone().unwrap_or_else(|| format!("{} is {number} (bad: {bad})", bad.metric)),
+        description: metric.map_or(String::new(), |metric| metric.why.to_owned()),
+        commands: Vec::new(),
+        runbook: rule.runbook.clone().unwrap_or_default(),
+    }
+}
+
+fn cannot_be_seen(rule: &Rule, seen: &Seen<'_>, reason: &str) -> Instance {
+    Instance {
+        labels: labels(rule, seen, []),
+        severity: Severity::Error,
+        value: None,
+        summary: format!("{} cannot be looked at: {reason}", seen.path),
+        description: rule.why.clone(),
+        commands: vec![format!("alignwatch doctor {}", crate::quote::shell_word(seen.path.as_bytes()))],
+        runbook: rule.runbook.clone().unwrap_or_default(),
+    }
+}
+
+fn budget(rule: &Rule, seen: &Seen<'_>) -> Evaluated {
+    let nothing = |others| Evaluated { bad: Vec::new(), others };
+    let burning = match seen.ratios.map(|ratios| ratios.burning(seen.objective, seen.now)) {
+        None => return nothing(Others::Unknown("nothing of the last hour is known".to_owned())),
+        Some(Err(reason)) => return nothing(Others::Unknown(reason)),
+        Some(Ok(None)) => return nothing(Others::WellBut(BTreeMap::new())),
+        Some(Ok(Some(burning))) => burning,
+    };
+    let (pair, rate) = burning;
+    let days = 28.0 / rate;
+    let instance = Instance {
+        labels: labels(rule, seen, []),
+        severity: pair.severity,
+        value: Some(rate),
+        summary: format!(
+            "the error budget of alignment goes {rate:.1} times too fast: at this pace all of four weeks is used in {days:.0} days"
+        ),
+        description: rule.why.clone(),
+        commands: vec![format!("alignwatch branches {} --sort behind", crate::quote::shell_word(seen.path.as_bytes()))],
+        runbook: rule.runbook.clone().unwrap_or_default(),
+    };
+    Evaluated { bad: vec![instance], others: Others::WellBut(BTreeMap::new()) }
+}
+
+/// A number with as many digits as people read.
+fn number(value: f64) -> String {
+    if value == value.trunc() && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:.3}") }
+}

@@ -1,0 +1,182 @@
+//! The condition of a rule about a metric: `alignwatch_host_disk_used_ratio{mount="/"} > 0.9`.
+//!
+//! It looks as Prometheus writes the same, so that a rule can be carried over either way. There is no arithmetic: what
+//! is worth computing is a metric of its own.
+
+use std::fmt;
+
+use super::matcher::{self, Labels, Matcher};
+use crate::metrics::{self, Metric};
+
+/// A metric, which of its series, and the numbers that are bad.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expression {
+    /// The name of the metric.
+    pub metric: String,
+    /// Which of its series.
+    pub matchers: Vec<Matcher>,
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what.
+    pub number: f64,
+}
+
+/// How two numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+/// All of them; those with two signs first, so that the first that fits is the one that is meant.
+const COMPARISONS: [(&str, Comparison); 6] = [
+    (">=", Comparison::AtLeast),
+    ("<=", Comparison::AtMost),
+    ("==", Comparison::Equal),
+    ("!=", Comparison::NotEqual),
+    (">", Comparison::Above),
+    ("<", Comparison::Below),
+];
+
+impl Comparison {
+    /// Does it hold between these?
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Comparison::Above => left > right,
+            Comparison::AtLeast => left >= right,
+            Comparison::Below => left < right,
+            Comparison::AtMost => left <= right,
+            Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
+        }
+    }
+
+    /// Its sign.
+    pub fn sign(self) -> &'static str {
+        COMPARISONS.into_iter().find(|(_, comparison)| *comparison == self).map_or("", |(sign, _)| sign)
+    }
+}
+
+impl Expression {
+    /// Reads one. Errors: what is wrong, such as a metric or label that does not exist: a rule that can never fire is a mistake.
+    pub fn parse(text: &str) -> Result<Expression, String> {
+        let text = text.trim();
+        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+        let (name, rest) = text.split_at(end);
+        let metric = metrics::by_name(name).ok_or_else(|| unknown_metric(name))?;
+        let (matchers, rest) = match rest.trim_start().strip_prefix('{') {
+            Some(inner) => {
+                let close = closing(inner).ok_or_else(|| "the `}` is missing".to_owned())?;
+                let matchers = matcher::parse_all(&inner[..close]).map_err(|error| error.to_string())?;
+                (matchers, &inner[close + 1..])
+            }
+            None => (Vec::new(), rest),
+        };
+        if let Some(matcher) = matchers.iter().find(|matcher| !has_label(metric, &matcher.name)) {
+            let all = labels_of(metric).collect::<Vec<_>>().join("`, `");
+            return Err(format!("`{name}` has no label `{}`; it has `{all}`", matcher.name));
+        }
+        let rest = rest.trim_start();
+        let found = COMPARISONS.into_iter().find_map(|(sign, comparison)| Some((comparison, rest.strip_prefix(sign)?)));
+        let (comparison, number) =
+            found.ok_or_else(|| "after the metric comes `>`, `>=`, `<`, `<=`, `==` or `!=`".to_owned())?;
+        let number = number.trim();
+        let number: f64 = number
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())
+            .ok_or_else(|| format!("`{number}` is no number"))?;
+        if metric.unit == "ratio" && !(0.0..=1.0).contains(&number) && !metric.name.contains("budget") {
+            return Err(format!("`{name}` is a ratio from 0 to 1, and {number} is not"));
+        }
+        Ok(Expression { metric: name.to_owned(), matchers, comparison, number })
+    }
+
+    /// Is it about a series with these labels?
+    pub fn is_about(&self, labels: &Labels) -> bool {
+        matcher::all_match(&self.matchers, labels)
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.metric)?;
+        if !self.matchers.is_empty() {
+            let matchers: Vec<_> = self.matchers.iter().map(ToString::to_string).collect();
+            write!(f, "{{{}}}", matchers.join(","))?;
+        }
+        write!(f, " {} {}", self.comparison.sign(), self.number)
+    }
+}
+
+fn unknown_metric(name: &str) -> String {
+    let near = crate::config::nearest_word(name, metrics::ALL.iter().map(|metric| metric.name), 3);
+    let hint = near.map_or_else(|| "docs/METRICS.md lists all".to_owned(), |near| format!("did you mean `{near}`?"));
+    if name.is_empty() { format!("begins with no metric; {hint}") } else { format!("`{name}` is no metric; {hint}") }
+}
+
+/// The labels that series of this metric have.
+fn labels_of(metric: &Metric) -> impl Iterator<Item = &'static str> {
+    metric.labels.iter().copied().chain(["repository"])
+}
+
+fn has_label(metric: &Metric, name: &str) -> bool {
+    labels_of(metric).any(|label| label == name)
+}
+
+/// Where the brace closes that was opened just before; not one within quotes.
+fn closing(text: &str) -> Option<usize> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            '}' if !is_quoted => return Some(at),
+            _ => {}
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_comes_back_as_it_was() {
+        for text in [
+            "alignwatch_aligned_ratio < 0.9",
+            "alignwatch_branches{state=\"conflicting\"} >= 10",
+            "alignwatch_branches{state=~\"a}|b\"} != 0",
+        ] {
+            assert_eq!(Expression::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_can_never_fire_is_a_mistake() {
+        for (text, part) in [
+            ("alignwatch_aligned_ration < 0.9", "did you mean `alignwatch_aligned_ratio`"),
+            ("alignwatch_branches{stat=\"x\"} > 1", "has no label `stat`"),
+            ("alignwatch_aligned_ratio < 90", "is a ratio"),
+            ("alignwatch_branches > many", "is no number"),
+            ("alignwatch_branches ~ 1", "after the metric"),
+            ("alignwatch_branches{state=\"x\" > 1", "`}` is missing"),
+            ("", "begins with no metric"),
+        ] {
+            let told = Expression::parse(text).unwrap_err();
+            assert!(told.contains(part), "{text}: {told}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the configuration says of alerts, ready to be asked.
+
+use super::{
+    Matcher,
+    mute::Inhibit,
+    route::{Route, Step},
+    rule::Rule,
+};
+use crate::{
+    Span, Timestamp,
+    config::{Config, RouteEntry, WindowRule},
+    window::{Opening, Purpose, Window},
+};
+
+/// All that decides who is told what.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// The rules in force.
+    pub rules: Vec<Rule>,
+    /// The ways to people; the first that matches counts, unless it goes on.
+    pub routes: Vec<Route>,
+    /// Which alerts hide which.
+    pub inhibit: Vec<Inhibit>,
+    /// All windows. What happens in one for maintenance is not told.
+    windows: Vec<(WindowRule, Window)>,
+    /// Tellings of one channel within an hour at most; what is more goes together.
+    pub at_most_per_hour: usize,
+    /// The longest silence.
+    pub silence_at_most: Span,
+    /// How long after the start nothing is told.
+    pub settle: Span,
+    /// The channel that is told where another can't be reached.
+    pub fallback: Option<String>,
+}
+
+impl Policy {
+    /// Of a checked configuration. What a mistake would make unusable is left out; checking has told it.
+    pub fn of(config: &Config) -> Policy {
+        let alerts = &config.alerts;
+        let own: Vec<Rule> = config.rules.iter().filter_map(|entry| Rule::of_entry(entry).ok()).collect();
+        let is_kept =
+            |rule: &Rule| !alerts.skip_rules.contains(&rule.name) && !own.iter().any(|other| other.name == rule.name);
+        let mut rules: Vec<Rule> = Rule::built_in().into_iter().filter(is_kept).collect();
+        rules.extend(own);
+        let windows = config.windows.iter().filter_map(|rule| Some((rule.clone(), rule.window().ok()?)));
+        let windows: Vec<_> = windows.collect();
+        let route = |entry: &RouteEntry| route_of(entry, config, &windows);
+        let mut routes: Vec<Route> = config.routes.iter().map(route).collect();
+        if routes.is_empty() {
+            routes.extend(route_to_all(config).map(|entry| route_of(&entry, config, &windows)));
+        }
+        Policy {
+            rules,
+            routes,
+            inhibit: inhibitions(config),
+            windows,
+            at_most_per_hour: usize::try_from(alerts.at_most_per_hour).unwrap_or(usize::MAX),
+            silence_at_most: alerts.silence_at_most,
+            settle: alerts.settle,
+            fallback: alerts.fallback.clone(),
+        }
+    }
+
+    /// One rule, of which nobody is told.
+    pub fn of_rule(rule: Rule) -> Policy {
+        Policy { rules: vec![rule], ..Policy::default() }
+    }
+
+    /// The maintenance window that is open over this repository, with the latest end.
+    pub fn open_window(&self, path: &str, now: Timestamp) -> Option<(&str, Opening)> {
+        let about =
+            self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && rule.is_about(path));
+        let open = about.filter_map(|(rule, window)| Some((rule.name.as_str(), window.open_at(now)?)));
+        open.max_by_key(|(_, opening)| opening.until)
+    }
+
+    /// The rule with this name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+}
+
+/// Where no route is written, everything from a warning on goes to every channel but the one that stands in for others.
+fn route_to_all(config: &Config) -> Option<RouteEntry> {
+    let all = config.channels.all();
+    let names = all.iter().map(|channel| channel.name().to_owned());
+    let channels: Vec<_> =
+        names.filter(|name| all.len() == 1 || config.alerts.fallback.as_ref() != Some(name)).collect();
+    (!channels.is_empty()).then(|| RouteEntry {
+        name: "all".to_owned(),
+        matchers: vec!["severity!=\"info\"".to_owned()],
+        channels,
+        ..RouteEntry::default()
+    })
+}
+
+fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)]) -> Route {
+    let alerts = &config.alerts;
+    let window = |name: &String| windows.iter().find(|(rule, _)| rule.name == *name).map(|(_, window)| window.clone());
+    let steps = entry.escalate.iter().map(|step| Step {
+        after: step.after,
+        channels: step.channels.clone(),
+        during: step.during.as_ref().and_then(window),
+    });
+    let group_by = if entry.group_by.is_empty() {
+        vec!["repository".to_owned(), "alertname".to_owned()]
+    } else {
+        entry.group_by.clone()
+    };
+    Route {
+        name: entry.name.clone(),
+        matchers: matchers(&entry.matchers),
+        channels: entry.channels.clone(),
+        group_by,
+        group_wait: entry.group_wait.unwrap_or(alerts.group_wait),
+        group_interval: entry.group_interval.unwrap_or(alerts.group_interval),
+        repeat_interval: entry.repeat_interval.unwrap_or(alerts.repeat_interval),
+        steps: steps.collect(),
+        goes_on: entry.then == crate::config::Then::GoOn,
+    }
+}
+
+/// What follows from a repository that can't be seen is not told besides that, nor what is in doubt because of it; then
+/// those of the configuration.
+fn inhibitions(config: &Config) -> Vec<Inhibit> {
+    let unseen = Inhibit {
+        source: vec![Matcher::equal("alertname", "repository-unseen")],
+        target: Vec::new(),
+        equal: vec!["repository".to_owned()],
+    };
+    let damaged = Inhibit {
+        source: vec![Matcher::equal("alertname", "repository-damaged")],
+        target: vec![Matcher::equal("alertname", "run-failed")],
+        equal: vec!["repository".to_owned()],
+    };
+    let own = config.inhibit.iter().map(|entry| Inhibit {
+        source: matchers(&entry.source),
+        target: matchers(&entry.target),
+        equal: entry.equal.clone(),
+    });
+    [unseen, damaged].into_iter().chain(own).collect()
+}
+
+fn matchers(texts: &[String]) -> Vec<Matcher> {
+    texts.iter().filter_map(|text| Matcher::parse(text).ok()).collect()
+}

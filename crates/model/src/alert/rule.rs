@@ -1,0 +1,365 @@
+//! Rules: what is a reason for an alert.
+//!
+//! [`BUILT_IN`] is useful unchanged. Own rules stand beside it in the configuration (`rules`), and one with the
+//! same name takes the place of a built-in one.
+
+use std::fmt;
+
+use super::{Labels, Matcher, Timing, expression::Expression, matcher};
+use crate::{
+    Severity, Span,
+    checks::{self, Check, Family},
+    config::RuleEntry,
+};
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name; the label `alertname` of its alerts.
+    pub name: String,
+    /// What it looks for.
+    pub of: Of,
+    /// What damps it.
+    pub timing: Timing,
+    /// How bad its alerts are; `None` = as bad as the finding.
+    pub severity: Option<Severity>,
+    /// Labels that its alerts have besides their own.
+    pub labels: Labels,
+    /// What its alerts say; `None` = what the finding says.
+    pub summary: Option<String>,
+    /// Where the procedure is written; `None` = where the finding says.
+    pub runbook: Option<String>,
+    /// Why it is there.
+    pub why: String,
+    /// It stands in the configuration.
+    pub is_own: bool,
+}
+
+/// What a rule looks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Of {
+    /// Findings of these checks, at least so bad.
+    Findings {
+        /// The ids.
+        checks: Vec<String>,
+        /// How bad.
+        at_least: Severity,
+        /// What else must hold for the labels.
+        matchers: Vec<Matcher>,
+    },
+    /// A number of a metric.
+    Metric {
+        /// What is bad.
+        bad: Expression,
+        /// What is well again; between the two, it stays as it is. `None` = whatever is not bad.
+        clear: Option<f64>,
+    },
+    /// The error budget of alignment goes too fast.
+    BudgetBurns,
+    /// A repository that can't be looked at.
+    Unseen,
+    /// A promise of alignwatch itself that is not kept.
+    OwnPromise,
+}
+
+impl fmt::Display for Of {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Of::Findings { checks, at_least, .. } if checks.len() == checks::ALL.len() => {
+                write!(f, "findings of all checks, from {at_least} on")
+            }
+            Of::Findings { checks, at_least, .. } => write!(f, "findings of {}, from {at_least} on", checks.join(", ")),
+            Of::Metric { bad, clear: None } => write!(f, "{bad}"),
+            Of::Metric { bad, clear: Some(clear) } => write!(f, "{bad}, until it passes {clear}"),
+            Of::BudgetBurns => f.write_str("an error budget that goes too fast, over two windows at once"),
+            Of::Unseen => f.write_str("repositories that cannot be looked at"),
+            Of::OwnPromise => f.write_str("promises of alignwatch itself that it does not keep"),
+        }
+    }
+}
+
+/// A built-in rule, as it is written down.
+struct BuiltIn {
+    name: &'static str,
+    of: What,
+    hold: Span,
+    keep_firing: Span,
+    why: &'static str,
+}
+
+enum What {
+    Findings(&'static [&'static str], Severity),
+    BudgetBurns,
+    Unseen,
+    OwnPromise,
+}
+
+/// The rules that are there without any configuration, the gravest first.
+///
+/// Source of times: ours. What may be lost is told at once; what a push or a retry sets right by itself waits for that.
+const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        name: "work-lost",
+        of: What::Findings(&["work-lost", "dropped-side", "forbidden-merged", "base-rewritten"], Severity::Warning),
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "Work that an alignment lost comes back only while somebody still has it",
+    },
+    BuiltIn {
+        name: "repository-damaged",
+        of: What::Findings(
+            &[
+                "missing-objects",
+                "object-check",
+                "connectivity",
+                "pack-bytes",
+                "incomplete-packs",
+                "broken-refs",
+                "index-readable",
+                "object-pool",
+            ],
+            Severity::Error,
+        ),
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "Damage spreads with each fetch and each repack, and the other copies are deleted meanwhile",
+    },
+    BuiltIn {
+        name: "own-promise",
+        of: What::OwnPromise,
+        hold: Span::minutes(5),
+        keep_firing: Span::minutes(5),
+        why: "While alignwatch itself does not do what it should, silence means nothing",
+    },
+    BuiltIn {
+        name: "repository-unseen",
+        of: What::Unseen,
+        hold: Span::minutes(10),
+        keep_firing: Span(0),
+        why: "Nothing else is known of a repository that cannot be looked at",
+    },
+    BuiltIn {
+        name: "run-failed",
+        of: What::Findings(&["run-failed", "run-stuck", "run-lost"], Severity::Warning),
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "Branches drift until somebody sees that the alignment does not work",
+    },
+    BuiltIn {
+        name: "run-missed",
+        of: What::Findings(&["run-missed"], Severity::Warning),
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "An alignment that does not run at all reports nothing",
+    },
+    BuiltIn {
+        name: "alignment-budget-burns",
+        of: What::BudgetBurns,
+        hold: Span(0),
+        keep_firing: Span::minutes(15),
+        why: "At this pace the promise on alignment is broken before its four weeks are over",
+    },
+    BuiltIn {
+        name: "conflict",
+        of: What::Findings(&["conflicting", "conflict-markers"], Severity::Error),
+        hold: Span::minutes(15),
+        keep_firing: Span::minutes(15),
+        why: "A conflict is cheapest while the author still knows the change",
+    },
+    BuiltIn {
+        name: "over-budget",
+        of: What::Findings(&["over-budget", "base-behind-remote"], Severity::Warning),
+        hold: Span::hours(1),
+        keep_firing: Span::minutes(15),
+        why: "What was agreed on drift is broken",
+    },
+    BuiltIn {
+        name: "budget-soon-exceeded",
+        of: What::Findings(&["budget-soon-exceeded"], Severity::Info),
+        hold: Span::hours(1),
+        keep_firing: Span::hours(1),
+        why: "Aligned in time, a branch never breaks what was agreed",
+    },
+    BuiltIn {
+        name: "repository-unwell",
+        of: What::Findings(
+            &["stale-lock", "unfinished-operation", "known-bad-git", "dangerous-config", "room-to-repack"],
+            Severity::Error,
+        ),
+        hold: Span::minutes(15),
+        keep_firing: Span(0),
+        why: "Alignments stop at it, or do something else than they should",
+    },
+    BuiltIn {
+        name: "host-unwell",
+        of: What::Findings(
+            &["host-disk", "host-inodes", "host-memory", "host-cpu", "host-load", "clock"],
+            Severity::Warning,
+        ),
+        hold: Span::minutes(15),
+        keep_firing: Span::minutes(15),
+        why: "On a machine that is full or overloaded, alignments fail in ways that look like other faults",
+    },
+];
+
+impl Rule {
+    /// The built-in rules.
+    pub fn built_in() -> Vec<Rule> {
+        BUILT_IN.iter().map(Rule::of_built_in).collect()
+    }
+
+    fn of_built_in(rule: &BuiltIn) -> Rule {
+        let of = match rule.of {
+            What::Findings(checks, at_least) => Of::Findings {
+                checks: checks.iter().map(|&id| id.to_owned()).collect(),
+                at_least,
+                matchers: Vec::new(),
+            },
+            What::BudgetBurns => Of::BudgetBurns,
+            What::Unseen => Of::Unseen,
+            What::OwnPromise => Of::OwnPromise,
+        };
+        Rule {
+            name: rule.name.to_owned(),
+            of,
+            timing: Timing { hold: rule.hold, keep_firing: rule.keep_firing, ..Timing::default() },
+            severity: None,
+            labels: Labels::new(),
+            summary: None,
+            runbook: None,
+            why: rule.why.to_owned(),
+            is_own: false,
+        }
+    }
+
+    /// Is it about the machine, whichever repository is looked at?
+    pub fn is_about_machine(&self) -> bool {
+        let is_of_host = |id: &String| checks::by_id(id).is_some_and(|check| check.family == Family::Host);
+        matches!(&self.of, Of::Findings { checks, .. } if checks.iter().all(is_of_host))
+    }
+
+    /// Is this something that a rule can look for? Errors: what is wrong.
+    pub fn reads(expr: &str) -> Result<(), String> {
+        Of::parse(expr, None).map(drop).map_err(|(_, problem)| problem)
+    }
+
+    /// A rule of the configuration. Errors: what is wrong with it, by the key that holds it.
+    pub fn of_entry(entry: &RuleEntry) -> Result<Rule, (&'static str, String)> {
+        let of = Of::parse(&entry.expr, entry.clear.as_deref())?;
+        let (times, of_last) = (entry.times.unwrap_or(1), entry.of.or(entry.times).unwrap_or(1));
+        if of_last < times {
+            return Err(("times", format!("can never be so many of the last {of_last}")));
+        }
+        let labels = entry.labels.iter().map(|label| (label.name.clone(), label.value.clone())).collect();
+        Ok(Rule {
+            name: entry.name.clone(),
+            severity: entry.severity.or(matches!(of, Of::Metric { .. }).then_some(Severity::Warning)),
+            of,
+            timing: Timing {
+                hold: entry.hold.unwrap_or_default(),
+                keep_firing: entry.keep_firing_for.unwrap_or_default(),
+                times,
+                of: of_last,
+            },
+            labels,
+            summary: entry.summary.clone(),
+            runbook: entry.runbook.clone(),
+            why: "configured".to_owned(),
+            is_own: true,
+        })
+    }
+}
+
+impl Of {
+    /// Reads what a rule looks for. Errors: the key that is wrong, and how.
+    fn parse(text: &str, clear: Option<&str>) -> Result<Of, (&'static str, String)> {
+        match text.trim().strip_prefix("finding") {
+            Some(_) if clear.is_some() => Err(("clear", "a finding is there or not: nothing lies between".to_owned())),
+            Some(rest) if !rest.starts_with('s') => findings_of(rest).map_err(|problem| ("expr", problem)),
+            _ => metric_of(text, clear),
+        }
+    }
+}
+
+/// `{check="conflicting"} >= error`, what stands after `finding`.
+fn findings_of(text: &str) -> Result<Of, String> {
+    let (labels, severity) = text.split_once(">=").unwrap_or((text, ""));
+    let matchers = matcher::parse_all(labels).map_err(|bad| bad.0)?;
+    const LABELS: [&str; 4] = ["check", "subject", "key", "repository"];
+    if let Some(matcher) = matchers.iter().find(|matcher| !LABELS.contains(&&*matcher.name)) {
+        return Err(format!("a finding has no label `{}`; it has `{}`", matcher.name, LABELS.join("`, `")));
+    }
+    let severities = [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical];
+    let at_least = match severity.trim() {
+        "" => Severity::Info,
+        word => *severities
+            .iter()
+            .find(|known| known.word() == word)
+            .ok_or_else(|| format!("`{word}` is no severity: write info, warning, error or critical"))?,
+    };
+    let (of_check, matchers): (Vec<_>, Vec<_>) = matchers.into_iter().partition(|matcher| matcher.name == "check");
+    let label = |id: &str| Labels::from([("check".to_owned(), id.to_owned())]);
+    let can_fire = |check: &&&Check| at_least <= check.severity && matcher::all_match(&of_check, &label(check.id));
+    let checks: Vec<String> = checks::ALL.iter().filter(can_fire).map(|check| check.id.to_owned()).collect();
+    if checks.is_empty() {
+        return Err("it could never fire: no check of this name finds anything so bad".to_owned());
+    }
+    Ok(Of::Findings { checks, at_least, matchers })
+}
+
+fn metric_of(text: &str, clear: Option<&str>) -> Result<Of, (&'static str, String)> {
+    let bad = Expression::parse(text).map_err(|problem| ("expr", problem))?;
+    let clear = match clear {
+        None => None,
+        Some(clear) => {
+            let number = clear.trim().parse().ok().filter(|number: &f64| number.is_finite());
+            let number = number.ok_or_else(|| ("clear", format!("`{clear}` is no number")))?;
+            if bad.comparison.holds(number, bad.number) {
+                return Err(("clear", format!("{number} is itself bad by `{text}`, so that it would never end")));
+            }
+            Some(number)
+        }
+    };
+    Ok(Of::Metric { bad, clear })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_rules_name_checks_that_exist_and_can_fire() {
+        for rule in Rule::built_in() {
+            let Of::Findings { checks, at_least, .. } = &rule.of else { continue };
+            for id in checks {
+                let check = checks::by_id(id).unwrap_or_else(|| panic!("{}: no check {id}", rule.name));
+                assert!(*at_least <= check.severity, "{}: {id} never gets {at_least}", rule.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_differ() {
+        let names: std::collections::BTreeSet<_> = Rule::built_in().into_iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), BUILT_IN.len());
+    }
+
+    #[test]
+    fn what_can_never_fire_or_never_end_is_a_mistake() {
+        let entry = |expr: &str, clear: Option<&str>| RuleEntry {
+            name: "r".into(),
+            expr: expr.into(),
+            clear: clear.map(str::to_owned),
+            ..RuleEntry::default()
+        };
+        let told = |entry: &RuleEntry| Rule::of_entry(entry).unwrap_err().1;
+        assert!(told(&entry("finding{check=\"no-such\"}", None)).contains("could never fire"));
+        assert!(told(&entry("finding{branch=\"x\"}", None)).contains("has no label `branch`"));
+        assert!(told(&entry("finding >= bad", None)).contains("is no severity"));
+        assert!(told(&entry("alignwatch_repo_refs > 10", Some("11"))).contains("would never end"));
+        let rule = Rule::of_entry(&entry("alignwatch_repo_refs > 10", Some("8"))).unwrap();
+        assert_eq!(rule.severity, Some(Severity::Warning));
+        let never = RuleEntry { times: Some(3), of: Some(2), ..entry("alignwatch_repo_refs > 10", None) };
+        assert!(told(&never).contains("can never be so many"));
+    }
+}

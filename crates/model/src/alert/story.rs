@@ -1,0 +1,386 @@
+//! Days in the life of alerts, with a clock held by hand: from what is seen to what is told.
+
+use super::{
+    rule::{Of, Rule},
+    *,
+};
+use crate::{
+    Severity, Span,
+    checks::{self, Judged},
+    config::Config,
+};
+
+/// A world with two channels and one repository, in which a rule looks for conflicts.
+struct World(world::World);
+
+const YAML: &str = "windows:\n  - {name: night, open: 1970-01-02T00:00:00Z/1970-01-02T02:00:00Z}\n\
+    alerts: {settle: 0s, group_wait: 0s, group_interval: 1m, repeat_interval: 4h}\n";
+
+impl World {
+    fn new() -> World {
+        let config = Config::from_yaml(YAML, "f").unwrap().0;
+        let mut policy = Policy::of(&config);
+        let conflicts =
+            Of::Findings { checks: vec!["conflicting".into()], at_least: Severity::Warning, matchers: Vec::new() };
+        policy.rules.retain(|rule| rule.name == "conflict" || rule.of == Of::Unseen);
+        policy.rules[1] = Rule { of: conflicts, timing: Timing::default(), ..policy.rules[1].clone() };
+        policy.rules[0].timing = Timing::default();
+        policy.routes = vec![route::Route {
+            name: "all".into(),
+            matchers: Vec::new(),
+            channels: vec!["team".into()],
+            group_by: vec!["alertname".into()],
+            group_wait: Span(0),
+            group_interval: Span::minutes(1),
+            repeat_interval: Span::hours(4),
+            steps: vec![route::Step { after: Span::minutes(30), channels: vec!["lead".into()], during: None }],
+            goes_on: false,
+        }];
+        World(world::World::new(policy, Timestamp(0)))
+    }
+
+    /// A look that finds these conflicts, or none.
+    fn seen(&mut self, minute: i64, conflicts: &[&str]) {
+        self.look(minute, conflicts, None);
+    }
+
+    fn look(&mut self, minute: i64, conflicts: &[&str], doubt: Option<&str>) {
+        self.wait(minute);
+        let check = checks::by_id("conflicting").unwrap();
+        let finding = |key: &&str| crate::Finding {
+            check: "conflicting",
+            key: (*key).to_owned(),
+            severity: Severity::Warning,
+            subject: (*key).to_owned(),
+            summary: format!("{key} conflicts"),
+            evidence: Default::default(),
+            threshold: None,
+            impact: String::new(),
+            remedy: crate::Remedy::default(),
+            doc: String::new(),
+        };
+        let status = crate::Status::Ok;
+        let judged = [Judged {
+            check,
+            status,
+            reason: doubt.map(str::to_owned),
+            findings: conflicts.iter().map(finding).collect(),
+        }];
+        self.see(Ok(&judged));
+    }
+
+    fn see(&mut self, judged: Result<&[Judged], &str>) {
+        self.0.see("/r", judged, &[], 0.95);
+    }
+
+    fn wish(&mut self, minute: i64, wish: Wish) {
+        self.wait(minute);
+        self.0.wish(wish).unwrap();
+    }
+
+    fn wait(&mut self, minute: i64) {
+        self.0.wait_until(Timestamp(minute * 60));
+    }
+
+    /// The daemon was killed and begins again with what is on the disk.
+    fn killed(&mut self, minute: i64) {
+        self.wait(minute);
+        self.0.restart();
+    }
+
+    fn is_down(&mut self, is_down: bool) {
+        self.0.down = is_down.then(|| ["team", "lead"].map(str::to_owned)).into_iter().flatten().collect();
+    }
+
+    /// What was told since the last time this was asked, a line each.
+    fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.0.told).iter().map(|(at, telling)| line(*at, telling)).collect()
+    }
+}
+
+fn line(at: Timestamp, telling: &unsent::Telling) -> String {
+    let alert = |told: &unsent::TellingAlert| {
+        let sign = if told.alert.is_firing() { '+' } else { '-' };
+        let subject = told.alert.labels.get("subject").map_or(told.alert.rule.as_str(), String::as_str);
+        let marks =
+            format!("{}{}", if told.is_late { " late" } else { "" }, if told.was_muted { " muted" } else { "" });
+        format!("{sign}{subject}{marks}")
+    };
+    let alerts: Vec<_> = telling.alerts.iter().map(alert).collect();
+    format!("{} {} {}: {}", at.0 / 60, telling.channel, telling.reason.words(), alerts.join(" "))
+}
+
+fn silence(from: i64, until: i64) -> Wish {
+    let silence = Silence {
+        id: format!("silence-{from}"),
+        matchers: vec![Matcher::equal("alertname", "conflict")],
+        starts_at: Timestamp(from * 60),
+        ends_at: Timestamp(until * 60),
+        created_by: "ada".into(),
+        comment: "known".into(),
+        updated_at: Timestamp(0),
+        ends_on_resolve: false,
+    };
+    Wish::Silence { silence, instead_of: None }
+}
+
+#[test]
+fn it_is_told_once_then_what_is_new_then_its_end() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    world.seen(2, &["a"]);
+    world.seen(3, &["a", "b"]);
+    world.seen(4, &["b"]);
+    world.seen(5, &[]);
+    world.seen(6, &[]);
+    let told = [
+        "1 team first of its group: +a",
+        "3 team new in this group: +a +b",
+        "4 team some are over: +b -a",
+        "5 team all are over: -b",
+    ];
+    assert_eq!(world.told(), told);
+}
+
+#[test]
+fn it_is_told_again_when_it_goes_on_and_others_hear_of_what_nobody_cares_for() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    for minute in [29, 31, 120, 241, 242] {
+        world.wait(minute);
+    }
+    assert_eq!(
+        world.told(),
+        ["1 team first of its group: +a", "31 lead nobody took it on: +a", "241 team still so: +a"]
+    );
+    world.seen(250, &[]);
+    assert_eq!(world.told(), ["250 lead all are over: -a", "250 team all are over: -a"]);
+}
+
+#[test]
+fn who_acknowledges_it_stops_reminders_and_escalation_until_it_is_over() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    let id = world.0.book.firing().next().unwrap().id.clone();
+    let ack = Ack { who: "ada".into(), note: String::new(), at: Timestamp(0), until: None, is_sticky: false };
+    world.wish(5, Wish::Ack { alert: id, ack });
+    world.killed(20);
+    world.wait(500);
+    world.seen(501, &[]);
+    // The daemon was there all the time since: the end is on time.
+    assert_eq!(
+        world.told(),
+        ["1 team first of its group: +a", "501 team all are over: -a muted"].map(|line| line.replace(" muted", ""))
+    );
+}
+
+#[test]
+fn what_is_silenced_is_told_when_the_silence_ends_and_it_still_fires() {
+    let mut world = World::new();
+    world.wish(0, silence(0, 60));
+    world.seen(1, &["a"]);
+    world.wait(59);
+    assert_eq!(world.told(), [""; 0]);
+    world.wait(60);
+    let told = world.told();
+    assert!(told.iter().any(|line| line == "60 team first of its group: +a"), "{told:?}");
+}
+
+#[test]
+fn whoever_heard_the_firing_hears_the_end_also_through_a_silence() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    world.wish(2, silence(2, 600));
+    world.seen(3, &["a", "b"]);
+    world.seen(4, &[]);
+    assert_eq!(world.told(), ["1 team first of its group: +a", "4 team all are over: -a muted"]);
+}
+
+#[test]
+fn a_window_holds_what_begins_in_it() {
+    let mut world = World::new();
+    let day = 24 * 60;
+    world.seen(day + 1, &["a"]);
+    world.seen(day + 30, &["a"]);
+    assert_eq!(world.told(), [""; 0]);
+    world.seen(day + 121, &["a"]);
+    let told = world.told();
+    assert!(told.iter().any(|line| line.ends_with("team first of its group: +a")), "{told:?}");
+}
+
+/// Scenario (b) and (c) of the peers' losses: a restart with an active alert; `kill -9` after a silence.
+#[test]
+fn a_restart_forgets_neither_alerts_nor_silences_and_tells_nothing_twice() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    world.wish(2, silence(2, 100));
+    world.killed(3);
+    assert_eq!((world.0.book.firing().count(), world.0.book.silences.len()), (1, 1));
+    world.seen(4, &["a", "b"]);
+    assert_eq!(world.told(), ["1 team first of its group: +a"]);
+    world.killed(5);
+    world.seen(6, &[]);
+    assert_eq!(world.told(), ["6 team all are over: -a muted"]);
+}
+
+/// Scenario (d): the receiver is down for the whole life of the alert.
+#[test]
+fn a_receiver_that_was_down_for_the_whole_life_of_an_alert_hears_of_it_late() {
+    let mut world = World::new();
+    world.is_down(true);
+    world.seen(1, &["a"]);
+    world.seen(10, &[]);
+    world.wait(30);
+    world.is_down(false);
+    world.wait(120);
+    assert_eq!(world.told(), ["34 team was there, and is over: -a late"]);
+    world.wait(5000);
+    assert_eq!(world.told(), [""; 0]);
+}
+
+#[test]
+fn what_could_not_be_seen_is_neither_told_nor_over() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    world.look(2, &[], Some("the merges were not predicted in time"));
+    assert_eq!(world.told(), ["1 team first of its group: +a"]);
+    assert!(world.0.book.firing().next().unwrap().in_doubt.is_some());
+    world.see(Err("it is gone"));
+    // What is wrong with the repository is told; what is in doubt because of that stays, and hides behind it.
+    let told = world.told();
+    assert_eq!(told, ["2 team first of its group: +repository-unseen"]);
+    world.wait(300);
+    assert!(world.told().iter().all(|line| !line.contains("+a")), "what follows from the repository is not told again");
+    world.seen(301, &[]);
+    let told = world.told();
+    assert!(
+        told.iter().any(|line| line.contains("-a")) && told.iter().any(|line| line.contains("-repository-unseen")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_rule_that_was_taken_out_ends_its_alerts_and_who_heard_hears_that() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    world.0.policy.rules.retain(|rule| rule.of == Of::Unseen);
+    world.killed(3);
+    assert_eq!(world.told(), ["1 team first of its group: +a", "3 team all are over: -a"]);
+}
+
+#[test]
+fn too_much_at_once_is_told_together() {
+    let mut world = World::new();
+    world.0.policy.at_most_per_hour = 2;
+    world.0.policy.routes[0].group_by = vec!["subject".into()];
+    let many = ["a", "b", "c", "d", "e"];
+    world.seen(1, &many);
+    assert_eq!(world.told(), ["1 team many at once: +a +b +c +d +e"]);
+    world.seen(2, &[]);
+    assert_eq!(world.told(), ["2 team many at once: -a -b -c -d -e"]);
+}
+
+#[test]
+fn what_it_says_of_itself_is_the_chain_that_decided() {
+    let mut world = World::new();
+    world.seen(1, &["a"]);
+    world.wish(2, silence(2, 100));
+    let alert = world.0.book.firing().next().unwrap().clone();
+    let past = world.0.messages();
+    let chain = explain::chain(&world.0.book, &world.0.policy, &alert, &past, Timestamp(200));
+    let steps: Vec<&str> = chain.iter().map(|link| link.step).collect();
+    assert_eq!(steps, ["rule", "firing", "held", "route", "told", "route", "escalation", "delivered"], "{chain:#?}");
+    assert!(chain[2].said.contains("ada silenced it until"), "{chain:#?}");
+}
+
+#[test]
+fn alerts_of_others_end_unless_they_are_posted_again() {
+    let mut world = World::new();
+    let labels =
+        Labels::from([("alertname".to_owned(), "Disk".to_owned()), ("severity".to_owned(), "critical".to_owned())]);
+    let posted = || evaluate_posted(labels.clone());
+    world.wish(1, Wish::Post(vec![posted()]));
+    world.wish(5, Wish::Post(vec![posted()]));
+    world.wait(9);
+    assert_eq!(world.told(), ["1 team first of its group: +Disk"]);
+    world.wait(10);
+    assert_eq!(world.told(), ["10 team all are over: -Disk"]);
+}
+
+fn evaluate_posted(labels: Labels) -> book::Posted {
+    book::Posted { labels, annotations: Labels::new(), starts_at: None, ends_at: None, generator: String::new() }
+}
+
+/// Any day: looks, doubts, silences, acknowledgements, failures of the channel, and kills, in any order.
+mod any_day {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Seen(Vec<u8>),
+        Doubt,
+        Silence,
+        Ack,
+        Down(bool),
+        Kill,
+        Wait,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            4 => proptest::collection::vec(0..4_u8, 0..4).prop_map(Act::Seen),
+            1 => Just(Act::Doubt),
+            1 => Just(Act::Silence),
+            1 => Just(Act::Ack),
+            1 => any::<bool>().prop_map(Act::Down),
+            1 => Just(Act::Kill),
+            2 => Just(Act::Wait),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        /// Whoever heard of a firing hears of its end, once the channel works and all is well for long enough.
+        #[test]
+        fn every_firing_that_was_told_gets_its_end(acts in proptest::collection::vec((act(), 1..90_i64), 1..40)) {
+            let mut world = World::new();
+            let mut minute = 0;
+            for (act, minutes) in acts {
+                minute += minutes;
+                let names = ["a", "b", "c", "d"];
+                match act {
+                    Act::Seen(which) => world.seen(minute, &which.iter().map(|&i| names[usize::from(i)]).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()),
+                    Act::Doubt => world.look(minute, &[], Some("in doubt")),
+                    Act::Silence => world.wish(minute, silence(minute, minute + 50)),
+                    Act::Ack => {
+                        let first = world.0.book.firing().next().map(|alert| alert.id.clone());
+                        let ack = Ack { who: "ada".into(), note: String::new(), at: Timestamp(0), until: None, is_sticky: false };
+                        first.into_iter().for_each(|alert| world.wish(minute, Wish::Ack { alert, ack: ack.clone() }));
+                    }
+                    Act::Down(is_down) => world.is_down(is_down),
+                    Act::Kill => world.killed(minute),
+                    Act::Wait => world.wait(minute),
+                }
+            }
+            world.is_down(false);
+            // Well for two hours, so that flapping has settled, and the longest pause between attempts is over.
+            for step in 0..40 {
+                world.seen(minute + 30 * (step + 1), &[]);
+            }
+            let mut firing: std::collections::BTreeMap<(String, String), bool> = Default::default();
+            let told = world.told();
+            for line in &told {
+                let (head, alerts) = line.rsplit_once(": ").unwrap();
+                let channel = head.split(' ').nth(1).unwrap();
+                for word in alerts.split(' ').filter(|word| word.starts_with(['+', '-'])) {
+                    firing.insert((channel.to_owned(), word[1..].to_owned()), word.starts_with('+'));
+                }
+            }
+            let open: Vec<_> = firing.iter().filter(|(_, is_firing)| **is_firing).collect();
+            prop_assert!(open.is_empty(), "{open:?}\n{told:#?}");
+            prop_assert!(world.0.book.told.is_empty() && world.0.book.outbox.is_empty(), "{:?}", world.0.book.outbox);
+        }
+    }
+}

@@ -1,0 +1,580 @@
+//! Tests of rules, as data: what is seen when, what people do, and what is expected then.
+//!
+//! It covers the whole road of an alert, not only its rule: grouping, silences, windows, acknowledgements, escalation, channels
+//! that are down, restarts. The form follows `promtool test rules` where that has one.
+//!
+//! ```yaml
+//! tests:
+//!   - name: a conflict is told once, and its end
+//!     findings: [{check: conflicting, repository: /srv/a.git, subject: main, severity: error, from: 5m, until: 40m}]
+//!     expect:
+//!       - {at: 21m, alerts: [{rule: conflict, phase: firing}], told: [{channel: team, firing: [conflict]}]}
+//!       - {at: 60m, told: [{channel: team, resolved: [conflict]}]}
+//! ```
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{
+    Ack, Labels, Matcher, Phase, Policy, Silence, Wish,
+    matcher::parse_all,
+    mute::By,
+    unsent::{self, Telling},
+    world::World,
+};
+use crate::{
+    Finding, Remedy, Severity, Span, Status, Timestamp,
+    checks::{self, Check, Judged},
+    config::{Config, parse_length},
+    metrics,
+    record::Reading,
+};
+
+/// A file of tests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trials {
+    /// The configuration that is tested, as it would stand in its file; none = the one in force.
+    #[serde(default)]
+    pub config: Option<String>,
+    /// The tests.
+    pub tests: Vec<Trial>,
+}
+
+/// One test. It begins at midnight UTC of 2026-01-01, and all times are counted from there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// What it shows.
+    pub name: String,
+    /// The time between two looks.
+    #[serde(default = "a_minute")]
+    pub interval: Length,
+    /// When it begins, where that matters: for windows.
+    #[serde(default)]
+    pub start: Option<Timestamp>,
+    /// What checks find.
+    #[serde(default)]
+    pub findings: Vec<Found>,
+    /// What is measured.
+    #[serde(default)]
+    pub series: Vec<Numbers>,
+    /// Repositories that can't be looked at.
+    #[serde(default)]
+    pub unseen: Vec<Unseen>,
+    /// What people and things do.
+    #[serde(default)]
+    pub acts: Vec<Act>,
+    /// What is expected.
+    pub expect: Vec<Expected>,
+}
+
+/// A length of time, as the configuration has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Length(pub Span);
+
+impl TryFrom<String> for Length {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Length, String> {
+        parse_length(&text).map(Length).ok_or_else(|| format!("`{text}` is no length of time: write it like `5m`"))
+    }
+}
+
+fn a_minute() -> Length {
+    Length(Span(60))
+}
+
+/// A finding that is there for a time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// The check.
+    pub check: String,
+    /// Where.
+    pub repository: String,
+    /// What it is about.
+    #[serde(default)]
+    pub subject: String,
+    /// How bad; none = as bad as that check can say.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// From when.
+    #[serde(default)]
+    pub from: Option<Length>,
+    /// Until when; none = for ever.
+    #[serde(default)]
+    pub until: Option<Length>,
+    /// The check could not look then, so that nothing is found nor over.
+    #[serde(default)]
+    pub in_doubt: bool,
+}
+
+/// A series with its values, one for each look, as Prometheus writes them: `0 1 2`, `5x3` (5 four times), `0+2x3` (0 2 4 6), `_` (none).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// `name{label="value"}`, with the label `repository`.
+    pub series: String,
+    /// The values.
+    pub values: String,
+}
+
+/// A repository that can't be looked at for a time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseen {
+    /// Which.
+    pub repository: String,
+    /// From when.
+    pub from: Length,
+    /// Until when.
+    pub until: Length,
+}
+
+/// Something that is done.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Act {
+    /// When.
+    pub at: Option<Length>,
+    /// Silence what these matchers match.
+    pub silence: Vec<String>,
+    /// For how long.
+    #[serde(rename = "for")]
+    pub lasts: Option<Length>,
+    /// Acknowledge what this rule found.
+    pub ack: Option<String>,
+    /// This channel can't be reached from now on.
+    pub down: Option<String>,
+    /// This channel can be reached again.
+    pub up: Option<String>,
+    /// The daemon is killed and started again.
+    pub restart: bool,
+}
+
+/// What is expected at a time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// When.
+    pub at: Length,
+    /// All alerts that are pending or fire; none = it does not matter.
+    #[serde(default)]
+    pub alerts: Option<Vec<ExpectedAlert>>,
+    /// All that was told since the expectation before; none = it does not matter.
+    #[serde(default)]
+    pub told: Option<Vec<ExpectedTelling>>,
+}
+
+/// An alert that is expected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedAlert {
+    /// Its rule.
+    pub rule: String,
+    /// `pending` or `firing`.
+    #[serde(default = "firing")]
+    pub phase: String,
+    /// How bad; none = it does not matter.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// What holds it: cause, window, silence, ack, or nothing; none = it does not matter.
+    #[serde(default)]
+    pub held: Option<String>,
+}
+
+fn firing() -> String {
+    "firing".to_owned()
+}
+
+/// A message that is expected.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedTelling {
+    /// The channel.
+    pub channel: String,
+    /// The rules whose alerts it says to fire, in order of the alphabet.
+    #[serde(default)]
+    pub firing: Vec<String>,
+    /// The rules whose alerts it says to have ended.
+    #[serde(default)]
+    pub resolved: Vec<String>,
+}
+
+/// Looks of one test, at most. Source: ours; a month of one each five minutes, ten times over.
+const LOOKS_AT_MOST: i64 = 100_000;
+
+/// 2026-01-01T00:00:00Z.
+const BEGIN: Timestamp = Timestamp(1_767_225_600);
+
+/// Reads a file of tests. Errors: what is wrong, with its place.
+pub fn parse(text: &str) -> Result<Trials, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+}
+
+impl Trials {
+    /// Runs all tests. Gives their names, each with what was not as expected. Errors: a test can't be run.
+    pub fn run(&self, in_force: &Config) -> Result<Vec<(String, Vec<String>)>, String> {
+        let config = match &self.config {
+            None => in_force.clone(),
+            Some(text) => {
+                let all = |errors: Vec<crate::config::ConfigError>| {
+                    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+                };
+                Config::from_yaml(text, "config").map_err(all)?.0
+            }
+        };
+        let run = |trial: &Trial| {
+            let wrong = |reason| format!("test `{}`: {reason}", trial.name);
+            Ok((trial.name.clone(), trial.run(&config).map_err(wrong)?))
+        };
+        self.tests.iter().map(run).collect()
+    }
+}
+
+/// The series of a test, ready to be read.
+struct Measured {
+    metric: &'static str,
+    repository: String,
+    labels: String,
+    values: Vec<Option<f64>>,
+}
+
+impl Trial {
+    fn run(&self, config: &Config) -> Result<Vec<String>, String> {
+        let begin = self.start.unwrap_or(BEGIN);
+        let end = self.expect.iter().map(|expected| expected.at.0.0).max().unwrap_or(0);
+        let interval = self.interval.0.0.max(1);
+        if LOOKS_AT_MOST < end / interval {
+            return Err(format!("it has more than {LOOKS_AT_MOST} looks"));
+        }
+        let series = self.series.iter().map(measured).collect::<Result<Vec<_>, _>>()?;
+        let checks = self.checks()?;
+        let mut world = World::new(Policy::of(config), begin);
+        let objective = f64::from(config.serve.aligned_objective) / 100.0;
+        let (mut wrong, mut n_told) = (Vec::new(), 0);
+        for number in 0..=(end / interval) {
+            let offset = number * interval;
+            world.wait_until(Timestamp(begin.0 + offset));
+            for repository in self.repositories(&series) {
+                let readings = readings(&series, &repository, number as usize, world.now);
+                match self.is_unseen(&repository, offset) {
+                    true => world.see(&repository, Err("it is not there"), &[], objective),
+                    false => {
+                        world.see(&repository, Ok(&self.judged(&checks, &repository, offset)?), &readings, objective)
+                    }
+                }
+            }
+            let until = offset + interval;
+            for (act, at) in self
+                .acts
+                .iter()
+                .map(|act| (act, act.at.map_or(0, |at| at.0.0)))
+                .filter(|(_, at)| (offset..until).contains(at))
+            {
+                world.wait_until(Timestamp(begin.0 + at));
+                act.perform(&mut world)?;
+            }
+            for expected in self.expect.iter().filter(|expected| (offset..until).contains(&expected.at.0.0)) {
+                world.wait_until(Timestamp(begin.0 + expected.at.0.0));
+                let told = world.told[n_told..].iter().map(|(_, telling)| told_as(telling)).collect();
+                n_told = world.told.len();
+                wrong.extend(expected.differs(&world, told));
+            }
+        }
+        Ok(wrong)
+    }
+
+    fn repositories(&self, series: &[Measured]) -> BTreeSet<String> {
+        let found = self.findings.iter().map(|found| &found.repository);
+        let unseen = self.unseen.iter().map(|unseen| &unseen.repository);
+        found.chain(unseen).chain(series.iter().map(|series| &series.repository)).cloned().collect()
+    }
+
+    fn checks(&self) -> Result<Vec<&'static Check>, String> {
+        let mut found = Vec::new();
+        for id in self.findings.iter().map(|found| found.check.as_str()).collect::<BTreeSet<_>>() {
+            found.push(checks::by_id(id).ok_or_else(|| format!("there is no check `{id}`"))?);
+        }
+        Ok(found)
+    }
+
+    fn is_unseen(&self, repository: &str, offset: i64) -> bool {
+        let covers = |unseen: &Unseen| (unseen.from.0.0..unseen.until.0.0).contains(&offset);
+        self.unseen.iter().any(|unseen| unseen.repository == repository && covers(unseen))
+    }
+
+    fn judged(&self, checks: &[&'static Check], repository: &str, offset: i64) -> Result<Vec<Judged>, String> {
+        let is_now = |found: &&Found| {
+            let from = found.from.map_or(0, |from| from.0.0);
+            let until = found.until.map_or(i64::MAX, |until| until.0.0);
+            found.repository == repository && (from..until).contains(&offset)
+        };
+        let judge = |check: &&'static Check| {
+            let here: Vec<&Found> =
+                self.findings.iter().filter(|found| found.check == check.id).filter(is_now).collect();
+            let in_doubt = here.iter().any(|found| found.in_doubt);
+            Judged {
+                check,
+                status: Status::Ok,
+                reason: in_doubt.then(|| "it could not look".to_owned()),
+                findings: here.iter().filter(|found| !found.in_doubt).map(|found| finding(check, found)).collect(),
+            }
+        };
+        Ok(checks.iter().map(judge).collect())
+    }
+}
+
+fn finding(check: &'static Check, found: &Found) -> Finding {
+    Finding {
+        check: check.id,
+        key: format!("{}:{}", check.id, found.subject),
+        severity: found.severity.unwrap_or(check.severity),
+        subject: found.subject.clone(),
+        summary: format!("{} ({})", check.title, found.subject),
+        evidence: Default::default(),
+        threshold: None,
+        impact: String::new(),
+        remedy: Remedy::default(),
+        doc: String::new(),
+    }
+}
+
+fn measured(numbers: &Numbers) -> Result<Measured, String> {
+    let text = numbers.series.trim();
+    let (name, labels) = text.split_once('{').map_or((text, ""), |(name, rest)| (name, rest.trim_end_matches('}')));
+    let metric =
+        metrics::by_name(name.trim()).ok_or_else(|| format!("`{name}` is no metric: docs/METRICS.md lists all"))?;
+    let matchers = parse_all(labels).map_err(|bad| bad.0)?;
+    let mut labels: Labels = matchers.into_iter().map(|matcher| (matcher.name, matcher.value)).collect();
+    let repository = labels.remove("repository").ok_or_else(|| format!("`{text}` needs the label `repository`"))?;
+    let labels = serde_json::to_string(&labels).map_err(|error| error.to_string())?;
+    Ok(Measured { metric: metric.name, repository, labels, values: values(&numbers.values)? })
+}
+
+/// Values as Prometheus writes them in tests of rules. Errors: the word that is none.
+fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+    let mut values = Vec::new();
+    for word in text.split_whitespace() {
+        let wrong = || format!("`{word}` is no value: write 5, 5x3, 0+2x3, 9-1x3, _ or _x3");
+        let (first, times) = match word.rsplit_once('x') {
+            Some((first, times)) => (first, times.parse::<usize>().map_err(|_| wrong())?),
+            None => (word, 0),
+        };
+        if LOOKS_AT_MOST as usize <= values.len() + times {
+            return Err(format!("more than {LOOKS_AT_MOST} values"));
+        }
+        if first == "_" {
+            values.extend(std::iter::repeat_n(None, times.max(1)));
+            continue;
+        }
+        // A sign in front belongs to the number.
+        let sign = first.get(1..).and_then(|rest| rest.find(['+', '-'])).map(|at| at + 1);
+        let (start, step) = sign.map_or((first, "0"), |at| first.split_at(at));
+        let start: f64 = start.parse().map_err(|_| wrong())?;
+        let step: f64 = step.trim_start_matches('+').parse().map_err(|_| wrong())?;
+        values.extend((0..=times).map(|n| Some(start + step * n as f64)));
+    }
+    Ok(values)
+}
+
+fn readings(series: &[Measured], repository: &str, number: usize, at: Timestamp) -> Vec<Reading> {
+    let here = series.iter().filter(|series| series.repository == repository);
+    let reading = |series: &Measured| {
+        let value = series.values.get(number).copied().flatten()?;
+        let (repository, labels) = (repository.to_owned(), series.labels.clone());
+        Some(Reading { repository, metric: series.metric, labels, at, value })
+    };
+    here.filter_map(reading).collect()
+}
+
+impl Act {
+    fn perform(&self, world: &mut World) -> Result<(), String> {
+        if !self.silence.is_empty() {
+            let matchers = self.silence.iter().map(|text| Matcher::parse(text)).collect::<Result<Vec<_>, _>>();
+            let (now, lasts) = (world.now, self.lasts.map_or(Span::hours(1), |lasts| lasts.0));
+            let silence = Silence {
+                id: format!("silence-{}", now.0),
+                matchers: matchers.map_err(|bad| bad.0)?,
+                starts_at: now,
+                ends_at: Timestamp(now.0 + lasts.0),
+                created_by: "the test".to_owned(),
+                comment: "a test".to_owned(),
+                updated_at: now,
+                ends_on_resolve: false,
+            };
+            world.wish(Wish::Silence { silence, instead_of: None })?;
+        }
+        if let Some(rule) = &self.ack {
+            let ids: Vec<String> =
+                world.book.firing().filter(|alert| alert.rule == *rule).map(|alert| alert.id.clone()).collect();
+            if ids.is_empty() {
+                return Err(format!("nothing of the rule `{rule}` fires that could be acknowledged"));
+            }
+            for alert in ids {
+                let ack = Ack {
+                    who: "the test".to_owned(),
+                    note: String::new(),
+                    at: world.now,
+                    until: None,
+                    is_sticky: false,
+                };
+                world.wish(Wish::Ack { alert, ack })?;
+            }
+        }
+        world.down.extend(self.down.clone());
+        if let Some(channel) = &self.up {
+            world.down.remove(channel);
+        }
+        if self.restart {
+            world.restart();
+        }
+        Ok(())
+    }
+}
+
+fn told_as(telling: &Telling) -> ExpectedTelling {
+    let rules = |is_firing: bool| {
+        let of = telling.alerts.iter().filter(|told| told.alert.is_firing() == is_firing);
+        let mut rules: Vec<String> = of.map(|told| told.alert.rule.clone()).collect();
+        rules.sort();
+        rules
+    };
+    ExpectedTelling { channel: telling.channel.clone(), firing: rules(true), resolved: rules(false) }
+}
+
+impl Expected {
+    /// What is not as expected, as sentences.
+    fn differs(&self, world: &World, mut told: Vec<ExpectedTelling>) -> Vec<String> {
+        let at = crate::config::length_text(self.at.0);
+        let mut wrong = Vec::new();
+        if let Some(expected) = &self.alerts {
+            let (missing, surplus) = unmatched(expected, &alerts(world));
+            wrong.extend(missing.iter().map(|alert| format!("at {at}: expected {}", alert.words())));
+            wrong.extend(surplus.iter().map(|alert| format!("at {at}: not expected: {}", alert.words())));
+        }
+        if let Some(expected) = &self.told {
+            let mut expected = expected.clone();
+            for telling in &mut expected {
+                telling.firing.sort();
+                telling.resolved.sort();
+            }
+            expected.sort();
+            told.sort();
+            let missing = expected.iter().filter(|telling| !told.contains(telling));
+            wrong
+                .extend(missing.map(|telling| format!("at {at}: {} was to hear {}", telling.channel, telling.words())));
+            let surplus = told.iter().filter(|telling| !expected.contains(telling));
+            wrong.extend(surplus.map(|telling| {
+                format!("at {at}: {} heard {}, which was not expected", telling.channel, telling.words())
+            }));
+            if wrong.is_empty() && told.len() != expected.len() {
+                wrong.push(format!("at {at}: {} messages were expected, {} were told", expected.len(), told.len()));
+            }
+        }
+        wrong
+    }
+}
+
+/// Alerts of the world that are pending or fire.
+fn alerts(world: &World) -> Vec<ExpectedAlert> {
+    let alerts = world.book.alerts().filter(|alert| alert.phase != Phase::Resolved);
+    let shown = alerts.map(|alert| {
+        let held = unsent::held(&world.book, &world.policy, alert, world.now).map(|mute| match mute.by {
+            By::Cause(_) => "cause",
+            By::Window(_) => "window",
+            By::Silence(_) => "silence",
+            By::Ack(_) => "ack",
+        });
+        ExpectedAlert {
+            rule: alert.rule.clone(),
+            phase: if alert.is_firing() { "firing" } else { "pending" }.to_owned(),
+            severity: Some(alert.severity),
+            held: Some(held.unwrap_or("nothing").to_owned()),
+        }
+    });
+    shown.collect()
+}
+
+/// Those that are expected and not there, and those that are there and not expected.
+fn unmatched(expected: &[ExpectedAlert], there: &[ExpectedAlert]) -> (Vec<ExpectedAlert>, Vec<ExpectedAlert>) {
+    let mut surplus = there.to_vec();
+    let mut missing = Vec::new();
+    for alert in expected {
+        match surplus.iter().position(|other| alert.is_met_by(other)) {
+            Some(at) => drop(surplus.remove(at)),
+            None => missing.push(alert.clone()),
+        }
+    }
+    (missing, surplus)
+}
+
+impl ExpectedAlert {
+    fn is_met_by(&self, other: &ExpectedAlert) -> bool {
+        let is_same = self.rule == other.rule && self.phase == other.phase;
+        let is_as_bad = self.severity.is_none() || self.severity == other.severity;
+        is_same && is_as_bad && (self.held.is_none() || self.held == other.held)
+    }
+
+    fn words(&self) -> String {
+        let severity = self.severity.map_or(String::new(), |severity| format!(", {severity}"));
+        let held = self.held.as_ref().map_or(String::new(), |held| format!(", held by {held}"));
+        format!("{} {}{severity}{held}", self.rule, self.phase)
+    }
+}
+
+impl ExpectedTelling {
+    fn words(&self) -> String {
+        let list = |word: &str, rules: &[String]| (!rules.is_empty()).then(|| format!("{word}: {}", rules.join(", ")));
+        let parts: Vec<_> =
+            [list("firing", &self.firing), list("over", &self.resolved)].into_iter().flatten().collect();
+        if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = "config: |\n  channels:\n    webhook: [{name: team, url: \"https://x.example/h\"}]\n  alerts: {settle: 0s}\n  rules:\n    - {name: far, expr: 'alignwatch_far_behind_branches > 20', clear: '15', for: 2m}\n";
+
+    fn wrong(tests: &str) -> Vec<String> {
+        let trials = parse(&format!("{CONFIG}{tests}")).unwrap();
+        trials.run(&Config::default()).unwrap().into_iter().flat_map(|(_, wrong)| wrong).collect()
+    }
+
+    #[test]
+    fn a_test_covers_the_whole_road_of_an_alert() {
+        let tests = "tests:\n  - name: far\n    series: [{series: 'alignwatch_far_behind_branches{repository=\"/a\"}', values: '0x4 25x5 18x5 10x9'}]\n    acts: [{at: 9m, restart: true}]\n    expect:\n      - {at: 6m, alerts: [{rule: far, phase: pending}], told: []}\n      - {at: 8m, alerts: [{rule: far, severity: warning, held: nothing}], told: [{channel: team, firing: [far]}]}\n      - {at: 15m, alerts: [{rule: far}], told: []}\n      - {at: 25m, alerts: [], told: [{channel: team, resolved: [far]}]}\n";
+        assert_eq!(wrong(tests), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_as_expected_is_told() {
+        let tests = "tests:\n  - name: far\n    series: [{series: 'alignwatch_far_behind_branches{repository=\"/a\"}', values: '25x9'}]\n    expect:\n      - {at: 5m, alerts: [], told: [{channel: team, resolved: [far]}]}\n";
+        let wrong = wrong(tests);
+        assert_eq!(wrong[0], "at 5m: not expected: far firing, warning, held by nothing");
+        assert!(wrong.iter().any(|line| line == "at 5m: team was to hear over: far"), "{wrong:#?}");
+        assert!(wrong.iter().any(|line| line.contains("team heard firing: far, which was not expected")), "{wrong:#?}");
+    }
+
+    #[test]
+    fn silences_doubt_and_unseen_repositories_are_part_of_it() {
+        let tests = "tests:\n  - name: conflict\n    findings:\n      - {check: conflicting, repository: /a, subject: main, severity: error, until: 60m}\n      - {check: conflicting, repository: /a, in_doubt: true, from: 60m, until: 70m}\n    unseen: [{repository: /a, from: 80m, until: 100m}]\n    acts: [{at: 20m, silence: ['alertname=\"conflict\"'], for: 2h}]\n    expect:\n      - {at: 16m, alerts: [{rule: conflict}], told: [{channel: team, firing: [conflict]}]}\n      - {at: 30m, alerts: [{rule: conflict, held: silence}], told: []}\n      - {at: 65m, alerts: [{rule: conflict, held: silence}], told: []}\n";
+        assert_eq!(wrong(tests), [""; 0]);
+    }
+
+    #[test]
+    fn values_are_read_as_prometheus_reads_them() {
+        let some = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
+        assert_eq!(values("1 2").unwrap(), some(&[1.0, 2.0]));
+        assert_eq!(values("5x2").unwrap(), some(&[5.0, 5.0, 5.0]));
+        assert_eq!(values("0+2x2").unwrap(), some(&[0.0, 2.0, 4.0]));
+        assert_eq!(values("-1-1x1").unwrap(), some(&[-1.0, -2.0]));
+        assert_eq!(values("_x2 1").unwrap(), [None, None, Some(1.0)]);
+        assert!(values("many").unwrap_err().contains("`many` is no value"));
+    }
+}

@@ -1,0 +1,514 @@
+//! The part of the configuration that says what is a reason for an alert, and who hears of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Config, amount,
+    rules::Mistake,
+    schema::{ChannelName, ExpressionText, LabelName, LengthText, MatcherText, NumberText, ReasonText, WorkflowText},
+};
+use crate::{Severity, Span, alert::rule::Rule};
+
+/// How alerts are told, where no route says otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// How long the first alert of a group waits for others that belong to it.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 1h.
+    /// Default: 30s.
+    /// Reason: the default of Alertmanager; a cause mostly shows in several places within seconds.
+    /// Example: `1m`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "1h"))]
+    pub group_wait: Span,
+    /// The least time between two messages about a group in which something changed.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 1d.
+    /// Default: 5m.
+    /// Reason: the default of Alertmanager.
+    /// Example: `15m`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "1d"))]
+    pub group_interval: Span,
+    /// After how long what goes on is told again.
+    ///
+    /// Unit: a length of time.
+    /// Range: 5m to 30d.
+    /// Default: 1d.
+    /// Reason: ours. Alertmanager says 4h, for services that are down; branches are aligned by the day.
+    /// Example: `4h`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "5m", "x-most" = "30d"))]
+    pub repeat_interval: Span,
+    /// How many messages a channel gets within an hour. What is more is told together in one.
+    ///
+    /// Unit: messages.
+    /// Range: 1 to 10000.
+    /// Default: 30.
+    /// Reason: ours. One every two minutes is more than anyone reads, and below the limits of all services we know.
+    /// Example: `10`
+    #[schemars(with = "u32", range(min = 1, max = 10000))]
+    pub at_most_per_hour: u32,
+    /// The longest that a silence may last.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1h to 365d.
+    /// Default: 30d.
+    /// Reason: ours. What is silenced for longer is forgotten; take out the rule instead.
+    /// Example: `7d`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1h", "x-most" = "365d"))]
+    pub silence_at_most: Span,
+    /// How long after the daemon starts nothing is told.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 1h.
+    /// Default: 30s.
+    /// Reason: ours. Repositories are looked at first, so that a restart tells nothing that is over by then.
+    /// Example: `2m`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "1h"))]
+    pub settle: Span,
+    /// The channel that is told where another can't be reached.
+    ///
+    /// Unit: the name of a channel.
+    /// Range: a name that stands in `channels`.
+    /// Default: none (nobody).
+    /// Reason: which of your channels never fails together with the others cannot be guessed.
+    /// Example: `deploy-bot`
+    #[schemars(with = "ChannelName")]
+    pub fallback: Option<String>,
+    /// Built-in rules that are not wanted.
+    ///
+    /// Unit: names of rules.
+    /// Range: names that `alignwatch rules list` shows.
+    /// Default: [].
+    /// Reason: the built-in rules are meant to be useful unchanged.
+    /// Example: `[budget-soon-exceeded]`
+    #[schemars(with = "Vec<WorkflowText>", extend("uniqueItems" = true))]
+    pub skip_rules: Vec<String>,
+}
+
+impl Default for Alerts {
+    fn default() -> Alerts {
+        Alerts {
+            group_wait: Span(30),
+            group_interval: Span::minutes(5),
+            repeat_interval: Span::days(1),
+            at_most_per_hour: 30,
+            silence_at_most: Span::days(30),
+            settle: Span(30),
+            fallback: None,
+            skip_rules: Vec::new(),
+        }
+    }
+}
+
+/// A reason for an alert.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "expr"]))]
+pub struct RuleEntry {
+    /// Its name. One with the name of a built-in rule takes the place of that.
+    ///
+    /// Unit: a name.
+    /// Range: one name, not empty.
+    /// Default: none.
+    /// Reason: it is the label `alertname` of its alerts.
+    /// Example: `disk-nearly-full`
+    #[schemars(with = "WorkflowText")]
+    pub name: String,
+    /// What is bad: numbers of a metric, as Prometheus writes it; or findings, from a severity on, as if `finding` were
+    /// a metric with the labels `check`, `subject`, `key` and `repository`.
+    ///
+    /// Unit: a metric or `finding`, labels in braces, a comparison, a number or a severity.
+    /// Range: a metric of docs/METRICS.md with labels that it has, or `repository`; `finding` with `>=`, or with nothing.
+    /// Default: none.
+    /// Reason: what is bad is for you to say.
+    /// Example: `alignwatch_far_behind_branches > 20`
+    #[schemars(with = "ExpressionText")]
+    pub expr: String,
+    /// The number at which it is well again; between the two, it stays as it is.
+    ///
+    /// Unit: the unit of the metric.
+    /// Range: a number that is not bad itself.
+    /// Default: none (whatever is not bad).
+    /// Reason: one number for both is enough where it does not waver.
+    /// Example: `15`
+    #[schemars(with = "NumberText")]
+    pub clear: Option<String>,
+    /// How long it must be bad before it fires.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 30d.
+    /// Default: none (at once).
+    /// Reason: the default of Prometheus.
+    /// Example: `15m`
+    #[serde(rename = "for", with = "amount::optional_length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "30d"))]
+    pub hold: Option<Span>,
+    /// How long it must be well before it ends.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 30d.
+    /// Default: none (at once).
+    /// Reason: the default of Prometheus.
+    /// Example: `15m`
+    #[serde(with = "amount::optional_length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "30d"))]
+    pub keep_firing_for: Option<Span>,
+    /// How many of the last results must be bad before it fires.
+    ///
+    /// Unit: results.
+    /// Range: 1 to 32.
+    /// Default: none (1).
+    /// Reason: what is bad now and then may be worth hearing of all the same.
+    /// Example: `3`
+    #[schemars(with = "u32", range(min = 1, max = 32))]
+    pub times: Option<u32>,
+    /// Of how many of the last results `times` must be bad.
+    ///
+    /// Unit: results.
+    /// Range: 1 to 32.
+    /// Default: none (as many as `times`).
+    /// Reason: without it, they must follow one another.
+    /// Example: `5`
+    #[schemars(with = "u32", range(min = 1, max = 32))]
+    pub of: Option<u32>,
+    /// How bad its alerts are.
+    ///
+    /// Unit: one word.
+    /// Range: info, warning, error, critical.
+    /// Default: none (as bad as the finding; warning for a metric).
+    /// Reason: the checks have thought about it.
+    /// Example: `critical`
+    #[schemars(with = "Severity")]
+    pub severity: Option<Severity>,
+    /// Labels that its alerts have besides their own.
+    ///
+    /// Unit: names with values.
+    /// Range: any number of different names.
+    /// Default: [].
+    /// Reason: routes can tell alerts apart by what they are about.
+    /// Example: `[{name: team, value: release}]`
+    pub labels: Vec<LabelEntry>,
+    /// What its alerts say.
+    ///
+    /// Unit: a sentence.
+    /// Range: up to 200 characters.
+    /// Default: none (what the finding says, or the number).
+    /// Reason: that has the numbers in it.
+    /// Example: `more than twenty branches are far behind`
+    #[schemars(with = "ReasonText")]
+    pub summary: Option<String>,
+    /// Where the procedure is written.
+    ///
+    /// Unit: a web address or a place in a document.
+    /// Range: up to 200 characters.
+    /// Default: none (the one of the finding).
+    /// Reason: each finding has one.
+    /// Example: `https://wiki.example.org/drift`
+    #[schemars(with = "ReasonText")]
+    pub runbook: Option<String>,
+}
+
+/// A label of alerts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "value"]))]
+pub struct LabelEntry {
+    /// Its name.
+    ///
+    /// Unit: a name.
+    /// Range: letters, digits and `_`.
+    /// Default: none.
+    /// Reason: matchers name it.
+    /// Example: `team`
+    #[schemars(with = "LabelName")]
+    pub name: String,
+    /// Its value.
+    ///
+    /// Unit: a text.
+    /// Range: up to 200 characters.
+    /// Default: none.
+    /// Reason: matchers compare it.
+    /// Example: `release`
+    #[schemars(with = "ReasonText")]
+    pub value: String,
+}
+
+/// A way from alerts to people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "channels"]))]
+pub struct RouteEntry {
+    /// Its name.
+    ///
+    /// Unit: a name.
+    /// Range: one name, not empty.
+    /// Default: none.
+    /// Reason: `alignwatch explain` says by which route somebody was told.
+    /// Example: `release-team`
+    #[schemars(with = "WorkflowText")]
+    pub name: String,
+    /// Which alerts go it: all of these hold.
+    ///
+    /// Unit: matchers, as Alertmanager writes them.
+    /// Range: any number of different matchers.
+    /// Default: [].
+    /// Reason: without any, all alerts do.
+    /// Example: `["severity=~\"error|critical\""]`
+    #[schemars(with = "Vec<MatcherText>", extend("uniqueItems" = true))]
+    pub matchers: Vec<String>,
+    /// The channels that are told.
+    ///
+    /// Unit: names of channels.
+    /// Range: names that stand in `channels`.
+    /// Default: [].
+    /// Reason: a route that tells nobody keeps what it matches from the routes after it.
+    /// Example: `[deploy-bot]`
+    #[schemars(with = "Vec<ChannelName>", extend("uniqueItems" = true))]
+    pub channels: Vec<String>,
+    /// Labels in which alerts agree that are told together.
+    ///
+    /// Unit: names of labels.
+    /// Range: any number of different names.
+    /// Default: [] (repository and alertname).
+    /// Reason: one message for one cause in one repository.
+    /// Example: `[repository]`
+    #[schemars(with = "Vec<LabelName>", extend("uniqueItems" = true))]
+    pub group_by: Vec<String>,
+    /// How long the first alert of a group waits for others.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 1h.
+    /// Default: none (`alerts.group_wait`).
+    /// Reason: said once for all.
+    /// Example: `0s`
+    #[serde(with = "amount::optional_length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "1h"))]
+    pub group_wait: Option<Span>,
+    /// The least time between two messages about a group in which something changed.
+    ///
+    /// Unit: a length of time.
+    /// Range: 0s to 1d.
+    /// Default: none (`alerts.group_interval`).
+    /// Reason: said once for all.
+    /// Example: `1m`
+    #[serde(with = "amount::optional_length")]
+    #[schemars(with = "LengthText", extend("x-least" = "0s", "x-most" = "1d"))]
+    pub group_interval: Option<Span>,
+    /// After how long what goes on is told again.
+    ///
+    /// Unit: a length of time.
+    /// Range: 5m to 30d.
+    /// Default: none (`alerts.repeat_interval`).
+    /// Reason: said once for all.
+    /// Example: `4h`
+    #[serde(with = "amount::optional_length")]
+    #[schemars(with = "LengthText", extend("x-least" = "5m", "x-most" = "30d"))]
+    pub repeat_interval: Option<Span>,
+    /// Who is told when nobody acknowledges it and it goes on.
+    ///
+    /// Unit: steps.
+    /// Range: any number of steps.
+    /// Default: [].
+    /// Reason: who should be woken cannot be guessed.
+    /// Example: `[{after: 30m, channels: [deploy-bot]}]`
+    pub escalate: Vec<StepEntry>,
+    /// What happens with the routes after this one.
+    ///
+    /// Unit: one word.
+    /// Range: stop, go_on.
+    /// Default: stop.
+    /// Reason: as in Alertmanager, where it is called `continue`.
+    /// Example: `go_on`
+    pub then: Then,
+}
+
+/// What happens after a route that matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// No other route is looked at.
+    #[default]
+    Stop,
+    /// The routes after it are looked at, too.
+    GoOn,
+}
+
+/// A step of an escalation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["after", "channels"]))]
+pub struct StepEntry {
+    /// How long after the alert began to fire.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1m to 30d.
+    /// Default: 0s.
+    /// Reason: how long the first ones have is for you to say.
+    /// Example: `30m`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1m", "x-most" = "30d"))]
+    pub after: Span,
+    /// The channels that are told then.
+    ///
+    /// Unit: names of channels.
+    /// Range: names that stand in `channels`.
+    /// Default: [].
+    /// Reason: a step that tells nobody is a mistake.
+    /// Example: `[deploy-bot]`
+    #[schemars(with = "Vec<ChannelName>", length(min = 1), extend("uniqueItems" = true))]
+    pub channels: Vec<String>,
+    /// Only while this window is open; a step that is due outside of it waits for it.
+    ///
+    /// Unit: the name of a window.
+    /// Range: a name that stands in `windows`.
+    /// Default: none (at any time).
+    /// Reason: most steps are there for the worst.
+    /// Example: `release`
+    #[schemars(with = "WorkflowText")]
+    pub during: Option<String>,
+}
+
+/// Alerts that hide others, which follow from them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["source", "target"]))]
+pub struct InhibitEntry {
+    /// What the cause meets.
+    ///
+    /// Unit: matchers, as Alertmanager writes them.
+    /// Range: at least one.
+    /// Default: [].
+    /// Reason: without any, everything would hide.
+    /// Example: `["alertname=\"host-unwell\""]`
+    #[schemars(with = "Vec<MatcherText>", length(min = 1), extend("uniqueItems" = true))]
+    pub source: Vec<String>,
+    /// What is hidden while the cause fires.
+    ///
+    /// Unit: matchers, as Alertmanager writes them.
+    /// Range: at least one.
+    /// Default: [].
+    /// Reason: without any, everything would be hidden.
+    /// Example: `["alertname=\"run-failed\""]`
+    #[schemars(with = "Vec<MatcherText>", length(min = 1), extend("uniqueItems" = true))]
+    pub target: Vec<String>,
+    /// Labels in which both are the same.
+    ///
+    /// Unit: names of labels.
+    /// Range: any number of different names.
+    /// Default: [].
+    /// Reason: without any, one cause hides all targets.
+    /// Example: `[repository]`
+    #[schemars(with = "Vec<LabelName>", extend("uniqueItems" = true))]
+    pub equal: Vec<String>,
+}
+
+/// Rules and routes that can't do what they are there for.
+pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
+    let mut mistakes: Vec<Mistake> =
+        config.rules.iter().enumerate().filter_map(|(at, rule)| of_rule(config, at, rule)).collect();
+    mistakes.extend(config.alerts.skip_rules.iter().enumerate().filter_map(|(at, name)| of_skipped(at, name)));
+    let fallback = config.alerts.fallback.as_deref();
+    mistakes.extend(fallback.and_then(|name| of_channel(config, "alerts.fallback".to_owned(), name)));
+    for (at, route) in config.routes.iter().enumerate() {
+        let named = route.channels.iter().enumerate().map(|(i, name)| (format!("routes[{at}].channels[{i}]"), name));
+        let steps = route.escalate.iter().enumerate().flat_map(|(step, entry)| {
+            let path = move |i| format!("routes[{at}].escalate[{step}].channels[{i}]");
+            entry.channels.iter().enumerate().map(move |(i, name)| (path(i), name))
+        });
+        mistakes.extend(named.chain(steps).filter_map(|(path, name)| of_channel(config, path, name)));
+        let windows = route.escalate.iter().enumerate();
+        mistakes.extend(windows.filter_map(|(step, entry)| of_during(config, at, step, entry.during.as_deref()?)));
+    }
+    mistakes
+}
+
+fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {
+    let first = config.rules[..at].iter().position(|other| !rule.name.is_empty() && other.name == rule.name);
+    if let Some(first) = first {
+        return Some(Mistake {
+            path: format!("rules[{at}].name"),
+            problem: format!("there is a rule `{}` already", rule.name),
+            fix: "give it another name".to_owned(),
+            also_at: Some(format!("rules[{first}].name")),
+        });
+    }
+    // What is missing or no expression at all was told already.
+    let (key, problem) = Rule::of_entry(rule).err().filter(|_| !rule.expr.is_empty())?;
+    let fix = match key {
+        "clear" => "write a number on the good side of the one in `expr`",
+        "times" => "make `of` larger",
+        _ => "see docs/METRICS.md and `alignwatch check --list`",
+    };
+    Some(Mistake { path: format!("rules[{at}].{key}"), problem, fix: fix.to_owned(), also_at: None })
+}
+
+fn of_skipped(at: usize, name: &str) -> Option<Mistake> {
+    let built_in = Rule::built_in();
+    if built_in.iter().any(|rule| rule.name == name) {
+        return None;
+    }
+    let near = super::nearest_word(name, built_in.iter().map(|rule| rule.name.as_str()), 1);
+    Some(Mistake {
+        path: format!("alerts.skip_rules[{at}]"),
+        problem: format!("there is no built-in rule `{name}`"),
+        fix: near.map_or("`alignwatch rules list` shows all".to_owned(), |near| format!("did you mean `{near}`?")),
+        also_at: None,
+    })
+}
+
+fn of_channel(config: &Config, path: String, name: &str) -> Option<Mistake> {
+    let all = config.channels.all();
+    let names: Vec<&str> = all.iter().map(|channel| channel.name()).collect();
+    if names.contains(&name) {
+        return None;
+    }
+    let near = super::nearest_word(name, names.iter().copied(), 1);
+    let fix = near.map_or("write it below `channels`".to_owned(), |near| format!("did you mean `{near}`?"));
+    Some(Mistake { path, problem: format!("there is no channel `{name}`"), fix, also_at: None })
+}
+
+fn of_during(config: &Config, at: usize, step: usize, name: &str) -> Option<Mistake> {
+    (!config.windows.iter().any(|window| window.name == name)).then(|| Mistake {
+        path: format!("routes[{at}].escalate[{step}].during"),
+        problem: format!("there is no window `{name}`"),
+        fix: "write it below `windows`, with `kind: hours`".to_owned(),
+        also_at: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        let errors = Config::from_yaml(text, "f").unwrap_err();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_rule_reads_as_it_does_in_prometheus() {
+        let text = "rules:\n  - {name: far, expr: 'alignwatch_far_behind_branches > 20', clear: \"15\", for: 1h, keep_firing_for: 15m}\n";
+        let config = Config::from_yaml(text, "f").unwrap().0;
+        let rule = Rule::of_entry(&config.rules[0]).unwrap();
+        assert_eq!((rule.timing.hold, rule.timing.keep_firing), (Span::hours(1), Span::minutes(15)));
+    }
+
+    #[test]
+    fn what_can_never_fire_or_tell_anyone_is_told_at_its_place() {
+        assert!(told("rules:\n  - {name: a, expr: alignwatch_brunches > 1}\n").contains("did you mean"));
+        assert!(told("rules:\n  - {name: a}\n").contains("`expr` is missing"));
+        assert!(told("rules:\n  - {name: a, expr: 'finding{check=\"stail\"}'}\n").contains("could never fire"));
+        assert!(told("rules:\n  - {name: a, expr: finding}\n  - {name: a, expr: finding}\n").contains("already"));
+        assert!(told("alerts: {skip_rules: [conflicts]}\n").contains("did you mean `conflict`"));
+        assert!(told("routes:\n  - {name: a, channels: [nobody]}\n").contains("there is no channel `nobody`"));
+        assert!(told("routes:\n  - {name: a, channels: [], matchers: [x]}\n").contains("has no `=`"));
+    }
+}

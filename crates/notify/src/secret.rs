@@ -1,0 +1,152 @@
+//! Reads a secret from where it is, each time it is needed. What is said of a failure never holds it.
+
+use std::{
+    env, fs,
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
+
+use alignwatch_model::{
+    config::SecretRef,
+    notice::{Failure, FailureReason},
+};
+
+use crate::{failure::broken, program};
+
+/// The longest secret, in bytes. Source: ours; a private key in PEM form has about 3 KB.
+const AT_MOST: usize = 16 << 10;
+
+/// How long a program may take to tell a secret. Source: ours; it may have to ask a server.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads a secret. Errors: it cannot be read, or there is none.
+pub(crate) fn read(reference: &SecretRef) -> Result<String, Failure> {
+    told(reference)
+        .map_err(|why| broken(FailureReason::Configuration, format!("cannot read the secret `{reference}`: {why}")))
+}
+
+/// The first line of it. Errors: why there is none, as a sentence part.
+fn told(reference: &SecretRef) -> Result<String, String> {
+    let text = match reference {
+        SecretRef::File(path) => of_file(path).map_err(|error| error.to_string()),
+        SecretRef::Variable(name) => env::var(name).map_err(|error| match error {
+            env::VarError::NotPresent => "there is no such variable".to_owned(),
+            env::VarError::NotUnicode(_) => "it holds what is no text".to_owned(),
+        }),
+        SecretRef::Command(words) => of_program(words),
+    }?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() { Err("it is empty".to_owned()) } else { Ok(line.to_owned()) }
+}
+
+/// How a secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretState {
+    /// It can be read now, or by a program that is there.
+    Fine,
+    /// It can be read, and so can every user of this machine.
+    OpenToOthers,
+    /// It cannot be read, and why: a sentence part.
+    Unreadable(String),
+}
+
+impl SecretState {
+    /// What is wrong with it, as a sentence part; `None` = nothing.
+    pub fn problem(&self) -> Option<&str> {
+        match self {
+            SecretState::Fine => None,
+            SecretState::OpenToOthers => Some("every user of this machine can read it"),
+            SecretState::Unreadable(why) => Some(why),
+        }
+    }
+}
+
+/// How a secret is kept. Nothing of it is, here, and no program is started to tell it.
+pub fn secret_state(reference: &SecretRef) -> SecretState {
+    match reference {
+        SecretRef::File(path) => match fs::metadata(path) {
+            Ok(found) if found.permissions().mode() & 0o004 != 0 && read(reference).is_ok() => {
+                SecretState::OpenToOthers
+            }
+            _ => told_or_not(reference),
+        },
+        SecretRef::Variable(_) => told_or_not(reference),
+        SecretRef::Command(words) => match words.first().map(fs::metadata) {
+            Some(Ok(found)) if found.permissions().mode() & 0o111 != 0 && found.is_file() => SecretState::Fine,
+            Some(Ok(_)) => SecretState::Unreadable("it is no program".to_owned()),
+            Some(Err(error)) => SecretState::Unreadable(error.to_string()),
+            None => SecretState::Unreadable("it names no program".to_owned()),
+        },
+    }
+}
+
+fn told_or_not(reference: &SecretRef) -> SecretState {
+    match told(reference) {
+        Ok(_) => SecretState::Fine,
+        Err(why) => SecretState::Unreadable(why),
+    }
+}
+
+fn of_file(path: &str) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(AT_MOST as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > AT_MOST {
+        return Err(io::Error::other("it is too long for a secret"));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text"))
+}
+
+fn of_program(words: &[String]) -> Result<String, String> {
+    let ended = program::run(words, b"", &[], PATIENCE, AT_MOST)?;
+    match ended.code {
+        Some(0) => String::from_utf8(ended.output).map_err(|_| "what it wrote is no text".to_owned()),
+        Some(code) => Err(format!("it ended with exit code {code}")),
+        None => Err("it was stopped by a signal".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &[u8], mode: u32) -> (tempfile::TempDir, SecretRef) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("secret");
+        fs::write(&path, text).expect("it is written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode is set");
+        let reference = SecretRef::File(path.to_string_lossy().into_owned());
+        (dir, reference)
+    }
+
+    #[test]
+    fn a_secret_is_the_first_line_of_what_is_there() {
+        let (_dir, secret) = file(b"  hunter2 \nrest\n", 0o600);
+        assert_eq!(read(&secret).as_deref(), Ok("hunter2"));
+        assert_eq!(secret_state(&secret), SecretState::Fine);
+        let program = ["/bin/echo", "hunter2"].map(str::to_owned).to_vec();
+        assert_eq!(read(&SecretRef::Command(program)).as_deref(), Ok("hunter2"));
+    }
+
+    #[test]
+    fn what_is_no_secret_is_told_without_what_is_there() {
+        for (text, why) in [
+            (&b"\n"[..], "it is empty"),
+            (b"\xff", "it is no text"),
+            (&[b'x'; AT_MOST + 1], "it is too long for a secret"),
+        ] {
+            let (_dir, secret) = file(text, 0o600);
+            assert_eq!(secret_state(&secret).problem(), Some(why));
+        }
+        let failure = read(&SecretRef::Variable("ALIGNWATCH_NO_SUCH_SECRET".into())).expect_err("none");
+        assert_eq!(failure.detail, "cannot read the secret `env:ALIGNWATCH_NO_SUCH_SECRET`: there is no such variable");
+        let failing = ["/bin/sh", "-c", "echo hunter2; exit 2"].map(str::to_owned).to_vec();
+        assert!(of_program(&failing).is_err_and(|why| !why.contains("hunter2")));
+    }
+
+    #[test]
+    fn a_file_that_all_can_read_is_told() {
+        let (_dir, secret) = file(b"hunter2", 0o644);
+        assert_eq!(secret_state(&secret), SecretState::OpenToOthers);
+    }
+}

@@ -11,7 +11,7 @@ use crate::{
 /// Paths in conflict that are kept of one branch. The total stands beside them.
 ///
 /// Source: ours; what a person reads, while ten thousand branches stay small.
-pub const PATHS_AT_MOST: usize = 50;
+pub const PATHS_AT_MOST: usize = 200;
 
 /// One branch against its base, without anything that changes while nobody moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

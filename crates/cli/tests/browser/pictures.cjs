@@ -8,13 +8,18 @@ const [base, folder] = process.argv.slice(2);
 const PICTURES = [
   { name: "repository", path: (id) => `/repositories/${id}`, viewport: { width: 1280, height: 1010 } },
   { name: "branches", path: (id) => `/repositories/${id}/branches?state=conflicting&group=owner`, viewport: { width: 1280, height: 760 }, colorScheme: "dark" },
-  { name: "phone", path: (id) => `/repositories/${id}`, viewport: { width: 390, height: 760 } },
+
 ];
 
 (async () => {
   const browser = await launch();
-  const found = await (await fetch(`${base}/api/v1/repositories`)).json();
-  const { id } = found.repositories.find((one) => one.path.endsWith("like-649"));
+  const watched = async () => {
+    const { repositories } = await (await fetch(`${base}/api/v1/repositories`)).json();
+    return repositories.find((one) => one.path.endsWith("like-649"));
+  };
+  // The first look takes a while.
+  while (!await watched()) await new Promise((resolve) => setTimeout(resolve, 1000));
+  const { id } = await watched();
   for (const { name, path, ...options } of PICTURES) {
     const page = await browser.newPage(options);
     await page.goto(base + path(id));

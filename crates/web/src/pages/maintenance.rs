@@ -11,7 +11,7 @@ use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
 
 use super::{
-    chart::rounded,
+    chart::{Event, rounded},
     shell::{Failed, Section, Shell, made},
     told::{self, Ago, Mark, Prose},
 };
@@ -22,6 +22,9 @@ const DAYS: i64 = 14;
 
 /// Runs of tasks that are listed.
 const SHOWN: usize = 60;
+
+/// Runs of tasks that are marked in charts.
+const EVENTS_AT_MOST: usize = 400;
 
 /// Where the calendar's lanes begin and end, and how high each is.
 const LEFT: f64 = 190.0;
@@ -141,6 +144,18 @@ fn headline(windows: &[Window], now: Timestamp) -> String {
         (None, None) => "No window is open now.".to_owned(),
     };
     now_told + &next.unwrap_or_default()
+}
+
+/// What tasks did in a repository, for charts: those that changed something, or should have.
+pub(super) fn events(shared: &Shared, path: &str) -> Vec<Event> {
+    // What can't be read is told on the page of its own.
+    let runs = (shared.asks.tasks)(EVENTS_AT_MOST).unwrap_or_default();
+    let event = |run: TaskRun| {
+        let report = run.report.filter(|report| matches!(report.result, Came::Effect | Came::Failed))?;
+        let mark = Mark { shape: "square", ..came(&report) };
+        Some(Event { at: run.at, mark, told: format!("{}: {}, {}", run.at, run.task, report.because) })
+    };
+    runs.into_iter().filter(|run| run.repository == path).filter_map(event).collect()
 }
 
 impl Calendar {

@@ -29,6 +29,18 @@ const BEHIND_TICKS: [u32; 15] =
     [0, 1, 3, 10, 30, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 1_000_000];
 const DAY_TICKS: [u32; 12] = [0, 1, 7, 30, 90, 180, 365, 730, 1_095, 1_825, 3_650, 7_300];
 
+/// The side of the square around a branch within which others are neighbours.
+const CROWD: f64 = 48.0;
+
+/// So many in a square stand alone.
+const LONELY: usize = 3;
+
+/// Marks that a name may lie over.
+const COVERED_AT_MOST: usize = 1;
+
+/// Width of a letter, about: 11 px with fixed width.
+const LETTER: f64 = 6.7;
+
 /// Branches that are named.
 const NAMED_AT_MOST: usize = 7;
 
@@ -69,6 +81,9 @@ struct Spot {
 struct Name {
     x: f64,
     y: f64,
+    /// Where it begins and how long it is, about.
+    from: f64,
+    width: f64,
     anchor: &'static str,
     text: String,
 }
@@ -214,22 +229,49 @@ fn age_text(days: u32) -> String {
     }
 }
 
-/// Names of what stands out most, as far as they do not lie over each other.
+/// Names of what stands out, as far as they do not lie over each other: what has few others around it first, and of that
+/// the furthest.
 fn names(singles: &[Placed<'_>], x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) -> Vec<Name> {
+    let field = |one: &Placed<'_>| ((x(one.x) / CROWD) as i64, (y(one.y) / CROWD) as i64);
+    let mut n_around = BTreeMap::<(i64, i64), usize>::new();
+    for one in singles {
+        *n_around.entry(field(one)).or_default() += 1;
+    }
+    let mut candidates: Vec<&Placed<'_>> = singles.iter().filter(|one| !one.branch.state.is_settled()).collect();
+    // They come by weight; those that stand alone go before.
+    candidates.sort_by_key(|one| LONELY < n_around[&field(one)]);
+    let places: Vec<(f64, f64)> = singles.iter().map(|one| (x(one.x), y(one.y))).collect();
     let mut names: Vec<Name> = Vec::new();
-    let open = singles.iter().filter(|one| !one.branch.state.is_settled());
-    for one in open.take(60) {
+    for one in candidates {
         let (x, y) = (x(one.x), y(one.y));
-        let is_left = SIZE.0 / 2.0 < x;
-        let is_free = names.iter().all(|other| 15.0 < (other.y - y).abs() || (other.anchor == "end") != is_left);
-        if is_free {
-            let (anchor, x) = if is_left { ("end", x - 12.0) } else { ("start", x + 12.0) };
-            let text: String = told::short(&one.branch.name).chars().take(46).collect();
-            names.push(Name { x: rounded(x), y: rounded(y + 3.5), anchor, text });
-        }
+        let text: String = told::short(&one.branch.name).chars().take(46).collect();
+        let width = text.chars().count() as f64 * LETTER;
+        // On the side where less lies below it.
+        let sides = [("start", x + 12.0, x + 12.0), ("end", x - 12.0, x - 12.0 - width)];
+        let names_here = sides.map(|(anchor, at, from)| {
+            let name = Name { x: rounded(at), y: rounded(y + 3.5), from, width, anchor, text: text.clone() };
+            (places.iter().filter(|place| name.covers(**place)).count(), name)
+        });
+        let is_inside = |name: &Name| MARGIN.0 < name.from && name.from + name.width < SIZE.0 - MARGIN.2;
+        let free = names_here.into_iter().filter(|(n_covered, name)| *n_covered <= COVERED_AT_MOST && is_inside(name));
+        let free = free.filter(|(_, name)| names.iter().all(|other| !other.meets(name)));
+        names.extend(free.min_by_key(|(n_covered, _)| *n_covered).map(|(_, name)| name));
         if names.len() == NAMED_AT_MOST {
             break;
         }
     }
     names
+}
+
+impl Name {
+    /// Would it lie over a mark at this place?
+    fn covers(&self, (x, y): (f64, f64)) -> bool {
+        self.from - 5.0 < x && x < self.from + self.width + 5.0 && (self.y - 3.5 - y).abs() < 9.0
+    }
+
+    /// Would they lie over each other?
+    fn meets(&self, other: &Name) -> bool {
+        let is_beside = self.from + self.width < other.from || other.from + other.width < self.from;
+        (self.y - other.y).abs() < 15.0 && !is_beside
+    }
 }

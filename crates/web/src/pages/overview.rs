@@ -15,7 +15,7 @@ use super::{
     chart::Spark,
     course::{Course, courses},
     maintenance,
-    runs::{RunRow, Usual, read},
+    runs::{RunRow, Usual, is_under_way, read},
     shell::{Failed, Section, Shell, made},
     told::{self, Ago, Mark, Prose},
 };
@@ -89,7 +89,7 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
     let findings = shared.read(|store| store.findings(None, false, FINDINGS_AT_MOST))?;
     let runs = read(shared, WhichRuns::default(), RUNS_AT_MOST)?;
     let usual = Usual::of(&runs);
-    let (running, recent): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.outcome.is_none());
+    let (running, recent): (Vec<_>, Vec<_>) = runs.iter().partition(|run| is_under_way(run, now));
     let (news, n_more_news, n_fresh) = news(&rows, &findings, now);
     let (mark, headline) = headline(&rows);
     let mut repositories = Vec::new();

@@ -20,6 +20,7 @@ use super::{
     chart::{Chart, Event, Spark},
     course::{Course, Which, courses},
     head::{Head, Tab},
+    maintenance,
     map::Map,
     runs::{by_day, read},
     shell::{Failed, Section, Shell, made},
@@ -127,7 +128,8 @@ fn repository(shared: &Shared, id: &str) -> Result<RepositoryPage, Failed> {
     let objective = objective(shared, id, &courses)?;
     let states = segments(&view);
     let which = WhichRuns { repository: Some(id), ..WhichRuns::default() };
-    let events = by_day(&read(shared, which, RUNS_AT_MOST)?, shell.now);
+    let mut events = by_day(&read(shared, which, RUNS_AT_MOST)?, shell.now);
+    events.extend(maintenance::events(shared, &view.row.path));
     let (charts, young): (Vec<_>, Vec<_>) = courses.iter().partition(|course| 1 < course.series.points().len());
     Ok(RepositoryPage {
         head: Head::of(&view, Tab::Summary, shell.now),

@@ -147,11 +147,15 @@ fn workflow(run: &Document) -> &str {
 
 /// How it ended; one of which nothing was heard for long is not called under way.
 fn outcome(run: &Document, now: Timestamp) -> Mark {
-    let is_silent = run.outcome.is_none() && at(run.heard_at).is_none_or(|at| SILENT_AFTER < now.since(at));
-    match is_silent {
+    match run.outcome.is_none() && !is_under_way(run, now) {
         true => Mark { tone: "unknown", shape: "ring", word: "not heard of" },
         false => told::outcome(run.outcome),
     }
+}
+
+/// It has not ended, and something was heard of it lately.
+pub(super) fn is_under_way(run: &Document, now: Timestamp) -> bool {
+    run.outcome.is_none() && at(run.heard_at).is_some_and(|at| now.since(at) <= SILENT_AFTER)
 }
 
 /// What the runs of each day came to, the worst of them: for charts.

@@ -36,6 +36,8 @@ pub(super) struct View {
     pub(super) families: Vec<Option<Arc<str>>>,
     /// Paths at which branches conflict with their base, with how many do; most first.
     pub(super) conflict_paths: Vec<(String, usize)>,
+    /// Branches that conflict at more paths than are kept of one.
+    pub(super) n_cut: usize,
 }
 
 /// What a sweep tells besides branches and findings.
@@ -91,7 +93,8 @@ impl Shared {
         }
         let seen = document.map(|text| serde_json::from_str(&text).unwrap_or_default());
         let (families, conflict_paths) = (families(&branches), conflict_paths(&branches));
-        Ok(View { row, seen, branches, families, conflict_paths })
+        let n_cut = branches.iter().filter(|branch| is_cut(branch)).count();
+        Ok(View { row, seen, branches, families, conflict_paths, n_cut })
     }
 }
 
@@ -132,6 +135,11 @@ fn families(branches: &[KeptBranch]) -> Vec<Option<Arc<str>>> {
         members.into_iter().for_each(|member| of[member] = Some(Arc::clone(&idea)));
     }
     of
+}
+
+fn is_cut(branch: &KeptBranch) -> bool {
+    let n_kept = branch.conflicts.as_ref().map_or(0, Vec::len);
+    branch.state == State::Conflicting && branch.n_conflicts.is_some_and(|n| n_kept < n as usize)
 }
 
 fn conflict_paths(branches: &[KeptBranch]) -> Vec<(String, usize)> {

@@ -85,6 +85,7 @@ fn word(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Maintenance => "maintenance",
         Purpose::Freeze => "freeze",
+        Purpose::Hours => "hours",
     }
 }
 

@@ -53,7 +53,7 @@ impl Sink {
                 chance ^= chance >> 7;
                 chance ^= chance << 17;
                 let fails = chance % 100 < fails.load(Ordering::Relaxed);
-                answer(stream.unwrap(), fails, chance % 2 == 0, &heard);
+                answer(stream.unwrap(), fails, chance.is_multiple_of(2), &heard);
             }
         });
         sink

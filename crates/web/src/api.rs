@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, branches, metrics, pages, problem::Problem, runs, trends};
+use crate::{Shared, branches, metrics, pages, ping, problem::Problem, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -68,6 +68,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     router
         .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
         .merge(pages::router())
+        .merge(ping::router())
         .fallback(pages::nothing_here)
         .with_state(shared)
 }

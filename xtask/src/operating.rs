@@ -232,6 +232,16 @@ When the disk is full or can't be written, the daemon goes on looking and answer
 nothing, and what was seen last is kept as soon as that is possible. A daemon that starts then does the same, as long as there is
 a store.
 
+Clients of cron monitors can report runs, too, in the protocol of Healthchecks:
+
+```sh
+curl localhost:8750/ping/any/nightly/start?create=1   # a run of the workflow nightly begins
+curl localhost:8750/ping/any/nightly                  # it went well; /fail, /log or an exit code say otherwise
+```
+
+In the place of `any` stands a token with the scope `report` where tokens are asked for. `workflows: [{name: nightly, ping: UUID}]`
+gives it an id of its own: `/ping/UUID`. Runs that overlap are told apart by `rid=UUID`.
+
 ## Telling people
 
 Channels stand in the configuration, each with a name. What is secret stands elsewhere, and is read each time it is needed:

@@ -45,6 +45,8 @@ mod test_notice;
 mod text;
 mod trust;
 mod webhook;
+#[cfg(test)]
+mod wire;
 
 use std::time::{Duration, Instant};
 

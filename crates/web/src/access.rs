@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
-use crate::problem::Problem;
+use crate::{ping::is_uuid, problem::Problem};
 
 /// The rule of access.
 pub struct Access {
@@ -53,14 +53,17 @@ impl Access {
     /// Is this answered to everybody?
     fn is_public(&self, path: &str) -> bool {
         let is_of_status = path == "/status" || path.starts_with("/badge/") || path.starts_with("/assets/");
-        path == "/healthz" || self.is_status_public && is_of_status
+        // Who knows the id of a workflow may ping it, as with every cron monitor; another is not found.
+        let is_ping = path.strip_prefix("/ping/").and_then(|rest| rest.split('/').next()).is_some_and(is_uuid);
+        path == "/healthz" || is_ping || self.is_status_public && is_of_status
     }
 
     /// Why the request is refused; `None` = it may pass.
     pub(crate) fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> {
         let file = self.tokens.as_ref().filter(|_| !self.is_public(path))?;
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(token) = given.and_then(token) else {
+        // A client of a cron monitor sends no header: its key stands in the address.
+        let Some(token) = given.and_then(token).or_else(|| ping_key(path)) else {
             let detail =
                 "a token is needed: `alignwatch token add` makes one; send it as `Authorization: Bearer TOKEN`";
             return Some(Problem::new(StatusCode::UNAUTHORIZED, detail));
@@ -89,9 +92,15 @@ fn token(header: &str) -> Option<String> {
     Some(password.to_owned())
 }
 
+/// The key in `/ping/KEY/NAME`.
+fn ping_key(path: &str) -> Option<String> {
+    path.strip_prefix("/ping/")?.split('/').next().map(str::to_owned)
+}
+
 /// What a request needs.
 fn needed(method: &Method, path: &str) -> Scope {
     match *method {
+        _ if path.starts_with("/ping/") => Scope::Report,
         Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
         _ if path == "/api/v1/events" || path == "/api/v2/alerts" => Scope::Report,
         _ => Scope::Operate,
@@ -184,6 +193,19 @@ mod tests {
         assert_eq!(asked.map(|path| status(&access, Method::GET, path, None)), [401; 6]);
         let access = access.with_public_status();
         assert_eq!(asked.map(|path| status(&access, Method::GET, path, None)), [200, 200, 200, 401, 401, 401]);
+    }
+
+    #[test]
+    fn a_ping_is_let_in_by_its_key_or_the_id_of_its_workflow() {
+        let (_folder, access) = file(&[("r", Scope::Read), ("p", Scope::Report)]);
+        let ping = |path: &str| status(&access, Method::GET, path, None);
+        let asked = [
+            "/ping/p/nightly",
+            "/ping/r/nightly",
+            "/ping/x/nightly",
+            "/ping/8f4b2a6e-9a3c-4f5e-8d21-6b0c5d7e9f10/start",
+        ];
+        assert_eq!(asked.map(ping), [200, 403, 401, 200]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Shared, alertmanager, alerts, branches, metrics, pages, problem::Problem, runs, trends};
+use crate::{Shared, branches, metrics, pages, ping, problem::Problem, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -69,6 +70,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .merge(alertmanager::router())
         .route("/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], text) }))
         .merge(pages::router())
+        .merge(ping::router())
         .fallback(pages::nothing_here)
         .with_state(shared)
 }

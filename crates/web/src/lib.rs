@@ -13,6 +13,7 @@ mod guard;
 mod incoming;
 mod metrics;
 mod pages;
+mod ping;
 mod problem;
 mod runs;
 mod trends;

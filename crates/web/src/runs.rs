@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use alignwatch_model::{run::RunId, turn::Refusal};
+use alignwatch_model::{
+    run::{RunEvent, RunId},
+    turn::Refusal,
+};
 use alignwatch_store::WhichRuns;
 use axum::{
     Json,
@@ -68,13 +71,16 @@ pub(crate) async fn report(
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response());
         }
     }
+    kept(&shared, events).await?;
+    Ok((StatusCode::ACCEPTED, Json(Taken { accepted })))
+}
+
+/// Hands events over and waits until they are on the disk. Errors: what is answered when they are not.
+pub(crate) async fn kept(shared: &Shared, events: Vec<RunEvent>) -> Result<(), Response> {
     let (tell, told) = tokio::sync::oneshot::channel();
     // Whoever asked may be gone by then.
     (shared.asks.report)(events, Box::new(move |kept| drop(tell.send(kept))));
-    match told.await.unwrap_or(Err(Refusal::TooMuch)) {
-        Ok(()) => Ok((StatusCode::ACCEPTED, Json(Taken { accepted }))),
-        Err(refusal) => Err(refused(&refusal)),
-    }
+    told.await.unwrap_or(Err(Refusal::TooMuch)).map_err(|refusal| refused(&refusal))
 }
 
 pub(crate) fn refused(refusal: &Refusal) -> Response {

@@ -21,6 +21,7 @@ mod made_up;
 mod notify;
 mod pages;
 mod peers;
+mod ping;
 mod real;
 mod runs;
 mod screens;

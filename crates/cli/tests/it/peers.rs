@@ -147,4 +147,24 @@ fn promtool_accepts_the_rules_as_they_are_exported() {
     assert!(output.status.success() && told.contains("rules found"), "{told}");
     let n_found: usize = told.split("SUCCESS: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(10 < n_found, "{told}");
+#[test]
+#[ignore = "needs healthchecks-io"]
+fn a_client_of_healthchecks_pings_us() {
+    let (repo, data) = (sketch("main: a b").draw(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    assert_eq!(daemon.get("/ping/key/nightly?create=1").unwrap().0, 201);
+    let script = format!(
+        "from healthchecks_io import Client, CheckNotFoundError\n\
+         client = Client(api_key='', ping_key='key', ping_url='http://127.0.0.1:{}/ping/')\n\
+         print(client.start_ping(slug='nightly'), client.success_ping(slug='nightly', data='said'))\n\
+         print(client.start_ping(slug='nightly'), client.exit_code_ping(3, slug='nightly'), client.fail_ping(slug='nightly'))\n\
+         try: client.success_ping(slug='unheard')\n\
+         except CheckNotFoundError: print('unknown')\n",
+        daemon.port
+    );
+    let output = Command::new("python3").args(["-c", &script]).output().unwrap();
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(told, "(True, 'OK') (True, 'OK')\n(True, 'OK') (True, 'OK') (True, 'OK')\nunknown\n");
+    assert_eq!(crate::ping::outcomes(&daemon, "nightly"), ["failed", "failed", "aligned", "aligned"]);
 }

@@ -119,6 +119,8 @@ pub enum Shape {
     Url,
     /// A mail address.
     Mailbox,
+    /// A UUID.
+    Uuid,
     /// A network of IP addresses.
     Network,
     /// The id of a check, one of these.
@@ -254,6 +256,7 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "secret" => return Shape::Secret,
         "url" => return Shape::Url,
         "mailbox" => return Shape::Mailbox,
+        "uuid" => return Shape::Uuid,
         "network" => return Shape::Network,
         "check" => return Shape::CheckId(texts_of(&schema["enum"])),
         _ => {}

@@ -64,6 +64,7 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Secret => secret_place(text),
         Shape::Url => url(text, &like),
         Shape::Mailbox => named(text, &shown, check_mailbox(text, &like)),
+        Shape::Uuid => named(text, &shown, check_uuid(text, &like)),
         Shape::Network => named(text, &shown, check_network(text, &like)),
         Shape::List { .. } | Shape::Section(_) => Err(Wrong { problem: format!("`{shown}` is one value"), fix: like }),
     }
@@ -212,6 +213,14 @@ fn check_mailbox(text: &str, like: &str) -> Result<(), BadName> {
     });
     let is_mailbox = is_address && text.len() <= 320 && !text.chars().any(char::is_control);
     if is_mailbox { Ok(()) } else { Err(BadName { problem: "is no mail address".to_owned(), fix: like.to_owned() }) }
+}
+
+/// Five groups of hexadecimal digits. Source: RFC 9562, section 4.
+fn check_uuid(text: &str, like: &str) -> Result<(), BadName> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_hex = |group: &&str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_uuid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex);
+    if is_uuid { Ok(()) } else { Err(BadName { problem: "is no UUID".to_owned(), fix: like.to_owned() }) }
 }
 
 fn check_network(text: &str, like: &str) -> Result<(), BadName> {

@@ -212,6 +212,10 @@ text_shape!(
     MailboxText, "mailbox", "minLength": 3
 );
 text_shape!(
+    /// A UUID: `8f4b2a6e-9a3c-4f5e-8d21-6b0c5d7e9f10`.
+    UuidText, "uuid", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+);
+text_shape!(
     /// A network: `10.1.2.0/24`.
     NetworkText, "network", "minLength": 2
 );

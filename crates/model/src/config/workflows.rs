@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Config, amount, parse_length,
     rules::Mistake,
-    schema::{CadenceText, LengthText, PathText, WorkflowText, ZoneText},
+    schema::{CadenceText, LengthText, PathText, UuidText, WorkflowText, ZoneText},
 };
 use crate::{Span, Timestamp, schedule::Cadence};
 
@@ -33,6 +33,15 @@ pub struct WorkflowRule {
     /// Example: `[/srv/git/a.git]`
     #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
     pub repositories: Vec<String>,
+    /// The id under which clients of cron monitors ping it: `/ping/ID`. Who knows it may ping.
+    ///
+    /// Unit: a UUID.
+    /// Range: 32 hexadecimal digits in five groups; no other workflow has it.
+    /// Default: none (it is pinged as `/ping/KEY/NAME`, where the key is a token).
+    /// Reason: some clients know nothing but such an id.
+    /// Example: `8f4b2a6e-9a3c-4f5e-8d21-6b0c5d7e9f10`
+    #[schemars(with = "UuidText")]
+    pub ping: Option<String>,
     /// When it is due: so long after its last begin, or at the fixed times of a cron pattern of five fields.
     ///
     /// Unit: a length of time, or minute, hour, day of the month, month, day of the week.
@@ -133,7 +142,15 @@ pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'
             fix: "put all that is expected of it into one".to_owned(),
             also_at: Some(format!("workflows[{first}].name")),
         });
-        [zone, crossed, twice].into_iter().flatten()
+        let same = |other: &WorkflowRule| other.ping.is_some() && other.ping == rule.ping;
+        let first = config.workflows[..index].iter().position(same);
+        let same_ping = first.map(|first| Mistake {
+            path: path("ping"),
+            problem: "another workflow has this id".to_owned(),
+            fix: "make one for each, as with `uuidgen`".to_owned(),
+            also_at: Some(format!("workflows[{first}].ping")),
+        });
+        [zone, crossed, twice, same_ping].into_iter().flatten()
     })
 }
 

@@ -8,6 +8,7 @@ use std::{
 use crate::runs;
 use alignwatch_git::inspect::{self, InspectError, Listener, Wanted};
 use alignwatch_host::Sampler;
+use alignwatch_tasks::journal::Journal;
 use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, look::Looked};
 
 /// How long a program waits for the paths of conflicts that are certain anyway; they are remembered, so that the
@@ -43,6 +44,8 @@ fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
     let looked = match data_dir {
         Some(data_dir) => {
             snapshot.facts.runs = runs::of_repository(data_dir, &snapshot.repository.id);
+            let said = Journal::of(data_dir).read().map_err(|error| error.to_string());
+            snapshot.facts.tasks = Known::from_result(said.map(|said| said.last_of(&snapshot.repository.id)));
             Looked::Took(began.elapsed().as_secs_f64())
         }
         None => Looked::Not("there is no data directory, so no run is recorded".to_owned()),

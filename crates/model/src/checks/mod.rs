@@ -61,6 +61,7 @@ mod stale_lock;
 mod unfinished_operation;
 mod unrelated;
 mod unsure_base;
+mod task_failed;
 mod upkeep;
 mod upstream_gone;
 mod worktrees;
@@ -111,6 +112,7 @@ pub const ALL: &[&Check] = &[
     &ref_store::BACKEND,
     &upkeep::BLOCKED,
     &upkeep::NOBODY,
+    &task_failed::CHECK,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
     &diverging_lines::CHECK,

@@ -8,8 +8,8 @@ use std::{
 use crate::runs;
 use alignwatch_git::inspect::{self, InspectError, Listener, Wanted};
 use alignwatch_host::Sampler;
-use alignwatch_tasks::journal::Journal;
 use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, look::Looked};
+use alignwatch_tasks::journal::Journal;
 
 /// How long a program waits for the paths of conflicts that are certain anyway; they are remembered, so that the
 /// next look has more of them.

@@ -206,7 +206,8 @@ impl Said {
     /// The last end of each task in this repository.
     pub fn last_of(&self, repository_id: &str) -> Vec<LastRun> {
         let mut last = std::collections::BTreeMap::new();
-        let ends = self.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended);
+        let ends =
+            self.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended);
         for (record, report) in ends.filter_map(|record| Some((record, record.report.as_ref()?))) {
             // What was held says nothing about what was tried before.
             if report.result != Came::Skipped {

@@ -26,7 +26,9 @@ pub(super) static CHECK: Check = Check {
 fn judge(seen: &Seen<'_>) -> Outcome {
     match &seen.snapshot.facts.tasks {
         Known::Unknown(reason) => Outcome::unknown(reason.clone()),
-        Known::Seen(runs) => Outcome::found(runs.iter().filter(|run| run.result == Came::Failed).map(|run| found(seen, run)).collect()),
+        Known::Seen(runs) => {
+            Outcome::found(runs.iter().filter(|run| run.result == Came::Failed).map(|run| found(seen, run)).collect())
+        }
     }
 }
 

@@ -53,7 +53,10 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
     match kept(seen) {
         Ok(kept) => {
             let age = age(&kept, seen.now, is_good).map(|age| age.0 / 3_600);
-            vec![Measure::of(N, kept.len() as i64, "backups"), Measure::since(AGE, age, "hours", "there is no good backup")]
+            vec![
+                Measure::of(N, kept.len() as i64, "backups"),
+                Measure::since(AGE, age, "hours", "there is no good backup"),
+            ]
         }
         Err(reason) => vec![Measure::unknown(N, "backups", &reason), Measure::unknown(AGE, "hours", &reason)],
     }

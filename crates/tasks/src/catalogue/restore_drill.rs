@@ -35,7 +35,10 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
         Ok(kept) => {
             let n = kept.iter().filter(|kept| kept.proven.is_some()).count();
             let age = drilled_at(&kept).map(|at| (seen.now.0 - at) / 3_600);
-            vec![Measure::of(PROVEN, n as i64, "backups"), Measure::since(AGE, age, "hours", "no backup was ever restored")]
+            vec![
+                Measure::of(PROVEN, n as i64, "backups"),
+                Measure::since(AGE, age, "hours", "no backup was ever restored"),
+            ]
         }
         Err(reason) => vec![Measure::unknown(PROVEN, "backups", &reason), Measure::unknown(AGE, "hours", &reason)],
     }

@@ -9,6 +9,7 @@ use crate::runs;
 use alignwatch_git::inspect::{self, InspectError, Listener, Wanted};
 use alignwatch_host::Sampler;
 use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, look::Looked};
+use alignwatch_tasks::journal::Journal;
 
 /// How long a program waits for the paths of conflicts that are certain anyway; they are remembered, so that the
 /// next look has more of them.
@@ -43,6 +44,8 @@ fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
     let looked = match data_dir {
         Some(data_dir) => {
             snapshot.facts.runs = runs::of_repository(data_dir, &snapshot.repository.id);
+            let said = Journal::of(data_dir).read().map_err(|error| error.to_string());
+            snapshot.facts.tasks = Known::from_result(said.map(|said| said.last_of(&snapshot.repository.id)));
             Looked::Took(began.elapsed().as_secs_f64())
         }
         None => Looked::Not("there is no data directory, so no run is recorded".to_owned()),

@@ -29,7 +29,7 @@ pub enum Look {
     Site,
     /// The machine.
     Host,
-    /// The alignment runs that are recorded.
+    /// The alignment runs and maintenance tasks that are recorded.
     Runs,
     /// The commits: primary lines, and the drift of every branch.
     History,

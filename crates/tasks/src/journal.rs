@@ -12,7 +12,11 @@ use std::{
 };
 
 use alignwatch_git::tend::Undo;
-use alignwatch_model::task::{Came, Plan, Report};
+use alignwatch_model::{
+    Timestamp,
+    facts::tasks::LastRun,
+    task::{Came, Plan, Report},
+};
 use serde::{Deserialize, Serialize};
 
 /// The journal's name in the data directory.
@@ -197,6 +201,30 @@ impl Said {
             run.is_healed |= record.step == Step::Healed;
         }
         told.into_values().collect()
+    }
+
+    /// The last end of each task in this repository.
+    pub fn last_of(&self, repository_id: &str) -> Vec<LastRun> {
+        let mut last = std::collections::BTreeMap::new();
+        let ends =
+            self.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended);
+        for (record, report) in ends.filter_map(|record| Some((record, record.report.as_ref()?))) {
+            // What was held says nothing about what was tried before.
+            if report.result != Came::Skipped {
+                last.insert(
+                    record.task.clone(),
+                    LastRun {
+                        task: record.task.clone(),
+                        id: record.id,
+                        at: Timestamp(record.at_seconds),
+                        result: report.result,
+                        because: report.because.clone(),
+                        is_critical: report.is_critical,
+                    },
+                );
+            }
+        }
+        last.into_values().collect()
     }
 
     /// First lines of runs on this repository that have no second.

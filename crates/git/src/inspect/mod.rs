@@ -303,6 +303,7 @@ impl Inspection<'_> {
                 remote_answers: self.look(Look::Remotes, || self.remote_answers()),
                 // Whoever knows the data directory puts them in.
                 runs: not_looked(),
+                tasks: not_looked(),
             },
             looks: self.taken.take(),
         })

@@ -58,6 +58,7 @@ mod site;
 mod speed;
 mod stale;
 mod stale_lock;
+mod task_failed;
 mod unfinished_operation;
 mod unrelated;
 mod unsure_base;
@@ -111,6 +112,7 @@ pub const ALL: &[&Check] = &[
     &ref_store::BACKEND,
     &upkeep::BLOCKED,
     &upkeep::NOBODY,
+    &task_failed::CHECK,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
     &diverging_lines::CHECK,

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod shape;
 pub mod speed;
 pub mod storage;
+pub mod tasks;
 pub mod worktrees;
 
 use crate::Known;
@@ -75,6 +76,8 @@ pub struct Facts {
     pub contents: Known<Vec<contents::Contents>>,
     /// The alignment runs that are recorded of it.
     pub runs: runs::Runs,
+    /// How its maintenance tasks ended the last time.
+    pub tasks: Known<Vec<tasks::LastRun>>,
     /// The place it lies in.
     pub site: Known<place::Site>,
 }

@@ -41,6 +41,11 @@ impl Measure {
         Measure { name: name.to_owned(), value: None, unit: unit.to_owned(), unknown: Some(reason.to_owned()) }
     }
 
+    /// A time since something that may never have been.
+    pub fn since(name: &str, value: Option<i64>, unit: &str, never: &str) -> Measure {
+        value.map_or_else(|| Measure::unknown(name, unit, never), |value| Measure::of(name, value, unit))
+    }
+
     /// One that may not have been read.
     pub fn known(name: &str, value: Known<u64>, unit: &str) -> Measure {
         match value {

@@ -52,8 +52,11 @@ fn is_good(kept: &Kept) -> bool {
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {
     match kept(seen) {
         Ok(kept) => {
-            let age = age(&kept, seen.now, is_good).map_or(i64::from(u16::MAX), |age| age.0 / 3_600);
-            vec![Measure::of(N, kept.len() as i64, "backups"), Measure::of(AGE, age, "hours")]
+            let age = age(&kept, seen.now, is_good).map(|age| age.0 / 3_600);
+            vec![
+                Measure::of(N, kept.len() as i64, "backups"),
+                Measure::since(AGE, age, "hours", "there is no good backup"),
+            ]
         }
         Err(reason) => vec![Measure::unknown(N, "backups", &reason), Measure::unknown(AGE, "hours", &reason)],
     }
@@ -63,13 +66,16 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let every = seen.config.backup.every;
     let due = draft.reaches(AGE, (every.0 / 3_600).max(1), "the configuration: backup.every");
     let bytes = numbers::pack_bytes(seen) + numbers::loose_bytes(seen);
-    let kept = kept(seen).unwrap_or_default();
+    let kept = match kept(seen) {
+        Ok(kept) => kept,
+        Err(reason) => return draft.refuse(reason),
+    };
     let word = if kind(seen, &kept) == Kind::Full { "a whole backup" } else { "what came since the newest one" };
     let draft = draft.step(format!("write {word}, its list of refs, and the sums of all")).step("read all of it again");
     let draft = draft.costs(numbers::seconds_for(2 * bytes), 3 * bytes);
     match (due, age(&kept, seen.now, is_good)) {
-        (Err(reason), _) => draft.refuse(reason),
         (_, None) => draft.act("there is no good backup"),
+        (Err(reason), _) => draft.refuse(reason),
         (Ok(true), Some(age)) => draft.act(format!("the newest backup is {age} old")),
         (Ok(false), Some(age)) => draft.rest(format!("the newest backup is {age} old")),
     }

@@ -32,6 +32,8 @@ pub(super) static TASK: Task = Task {
 const CONNECTED: &str = "hours since connectivity was checked";
 const SOUND: &str = "days since every object was checked";
 
+const NEVER: &str = "it was never checked";
+
 /// Source: ours; a day.
 const CONNECTED_HOURS: i64 = 24;
 
@@ -47,8 +49,8 @@ const TIME_AT_MOST: Duration = Duration::from_secs(4 * 3_600);
 /// When it was checked, in seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Checked {
-    connected_at: i64,
-    sound_at: i64,
+    connected_at: Option<i64>,
+    sound_at: Option<i64>,
 }
 
 fn file(seen: &Seen<'_>) -> PathBuf {
@@ -64,8 +66,8 @@ fn checked(seen: &Seen<'_>) -> Checked {
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {
     let checked = checked(seen);
     vec![
-        Measure::of(CONNECTED, (seen.now.0 - checked.connected_at) / 3_600, "hours"),
-        Measure::of(SOUND, (seen.now.0 - checked.sound_at) / 86_400, "days"),
+        Measure::since(CONNECTED, checked.connected_at.map(|at| (seen.now.0 - at) / 3_600), "hours", NEVER),
+        Measure::since(SOUND, checked.sound_at.map(|at| (seen.now.0 - at) / 86_400), "days", NEVER),
     ]
 }
 
@@ -79,11 +81,11 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let connected = draft.reaches(CONNECTED, CONNECTED_HOURS, "alignwatch: daily");
     let bytes = numbers::pack_bytes(seen) + numbers::loose_bytes(seen);
     match (sound, connected) {
-        (Err(reason), _) | (_, Err(reason)) => draft.refuse(reason),
-        (Ok(true), _) => {
+        // What was never checked is due.
+        (Err(_) | Ok(true), _) => {
             draft.step("git fsck --full").costs(numbers::seconds_for(4 * bytes), 0).act("a whole check is due")
         }
-        (_, Ok(true)) => {
+        (_, Err(_) | Ok(true)) => {
             let draft = draft.step("git fsck --connectivity-only").costs(numbers::seconds_for(bytes), 0);
             draft.act("a check of connectivity is due")
         }
@@ -94,14 +96,14 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
 fn perform(work: &Work<'_>) -> Result<(), String> {
     let now = work.seen.now.0;
     let mut checked = checked(&work.seen);
-    let is_whole = sound_days(&work.seen) <= (now - checked.sound_at) / 86_400;
+    let is_whole = checked.sound_at.is_none_or(|at| sound_days(&work.seen) <= (now - at) / 86_400);
     let limits = Limits { time: TIME_AT_MOST, cpu_seconds: TIME_AT_MOST.as_secs(), niceness: 15, ..Limits::default() };
     let call = work.git.command("fsck").option("--no-dangling").option("--no-progress").limits(limits);
     let call = if is_whole { call.option("--full") } else { call.option("--connectivity-only") };
     call.run().map_err(|error| format!("{error}; `alignwatch check --all` says what is damaged"))?;
-    checked.connected_at = now;
+    checked.connected_at = Some(now);
     if is_whole {
-        checked.sound_at = now;
+        checked.sound_at = Some(now);
     }
     let path = file(&work.seen);
     let written = (|| {

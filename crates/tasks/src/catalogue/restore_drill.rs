@@ -34,8 +34,11 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
     match kept(seen) {
         Ok(kept) => {
             let n = kept.iter().filter(|kept| kept.proven.is_some()).count();
-            let age = drilled_at(&kept).map_or(i64::from(u16::MAX), |at| (seen.now.0 - at) / 3_600);
-            vec![Measure::of(PROVEN, n as i64, "backups"), Measure::of(AGE, age, "hours")]
+            let age = drilled_at(&kept).map(|at| (seen.now.0 - at) / 3_600);
+            vec![
+                Measure::of(PROVEN, n as i64, "backups"),
+                Measure::since(AGE, age, "hours", "no backup was ever restored"),
+            ]
         }
         Err(reason) => vec![Measure::unknown(PROVEN, "backups", &reason), Measure::unknown(AGE, "hours", &reason)],
     }
@@ -44,7 +47,10 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
 fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let due =
         draft.reaches(AGE, (seen.config.backup.drill_every.0 / 3_600).max(1), "the configuration: backup.drill_every");
-    let kept = kept(seen).unwrap_or_default();
+    let kept = match kept(seen) {
+        Ok(kept) => kept,
+        Err(reason) => return draft.refuse(reason),
+    };
     let Some(newest) = kept.last() else { return draft.rest("there is no backup yet") };
     let bytes: u64 = kept.iter().map(|kept| kept.size_bytes).sum();
     let draft = draft
@@ -52,8 +58,8 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         .step("git fsck; compare refs one by one, and the objects; read the files of HEAD")
         .costs(crate::numbers::seconds_for(4 * bytes), 2 * bytes);
     match (due, drilled_at(&kept)) {
-        (Err(reason), _) => draft.refuse(reason),
         (_, None) => draft.act("no backup was ever restored"),
+        (Err(reason), _) => draft.refuse(reason),
         (Ok(true), Some(_)) => draft.act("the last drill is too long ago"),
         (Ok(false), Some(_)) => draft.rest("the last drill is not long ago"),
     }

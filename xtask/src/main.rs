@@ -10,6 +10,7 @@ mod dashboard;
 mod layout;
 mod metrics;
 mod operating;
+mod tasks;
 mod words;
 
 use std::{
@@ -34,6 +35,7 @@ const DOCUMENTS: &[Document] = &[
     Document { path: "docs/CONFIGURATION.md", text: configuration::document },
     Document { path: "docs/METRICS.md", text: metrics::document },
     Document { path: "docs/OPERATING.md", text: operating::document },
+    Document { path: "docs/TASKS.md", text: tasks::document },
     Document { path: "docs/schema/configuration.schema.json", text: configuration::schema },
     Document { path: "docs/alignwatch.yaml", text: alignwatch_model::config::starter_file },
 ];

@@ -107,6 +107,72 @@ A task acts when its numbers say so, not because it is night. `--force` runs it 
 
 The journal is `tasks.jsonl` in the data directory; a plan is on the disk before its first step.
 
+### By themselves, in their windows
+
+```yaml
+maintenance:
+  repositories: [/srv/git/*.git]      # handed over; none are by default
+  load_limit: 100                     # percent of the processors, five-minute average
+tasks:
+  - {name: full-repack, due: \"0 3 * * 6\", zone: Europe/Berlin}
+  - {name: branch-cleanup, mode: report}
+windows:
+  - {name: night, open: \"0 1 * * *\", lasts: 4h, zone: Europe/Berlin}
+  - {name: cut, kind: freeze, open: \"2026-12-24T12:00:00Z/2027-01-02T06:00:00Z\", reason: release}
+```
+
+```sh
+alignwatch task run --due     # from cron or contrib/alignwatch-tasks.timer; the daemon does the same by itself
+alignwatch window list        # what is open, and what opens when
+alignwatch window check       # what will be in each other's way, and when there would be no conflict; exit 3 when something is
+```
+
+[TASKS](TASKS.md) lists all tasks. What was missed is caught up once. Where there are maintenance windows for a repository,
+tasks run in them only; one that would not fit is not begun, and work stops at the end at the next safe step. A task that
+was held (a lock, a run, a lease, a freeze, load, battery, room) is due until it could run; the reason is in `task history`.
+Git runs at a low priority throughout.
+
+### Branches that have landed
+
+```sh
+alignwatch task plan branch-cleanup -v      # which may go by which proof, which stay and why; changes nothing
+alignwatch task run branch-cleanup --yes    # only where `cleanup.delete_in` names the repository
+alignwatch task undo 7                      # refs, settings and reflogs exactly as before run 7
+```
+
+```yaml
+cleanup:
+  delete_in: [/srv/git/product.git]   # everywhere else it only reports
+  proof: ancestor                     # or content, or patches: how strong a proof must be
+  rested: 14d                         # no younger commit, and the ref not made or moved since
+```
+
+A branch stays when it is a base, a primary line or an upstream, when a HEAD or an unfinished operation is on it in any worktree
+(also one whose disk is away), when it was made or moved lately or has no reflog that tells, when the last fetch is too long
+ago, or when anything of this could not be read. It goes in one transaction, at the id that was judged; its commits, and those
+that only its reflog knew, stay under `refs/archive/<run>/`. When a base moves in that moment, all comes back by itself.
+
+## Backups
+
+```sh
+alignwatch backup create                    # what came since the newest one, or all; --full for all
+alignwatch backup verify --drill            # restore into a scratch place, compare refs and objects one by one
+alignwatch backup list
+alignwatch backup restore --into ~/rescued  # a whole repository; --from FOLDER where the repository is gone
+alignwatch backup restore --ref refs/heads/topic   # one ref that is gone here
+```
+
+The tasks `backup`, `restore-drill` and `backup-retention` do the same by themselves. A backup holds all refs, HEADs of all
+worktrees, older stashes, and commits that only a reflog knows; configuration, hooks and reflogs lie beside it. What is not in
+it is said each time: changes in working trees, files of Git LFS, submodules.
+
+Each is a folder that comes to be at once: `objects.bundle` (`git clone` reads it), `manifest.json`, `SHA256SUMS`
+(`sha256sum -c` reads it). `git bundle verify` is content with damaged and with truncated bundles: it does not read the
+objects. Retention keeps one of each of the last days, weeks and months; the newest that was restored and compared, all after it
+and what they need stay in any case. Where none was ever proven, nothing goes.
+
+By hand: `git clone --mirror objects.bundle NEW`, then `git -C NEW for-each-ref`.
+
 ## When a run lost work
 
 `alignwatch run` says so on standard error, and `alignwatch verify RUN` says it again, with commits and paths.

@@ -25,6 +25,7 @@ pub mod runs;
 mod serve;
 mod spooled;
 mod supervisor;
+mod tend;
 mod watch;
 pub mod watched;
 

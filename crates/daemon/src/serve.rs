@@ -27,7 +27,9 @@ use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
 
-use crate::{deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, watch};
+use crate::{
+    deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, tend::tend, watch,
+};
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
 const INBOX: usize = 1024;
@@ -311,6 +313,7 @@ impl Body {
         match effect {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
             Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
+            Effect::Tend(path) => Ok(Some(self.tend(path))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
                 Ok(None)
@@ -334,6 +337,19 @@ impl Body {
                 let inspected = Inspected { path, seconds: began.elapsed().as_secs_f64(), seen };
                 let _ = inbox.send(Event::Inspected(Box::new(inspected)));
             }
+        })
+    }
+
+    /// Upkeep ends with the daemon, at the next safe step.
+    fn tend(&self, path: String) -> JoinHandle<()> {
+        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        let stop = Stop::new(None, Arc::clone(&self.stop));
+        thread::spawn(move || {
+            let tended = || tend(Path::new(&path), &settings.config, &settings.data_dir, &stop);
+            // What went wrong is in the journal of tasks, or keeps the repository from being inspected as well.
+            let tended = panic::catch_unwind(panic::AssertUnwindSafe(tended));
+            let has_effect = matches!(tended, Ok(Ok(true)));
+            let _ = inbox.send(Event::Tended(path, has_effect));
         })
     }
 

@@ -330,6 +330,7 @@ pub struct Call<'a> {
     in_worktree: bool,
     is_operators: bool,
     input: Vec<u8>,
+    input_file: Option<std::fs::File>,
     limits: Limits,
 }
 
@@ -347,6 +348,7 @@ impl<'a> Call<'a> {
             in_worktree: false,
             is_operators: false,
             input: Vec::new(),
+            input_file: None,
             limits: Limits::default(),
         }
     }
@@ -449,6 +451,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// A file that is standard input, from where it stands on: for what is too large to be kept in memory.
+    pub fn input_file(mut self, file: std::fs::File) -> Self {
+        self.input_file = Some(file);
+        self
+    }
+
     /// Other limits than the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -519,7 +527,8 @@ impl<'a> Call<'a> {
 
     fn build(&self) -> Command {
         let mut command = Command::new(&self.git.program);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let file = self.input_file.as_ref().and_then(|file| file.try_clone().ok());
+        command.stdin(file.map_or_else(Stdio::piped, Stdio::from)).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that its children can be ended with it; a folder that no repository can write to.
         command.process_group(0).current_dir("/");
         self.set_environment(&mut command);

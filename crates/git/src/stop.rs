@@ -23,6 +23,13 @@ impl Stop {
         Stop { budget: budget.map(|budget| (Instant::now() + budget, budget)), interrupted }
     }
 
+    /// The same, and no longer than this time from now on.
+    pub fn within(&self, budget: Duration) -> Stop {
+        let until = (Instant::now() + budget, budget);
+        let earlier = self.budget.filter(|(at, _)| *at <= until.0).unwrap_or(until);
+        Stop { budget: Some(earlier), interrupted: Arc::clone(&self.interrupted) }
+    }
+
     /// Why to stop, as a sentence part; `None` = go on.
     pub fn reason(&self) -> Option<String> {
         if self.interrupted.load(Ordering::Relaxed) {

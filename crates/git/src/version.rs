@@ -92,6 +92,11 @@ impl GitVersion {
         self.is_at_least(2, 47)
     }
 
+    /// `repack --cruft`. Source: release notes of 2.37.
+    pub fn cruft_packs(&self) -> bool {
+        self.is_at_least(2, 37)
+    }
+
     /// `hook.<name>.command` in the configuration. Source: release notes of 2.54.
     pub fn hooks_in_config(&self) -> bool {
         self.is_at_least(2, 54)

@@ -13,6 +13,7 @@
 mod cgroup;
 mod file_system;
 mod limits;
+mod power;
 mod proc;
 mod processes;
 
@@ -30,6 +31,7 @@ use alignwatch_model::{
 
 pub use file_system::file_system;
 pub use limits::{Limits, limits};
+pub use power::on_battery;
 pub use processes::{is_alive_since, machine};
 
 use cgroup::Cgroup;
@@ -60,6 +62,12 @@ struct Reading {
     /// CPU time that the control group used, where it has a quota.
     group_usec: Option<u64>,
     memory: Result<Memory, String>,
+}
+
+/// The five-minute load for each processor of this machine, in percent.
+pub fn load_percent() -> Known<u32> {
+    let proc = Proc::below(Path::new("/"));
+    Known::from_result(proc.load().map(|load| (load.five_per_cpu() * 100.0).clamp(0.0, 1e6) as u32))
 }
 
 impl Sampler {

@@ -8,6 +8,7 @@ mod alerts;
 mod reports;
 #[cfg(test)]
 mod story;
+mod tasks;
 
 use std::collections::BTreeMap;
 
@@ -55,6 +56,8 @@ pub enum Event {
     Delivered(String, Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
+    /// The due tasks of the repository at this path came to their end; did one of them change something?
+    Tended(String, bool),
     /// A commit was kept; with what went wrong beside it, such as the daily backup.
     Kept(Option<String>),
     /// A commit could not be kept, for this reason.
@@ -81,6 +84,8 @@ pub enum Effect {
     Deliver(Box<Outgoing>),
     /// Inspect the repository at this path.
     Inspect(String),
+    /// Run the due tasks of the repository at this path.
+    Tend(String),
     /// Keep this.
     Keep(Box<Commit>),
 }
@@ -100,6 +105,8 @@ pub struct State {
     /// Who waits for what is being kept.
     kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
+    /// Which repository is tended, and which is next.
+    tending: tasks::Tending,
     /// The time of the last event: one before it shows that the clock was set back.
     latest: Timestamp,
     is_keeping: bool,
@@ -197,6 +204,12 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
+        Event::Tended(path, has_effect) => {
+            state.tending.ended(&path, now);
+            if has_effect {
+                hasten(state, &path, now);
+            }
+        }
         Event::Kept(trouble) => {
             (state.is_keeping, state.has_kept) = (false, true);
             state.store_trouble = trouble;
@@ -218,6 +231,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
     }
     effects.extend(alerts::tell(state, pace, now));
     effects.extend(due(state, pace, now));
+    effects.extend(state.tending.due(state.repositories.keys().map(String::as_str), config, now));
     effects
 }
 
@@ -467,6 +481,7 @@ mod tests {
             let told = |effect: &Effect| match effect {
                 Effect::Inspect(path) => format!("inspect {path}"),
                 Effect::Deliver(row) => format!("deliver {}", row.key),
+                Effect::Tend(path) => format!("tend {path}"),
                 Effect::Keep(commit) => {
                     let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
                     let events = commit.events.iter().map(|event| event.id.clone());

@@ -19,7 +19,7 @@ use alignwatch_git::{
     repository::{self, OpenError, Opened},
     run::{Git, GitAt, GitError},
     stop::Stop,
-    tend::{self, LeaseError, Net, ObjectSet},
+    tend::{self, LeaseError, Net, ObjectSet, Undo},
 };
 use alignwatch_model::{
     Known, Look, Snapshot, Span, Timestamp,
@@ -37,6 +37,7 @@ use crate::{
 };
 
 /// Where and under what a task runs.
+#[derive(Clone, Copy)]
 pub struct Around<'a> {
     /// The repository.
     pub path: &'a Path,
@@ -67,6 +68,12 @@ pub struct Done {
     pub report: Report,
 }
 
+impl<'a> Around<'a> {
+    fn seen(&self, opened: &'a Opened, snapshot: &'a Snapshot, now: Timestamp) -> Seen<'a> {
+        Seen { snapshot, opened, config: self.config, data_dir: self.data_dir, now }
+    }
+}
+
 /// Why a task could not even be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ConductError {
@@ -79,6 +86,9 @@ pub enum ConductError {
     /// Git can't be used here.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// There is no such run, or nothing of it can be taken back.
+    #[error("{0}")]
+    NoUndo(String),
     /// The journal can't be written: then nothing is done.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -92,9 +102,10 @@ pub fn plan(task: &Task, around: &Around<'_>) -> Result<(Plan, Option<Hold>), Co
     let opened = repository::open(around.path)?;
     let snapshot = look(task, around, &opened, around.stop)?;
     let now = (around.now)();
-    let plan = task.plan(&Seen { snapshot: &snapshot, config: around.config, now });
+    let plan = task.plan(&around.seen(&opened, &snapshot, now));
     let leases = Known::from_result(leases(around, &opened).held(now).map_err(|error| error.to_string()));
-    let hold = holds::held(&snapshot, around.config, &leases, now).or_else(|| holds::no_room(&snapshot, &plan));
+    let hold = holds::held(task.guard, &snapshot, around.config, &leases, now);
+    let hold = hold.or_else(|| holds::no_room(&snapshot, &plan));
     Ok((plan, hold))
 }
 
@@ -111,6 +122,46 @@ pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, Cond
         record.report = Some(report.clone());
     })?;
     Ok(Done { id, plan, report })
+}
+
+/// Writes down that a task was held before it began.
+pub fn note(task: &Task, around: &Around<'_>, report: &Report) -> Result<u64, ConductError> {
+    let opened = repository::open(around.path)?;
+    let git = around.git.at(&opened)?;
+    let road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
+    road.write(Step::Ended, |record| record.report = Some(report.clone()))
+}
+
+/// Takes a run back, by its number in the journal. `git` is found by the caller; the repository is that of the run.
+pub fn undo(id: u64, data_dir: &Path, git: &Git, now: &dyn Fn() -> Timestamp) -> Result<Report, ConductError> {
+    let journal = Journal::of(data_dir);
+    let said = journal.read()?;
+    let runs = said.runs();
+    let run = runs.iter().find(|run| run.record.id == id);
+    let run = run.ok_or_else(|| ConductError::NoUndo(format!("there is no run {id}")))?;
+    let way = run.plan.map_or("nothing was begun", |plan| plan.undo.as_str());
+    let undo = run.undo.ok_or_else(|| ConductError::NoUndo(format!("run {id} has nothing to take back: {way}")))?;
+    let opened = repository::open(Path::new(&run.record.repository))?;
+    if opened.id() != run.record.repository_id {
+        return Err(ConductError::NoUndo(format!("another repository is at `{}` by now", run.record.repository)));
+    }
+    let git = git.at(&opened)?;
+    let _lease = match tend::Lease::take(&opened.common_dir, &format!("{} undo", holds::HOLDER)) {
+        Ok(lease) => lease,
+        Err(error) => return Ok(waits(error.to_string())),
+    };
+    let line = |step, report| {
+        let at = now();
+        let record = run.record.clone();
+        Record { step, at: at.rfc3339(), at_seconds: at.0, plan: None, undo: None, quarantine: None, report, ..record }
+    };
+    journal.write(&line(Step::UndoBegun, None))?;
+    let report = match undo.take_back(&git) {
+        Ok(words) => Report::of_nothing(Came::Effect, words),
+        Err(reason) => Report::of_nothing(Came::Failed, reason),
+    };
+    journal.write(&line(Step::UndoEnded, Some(report.clone())))?;
+    Ok(report)
 }
 
 fn look(task: &Task, around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
@@ -152,7 +203,7 @@ impl Road<'_> {
         }
         let before = look(self.task, self.around, self.opened, self.around.stop)?;
         let now = (self.around.now)();
-        let plan = self.task.plan(&Seen { snapshot: &before, config: self.around.config, now });
+        let plan = self.task.plan(&self.around.seen(self.opened, &before, now));
         let report = match &plan.decision {
             Decision::Refuse(reason) => waits(format!("refused: {reason}")),
             Decision::Rest(reason) if !insists => Report::of_nothing(Came::Noop, reason.clone()),
@@ -170,9 +221,13 @@ impl Road<'_> {
     ) -> Result<Report, ConductError> {
         let leases = leases(self.around, self.opened);
         let known = Known::from_result(leases.held(now).map_err(|error| error.to_string()));
-        let hold = holds::held(before, self.around.config, &known, now).or_else(|| holds::no_room(before, plan));
+        let hold = holds::held(self.task.guard, before, self.around.config, &known, now);
+        let hold = hold.or_else(|| holds::no_room(before, plan));
         if let Some(hold) = hold {
             return Ok(Report::held(hold));
+        }
+        if self.task.guard == Guard::Outside {
+            return self.guarded(before, plan, lease);
         }
         // The gate keeps alignments off meanwhile. A lease ends by itself, so that a kill keeps nobody off for long.
         let lasts = plan.takes().map_or(LEASE_AT_LEAST, |takes| LEASE_AT_LEAST.max(Span(takes.0.saturating_mul(3))));
@@ -204,9 +259,17 @@ impl Road<'_> {
             Ok(kept) => kept,
             Err(reason) => return Ok(waits(format!("refused: {reason}"))),
         };
+        let seen = || self.around.seen(self.opened, before, now);
+        let nothing = Undo::default();
+        let work = |undo| Work { git: self.git, seen: seen(), stop: self.around.stop, id: &quarantine, undo };
+        let undo = match self.task.prepare.map_or(Ok(Undo::default()), |prepare| prepare(&work(&nothing))) {
+            Ok(undo) => undo,
+            Err(reason) => return Ok(waits(format!("refused: what takes it back can't be kept: {reason}"))),
+        };
         self.id = self.write(Step::Begun, |record| {
             record.plan = Some(plan.clone());
             record.quarantine = Some(quarantine.clone());
+            record.undo = Some(undo.clone()).filter(|undo| !undo.is_empty());
         })?;
         let net = Net::of(&self.opened.common_dir, &self.opened.objects_dir, &quarantine);
         let net =
@@ -218,16 +281,14 @@ impl Road<'_> {
         if !lease.is_ours() {
             return Ok(Report::of_nothing(Came::Failed, "nothing was begun: the lease on the repository was lost"));
         }
-        let seen = Seen { snapshot: before, config: self.around.config, now };
-        let measured_before = (self.task.measure)(&seen);
+        let measured_before = (self.task.measure)(&seen());
         plan.steps.iter().for_each(|step| (self.around.tell)(step));
-        let work = Work { git: self.git, seen, stop: self.around.stop, id: &quarantine };
-        let performed = (self.task.perform)(&work);
+        let performed = (self.task.perform)(&work(&undo));
         if performed.is_err() {
             // A git that was killed leaves locks. Where they can't be moved aside now, they hold the next run.
             let _ = tend::heal(self.git, &quarantine, now, (self.around.now)());
         }
-        let mut report = match kept.still(self.git, &net, self.around.tell) {
+        let mut report = match kept.still(self.git, &net, &undo, self.around.tell) {
             Err(lost) => Report { is_critical: true, ..Report::of_nothing(Came::Failed, lost) },
             Ok(objects_kept) => {
                 let judged = self.judged(&performed, &measured_before)?;
@@ -245,7 +306,7 @@ impl Road<'_> {
     ) -> Result<Report, ConductError> {
         // Also when it was interrupted: what was done has to be measured.
         let snapshot = look(self.task, self.around, self.opened, &Stop::default())?;
-        let seen = Seen { snapshot: &snapshot, config: self.around.config, now: (self.around.now)() };
+        let seen = self.around.seen(self.opened, &snapshot, (self.around.now)());
         let after = (self.task.measure)(&seen);
         let (result, because) = match performed {
             Ok(()) => judge(before, &after, &self.task.plan(&seen).decision),
@@ -286,6 +347,7 @@ impl Road<'_> {
             repository_id: self.opened.id(),
             quarantine: None,
             plan: None,
+            undo: None,
             report: None,
         };
         fill(&mut record);
@@ -301,6 +363,7 @@ fn waits(reason: String) -> Report {
 enum Kept {
     Objects(ObjectSet),
     Refs(BTreeMap<String, String>),
+    Both(BTreeMap<String, String>, ObjectSet),
     Nothing,
 }
 
@@ -308,7 +371,11 @@ impl Kept {
     /// Errors: it can't be told what is there, so that it could not be told what is lost either.
     fn of(guard: Guard, git: &GitAt<'_>, tell: &dyn Fn(&str)) -> Result<Kept, String> {
         match guard {
-            Guard::Derived => Ok(Kept::Nothing),
+            Guard::Derived | Guard::Outside | Guard::Locks => Ok(Kept::Nothing),
+            Guard::Changes => {
+                let set = ObjectSet::read(git).map_err(|error| error.to_string())?;
+                refs(git).map(|refs| Kept::Both(refs, set))
+            }
             Guard::Refs => refs(git).map(Kept::Refs),
             Guard::Objects => {
                 tell("counting the objects that are in use");
@@ -318,16 +385,14 @@ impl Kept {
     }
 
     /// Is all of it still there? Returns how many objects are. Errors: what is lost, and whether it came back.
-    fn still(&self, git: &GitAt<'_>, net: &Net, tell: &dyn Fn(&str)) -> Result<Option<u64>, String> {
+    fn still(&self, git: &GitAt<'_>, net: &Net, undo: &Undo, tell: &dyn Fn(&str)) -> Result<Option<u64>, String> {
         match self {
             Kept::Nothing => Ok(None),
-            Kept::Refs(before) => {
-                let after = refs(git)?;
-                let lost: Vec<&String> = before.keys().filter(|name| !after.contains_key(*name)).collect();
-                match lost.first() {
-                    None => Ok(None),
-                    Some(first) => Err(format!("{} refs are gone, the first is `{first}`", lost.len())),
-                }
+            Kept::Refs(before) => missed_refs(before, git, undo).map(|()| None),
+            Kept::Both(before, objects) => {
+                missed_refs(before, git, undo)?;
+                missed(objects, git)?;
+                Ok(Some(objects.len() as u64))
             }
             Kept::Objects(before) => {
                 tell("counting them again");
@@ -349,6 +414,17 @@ impl Kept {
             }
             Err(lost) => Err(format!("{lost}; what had been kept stays in the quarantine")),
         }
+    }
+}
+
+/// Errors: which refs are gone that the task was not to take away.
+fn missed_refs(before: &BTreeMap<String, String>, git: &GitAt<'_>, undo: &Undo) -> Result<(), String> {
+    let after = refs(git)?;
+    let is_meant = |name: &String| undo.refs.iter().any(|one| one.name == *name && one.after.is_none());
+    let lost: Vec<&String> = before.keys().filter(|name| !after.contains_key(*name) && !is_meant(name)).collect();
+    match lost.first() {
+        None => Ok(()),
+        Some(first) => Err(format!("{} refs are gone, the first is `{first}`", lost.len())),
     }
 }
 

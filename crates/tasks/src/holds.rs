@@ -14,6 +14,8 @@ use alignwatch_model::{
     task::{Hold, Plan, lacks_room},
 };
 
+use crate::task::Guard;
+
 /// The holder of leases that tasks take.
 pub(crate) const HOLDER: &str = "alignwatch task";
 
@@ -22,8 +24,19 @@ const IGNORED: [Cause; 6] =
     [Cause::Health, Cause::Forbidden, Cause::Conflict, Cause::Unfinished, Cause::Disk, Cause::Lock];
 
 /// Why nothing may be changed here now; `None` = it may.
-pub(crate) fn held(snapshot: &Snapshot, config: &Config, leases: &Known<Vec<Lease>>, now: Timestamp) -> Option<Hold> {
-    lock(snapshot).or_else(|| gate(snapshot, config, leases, now))
+pub(crate) fn held(
+    guard: Guard,
+    snapshot: &Snapshot,
+    config: &Config,
+    leases: &Known<Vec<Lease>>,
+    now: Timestamp,
+) -> Option<Hold> {
+    // What writes nothing there is in nobody's way.
+    match guard {
+        Guard::Outside => None,
+        Guard::Locks => gate(snapshot, config, leases, now),
+        _ => lock(snapshot).or_else(|| gate(snapshot, config, leases, now)),
+    }
 }
 
 /// Why this plan can't be carried out for want of room.

@@ -11,7 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alignwatch_model::task::{Plan, Report};
+use alignwatch_git::tend::Undo;
+use alignwatch_model::task::{Came, Plan, Report};
 use serde::{Deserialize, Serialize};
 
 /// The journal's name in the data directory.
@@ -43,6 +44,9 @@ pub struct Record {
     /// What it was about to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// What takes it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
     /// What came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
@@ -58,6 +62,10 @@ pub enum Step {
     Ended,
     /// It had been ended half-way, and what it left was put right.
     Healed,
+    /// It is about to be taken back.
+    UndoBegun,
+    /// It was taken back, or not.
+    UndoEnded,
 }
 
 /// Why the journal can't be read or written.
@@ -89,6 +97,10 @@ pub struct Told<'a> {
     pub report: Option<&'a Report>,
     /// It was ended half-way, and put right since.
     pub is_healed: bool,
+    /// What came of taking it back, when that was tried.
+    pub undone: Option<&'a Report>,
+    /// What takes it back, when there is something.
+    pub undo: Option<&'a Undo>,
 }
 
 /// The journal of one data directory.
@@ -166,10 +178,22 @@ impl Said {
     pub fn runs(&self) -> Vec<Told<'_>> {
         let mut told: std::collections::BTreeMap<u64, Told<'_>> = std::collections::BTreeMap::new();
         for record in &self.records {
-            let run = told.entry(record.id).or_insert(Told { record, plan: None, report: None, is_healed: false });
+            let run = told.entry(record.id).or_insert(Told {
+                record,
+                plan: None,
+                report: None,
+                is_healed: false,
+                undone: None,
+                undo: None,
+            });
             run.record = record;
             run.plan = record.plan.as_ref().or(run.plan);
-            run.report = record.report.as_ref().or(run.report);
+            run.undo = record.undo.as_ref().or(run.undo);
+            match record.step {
+                Step::UndoBegun => {}
+                Step::UndoEnded => run.undone = record.report.as_ref().or(run.undone),
+                _ => run.report = record.report.as_ref().or(run.report),
+            }
             run.is_healed |= record.step == Step::Healed;
         }
         told.into_values().collect()
@@ -186,6 +210,9 @@ impl Said {
 impl Told<'_> {
     /// Where it stands, in one word.
     pub fn state(&self) -> &'static str {
+        if self.undone.is_some_and(|undone| undone.result != Came::Failed) {
+            return "undone";
+        }
         match (self.report, self.is_healed) {
             (Some(report), _) => report.result.word(),
             (None, true) => "interrupted, healed",
@@ -196,8 +223,6 @@ impl Told<'_> {
 
 #[cfg(test)]
 mod tests {
-    use alignwatch_model::task::Came;
-
     use super::*;
 
     fn record(id: u64, step: Step) -> Record {
@@ -211,6 +236,7 @@ mod tests {
             repository_id: "a".into(),
             quarantine: None,
             plan: None,
+            undo: None,
             report: (step == Step::Ended).then(|| Report::of_nothing(Came::Noop, "few")),
         }
     }

@@ -7,8 +7,10 @@
 //! Promises: nothing is begun that was not planned; what takes a step back is on the disk before the step; a
 //! run that changed nothing is never called done; a number that could not be read is no reason to act.
 
+pub mod backup;
 mod catalogue;
 pub mod conduct;
+pub mod due;
 mod holds;
 pub mod journal;
 mod numbers;

@@ -1,6 +1,8 @@
 //! What a task is, and what it gets to work with.
 
-use alignwatch_git::{run::GitAt, stop::Stop};
+use std::path::Path;
+
+use alignwatch_git::{repository::Opened, run::GitAt, stop::Stop, tend::Undo};
 use alignwatch_model::{
     Look, Snapshot, Timestamp,
     config::Config,
@@ -27,6 +29,8 @@ pub struct Task {
     pub measure: fn(&Seen<'_>) -> Vec<Measure>,
     /// Judges those numbers.
     pub plan: fn(&Seen<'_>, Draft) -> Plan,
+    /// Says what takes it back, and keeps what that needs in the quarantine; `None` = there is nothing to take back.
+    pub prepare: Option<fn(&Work<'_>) -> Result<Undo, String>>,
     /// Acts. Errors: what went wrong, as a sentence part.
     pub perform: fn(&Work<'_>) -> Result<(), String>,
 }
@@ -38,16 +42,26 @@ pub enum Guard {
     Objects,
     /// All refs: it rewrites where they are.
     Refs,
+    /// All objects in use, and all refs but those that its undo names: it changes refs.
+    Changes,
     /// Nothing can get lost: it writes what is derived from the rest, or only looks.
     Derived,
+    /// Nothing is written in the repository, so that nobody's lock is in the way.
+    Outside,
+    /// Nothing can get lost, and locks do not hold it: they are what it is about.
+    Locks,
 }
 
 /// What a plan is made from.
 pub struct Seen<'a> {
     /// The repository, just now.
     pub snapshot: &'a Snapshot,
+    /// The repository's folders.
+    pub opened: &'a Opened,
     /// The configuration in force.
     pub config: &'a Config,
+    /// Where things are remembered.
+    pub data_dir: &'a Path,
     /// When.
     pub now: Timestamp,
 }
@@ -62,6 +76,8 @@ pub struct Work<'a> {
     pub stop: &'a Stop,
     /// Names the quarantine of this run: `quarantine/<id>` in the Git directory.
     pub id: &'a str,
+    /// What takes it back; empty while that is being prepared.
+    pub undo: &'a Undo,
 }
 
 /// A plan that is being made.
@@ -72,6 +88,7 @@ pub struct Draft {
     inputs: Vec<Measure>,
     limits: Vec<Limit>,
     steps: Vec<String>,
+    notes: Vec<String>,
     takes_seconds: Option<u64>,
     disk_bytes: u64,
 }
@@ -85,6 +102,7 @@ impl Draft {
             inputs: (task.measure)(seen),
             limits: Vec::new(),
             steps: Vec::new(),
+            notes: Vec::new(),
             takes_seconds: None,
             disk_bytes: 0,
         }
@@ -108,6 +126,12 @@ impl Draft {
     /// One act.
     pub(crate) fn step(mut self, words: impl Into<String>) -> Draft {
         self.steps.push(words.into());
+        self
+    }
+
+    /// Something that it leaves alone, and why.
+    pub(crate) fn note(mut self, words: impl Into<String>) -> Draft {
+        self.notes.push(words.into());
         self
     }
 
@@ -140,6 +164,7 @@ impl Draft {
             limits: self.limits,
             decision,
             steps: self.steps,
+            notes: self.notes,
             takes_seconds: self.takes_seconds,
             disk_bytes: self.disk_bytes,
             undo: self.undo.to_owned(),
@@ -160,7 +185,7 @@ impl Task {
     /// Why this kind of task must not run in this kind of repository.
     fn danger(&self, seen: &Seen<'_>) -> Option<String> {
         let repository = &seen.snapshot.repository;
-        if self.guard == Guard::Derived {
+        if matches!(self.guard, Guard::Derived | Guard::Outside | Guard::Locks) {
             return None;
         }
         if let Some(broken) = seen.snapshot.broken_refs.first() {

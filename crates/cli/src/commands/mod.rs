@@ -10,6 +10,7 @@ use clap::{
 use crate::{Exit, failure::Failure, output::Format, surroundings};
 
 pub(crate) mod alert;
+pub(crate) mod backup;
 pub(crate) mod branches;
 pub(crate) mod bundle;
 pub(crate) mod check;
@@ -30,6 +31,7 @@ pub(crate) mod serve;
 pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod verify;
+pub(crate) mod window;
 
 /// Watches over the work of keeping many Git branches in line with their base
 ///
@@ -130,6 +132,8 @@ pub(crate) enum Command {
     Alert(alert::AlertArgs),
     Rules(rules::RulesArgs),
     Notify(notify::NotifyArgs),
+    Backup(backup::Backup),
+    Window(window::WindowArgs),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -151,6 +155,8 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Gate(gate) => gate::run(&global, &gate),
         Command::Hooks(hooks) => hooks::run(&global, &hooks),
         Command::Serve(serve) => serve::run(&global, &serve),
+        Command::Backup(backup) => backup::run(&global, &backup),
+        Command::Window(window) => window::run(&global, &window),
         Command::Task(task) => task::run(&global, &task),
         Command::Alert(alert) => alert::run(&global, &alert),
         Command::Rules(rules) => rules::run(&global, &rules),

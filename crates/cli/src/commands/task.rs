@@ -1,17 +1,21 @@
 //! `alignwatch task`
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 use alignwatch_git::run::Git;
 use alignwatch_model::{facts::runs::Runs, task::Came};
 use alignwatch_tasks::{
     ALL, Task, by_id,
     conduct::{self, Around, ConductError, Done},
+    due::{self, Ended, Machine},
     journal::Journal,
 };
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
-use super::Global;
+use super::{Global, window};
 use crate::{
     Exit, configuring,
     failure::Failure,
@@ -34,7 +38,9 @@ Examples:
   alignwatch task plan geometric-repack -v   with all numbers and their sources
   alignwatch task run pack-refs --yes        do it, and measure
   alignwatch task run all --yes ~/src/*      whatever is due by its numbers
+  alignwatch task run --due                  what is due in `maintenance.repositories`: from cron or a timer
   alignwatch task history
+  alignwatch task undo 7                     refs, settings and reflogs as before run 7
 
 Exit code of `run`: 0 = effect or nothing to do, 1 = a task failed, 4 = a task was held.")]
 pub(crate) struct TaskArgs {
@@ -60,8 +66,8 @@ enum What {
     /// Run a task now: plan, act, measure
     Run {
         /// The task, or `all`: those that are due by their numbers
-        #[arg(value_parser = names())]
-        name: String,
+        #[arg(value_parser = names(), required_unless_present = "due", conflicts_with = "due")]
+        name: Option<String>,
         /// Repositories [default: the one here]
         path: Vec<PathBuf>,
         /// Do not ask
@@ -70,6 +76,15 @@ enum What {
         /// Also when the numbers do not ask for it; a refusal or a hold still stands
         #[arg(long)]
         force: bool,
+        /// Whatever is due by its schedule and may run now, in the repositories of `maintenance.repositories`: for cron
+        /// and timers
+        #[arg(long, conflicts_with_all = ["force", "path"])]
+        due: bool,
+    },
+    /// Take a run back: refs, settings and reflogs as they were before
+    Undo {
+        /// Its number; `task history` shows it
+        id: u64,
     },
     /// Show what was done, and what came of it
     History {
@@ -96,7 +111,11 @@ pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
     match &asked.what {
         What::List => list(global, form),
         What::Plan { name, path, explain } => plan(global, form, name, path, *explain),
-        What::Run { name, path, yes, force } => perform(global, form, name, path, *yes, *force),
+        What::Run { due: true, .. } => run_due(global, form),
+        What::Run { name, path, yes, force, .. } => {
+            perform(global, form, name.as_deref().unwrap_or(EACH), path, *yes, *force)
+        }
+        What::Undo { id } => undo(global, form, *id),
         What::History { limit } => history(global, form, *limit),
     }
 }
@@ -116,6 +135,23 @@ fn history(global: &Global, form: Format, limit: usize) -> Result<Exit, Failure>
     let said = Journal::of(&data_dir(&config)?).read().map_err(|error| Failure::caused_by(&error))?;
     surroundings::answer(tasking::history(form, &said, limit, &surroundings::screen(global)).as_bytes())?;
     Ok(Exit::Fine)
+}
+
+fn undo(global: &Global, form: Format, id: u64) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
+    let git = Git::find().map_err(|error| Failure::caused_by(&error))?;
+    let undone = conduct::undo(id, &data_dir(&config)?, &git, &surroundings::now);
+    let report = undone.map_err(|error| Failure::caused_by(&error).hint("`alignwatch task history` lists the runs"))?;
+    surroundings::answer(tasking::undone(form, id, &report).as_bytes())?;
+    Ok(exit_by(report.result))
+}
+
+fn exit_by(came: Came) -> Exit {
+    match came {
+        Came::Failed => Exit::CouldNot,
+        Came::Skipped => Exit::NotNow,
+        Came::Effect | Came::Noop => Exit::Fine,
+    }
 }
 
 fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: bool) -> Result<Exit, Failure> {
@@ -176,6 +212,36 @@ fn perform(
         surroundings::answer(tasking::runs_json(&done).as_bytes())?;
     }
     Ok(exit_of(&done))
+}
+
+/// Runs what is due in all repositories that were handed over. One that fails keeps no other from its turn.
+fn run_due(global: &Global, form: Format) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
+    let paths = window::handed_over(&config);
+    if paths.is_empty() {
+        let hint = "name some: `maintenance.repositories` in the configuration";
+        return Err(Failure::usage("cannot tend anything: no repository was handed over").hint(hint));
+    }
+    let machine = Machine { load_percent: alignwatch_host::load_percent(), on_battery: alignwatch_host::on_battery() };
+    let (mut exit, mut all) = (Exit::Fine, Vec::new());
+    for path in paths {
+        let ends: RefCell<Vec<(&'static Task, Ended)>> = RefCell::default();
+        let ran = around(global, &path, &|around| {
+            due::run(around, &machine, &mut |task, ended| ends.borrow_mut().push((task, ended.clone())))
+        });
+        if let Err(failure) = ran {
+            surroundings::talk(&failure.told());
+            exit = failure.exit;
+        }
+        for (task, ended) in ends.into_inner() {
+            if matches!(&ended, Ended::Ran(done) if done.report.result == Came::Failed) {
+                exit = Exit::CouldNot;
+            }
+            all.push((path.display().to_string(), task, ended));
+        }
+    }
+    surroundings::answer(tasking::due(form, &all).as_bytes())?;
+    Ok(exit)
 }
 
 /// The worst that happened decides.

@@ -1,9 +1,10 @@
 //! What commands say about tasks: plans, ends, history; for people and for programs.
 
-use alignwatch_model::task::{Hold, Measure, Plan};
+use alignwatch_model::task::{Came, Hold, Measure, Plan, Report};
 use alignwatch_tasks::{
     Task,
     conduct::Done,
+    due::Ended,
     journal::{Said, Told},
 };
 use serde_json::{Value, json};
@@ -94,6 +95,9 @@ fn plan(text: &mut String, row: &Row, screen: &Screen, explain: bool) {
             line(text, screen, "number", &number(measure, &row.plan));
         }
     }
+    if explain {
+        row.plan.notes.iter().for_each(|note| line(text, screen, "leaves", note));
+    }
     if row.plan.acts() || explain {
         row.plan.steps.iter().for_each(|step| line(text, screen, "step", step));
         let takes =
@@ -140,6 +144,49 @@ pub(crate) fn ended(row: &Row, done: &Done) -> String {
         done.id
     );
     format!("{}\n", escape::terminal(&text))
+}
+
+/// What became of all that was due.
+pub(crate) fn due(form: Format, all: &[(String, &'static Task, Ended)]) -> String {
+    if form == Format::Json {
+        let one = |(repository, task, ended): &(String, &'static Task, Ended)| {
+            let (word, id, report, plan) = match ended {
+                Ended::Ran(done) => (done.report.result.word(), Some(done.id), Some(&done.report), done.plan.as_ref()),
+                Ended::Planned(plan) => (plan.decision.word(), None, None, Some(&**plan)),
+                Ended::Waits(_) => ("skipped", None, None, None),
+            };
+            let reason = if let Ended::Waits(hold) = ended { Some(&hold.reason) } else { None };
+            json!({
+                "repository": repository, "task": task.id, "result": word, "id": id, "report": report, "plan": plan,
+                "waits_for": reason,
+            })
+        };
+        return escape::json(
+            &json!({ "schema": "alignwatch.task_due/1", "tasks": all.iter().map(one).collect::<Vec<_>>() }),
+        );
+    }
+    let mut text = String::new();
+    for (repository, task, ended) in all {
+        let told = match ended {
+            Ended::Ran(done) => format!("{}: {} (run {})", done.report.result.word(), done.report.because, done.id),
+            Ended::Planned(plan) => format!("would {}: {}", plan.decision.word(), plan.decision.because()),
+            Ended::Waits(hold) => format!("waits: {}", hold.reason),
+        };
+        text.push_str(&format!("{}\n", escape::terminal(&format!("{repository}  {}  {told}", task.id))));
+    }
+    if all.is_empty() {
+        text.push_str("nothing is due\n");
+    }
+    text
+}
+
+/// How taking back ended.
+pub(crate) fn undone(form: Format, id: u64, report: &Report) -> String {
+    if form == Format::Json {
+        return escape::json(&json!({ "schema": "alignwatch.task_undo/1", "id": id, "report": report }));
+    }
+    let word = if report.result == Came::Effect { "taken back" } else { report.result.word() };
+    format!("run {id} {word}: {}\n", escape::terminal(&report.because))
 }
 
 /// The runs of the past, the newest last.

@@ -40,9 +40,20 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn the_help_of_each_command_has_examples() {
-    for command in
-        ["check", "branches", "explain", "doctor", "config", "completions", "man", "run", "event", "verify", "task"]
-    {
+    for command in [
+        "check",
+        "branches",
+        "explain",
+        "doctor",
+        "config",
+        "completions",
+        "man",
+        "run",
+        "event",
+        "verify",
+        "task",
+        "backup",
+    ] {
         let help = out(&alignwatch(&[command, "--help"]));
         assert!(help.contains("Examples:\n"), "{command}: {help}");
     }

@@ -133,8 +133,8 @@ fn the_file_is_named_or_stands_in_the_users_own_folder() {
     let base = |variables: &[(&str, &str)], arguments: &[&str]| {
         let arguments = [arguments, &["config", "show", "--json"]].concat();
         let ended = home.run_with(variables, &arguments);
-        let keys = ended.json();
-        let bases = keys["keys"].as_array().unwrap().iter().find(|key| key["key"] == "bases").cloned().unwrap();
+        let document = ended.json();
+        let bases = document["keys"].as_array().unwrap().iter().find(|key| key["key"] == "bases").unwrap();
         bases["value"][0].as_str().unwrap_or("none").to_owned()
     };
     assert_eq!(base(&[], &[]), "of-home");

@@ -27,3 +27,4 @@ mod screens;
 mod serve;
 mod tasks;
 mod terminal;
+mod windows;

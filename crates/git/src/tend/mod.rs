@@ -5,14 +5,26 @@
 //!   indexes that tasks write.
 //! * [`Net`]: second names of all packs and loose objects, so that nothing is gone before it was counted again.
 
+mod bundle;
 mod heal;
 mod lease;
+mod moved;
+mod named;
 mod net;
 mod object_set;
 mod room;
+mod scratch;
+mod undo;
 
+pub use bundle::{
+    BundleError, Header as BundleHeader, header as bundle_header, unpack as unpack_bundle, write as write_bundle,
+};
 pub use heal::{Healed, heal};
 pub use lease::{Lease, LeaseError};
+pub use moved::{entry_at, moved_at, only_in_reflog_of};
+pub use named::{Named, named};
 pub use net::Net;
-pub use object_set::{ObjectSet, SetError};
+pub use object_set::{ObjectSet, SetError, commits_there};
 pub use room::free_bytes;
+pub use scratch::{Scratch, ScratchError, init};
+pub use undo::{RefUndo, Undo};

@@ -3,7 +3,7 @@
 //! Neither the commit-graph nor an index over several packs is read for it: a task that wrote one of them wrongly
 //! must not be its own witness.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::run::{Call, GitAt, GitError, Limits};
 
@@ -18,6 +18,8 @@ const OBJECTS_AT_MOST: usize = 100_000_000;
 pub struct ObjectSet {
     /// Sorted, each once.
     ids: Vec<Id>,
+    /// Bytes of an id that count.
+    width: usize,
 }
 
 /// 20 or 32 bytes; shorter ones are filled with zeros.
@@ -45,10 +47,25 @@ impl ObjectSet {
             .option("--no-object-names")
             .option("--all")
             .option("--reflog")
-            .option("--indexed-objects");
-        let mut lines = Lines::default();
-        call.limits(limits()).run_streamed(&mut |piece| lines.hear(piece))?;
-        lines.end()
+            .option("--indexed-objects")
+            // In a repository without any, git takes a list of nothing for wrong usage otherwise.
+            .option("--stdin");
+        listed(git, call)
+    }
+
+    /// Counts what these ids reach. Errors: one of it is missing or damaged, or Git is.
+    pub fn of(git: &GitAt<'_>, tips: &BTreeSet<String>) -> Result<ObjectSet, SetError> {
+        if tips.is_empty() {
+            return Ok(ObjectSet { ids: Vec::new(), width: width_of(git) });
+        }
+        let input: String = tips.iter().map(|id| format!("{id}\n")).collect();
+        let call = independent(git.command("rev-list")).option("--objects").option("--no-object-names");
+        listed(git, call.option("--stdin").input(input.into_bytes()))
+    }
+
+    /// The ids, sorted, each as bytes.
+    pub fn ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.ids.iter().map(|id| &id[..self.width])
     }
 
     /// How many.
@@ -66,10 +83,9 @@ impl ObjectSet {
     /// Shape: full ids. A ref that somebody deleted meanwhile takes nothing away: its objects are still there.
     pub fn lost(&self, git: &GitAt<'_>) -> Result<Vec<String>, SetError> {
         const NAMED_AT_MOST: usize = 100;
-        let width = if git.opened().object_format == "sha256" { 32 } else { 20 };
-        let mut input = String::with_capacity(self.ids.len() * (2 * width + 1));
-        for id in &self.ids {
-            id[..width].iter().for_each(|byte| input.push_str(&format!("{byte:02x}")));
+        let mut input = String::with_capacity(self.ids.len() * (2 * self.width + 1));
+        for id in self.ids() {
+            id.iter().for_each(|byte| input.push_str(&format!("{byte:02x}")));
             input.push('\n');
         }
         let call = independent(git.command("cat-file")).option("--batch-check=%(objectname)").option("--buffer");
@@ -88,6 +104,25 @@ impl ObjectSet {
         call.input(input.into_bytes()).limits(limits()).run_streamed(&mut hear)?;
         Ok(lost)
     }
+}
+
+/// Which of these are commits that are there. Shape: sorted.
+pub fn commits_there(git: &GitAt<'_>, ids: &BTreeSet<String>) -> Result<Vec<String>, GitError> {
+    let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
+    let call = git.command("cat-file").option("--batch-check=%(objectname) %(objecttype)").option("--buffer");
+    let told = call.input(input.into_bytes()).limits(limits()).run()?.stdout;
+    let told = String::from_utf8_lossy(&told).into_owned();
+    Ok(told.lines().filter_map(|line| line.strip_suffix(" commit")).map(str::to_owned).collect())
+}
+
+fn listed(git: &GitAt<'_>, call: Call<'_>) -> Result<ObjectSet, SetError> {
+    let mut lines = Lines::default();
+    call.limits(limits()).run_streamed(&mut |piece| lines.hear(piece))?;
+    lines.end(width_of(git))
+}
+
+fn width_of(git: &GitAt<'_>) -> usize {
+    if git.opened().object_format == "sha256" { 32 } else { 20 }
 }
 
 fn limits() -> Limits {
@@ -121,14 +156,14 @@ impl Lines {
         }
     }
 
-    fn end(mut self) -> Result<ObjectSet, SetError> {
+    fn end(mut self, width: usize) -> Result<ObjectSet, SetError> {
         self.hear(b"\n");
         if let Some(odd) = self.odd {
             return Err(odd);
         }
         self.ids.sort_unstable();
         self.ids.dedup();
-        Ok(ObjectSet { ids: self.ids })
+        Ok(ObjectSet { ids: self.ids, width })
     }
 }
 
@@ -155,7 +190,7 @@ mod tests {
             let mut lines = Lines::default();
             lines.hear(&text.as_bytes()[..cut]);
             lines.hear(&text.as_bytes()[cut..]);
-            let set = lines.end().unwrap();
+            let set = lines.end(20).unwrap();
             assert_eq!((set.len(), set.ids[0][0], set.ids[1][19], set.ids[1][20]), (2, 1, 0xab, 0), "{cut}");
         }
     }
@@ -164,6 +199,6 @@ mod tests {
     fn what_is_no_id_is_no_answer() {
         let mut lines = Lines::default();
         lines.hear(b"?abc\n");
-        assert_eq!(lines.end(), Err(SetError::NoId("?abc".to_owned())));
+        assert_eq!(lines.end(20), Err(SetError::NoId("?abc".to_owned())));
     }
 }

@@ -11,8 +11,10 @@
 
 mod alerting;
 mod amount;
+mod backups;
 mod catalogue;
 pub mod channels;
+mod cleanup;
 mod compat;
 mod decode;
 mod effective;
@@ -28,6 +30,7 @@ mod schema;
 mod secret;
 mod starter;
 mod tree;
+mod upkeep;
 mod windows;
 mod workflows;
 
@@ -39,8 +42,10 @@ use serde::{Deserialize, Serialize};
 pub use alerting::{Alerts, InhibitEntry, LabelEntry, RouteEntry, RuleEntry, StepEntry, Then};
 pub(crate) use amount::optional_length;
 pub use amount::{length_text, parse_length, parse_size, size_text};
+pub use backups::Backups;
 pub use catalogue::{Doc, Key, Shape, Word, catalogue};
 pub use channels::{Channel, Channels};
+pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
@@ -52,6 +57,7 @@ pub(crate) use schema::LengthText;
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use starter::starter_file;
+pub use upkeep::{Maintenance, OnBattery, TaskMode, TaskRule};
 pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
@@ -150,6 +156,20 @@ pub struct Config {
     /// Reason: what follows from what, where you are, cannot be guessed.
     /// Example: `[{source: ["alertname=\"host-unwell\""], target: ["alertname=\"run-failed\""]}]`
     pub inhibit: Vec<InhibitEntry>,
+    /// Upkeep that nobody has to ask for.
+    pub maintenance: Maintenance,
+    /// When single tasks run by themselves, and where.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules; the first that is about a task and a repository decides.
+    /// Default: [].
+    /// Reason: each task knows how often it is worth asking; it acts only when its numbers say so.
+    /// Example: `[{name: geometric-repack, due: "0 3 * * *"}]`
+    pub tasks: Vec<TaskRule>,
+    /// Backups of the repositories.
+    pub backup: Backups,
+    /// The clean-up of branches whose work is in their base.
+    pub cleanup: Cleanup,
     /// How long the daemon remembers what, and how much room that may take.
     pub store: Retention,
     /// The folder where alignwatch remembers what it found out.

@@ -31,6 +31,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     found.extend(open_to_others(config));
     found.extend(super::workflows::mistakes(config));
     found.extend(super::windows::mistakes(config));
+    found.extend(super::upkeep::mistakes(config));
     found.extend(super::channels::mistakes(config));
     found.extend(super::alerting::mistakes(config));
     found

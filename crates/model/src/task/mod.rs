@@ -4,7 +4,11 @@
 //! the same numbers before and after; how a git ended says nothing about that. So a [`Report`] has one of four
 //! results, and "done" is not among them.
 
+pub mod cleanup;
+pub mod conflicts;
 mod numbers;
+pub mod retention;
+pub mod slots;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +29,9 @@ pub struct Plan {
     pub decision: Decision,
     /// What it does, one act each, in order.
     pub steps: Vec<String>,
+    /// What it leaves alone, and why.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// How long it should take, in seconds; `None` = nothing is known to go by.
     pub takes_seconds: Option<u64>,
     /// Room on the disk that it needs besides what is used already.

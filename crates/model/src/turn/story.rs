@@ -117,6 +117,7 @@ impl World {
                 let takes = self.die(5) as i64;
                 self.under_way.push((self.now + takes, Doing::Delivery(row)));
             }
+            Effect::Tend(path) => panic!("nobody handed {path} over"),
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {
                     let id = self.waiting.remove(&receipt).expect("somebody waits for each answer, and hears it once");

@@ -25,6 +25,7 @@ pub(super) static TASK: Task = Task {
     undo: "not needed: it says nothing that the commits do not say",
     measure,
     plan,
+    prepare: None,
     perform,
 };
 

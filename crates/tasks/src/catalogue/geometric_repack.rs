@@ -26,6 +26,7 @@ pub(super) static TASK: Task = Task {
     undo: "not needed: the same objects are there, in fewer packs",
     measure,
     plan,
+    prepare: None,
     perform,
 };
 

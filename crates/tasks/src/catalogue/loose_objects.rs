@@ -25,6 +25,7 @@ pub(super) static TASK: Task = Task {
     undo: "not needed: the same objects are there, in a pack",
     measure,
     plan,
+    prepare: None,
     perform,
 };
 

@@ -2,13 +2,48 @@
 
 use crate::task::Task;
 
+mod archive_expiry;
+mod backup;
+mod backup_retention;
+mod branch_cleanup;
 mod commit_graph;
+mod commit_graph_rewrite;
+mod full_repack;
+mod gc_log;
 mod geometric_repack;
 mod loose_objects;
+mod multi_pack_index;
+mod object_check;
 mod pack_refs;
+mod quarantine;
+mod reflog_expiry;
+mod resolutions;
+mod restore_drill;
+mod stale_locks;
+mod temporary_files;
 
 /// All tasks, in the order in which they run when several are due: what others profit from comes first.
-pub const ALL: &[&Task] = &[&pack_refs::TASK, &loose_objects::TASK, &geometric_repack::TASK, &commit_graph::TASK];
+pub const ALL: &[&Task] = &[
+    &stale_locks::TASK,
+    &gc_log::TASK,
+    &backup::TASK,
+    &branch_cleanup::TASK,
+    &reflog_expiry::TASK,
+    &resolutions::TASK,
+    &temporary_files::TASK,
+    &pack_refs::TASK,
+    &loose_objects::TASK,
+    &geometric_repack::TASK,
+    &full_repack::TASK,
+    &multi_pack_index::TASK,
+    &commit_graph::TASK,
+    &commit_graph_rewrite::TASK,
+    &object_check::TASK,
+    &restore_drill::TASK,
+    &backup_retention::TASK,
+    &archive_expiry::TASK,
+    &quarantine::TASK,
+];
 
 /// The task with this name.
 pub fn by_id(id: &str) -> Option<&'static Task> {

@@ -22,6 +22,7 @@ pub(super) static TASK: Task = Task {
     undo: "not needed: each ref is as it was, and the next move of one makes a file again",
     measure,
     plan,
+    prepare: None,
     perform,
 };
 

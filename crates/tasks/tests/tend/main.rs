@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
+mod backups;
+mod cleanup;
+mod due;
 mod held;
 mod objects;
+mod upkeep;
 mod world;

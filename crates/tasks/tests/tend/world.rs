@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) data: TempDir,
     pub(crate) config: Config,
     pub(crate) git: Git,
+    /// Seconds by which its clock is ahead.
+    pub(crate) ahead: i64,
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -41,7 +43,13 @@ impl World {
     }
 
     pub(crate) fn of(repo: Repo) -> World {
-        World { repo, data: tempfile::tempdir().unwrap(), config: Config::default(), git: Git::find().unwrap() }
+        World {
+            repo,
+            data: tempfile::tempdir().unwrap(),
+            config: Config::default(),
+            git: Git::find().unwrap(),
+            ahead: 0,
+        }
     }
 
     /// One with everything that keeps an object in use: a stash, a reflog, an index, a detached linked worktree.
@@ -87,7 +95,7 @@ impl World {
             config: &self.config,
             data_dir: self.data.path(),
             git: &self.git,
-            now: &now,
+            now: &|| Timestamp(now().0 + self.ahead),
             runs: &runs,
             stop: &Stop::default(),
             tell: &|_| {},
@@ -145,6 +153,10 @@ impl World {
         fs::write(&path, text).unwrap();
         make_executable(&path);
         self.git = Git::at_program(&path).unwrap();
+    }
+
+    pub(crate) fn oid_of(&self, branch: &str) -> String {
+        self.repo.git(["rev-parse", branch])
     }
 
     pub(crate) fn quarantine(&self) -> PathBuf {

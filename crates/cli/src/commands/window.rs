@@ -1,0 +1,234 @@
+//! `alignwatch window`
+
+use std::path::{Path, PathBuf};
+
+use alignwatch_git::repository;
+use alignwatch_model::{
+    Span, Timestamp,
+    config::Config,
+    task::conflicts::{Conflict, Job, conflicts},
+    window::{Opening, Purpose, Window},
+};
+use alignwatch_tasks::{
+    ALL, by_id,
+    journal::{Journal, Said},
+};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::Global;
+use crate::{
+    Exit, configuring,
+    failure::Failure,
+    output::{Format, escape, layout::pad},
+    surroundings,
+};
+
+/// Show maintenance windows and freezes, and what is in whose way
+///
+/// `check` holds windows, freezes, the fixed times of tasks and the expected alignment runs of the days to
+/// come against each other, for each repository that is named or handed over (`maintenance.repositories`),
+/// and names the next time at which there would be no conflict.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  alignwatch window list              what there is, and what is open now
+  alignwatch window next --n 5        the next five openings of each
+  alignwatch window check             what will be in each other's way in the next two weeks
+
+Exit code 3 when `check` finds a conflict.")]
+pub(crate) struct WindowArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show all windows and freezes, and whether each is open
+    List,
+    /// Show the next openings
+    Next {
+        /// So many of each
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+        n: u8,
+    },
+    /// Show conflicts in the days to come
+    Check {
+        /// Repositories [default: those of `maintenance.repositories`, or all at once]
+        path: Vec<PathBuf>,
+        /// So many days from now on
+        #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(i64).range(1..=366))]
+        days: i64,
+    },
+}
+
+/// Lists or checks.
+pub(crate) fn run(global: &Global, asked: &WindowArgs) -> Result<Exit, Failure> {
+    let form = global.form("window", &[Format::Human, Format::Json])?;
+    let config = configuring::configure(global)?;
+    let now = surroundings::now();
+    match &asked.what {
+        What::List => list(form, &config, now),
+        What::Next { n } => next(form, &config, now, usize::from(*n)),
+        What::Check { path, days } => check(form, &config, now, path, *days),
+    }
+}
+
+fn windows(config: &Config) -> Vec<(Window, String)> {
+    let about = |repositories: &[String]| {
+        if repositories.is_empty() { "all repositories".to_owned() } else { repositories.join(", ") }
+    };
+    config.windows.iter().filter_map(|rule| Some((rule.window().ok()?, about(&rule.repositories)))).collect()
+}
+
+fn word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Maintenance => "maintenance",
+        Purpose::Freeze => "freeze",
+    }
+}
+
+fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> {
+    let windows = windows(config);
+    let text = match form {
+        Format::Json => {
+            let one = |(window, about): &(Window, String)| {
+                let (open, next) = (window.open_at(now), window.next_after(now));
+                json!({
+                    "name": window.name, "kind": word(window.purpose), "about": about, "reason": window.reason,
+                    "open": open.map(opening_json), "next": next.map(opening_json),
+                })
+            };
+            let all: Vec<Value> = windows.iter().map(one).collect();
+            escape::json(&json!({ "schema": "alignwatch.windows/1", "windows": all }))
+        }
+        _ => {
+            let mut text = String::new();
+            for (window, about) in &windows {
+                let state = match (window.open_at(now), window.next_after(now)) {
+                    (Some(open), _) => format!("open until {}", open.until),
+                    (None, Some(next)) => format!("opens {} for {}", next.from, next.until.since(next.from)),
+                    (None, None) => "over".to_owned(),
+                };
+                let line = format!("{}  {}  {state}  ({about})", pad(word(window.purpose), 11), pad(&window.name, 16));
+                text.push_str(&format!("{}\n", escape::terminal(&line)));
+            }
+            if windows.is_empty() {
+                text.push_str(
+                    "there are no windows: tasks run when they are due; `windows` in the configuration makes some\n",
+                );
+            }
+            text
+        }
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn opening_json(opening: Opening) -> Value {
+    json!({ "from": opening.from, "until": opening.until })
+}
+
+fn next(form: Format, config: &Config, now: Timestamp, n: usize) -> Result<Exit, Failure> {
+    let openings = |window: &Window| -> Vec<Opening> {
+        std::iter::successors(window.next_after(now), |opening| window.next_after(opening.from)).take(n).collect()
+    };
+    let mut all: Vec<(Opening, Window)> = windows(config)
+        .into_iter()
+        .flat_map(|(window, _)| openings(&window).into_iter().map(move |one| (one, window.clone())))
+        .collect();
+    all.sort_by_key(|(opening, _)| (opening.from, opening.until));
+    let text = match form {
+        Format::Json => {
+            let one = |(opening, window): &(Opening, Window)| json!({ "name": window.name, "kind": word(window.purpose), "from": opening.from, "until": opening.until });
+            escape::json(
+                &json!({ "schema": "alignwatch.window_openings/1", "openings": all.iter().map(one).collect::<Vec<_>>() }),
+            )
+        }
+        _ => {
+            let line = |(opening, window): &(Opening, Window)| {
+                let line = format!(
+                    "{} to {}  {}  {}",
+                    opening.from,
+                    opening.until,
+                    pad(word(window.purpose), 11),
+                    window.name
+                );
+                format!("{}\n", escape::terminal(&line))
+            };
+            if all.is_empty() { "no window opens again\n".to_owned() } else { all.iter().map(line).collect() }
+        }
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn check(form: Format, config: &Config, now: Timestamp, paths: &[PathBuf], days: i64) -> Result<Exit, Failure> {
+    let said = match configuring::data_dir(config) {
+        Some(data_dir) => Journal::of(&data_dir).read().map_err(|error| Failure::caused_by(&error))?,
+        None => Said::default(),
+    };
+    let named: Vec<PathBuf> = if paths.is_empty() { handed_over(config) } else { paths.to_vec() };
+    let mut found: Vec<(String, Vec<Conflict>)> = Vec::new();
+    for path in &named {
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+        let id = repository::open(path).map(|opened| opened.id()).unwrap_or_default();
+        found.push((whole.clone(), conflicts(config, &whole, &jobs(&said, &id), now, days)));
+    }
+    if named.is_empty() {
+        found.push(("any repository".to_owned(), conflicts(config, "", &jobs(&said, ""), now, days)));
+    }
+    let n_found: usize = found.iter().map(|(_, conflicts)| conflicts.len()).sum();
+    let text = match form {
+        Format::Json => escape::json(&json!({
+            "schema": "alignwatch.window_conflicts/1", "days": days,
+            "repositories": found.iter().map(|(path, conflicts)| json!({ "path": path, "conflicts": conflicts })).collect::<Vec<_>>(),
+        })),
+        _ => told(&found, days),
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(if n_found == 0 { Exit::Fine } else { Exit::Findings })
+}
+
+/// All repositories that were handed over, as far as their patterns find any.
+pub(crate) fn handed_over(config: &Config) -> Vec<PathBuf> {
+    let found =
+        config.maintenance.repositories.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten();
+    found.filter(|path| is_repository(path)).collect()
+}
+
+fn is_repository(path: &Path) -> bool {
+    repository::open(path).is_ok()
+}
+
+/// How long a task takes, where it never ran. Source: ours.
+const TAKES: Span = Span::minutes(10);
+
+/// All tasks with the longest time that each took here.
+fn jobs(said: &Said, repository_id: &str) -> Vec<Job> {
+    let takes = |task: &str| {
+        let of_it =
+            said.runs().into_iter().filter(|run| run.record.task == task && run.record.repository_id == repository_id);
+        let longest = of_it.filter_map(|run| run.report.map(|report| report.took_seconds)).fold(0.0, f64::max);
+        if longest > 0.0 { Span(longest.ceil() as i64) } else { TAKES }
+    };
+    let job = |id: &str, usual: &str| Job { name: id.to_owned(), usual: usual.to_owned(), takes: takes(id) };
+    ALL.iter().map(|task| job(task.id, by_id(task.id).map_or("1d", |task| task.usual))).collect()
+}
+
+fn told(found: &[(String, Vec<Conflict>)], days: i64) -> String {
+    let mut text = String::new();
+    for (path, conflicts) in found {
+        text.push_str(&format!("{}\n", escape::terminal(path)));
+        for conflict in conflicts {
+            let more = if conflict.n_times == 1 { String::new() } else { format!(", {} times", conflict.n_times) };
+            let free = conflict.free_at.map(|at| format!("; free: {at}")).unwrap_or_default();
+            let line = format!("  {}: first {}{more}{free}", conflict.text, conflict.at);
+            text.push_str(&format!("{}\n", escape::terminal(&line)));
+        }
+        if conflicts.is_empty() {
+            text.push_str(&format!("  nothing is in each other's way in the next {days} days\n"));
+        }
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! Windows and freezes as people and programs see them, and upkeep that nobody asks for.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use alignwatch_testkit::{Repo, sketch};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn run(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    command.arg("--config").arg(home.join("c.yaml")).args(arguments);
+    command.env("ALIGNWATCH_DATA_DIR", home.join("data")).current_dir(home).output().unwrap()
+}
+
+fn home(config: &str) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("c.yaml"), config).unwrap();
+    home
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+const FREEZE: &str = "windows:\n  - {name: night, open: \"0 1 * * *\", lasts: 2h}\n  \
+                      - {name: always, kind: freeze, open: \"* * * * *\", lasts: 1d, reason: release}\n";
+
+#[test]
+fn what_is_open_and_what_opens_when_is_told() {
+    let home = home(FREEZE);
+    let list = text(&run(home.path(), &["window", "list"]));
+    assert!(list.contains("freeze       always") && list.contains("open until") && list.contains("night"), "{list}");
+    let next: Value =
+        serde_json::from_slice(&run(home.path(), &["window", "next", "--n", "2", "--json"]).stdout).unwrap();
+    assert_eq!(next["openings"].as_array().unwrap().len(), 4, "{next}");
+}
+
+#[test]
+fn conflicts_are_told_with_exit_code_3_and_none_with_0() {
+    let freeze = home(FREEZE);
+    let found = run(freeze.path(), &["window", "check", "/srv/a.git"]);
+    assert_eq!(found.status.code(), Some(3));
+    assert!(text(&found).contains("the window `night` opens while the freeze `always` is on"), "{}", text(&found));
+    let fine = home("windows:\n  - {name: day, open: \"0 1 * * *\", lasts: 23h}\n");
+    let found = run(fine.path(), &["window", "check", "/srv/a.git"]);
+    assert_eq!(found.status.code(), Some(0), "{}", text(&found));
+}
+
+fn handed_over() -> (Repo, TempDir) {
+    let repo = sketch("main: a b c").worktree().draw();
+    (0..20).for_each(|nth| drop(repo.git(["branch", &format!("loose/{nth}")])));
+    let home = home(&format!("maintenance: {{repositories: [\"{}\"], load_limit: 10000}}\n", repo.path().display()));
+    (repo, home)
+}
+
+#[test]
+fn what_was_handed_over_is_tended_once_and_nothing_else_is() {
+    let nobody = home("");
+    let output = run(nobody.path(), &["task", "run", "--due"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("maintenance.repositories"));
+    let (_repo, home) = handed_over();
+    let first = text(&run(home.path(), &["task", "run", "--due"]));
+    assert!(first.contains("pack-refs  effect") && first.contains("backup  effect"), "{first}");
+    let again = text(&run(home.path(), &["task", "run", "--due"]));
+    assert!(!again.contains("pack-refs"), "{again}");
+}

@@ -1,0 +1,297 @@
+//! What takes a task back that changed refs or moved files: written down before, used after.
+//!
+//! Ids of refs stand in it; reflogs, settings and files lie in the quarantine of the task. Taking back twice, or
+//! after a task that was ended half-way, is the same. What it says is not believed: somebody else may have written it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    mend::place,
+    run::{GitAt, GitError},
+};
+
+/// What takes a task back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The quarantine, below the Git directory.
+    pub quarantine: String,
+    /// Refs that are changed.
+    pub refs: Vec<RefUndo>,
+    /// Files that are moved aside, below the Git directory.
+    pub moved: Vec<String>,
+    /// Files that are changed in their place and were copied before, below the Git directory.
+    pub copied: Vec<String>,
+}
+
+/// A ref before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefUndo {
+    /// Its full name; one that is no text can't be undone and is never changed.
+    pub name: String,
+    /// Its id before; `None` = it was not there.
+    pub before: Option<String>,
+    /// Its id after.
+    pub after: Option<String>,
+}
+
+/// Bytes of one reflog or setting that are kept. Source: ours; a million moves of one branch.
+const FILE_AT_MOST: u64 = 256 << 20;
+
+impl Undo {
+    /// Is there anything to take back?
+    pub fn is_empty(&self) -> bool {
+        self.refs.is_empty() && self.moved.is_empty() && self.copied.is_empty()
+    }
+
+    /// Copies these files into the quarantine, as they are, and has them on the disk. One that is not there is left out.
+    pub fn copy(&mut self, common_dir: &Path, files: &[String]) -> Result<(), String> {
+        for below in files {
+            let from = inside(common_dir, below)?;
+            match fs::symlink_metadata(&from) {
+                Ok(about) if about.is_file() && about.len() <= FILE_AT_MOST => {}
+                Ok(_) => return Err(format!("`{}` is no file that can be kept", from.display())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(cannot("look at", &from, error)),
+            }
+            let bytes = fs::read(&from).map_err(|error| cannot("read", &from, error))?;
+            write_new(&self.kept(common_dir, below)?, &bytes)?;
+            self.copied.push(below.clone());
+        }
+        Ok(())
+    }
+
+    /// Moves these files into the quarantine. What is moved is added to the list by the caller, before.
+    pub fn move_aside(&self, common_dir: &Path) -> Result<usize, String> {
+        let mut n_moved = 0;
+        for below in &self.moved {
+            let (from, to) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
+            match fs::rename(&from, &to) {
+                Ok(()) => n_moved += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(cannot("move", &from, error)),
+            }
+        }
+        Ok(n_moved)
+    }
+
+    /// The commands that change the refs, with their expected ids, all or none; `way` = towards after, or back.
+    pub fn transaction(&self, back: bool) -> Result<Vec<u8>, String> {
+        let mut commands = Vec::new();
+        for one in &self.refs {
+            let (from, to) = if back { (&one.after, &one.before) } else { (&one.before, &one.after) };
+            let words: Vec<&str> = match (from, to) {
+                (None, Some(to)) => vec!["create ", &one.name, "\0", to, "\0"],
+                (Some(from), None) => vec!["delete ", &one.name, "\0", from, "\0"],
+                (Some(from), Some(to)) => vec!["update ", &one.name, "\0", to, "\0", from, "\0"],
+                (None, None) => continue,
+            };
+            if !is_plain(one) {
+                return Err(format!("`{}` is no ref that a task changes", one.name));
+            }
+            words.iter().for_each(|word| commands.extend(word.bytes()));
+        }
+        Ok(commands)
+    }
+
+    /// Restores what was before. Returns what was done, in words.
+    pub fn take_back(&self, git: &GitAt<'_>) -> Result<String, String> {
+        let common_dir = &git.opened().common_dir;
+        if !is_quarantine(&self.quarantine) {
+            return Err(format!("`{}` is no quarantine", self.quarantine));
+        }
+        let made = self.refs_back(git)?;
+        let n_refs = made.len();
+        let n_copied = self.copied_back(common_dir, &made)?;
+        let n_moved = self.moved_back(common_dir)?;
+        Ok(match (n_refs, n_copied + n_moved) {
+            (0, 0) => "all is as it was".to_owned(),
+            (n_refs, n_files) => format!("{n_refs} refs and {n_files} files are as before"),
+        })
+    }
+
+    /// All refs in one transaction; those that are back already are left out. Returns the names of the others.
+    fn refs_back(&self, git: &GitAt<'_>) -> Result<Vec<String>, String> {
+        let mut left = Undo { refs: Vec::new(), ..self.clone() };
+        for one in &self.refs {
+            let now = id_of(git, &one.name).map_err(|error| error.to_string())?;
+            match now {
+                now if now == one.before => {}
+                now if now == one.after => left.refs.push(one.clone()),
+                Some(now) => return Err(format!("`{}` is at {now} by now: somebody moved it", one.name)),
+                None => return Err(format!("`{}` is gone by now", one.name)),
+            }
+        }
+        let commands = left.transaction(true)?;
+        if !commands.is_empty() {
+            let call = git.command("update-ref").option("--stdin").option("-z").input(commands);
+            call.run().map_err(|error| error.to_string())?;
+        }
+        Ok(left.refs.into_iter().map(|one| one.name).collect())
+    }
+
+    /// Reflogs, and settings where nobody changed them since.
+    fn copied_back(&self, common_dir: &Path, made: &[String]) -> Result<usize, String> {
+        let mut n_back = 0;
+        for below in &self.copied {
+            let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
+            let before = fs::read(&kept).map_err(|error| cannot("read", &kept, error))?;
+            let now = fs::read(&to).ok();
+            if now.as_ref() == Some(&before) {
+                continue;
+            }
+            let is_reflog = below.starts_with("logs/") || below.starts_with("worktrees/");
+            // The reflog of a ref that we made again just now holds nothing else.
+            let is_made = below.strip_prefix("logs/").is_some_and(|name| made.iter().any(|made| made == name));
+            let before = match &now {
+                Some(now) if is_reflog && !is_made => joined(&before, now),
+                _ => before,
+            };
+            if now.as_ref() == Some(&before) {
+                continue;
+            }
+            let after = fs::read(self.after(common_dir, below)?).ok();
+            if !is_reflog && now != after {
+                return Err(format!(
+                    "`{below}` was changed by somebody since; how it was lies in `{}`",
+                    kept.display()
+                ));
+            }
+            replace(&to, &before)?;
+            n_back += 1;
+        }
+        Ok(n_back)
+    }
+
+    fn moved_back(&self, common_dir: &Path) -> Result<usize, String> {
+        let mut n_back = 0;
+        for below in &self.moved {
+            let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
+            match (fs::symlink_metadata(&kept).is_ok(), fs::symlink_metadata(&to).is_ok()) {
+                (true, false) => {
+                    let folder = to.parent().unwrap_or(common_dir);
+                    fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
+                    place::move_to(&kept, &to)?;
+                    n_back += 1;
+                }
+                (true, true) => return Err(format!("there is another `{below}` by now")),
+                (false, true) => {}
+                (false, false) => return Err(format!("`{below}` is not in the quarantine")),
+            }
+        }
+        Ok(n_back)
+    }
+
+    /// Remembers how a copied file is after the task, so that a change by somebody else is noticed.
+    pub fn note_after(&self, common_dir: &Path) -> Result<(), String> {
+        for below in self.copied.iter().filter(|below| !below.starts_with("logs/")) {
+            let now =
+                fs::read(inside(common_dir, below)?).map_err(|error| format!("cannot read `{below}`: {error}"))?;
+            let to = self.after(common_dir, below)?;
+            let _ = fs::remove_file(&to);
+            write_new(&to, &now)?;
+        }
+        Ok(())
+    }
+
+    fn kept(&self, common_dir: &Path, below: &str) -> Result<PathBuf, String> {
+        self.in_quarantine(common_dir, "before", below)
+    }
+
+    fn after(&self, common_dir: &Path, below: &str) -> Result<PathBuf, String> {
+        self.in_quarantine(common_dir, "after", below)
+    }
+
+    fn in_quarantine(&self, common_dir: &Path, part: &str, below: &str) -> Result<PathBuf, String> {
+        let path = inside(common_dir, &format!("{}/{part}/{below}", self.quarantine))?;
+        let folder = path.parent().unwrap_or(common_dir);
+        let mut maker = fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+        maker.recursive(true).create(folder).map_err(|error| cannot("make", folder, error))?;
+        Ok(path)
+    }
+}
+
+/// A reflog as it was, with what came since behind it.
+fn joined(before: &[u8], now: &[u8]) -> Vec<u8> {
+    let lines =
+        |text: &[u8]| -> Vec<Vec<u8>> { text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect() };
+    let (mut all, now) = (lines(before), lines(now));
+    // What is kept of it stands in front; what came since, behind the last line that was there.
+    let last = all.last().and_then(|last| now.iter().rposition(|line| line == last));
+    let since = last.map_or_else(|| now.iter().position(|line| !all.contains(line)).unwrap_or(now.len()), |at| at + 1);
+    all.extend(now[since..].iter().cloned());
+    all.concat()
+}
+
+/// The id of a ref; `None` = it is not there.
+fn id_of(git: &GitAt<'_>, name: &str) -> Result<Option<String>, GitError> {
+    let call = git.command("rev-parse").option("--verify").option("-q").revision(name);
+    let output = call.run_allowing(&[1])?;
+    Ok((output.code == 0).then(|| String::from_utf8_lossy(output.stdout.trim_ascii_end()).into_owned()))
+}
+
+fn is_plain(one: &RefUndo) -> bool {
+    let is_id = |id: &Option<String>| {
+        id.as_ref().is_none_or(|id| id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    one.name.starts_with("refs/") && !one.name.contains(char::is_control) && is_id(&one.before) && is_id(&one.after)
+}
+
+fn is_quarantine(path: &str) -> bool {
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    path.strip_prefix("quarantine/").is_some_and(is_id)
+}
+
+fn inside(common_dir: &Path, below: &str) -> Result<PathBuf, String> {
+    place::inside(common_dir, below).map_err(|refusal| refusal.to_string())
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let written = (|| {
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    })();
+    written.map_err(|error| cannot("write", path, error))?;
+    path.parent().map_or(Ok(()), place::sync)
+}
+
+/// Another file takes the place of the one that is there, with its rights.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
+    let draft = path.with_extension("alignwatch-undo");
+    let _ = fs::remove_file(&draft);
+    write_new(&draft, bytes)?;
+    if let Ok(about) = fs::metadata(path) {
+        let _ = fs::set_permissions(&draft, about.permissions());
+    }
+    fs::rename(&draft, path).map_err(|error| cannot("write", path, error))?;
+    place::sync(folder)
+}
+
+fn cannot(what: &str, path: &Path, cause: io::Error) -> String {
+    format!("cannot {what} `{}`: {cause}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reflog_comes_back_with_what_came_since() {
+        let told = |before: &str, now: &str| String::from_utf8(joined(before.as_bytes(), now.as_bytes())).unwrap();
+        assert_eq!(told("a\nb\nc\n", "c\n"), "a\nb\nc\n");
+        assert_eq!(told("a\nb\nc\n", "c\nd\n"), "a\nb\nc\nd\n");
+        assert_eq!(told("a\nb\n", "c\n"), "a\nb\nc\n", "all were old, and one is new");
+        assert_eq!(told("a\nb\n", ""), "a\nb\n");
+        assert_eq!(told("a\nb\n", "a\nb\n"), "a\nb\n");
+    }
+}

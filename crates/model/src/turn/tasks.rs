@@ -1,0 +1,79 @@
+//! Upkeep in the turn: which repository is asked for due tasks next.
+//!
+//! Asking is cheap: the journal of tasks says what was asked when, so that nothing is lost with this state. One
+//! repository at a time: two repacks at once make each other slow, and everybody else, too.
+
+use std::collections::BTreeMap;
+
+use super::Effect;
+use crate::{Span, Timestamp, config::Config};
+
+/// How often a repository is asked what is due. Source: ours; the finest that a cadence can be.
+const ASK_EVERY: Span = Span::minutes(1);
+
+/// What is known of upkeep.
+#[derive(Debug, Default)]
+pub(super) struct Tending {
+    under_way: Option<String>,
+    asked_at: BTreeMap<String, Timestamp>,
+}
+
+impl Tending {
+    /// The repository to tend now: of those that were handed over, the one that was asked the longest time ago.
+    pub(super) fn due<'a>(
+        &mut self,
+        paths: impl Iterator<Item = &'a str>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Option<Effect> {
+        if self.under_way.is_some() {
+            return None;
+        }
+        let asked = |path: &str| self.asked_at.get(path).copied();
+        // A time that lies ahead is by a clock that was set back since.
+        let rests = |path: &str| asked(path).is_some_and(|at| at <= now && now.since(at) < ASK_EVERY);
+        let waiting = paths.filter(|path| config.is_tended(path) && !rests(path));
+        let next = waiting.min_by_key(|path| asked(path))?.to_owned();
+        self.asked_at.insert(next.clone(), now);
+        self.under_way = Some(next.clone());
+        Some(Effect::Tend(next))
+    }
+
+    /// It came to its end.
+    pub(super) fn ended(&mut self, path: &str, now: Timestamp) {
+        self.asked_at.insert(path.to_owned(), now);
+        self.under_way = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATHS: [&str; 3] = ["/srv/a", "/srv/b", "/home/c"];
+
+    fn next(tending: &mut Tending, config: &Config, now: i64) -> Option<String> {
+        match tending.due(PATHS.into_iter(), config, Timestamp(now))? {
+            Effect::Tend(path) => Some(path),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_after_the_other_is_asked_each_minute_and_only_what_was_handed_over() {
+        let config = Config::from_yaml("maintenance: {repositories: [/srv/*]}\n", "f").unwrap().0;
+        let mut tending = Tending::default();
+        assert_eq!(next(&mut tending, &config, 0).as_deref(), Some("/srv/a"));
+        assert_eq!(next(&mut tending, &config, 1), None, "one at a time");
+        tending.ended("/srv/a", Timestamp(2));
+        assert_eq!(next(&mut tending, &config, 3).as_deref(), Some("/srv/b"));
+        tending.ended("/srv/b", Timestamp(4));
+        assert_eq!(next(&mut tending, &config, 30), None, "each minute");
+        assert_eq!(next(&mut tending, &config, 62).as_deref(), Some("/srv/a"));
+        tending.ended("/srv/a", Timestamp(1_000_000));
+        assert_eq!(next(&mut tending, &config, 70).as_deref(), Some("/srv/b"));
+        tending.ended("/srv/b", Timestamp(71));
+        assert_eq!(next(&mut tending, &config, 72).as_deref(), Some("/srv/a"), "the clock was set back");
+        assert_eq!(next(&mut Tending::default(), &Config::default(), 0), None);
+    }
+}

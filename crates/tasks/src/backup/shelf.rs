@@ -1,0 +1,218 @@
+//! The shelf: the folder with all backups of one repository.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use alignwatch_git::repository::Opened;
+use alignwatch_model::{Timestamp, task::retention::Aged};
+use serde::{Deserialize, Serialize};
+
+use super::{BackupError, Level, Manifest, failed};
+
+/// The file with what was proven.
+const VERIFIED: &str = "verified.jsonl";
+
+/// Bytes of a manifest. Source: ours; two million refs.
+const MANIFEST_AT_MOST: u64 = 256 << 20;
+
+/// The folder with all backups of one repository.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    folder: PathBuf,
+}
+
+/// A backup that lies there.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its name.
+    pub name: String,
+    /// What it says of itself. Errors: it is damaged.
+    pub manifest: Result<Manifest, BackupError>,
+    /// Bytes of all its files.
+    pub size_bytes: u64,
+    /// The last look at it.
+    pub last: Option<Verification>,
+    /// The last drill that it came through.
+    pub proven: Option<Verification>,
+}
+
+/// One look at a backup, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// The backup.
+    pub name: String,
+    /// When, in seconds since 1970.
+    pub at_seconds: i64,
+    /// How closely.
+    pub level: Level,
+    /// It is what it should be.
+    pub is_good: bool,
+    /// In words.
+    pub because: String,
+    /// How long it took; of a drill that is what a restore takes.
+    pub took_seconds: f64,
+}
+
+impl Shelf {
+    /// The shelf of a repository below this folder. Nothing is made yet.
+    pub fn of(root: &Path, opened: &Opened) -> Shelf {
+        let path =
+            if opened.is_bare { &opened.common_dir } else { opened.worktree.as_ref().unwrap_or(&opened.common_dir) };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(60).collect();
+        Shelf { folder: root.join(format!("{plain}-{}", opened.id())) }
+    }
+
+    /// The shelf in this folder, whatever became of its repository.
+    pub fn at(folder: &Path) -> Shelf {
+        Shelf { folder: folder.to_owned() }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a backup lies, or would.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Makes the folder, for nobody else to look into.
+    pub(super) fn make(&self) -> Result<(), BackupError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(failed("make", &self.folder))
+    }
+
+    /// All backups, the oldest first. Drafts are none. Errors: the folder can't be read.
+    pub fn list(&self) -> Result<Vec<Kept>, BackupError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &self.folder)(error)),
+        };
+        let looks = self.verifications()?;
+        let mut kept = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed("read", &self.folder))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !is_folder || !is_name(&name) {
+                continue;
+            }
+            let of_it = || looks.iter().filter(|look| look.name == name);
+            let drill = |look: &&&Verification| look.level == Level::Drill && look.is_good;
+            // What was found bad later is proven no more.
+            let proven =
+                of_it().rfind(|look| drill(&look)).filter(|_| of_it().next_back().is_some_and(|look| look.is_good));
+            kept.push(Kept {
+                manifest: self.manifest(&name),
+                size_bytes: size_of(&entry.path()),
+                last: of_it().next_back().cloned(),
+                proven: proven.cloned(),
+                name,
+            });
+        }
+        kept.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(kept)
+    }
+
+    /// What a backup says of itself.
+    pub fn manifest(&self, name: &str) -> Result<Manifest, BackupError> {
+        let path = self.place(name).join("manifest.json");
+        let size = fs::metadata(&path).map_err(failed("read", &path))?.len();
+        if MANIFEST_AT_MOST < size {
+            return Err(BackupError::Not(format!("its manifest has {size} bytes")));
+        }
+        let manifest = Manifest::parse(&fs::read(&path).map_err(failed("read", &path))?)?;
+        if manifest.name != name {
+            return Err(BackupError::Not(format!("its manifest is that of `{}`", manifest.name)));
+        }
+        Ok(manifest)
+    }
+
+    /// A backup and those that it needs, the whole one first.
+    pub fn chain(&self, name: &str) -> Result<Vec<Manifest>, BackupError> {
+        /// Links of one chain. Source: ours; hourly ones for two months.
+        const LINKS_AT_MOST: usize = 1_500;
+        let mut chain = vec![self.manifest(name)?];
+        while let Some(needs) = chain.last().and_then(|last| last.needs.clone()) {
+            if LINKS_AT_MOST <= chain.len() || !is_name(&needs) {
+                return Err(BackupError::Not(format!("`{name}` needs a chain that has no end")));
+            }
+            let next = self.manifest(&needs);
+            chain.push(next.map_err(|error| BackupError::Not(format!("`{needs}`, which it needs: {error}")))?);
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+
+    /// Writes down a look.
+    pub fn note(&self, look: &Verification) -> Result<(), BackupError> {
+        let path = self.folder.join(VERIFIED);
+        let mut line = serde_json::to_vec(look).map_err(|error| BackupError::Not(error.to_string()))?;
+        line.push(b'\n');
+        let written = (|| {
+            let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+            file.write_all(&line)?;
+            file.sync_all()
+        })();
+        written.map_err(failed("write", &path))
+    }
+
+    fn verifications(&self) -> Result<Vec<Verification>, BackupError> {
+        let path = self.folder.join(VERIFIED);
+        match fs::read(&path) {
+            Ok(text) => {
+                Ok(text.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(failed("read", &path)(error)),
+        }
+    }
+
+    /// Takes a backup away. It goes by a rename first, so that half of one never looks like one.
+    pub fn remove(&self, name: &str) -> Result<(), BackupError> {
+        let (from, to) = (self.place(name), self.folder.join(format!(".gone-{name}")));
+        fs::rename(&from, &to).map_err(failed("move", &from))?;
+        self.sync()?;
+        fs::remove_dir_all(&to).map_err(failed("remove", &to))
+    }
+
+    /// Has the folder written to the disk.
+    pub(super) fn sync(&self) -> Result<(), BackupError> {
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("write", &self.folder))
+    }
+}
+
+impl Kept {
+    /// As retention sees it. One that can't be read needs nothing and proves nothing.
+    pub fn aged(&self) -> Aged {
+        let manifest = self.manifest.as_ref().ok();
+        Aged {
+            name: self.name.clone(),
+            at: manifest.map_or(Timestamp(i64::MAX), Manifest::made_at),
+            needs: manifest.and_then(|manifest| manifest.needs.clone()),
+            is_proven: self.proven.is_some() && manifest.is_some(),
+        }
+    }
+}
+
+/// `20261128T090000Z-full`: a name of ours, that leads nowhere else.
+pub(super) fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn size_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.filter_map(|entry| {
+        let about = entry.metadata().ok()?;
+        Some(if about.is_dir() { size_of(&entry.path()) } else { about.len() })
+    });
+    sizes.sum()
+}

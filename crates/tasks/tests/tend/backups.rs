@@ -1,0 +1,191 @@
+//! Backups hold everything, prove themselves, and come back; damage of any kind is caught.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use alignwatch_git::{repository, run::Git};
+use alignwatch_model::Timestamp;
+use alignwatch_tasks::backup::{self, Kind, Level, Manifest, Shelf};
+use alignwatch_testkit::{git, git_output};
+
+use crate::world::World;
+
+struct Backed {
+    world: World,
+    shelf: Shelf,
+}
+
+impl Backed {
+    fn new(world: World) -> Backed {
+        let opened = repository::open(world.repo.path()).unwrap();
+        let shelf = Shelf::of(&world.data.path().join("backups"), &opened);
+        Backed { world, shelf }
+    }
+
+    fn create(&self, kind: Kind, at: i64) -> Manifest {
+        let opened = repository::open(self.world.repo.path()).unwrap();
+        let git = self.world.git.at(&opened).unwrap();
+        backup::create(&git, &self.shelf, kind, Timestamp(at)).unwrap()
+    }
+
+    fn look(&self, name: &str, level: Level) -> (bool, String) {
+        let look = backup::verify(&self.world.git, &self.shelf, name, level, Timestamp(9)).unwrap();
+        (look.is_good, look.because)
+    }
+
+    fn good(&self, name: &str, level: Level) {
+        let (is_good, because) = self.look(name, level);
+        assert!(is_good, "{because}");
+    }
+}
+
+fn refs(path: &Path) -> String {
+    git(path, ["for-each-ref", "--format=%(objectname) %(refname) %(symref)", "--exclude=refs/backup"])
+}
+
+fn objects(path: &Path) -> BTreeSet<String> {
+    let listed = git(path, ["rev-list", "--objects", "--no-object-names", "--all"]);
+    listed.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn all_that_is_named_comes_back_and_what_only_reflogs_and_worktrees_know() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    repo.git(["tag", "-m", "annotated", "v1"]);
+    repo.git(["notes", "add", "-m", "a note"]);
+    repo.git(["update-ref", "refs/hidden/keep", "topic"]);
+    let lost = repo.git(["rev-parse", "HEAD@{2}", "stash@{1}"]);
+    let linked = git(repo.room().join("linked"), ["rev-parse", "HEAD"]);
+    let manifest = backed.create(Kind::Full, 1_000);
+    backed.good(&manifest.name, Level::Quick);
+    backed.good(&manifest.name, Level::Drill);
+    let into = repo.room().join("restored");
+    backup::restore_whole(&backed.world.git, &backed.shelf, &manifest.name, &into).unwrap();
+    assert_eq!(refs(&into), refs(repo.path()));
+    let there = objects(&into);
+    for id in lost.lines().chain([linked.as_str()]) {
+        assert!(there.contains(id), "{id} is not in the restored one");
+    }
+    assert_eq!(git(&into, ["stash", "list"]), repo.git(["stash", "list"]), "reflogs come along");
+    assert_eq!(git(&into, ["symbolic-ref", "HEAD"]), repo.git(["symbolic-ref", "HEAD"]));
+    git(&into, ["reset", "-q", "--hard"]);
+    assert_eq!(git(&into, ["write-tree"]), repo.git(["rev-parse", "HEAD^{tree}"]));
+    assert!(git_output(&into, ["fsck", "--full"]).status.success());
+}
+
+#[test]
+fn additions_make_a_chain_that_also_tells_of_what_went_away() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    let full = backed.create(Kind::Incremental, 1_000);
+    assert_eq!(full.needs, None, "there was none to add to");
+    repo.git(["commit", "-q", "--allow-empty", "-m", "later"]);
+    repo.git(["branch", "-qD", "other"]);
+    let added = backed.create(Kind::Incremental, 2_000);
+    assert_eq!(added.needs.as_ref(), Some(&full.name));
+    let nothing = backed.create(Kind::Incremental, 3_000);
+    backed.good(&nothing.name, Level::Drill);
+    let size = |name: &str| fs::metadata(backed.shelf.folder().join(name).join("objects.bundle")).unwrap().len();
+    assert!(size(&added.name) < size(&full.name) / 4, "only what is new is in it");
+    let into = repo.room().join("restored");
+    backup::restore_whole(&backed.world.git, &backed.shelf, &nothing.name, &into).unwrap();
+    assert_eq!(refs(&into), refs(repo.path()));
+    // One ref of an older state, into the living repository.
+    let opened = repository::open(repo.path()).unwrap();
+    let at = backed.world.git.at(&opened).unwrap();
+    repo.git(["reflog", "expire", "--expire=now", "--all"]);
+    repo.git(["gc", "-q", "--prune=now"]);
+    let id = backup::restore_ref(&at, &backed.shelf, &full.name, "refs/heads/other", "refs/heads/other").unwrap();
+    assert_eq!(repo.git(["rev-parse", "refs/heads/other"]), id);
+    assert!(repo.git_output(["fsck", "--full"]).status.success());
+    assert!(backup::restore_ref(&at, &backed.shelf, &full.name, "refs/heads/other", "refs/heads/main").is_err());
+}
+
+#[test]
+fn git_itself_reads_a_backup() {
+    let backed = Backed::new(World::messy());
+    let manifest = backed.create(Kind::Full, 1_000);
+    let bundle = backed.shelf.folder().join(&manifest.name).join("objects.bundle");
+    let to = backed.world.repo.room().join("clone");
+    git(backed.world.repo.room(), ["clone", "-q", "--mirror", bundle.to_str().unwrap(), to.to_str().unwrap()]);
+    let main = backed.world.repo.git(["rev-parse", "main"]);
+    assert_eq!(git(&to, ["rev-parse", "refs/heads/main"]), main);
+    let mut sums = std::process::Command::new("sha256sum");
+    sums.args(["--quiet", "-c", "SHA256SUMS"]).current_dir(bundle.parent().unwrap());
+    if let Ok(status) = sums.status() {
+        assert!(status.success());
+    }
+}
+
+#[test]
+fn of_two_hundred_backups_damaged_in_as_many_places_all_are_caught() {
+    let backed = Backed::new(World::new());
+    for nth in 0..40 {
+        fs::write(backed.world.repo.path().join(format!("f{nth}")), format!("{nth}").repeat(500)).unwrap();
+    }
+    backed.world.repo.git(["config", "user.name", "A"]);
+    backed.world.repo.git(["config", "user.email", "a@example.org"]);
+    backed.world.repo.git(["add", "."]);
+    backed.world.repo.git(["commit", "-qm", "files"]);
+    let manifest = backed.create(Kind::Full, 1_000);
+    let folder = backed.shelf.folder().join(&manifest.name);
+    let files = ["objects.bundle", "manifest.json", "SHA256SUMS", "beside/config", "objects.bundle"];
+    let (mut n_caught, mut n_git_content) = (0, 0);
+    let n_places = 200;
+    for place in 0..n_places {
+        let path = folder.join(files[place % files.len()]);
+        let whole = fs::read(&path).unwrap();
+        let at = whole.len() * place / n_places;
+        let mut damaged = whole.clone();
+        match place % 3 {
+            0 => damaged[at] ^= 1 << (place % 8),
+            1 => damaged.truncate(at),
+            _ => drop(damaged.remove(at)),
+        }
+        fs::write(&path, &damaged).unwrap();
+        let (is_good, _) = backed.look(&manifest.name, Level::Quick);
+        n_caught += usize::from(!is_good);
+        assert!(!is_good, "place {place}: byte {at} of {}", path.display());
+        if path.ends_with("objects.bundle") {
+            let told = backed.world.repo.git_output(["bundle", "verify", path.to_str().unwrap()]);
+            n_git_content += usize::from(told.status.success());
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(n_caught, n_places);
+    assert!(40 < n_git_content, "`git bundle verify` was content with only {n_git_content} of 80 damaged bundles");
+    println!("caught {n_caught} of {n_places}; `git bundle verify` was content with {n_git_content} of 80 bundles");
+    backed.good(&manifest.name, Level::Drill);
+}
+
+#[test]
+fn objects_that_were_never_written_are_missed_by_the_drill() {
+    // The sums are made of what is wrong already: only a restore can tell.
+    let mut backed = Backed::new(World::messy());
+    let real: Git = backed.world.git.clone();
+    backed.world.with_fake_git(
+        "case \" $* \" in *' pack-objects '*) sed '$d' | \"$real\" \"$@\"; exit;; esac\nexec \"$real\" \"$@\"",
+    );
+    let manifest = backed.create(Kind::Full, 1_000);
+    backed.world.git = real;
+    let (is_good, because) = backed.look(&manifest.name, Level::Drill);
+    assert!(!is_good, "{because}");
+}
+
+#[test]
+fn nobody_else_may_look_and_half_a_backup_is_none() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut backed = Backed::new(World::messy());
+    let manifest = backed.create(Kind::Full, 1_000);
+    let folder = backed.shelf.folder().join(&manifest.name);
+    for path in
+        [backed.shelf.folder().to_owned(), folder.clone(), folder.join("objects.bundle"), folder.join("manifest.json")]
+    {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
+    }
+    backed.world.with_fake_git("case \" $* \" in *' pack-objects '*) head -c 0; exit 1;; esac\nexec \"$real\" \"$@\"");
+    let opened = repository::open(backed.world.repo.path()).unwrap();
+    let at = backed.world.git.at(&opened).unwrap();
+    assert!(backup::create(&at, &backed.shelf, Kind::Full, Timestamp(2_000)).is_err());
+    assert_eq!(backed.shelf.list().unwrap().len(), 1);
+}

@@ -1,0 +1,189 @@
+//! The rest of the catalogue, each with its effect, its second time, and its way back.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use alignwatch_model::{config::Config, task::Came};
+use alignwatch_tasks::conduct;
+use alignwatch_testkit::sketch;
+
+use crate::world::{World, now};
+
+fn make_old(path: &Path, days: u64) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
+}
+
+fn undo(world: &World, id: u64) -> Came {
+    conduct::undo(id, world.data.path(), &world.git, &now).unwrap().result
+}
+
+fn effect(world: &World, task: &str) -> u64 {
+    let done = world.done(task);
+    assert_eq!(done.report.result, Came::Effect, "{task}: {done:?}");
+    done.id
+}
+
+fn rests(world: &World, task: &str) {
+    assert_eq!(world.came(task), Came::Noop, "{task} a second time");
+}
+
+#[test]
+fn a_full_repack_joins_all_packs_and_keeps_what_nothing_reaches() {
+    let world = World::messy();
+    fs::write(world.repo.path().join("lost"), "nothing reaches me").unwrap();
+    let lost = world.repo.git(["hash-object", "-w", "lost"]);
+    world.repo.git(["repack", "-dq"]);
+    let before = world.objects();
+    for entry in fs::read_dir(world.repo.git_dir().join("objects/pack")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut rights = fs::metadata(&path).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o644);
+        fs::set_permissions(&path, rights).unwrap();
+        make_old(&path, 6);
+    }
+    effect(&world, "full-repack");
+    assert_eq!(world.objects(), before);
+    assert!(world.count("packs") <= 2 && world.repo.git_output(["cat-file", "-e", &lost]).status.success());
+    world.assert_sound();
+    rests(&world, "full-repack");
+}
+
+#[test]
+fn a_repository_that_serves_others_gets_an_index_with_a_bitmap_and_a_rich_commit_graph() {
+    let mut repo = sketch("main: a b").draw();
+    repo.git(["repack", "-adq"]);
+    repo.draw_more("main: b c d");
+    repo.git(["repack", "-dq"]);
+    repo.git(["commit-graph", "write", "--reachable"]);
+    let world = World::of(repo);
+    effect(&world, "multi-pack-index");
+    let pack = world.repo.git_dir().join("objects/pack");
+    let names: Vec<String> =
+        fs::read_dir(pack).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.starts_with("multi-pack-index-") && name.ends_with(".bitmap")), "{names:?}");
+    rests(&world, "multi-pack-index");
+    effect(&world, "commit-graph-rewrite");
+    rests(&world, "commit-graph-rewrite");
+    world.assert_sound();
+}
+
+#[test]
+fn old_litter_is_moved_and_comes_back_and_young_litter_stays() {
+    let world = World::new();
+    let pack = world.repo.git_dir().join("objects/pack");
+    fs::create_dir_all(&pack).unwrap();
+    for (name, days) in [("tmp_pack_old", 3), ("tmp_pack_young", 0)] {
+        fs::write(pack.join(name), "half a pack").unwrap();
+        make_old(&pack.join(name), days);
+    }
+    let id = effect(&world, "temporary-files");
+    assert!(!pack.join("tmp_pack_old").exists() && pack.join("tmp_pack_young").exists());
+    rests(&world, "temporary-files");
+    assert_eq!(undo(&world, id), Came::Effect);
+    assert_eq!(fs::read_to_string(pack.join("tmp_pack_old")).unwrap(), "half a pack");
+}
+
+#[test]
+fn a_lock_that_nobody_holds_is_moved_and_a_young_one_holds_everything_else() {
+    let world = World::messy();
+    let (old, young) = (world.repo.git_dir().join("packed-refs.lock"), world.repo.git_dir().join("HEAD.lock"));
+    fs::write(&old, "").unwrap();
+    make_old(&old, 2);
+    fs::write(&young, "").unwrap();
+    let report = world.run("stale-locks");
+    if report.result == Came::Effect {
+        // Where processes can be seen; in some containers they can't, and then nothing is moved.
+        assert!(!old.exists());
+    }
+    assert!(young.exists(), "{report:?}");
+    assert_eq!(world.came("pack-refs"), Came::Skipped);
+}
+
+#[test]
+fn old_entries_of_reflogs_go_and_come_back_with_what_was_written_since() {
+    let world = World::messy();
+    let log = world.repo.git_dir().join("logs/refs/heads/main");
+    let tip = world.oid_of("main");
+    let old: String =
+        (0..120).map(|nth| format!("{tip} {tip} A <a@b> {} +0000\told {nth}\n", 1_500_000_000 + nth)).collect();
+    let newer = fs::read_to_string(&log).unwrap();
+    fs::write(&log, format!("{old}{newer}")).unwrap();
+    let id = effect(&world, "reflog-expiry");
+    assert!(!fs::read_to_string(&log).unwrap().contains("old 7"));
+    world.repo.git(["commit", "-q", "--allow-empty", "-m", "since"]);
+    assert_eq!(undo(&world, id), Came::Effect);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.starts_with(&old) && text.trim_end().ends_with("since"), "{text}");
+    world.assert_sound();
+}
+
+#[test]
+fn old_resolutions_and_an_old_gc_log_are_moved_and_come_back() {
+    let world = World::new();
+    for nth in 0..12 {
+        let folder = world.repo.git_dir().join(format!("rr-cache/{nth:040}"));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["preimage", "postimage"] {
+            fs::write(folder.join(name), name).unwrap();
+            make_old(&folder.join(name), if nth == 0 { 1 } else { 70 });
+        }
+    }
+    let id = effect(&world, "resolutions");
+    assert_eq!(fs::read_dir(world.repo.git_dir().join("rr-cache")).unwrap().count(), 1);
+    assert_eq!(undo(&world, id), Came::Effect);
+    assert_eq!(fs::read_dir(world.repo.git_dir().join("rr-cache")).unwrap().count(), 12);
+    let log = world.repo.git_dir().join("gc.log");
+    fs::write(&log, "too many unreachable loose objects").unwrap();
+    rests(&world, "gc-log");
+    make_old(&log, 2);
+    let id = effect(&world, "gc-log");
+    assert!(!log.exists());
+    assert_eq!(undo(&world, id), Came::Effect);
+    assert!(log.exists());
+}
+
+#[test]
+fn a_quarantine_goes_long_after_its_run_and_no_other_does() {
+    let mut world = World::new();
+    let log = world.repo.git_dir().join("gc.log");
+    fs::write(&log, "old").unwrap();
+    make_old(&log, 2);
+    effect(&world, "gc-log");
+    fs::create_dir_all(world.quarantine().join("task-1-1/before")).unwrap();
+    rests(&world, "quarantine");
+    world.ahead = 200 * 86_400;
+    effect(&world, "quarantine");
+    let left: Vec<_> = fs::read_dir(world.quarantine()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["task-1-1"], "what no run of the journal made stays");
+}
+
+#[test]
+fn objects_are_checked_when_it_is_due_and_damage_is_a_failure() {
+    let world = World::messy();
+    effect(&world, "object-check");
+    rests(&world, "object-check");
+    let blob = world.repo.git(["rev-parse", "HEAD:loose-7"]);
+    fs::remove_file(world.repo.git_dir().join(format!("objects/{}/{}", &blob[..2], &blob[2..]))).unwrap();
+    let report = world.forced("object-check");
+    assert!(report.result == Came::Failed && report.because.contains("check --all"), "{report:?}");
+}
+
+#[test]
+fn archive_refs_go_only_when_they_are_old_and_in_a_proven_backup() {
+    let mut world = World::new();
+    world.repo.git(["update-ref", "refs/archive/task-1500000000-1/heads/gone", "topic"]);
+    world.repo.git(["update-ref", &format!("refs/archive/task-{}-2/heads/young", now().0), "topic"]);
+    world.config = Config::from_yaml("cleanup: {archive_for: 30d}\n", "f").unwrap().0;
+    rests(&world, "archive-expiry");
+    effect(&world, "backup");
+    rests(&world, "archive-expiry");
+    effect(&world, "restore-drill");
+    let id = effect(&world, "archive-expiry");
+    assert!(world.repo.git(["for-each-ref", "refs/archive"]).ends_with("young"));
+    assert_eq!(undo(&world, id), Came::Effect);
+    assert_eq!(world.repo.git(["for-each-ref", "refs/archive"]).lines().count(), 2);
+}

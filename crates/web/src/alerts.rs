@@ -122,12 +122,12 @@ pub(crate) async fn alert(
 }
 
 /// An alert that is over and only the store knows.
-fn past(shared: &Shared, id: &str) -> Result<Option<Alert>, Problem> {
+pub(crate) fn past(shared: &Shared, id: &str) -> Result<Option<Alert>, Problem> {
     let record = shared.read(|store| store.record(RecordKind::Alert, id))?;
     Ok(record.and_then(|record| serde_json::from_str(&record.document?).ok()))
 }
 
-fn messages(shared: &Shared, at_most: usize) -> Result<Vec<Outgoing>, Problem> {
+pub(crate) fn messages(shared: &Shared, at_most: usize) -> Result<Vec<Outgoing>, Problem> {
     let records = shared.read(|store| store.records(RecordKind::Outgoing, at_most))?;
     Ok(records.into_iter().filter_map(|record| serde_json::from_str(&record.document?).ok()).collect())
 }

@@ -10,7 +10,7 @@ const repository = `/repositories/${facts.id}`;
 /** What stands in a page that ours never have. */
 function foreign() {
   const found = [...document.querySelectorAll("img, iframe, object, embed, video, math, base, style, template, marquee")];
-  found.push(...document.querySelectorAll("script:not([src='/assets/pages.mjs']), form:not(.filter), body :not(svg *) > body"));
+  found.push(...document.querySelectorAll("script:not([src='/assets/pages.mjs']), form:not(.filter, .act, .inline), body :not(svg *) > body"));
   const attributes = [...document.querySelectorAll("*")].flatMap((one) => [...one.attributes]
     .filter((own) => own.name.startsWith("on") || own.name === "style" || /^\s*(javascript|data|vbscript):/i.test(own.value) && own.name === "href")
     .map((own) => `${one.tagName} ${own.name}=${own.value}`));
@@ -28,7 +28,7 @@ function foreign() {
     (await page.evaluate(foreign)).forEach((one) => expect(false, `${path} holds ${one}`));
     await fits(page, path);
   };
-  for (const path of ["/", repository, "/runs", "/status", `${repository}/branches?group=owner`]) await see(path);
+  for (const path of ["/", repository, "/alerts", "/runs", "/maintenance", "/status", `${repository}/branches?group=owner`]) await see(path);
   await see(`${repository}/branches`);
   const shown = await page.locator("table.branches a.ref").allTextContents();
   expect(shown.length >= facts.branches.length, `${shown.length} of ${facts.branches.length} branches are shown`);
@@ -36,6 +36,7 @@ function foreign() {
     await see(`${repository}/branch?name=${encodeURIComponent(name)}`);
     expect(await page.locator("h2.title").count() === 1, `${name} has no page`);
     const query = encodeURIComponent(name.slice(14));
+    await see(`/silences/new?matchers=subject%3D${query}&who=${query}&comment=${query}&lasts=${query}`);
     await see(`${repository}/branches?q=${query}&state=${query}&owner=${query}&family=${query}&path=${query}&sort=${query}&group=${query}&page=${query}`);
   }
   await finish(browser);

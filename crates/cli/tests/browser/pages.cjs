@@ -15,6 +15,9 @@ const PAGES = {
   grouped: `${repository}/branches?group=state&sort=-behind`,
   "none found": `${repository}/branches?q=nothing-is-called-so`,
   branch: `${repository}/branch?name=${encodeURIComponent(facts.branch)}`,
+  alerts: "/alerts",
+  "a silence": "/silences/new?matchers=alertname%3Dwork-lost&lasts=2h&who=ann&comment=known",
+  "a wrong silence": "/silences/new?matchers=alertname",
   runs: "/runs",
   run: `/runs/${facts.run}`,
   maintenance: "/maintenance",
@@ -91,6 +94,37 @@ async function commandsAreCopied(browser) {
   await page.context().close();
 }
 
+/** What people do about alerts is confirmed, done, and written down. */
+async function alertsAreActedUpon(browser) {
+  const page = await open(browser, base);
+  await page.goto(`${base}/alerts`);
+  await page.locator("table.alerts a", { hasText: "lost work" }).click();
+  const care = page.locator("form[action$='/ack']");
+  await care.getByLabel("Your name").fill("ann");
+  await care.getByLabel("What you do about it").fill("<b>looking</b>");
+  await care.getByRole("button").click();
+  await page.getByText("ann does, since").waitFor();
+  expect(await page.getByText("<b>looking</b>").count() > 0, "the note is not shown as it was written");
+  await page.locator("form[action$='/unack']").getByLabel("Your name").fill("ann");
+  await page.getByRole("button", { name: "Take that back" }).click();
+  await care.waitFor();
+  await page.getByRole("button", { name: "See what it would hold" }).click();
+  await page.getByText("Say who you are and why").waitFor();
+  expect(await page.locator("ul.list a", { hasText: "lost work" }).count() === 1, "the preview does not show what is held");
+  await page.getByLabel("Your name").fill("ann");
+  await page.getByLabel("Why").fill("known");
+  await page.getByRole("button", { name: "See what it would hold" }).click();
+  await page.getByRole("button", { name: /^Silence it until/ }).click();
+  await page.waitForURL(`${base}/alerts`);
+  await page.locator("table.alerts td", { hasText: "ann" }).waitFor();
+  await page.locator("form[action$='/end']").getByLabel("Your name").fill("ann");
+  await page.getByRole("button", { name: "End it" }).click();
+  await page.locator("li", { hasText: "over" }).first().waitFor();
+  const notes = await page.locator("section[aria-labelledby=h-audit] tbody tr").allTextContents();
+  expect(notes.filter((note) => note.includes("ann")).length >= 4, `not all that was done is written down: ${notes}`);
+  await page.context().close();
+}
+
 async function theKeyboardReachesTheContent(browser) {
   const page = await open(browser, base);
   await page.goto(base + PAGES.repository);
@@ -139,6 +173,7 @@ async function withoutAScript(browser) {
   await filters(browser);
   await chartsTellTheirValues(browser);
   await commandsAreCopied(browser);
+  await alertsAreActedUpon(browser);
   await theKeyboardReachesTheContent(browser);
   await whatMovesIsSeenWithoutReloading(browser);
   await withoutAScript(browser);

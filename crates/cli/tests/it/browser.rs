@@ -1,8 +1,9 @@
 //! The dashboard in a real browser: driven, looked through for what keeps people out, and with hostile names.
 //! `./test` installs the browser and what drives it, and runs these tests; elsewhere they are ignored.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::SystemTime};
 
+use alignwatch_model::run::{Moment, RunId};
 use alignwatch_testkit::sketch;
 use serde_json::json;
 
@@ -28,18 +29,19 @@ fn pages_are_driven_by_hand_and_by_keyboard_and_keep_nobody_out() {
     let data = tempfile::tempdir().unwrap();
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
-    report_runs(&daemon);
-    let facts = json!({"id": id(&daemon), "git": repo.path(), "run": RUN, "branch": "refs/heads/four"});
+    let run = report_run(&daemon);
+    daemon.until("an alert", |daemon| daemon.json("/api/v1/alerts").to_string().contains("work-lost"));
+    let facts = json!({"id": id(&daemon), "git": repo.path(), "run": run, "branch": "refs/heads/four"});
     drive("pages.cjs", &daemon, &facts);
 }
 
-/// A run that went well, with all that can be told of one.
-const RUN: &str = "01ARZ3NDEKZZZZZZZZZZZZZZZZ";
-
-fn report_runs(daemon: &Daemon) {
-    let event = |id: &str, second: u32, kind: &str, data: serde_json::Value| {
-        let at = format!("2026-01-01T00:00:{second:02}Z");
-        json!({"schema": "alignwatch.event/1", "id": id, "run": RUN, "at": at, "type": kind, "data": data})
+/// Reports a run that ended just now, with all that can be told of one, and says its id.
+fn report_run(daemon: &Daemon) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let run = RunId::from_parts(now, [7; 10]).to_string();
+    let event = |id: &str, ago: u64, kind: &str, data: serde_json::Value| {
+        let at = Moment((now - ago * 1000) as i64).to_string();
+        json!({"schema": "alignwatch.event/1", "id": id, "run": run, "at": at, "type": kind, "data": data})
     };
     let loss = json!({"kind": "side_dropped", "severity": "error", "summary": "one side was kept whole",
         "paths": ["a"], "n_paths": 3});
@@ -49,23 +51,24 @@ fn report_runs(daemon: &Daemon) {
     let events = json!([
         event(
             "a",
-            0,
+            10,
             "started",
             json!({"workflow": "nightly", "repository_id": id(daemon), "repository": "/r",
             "command": ["make", "align"]})
         ),
-        event("b", 1, "stage", json!({"stage": "fetch", "status": "started"})),
+        event("b", 9, "stage", json!({"stage": "fetch", "status": "started"})),
         event("c", 5, "stage", json!({"stage": "fetch", "status": "finished", "duration_seconds": 4.0})),
-        event("d", 9, "stage", json!({"stage": "verify", "status": "failed", "verification": verification})),
+        event("d", 1, "stage", json!({"stage": "verify", "status": "failed", "verification": verification})),
         event(
             "e",
-            10,
+            0,
             "finished",
             json!({"outcome": "conflict", "because": "a branch stopped", "exit_code": 1,
             "duration_seconds": 10.0, "operations": [operation]})
         ),
     ]);
     assert_eq!(daemon.report(&events), Some(202));
+    run
 }
 
 #[test]

@@ -26,8 +26,19 @@ fn pages(id: &str) -> Vec<String> {
     let mut pages: Vec<String> = of_repository.iter().map(|end| format!("/repositories/{id}{end}")).collect();
     pages.push(format!("/repositories/{id}/branch?{branch}"));
     pages.extend(
-        ["/runs", "/runs/x", "/about/checks", "/about/metrics", "/about/configuration", "/status", "/maintenance"]
-            .map(str::to_owned),
+        [
+            "/runs",
+            "/runs/x",
+            "/about/checks",
+            "/about/metrics",
+            "/about/configuration",
+            "/status",
+            "/maintenance",
+            "/alerts",
+            "/alerts/x",
+            "/silences/new?matchers=%3Cscript%3E",
+        ]
+        .map(str::to_owned),
     );
     pages.extend(["/", "/no-such-page", "/repositories/%3Cb%3E"].map(str::to_owned));
     pages

@@ -9,6 +9,8 @@
 //! * [`mod@views`] keeps what was read of each repository until its next sweep.
 //! * [`mod@chart`] and [`mod@map`] draw.
 
+mod acting;
+mod alerts;
 mod assets;
 mod badge;
 mod branch;
@@ -34,7 +36,10 @@ mod views;
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 
 pub(crate) use shell::nothing_here;
 pub(crate) use views::Views;
@@ -49,6 +54,14 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/repositories/{id}/branches", get(branches::page))
         .route("/repositories/{id}/branch", get(branch::page))
         .route("/maintenance", get(maintenance::page))
+        .route("/alerts", get(alerts::page))
+        .route("/alerts/{id}", get(alerts::alert))
+        .route("/alerts/{id}/ack", post(acting::ack))
+        .route("/alerts/{id}/unack", post(acting::unack))
+        .route("/silences/new", get(acting::preview))
+        .route("/silences", post(acting::make))
+        .route("/silences/{id}/end", post(acting::unsilence))
+        .route("/messages/{key}/retry", post(acting::retry))
         .route("/runs", get(runs::page))
         .route("/runs/{id}", get(run::page))
         .route("/about/checks", get(reference::checks))

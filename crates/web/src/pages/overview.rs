@@ -11,6 +11,7 @@ use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
 
 use super::{
+    alerts::{self, Row},
     causes::Causes,
     chart::Spark,
     course::{Course, courses},
@@ -23,6 +24,9 @@ use crate::{Shared, trends::promises};
 
 /// Findings that are read at most.
 const FINDINGS_AT_MOST: usize = 1_000;
+
+/// Alerts that are listed.
+const ALERTS_SHOWN: usize = 5;
 
 /// New findings that are listed.
 const NEW_AT_MOST: usize = 8;
@@ -41,6 +45,8 @@ struct Overview {
     headline: String,
     /// What may be done now and what comes next; empty where no window is configured.
     maintenance: String,
+    alerts: Vec<Row>,
+    n_more_alerts: usize,
     repositories: Vec<Repository>,
     news: Vec<New>,
     n_more_news: usize,
@@ -92,6 +98,7 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
     let (running, recent): (Vec<_>, Vec<_>) = runs.iter().partition(|run| is_under_way(run, now));
     let (news, n_more_news, n_fresh) = news(&rows, &findings, now);
     let (mark, headline) = headline(&rows);
+    let (alerts, n_alerts) = alerts::firing(shared, ALERTS_SHOWN);
     let mut repositories = Vec::new();
     for row in rows {
         let n_findings = findings.iter().filter(|finding| finding.repository == row.id).count();
@@ -101,6 +108,8 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
     Ok(Overview {
         mark,
         headline,
+        n_more_alerts: n_alerts - alerts.len(),
+        alerts,
         maintenance: maintenance::now_and_next(shared, now),
         repositories,
         news,

@@ -286,6 +286,10 @@ impl RepositoryPage {
         &self.view.conflict_paths[..self.view.conflict_paths.len().min(PATHS_SHOWN)]
     }
 
+    fn thousands(&self, n: &usize) -> String {
+        thousands(*n)
+    }
+
     /// Branches that conflict at a path.
     fn branches_at(&self, path: &str) -> String {
         format!("/repositories/{}/branches?path={}", told::encoded(&self.view.row.id), told::encoded(path))

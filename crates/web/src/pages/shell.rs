@@ -24,6 +24,8 @@ pub(super) struct Shell {
     pub(super) section: Section,
     /// Why the daemon does not do its work; `None` = it does.
     pub(super) trouble: Option<String>,
+    /// Nothing was measured since the daemon began.
+    pub(super) is_beginning: bool,
     /// When the page was made.
     pub(super) now: Timestamp,
 }
@@ -32,6 +34,7 @@ pub(super) struct Shell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     Overview,
+    Alerts,
     Runs,
     Maintenance,
     Checks,
@@ -42,8 +45,9 @@ pub(super) enum Section {
 
 impl Section {
     /// What the navigation lists.
-    pub(super) const LISTED: [Section; 6] = [
+    pub(super) const LISTED: [Section; 7] = [
         Section::Overview,
+        Section::Alerts,
         Section::Runs,
         Section::Maintenance,
         Section::Checks,
@@ -54,6 +58,7 @@ impl Section {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Section::Overview => "Overview",
+            Section::Alerts => "Alerts",
             Section::Runs => "Runs",
             Section::Maintenance => "Maintenance",
             Section::Checks => "Checks",
@@ -66,6 +71,7 @@ impl Section {
     pub(super) fn path(&self) -> &'static str {
         match self {
             Section::Overview | Section::None => "/",
+            Section::Alerts => "/alerts",
             Section::Runs => "/runs",
             Section::Maintenance => "/maintenance",
             Section::Checks => "/about/checks",
@@ -78,7 +84,8 @@ impl Section {
 impl Shell {
     pub(super) fn new(shared: &Shared, title: impl Into<String>, section: Section) -> Shell {
         let trouble = shared.trouble.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Shell { title: title.into(), section, trouble, now: crate::now() }
+        let is_beginning = shared.readings.read().unwrap_or_else(PoisonError::into_inner).is_empty();
+        Shell { title: title.into(), section, trouble, is_beginning, now: crate::now() }
     }
 
     pub(super) fn is_in(&self, section: &Section) -> bool {
@@ -126,7 +133,7 @@ impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let (title, detail) = (self.0.title(), self.0.detail());
         let now = crate::now();
-        let shell = Shell { title: title.to_owned(), section: Section::None, trouble: None, now };
+        let shell = Shell { title: title.to_owned(), section: Section::None, trouble: None, is_beginning: false, now };
         let page = FailedPage { shell, title, detail }.render().unwrap_or_else(|_| detail.to_owned());
         (self.0.status(), [(header::CONTENT_TYPE, HTML)], page).into_response()
     }

@@ -30,7 +30,7 @@ fn main() {
         metric: names[number % names.len()],
         labels: format!("{{\"branch\":\"b{}\"}}", number / names.len()),
         at: Timestamp(0),
-        value: if number % 100 == 0 { 1_000.0 } else { 1.0 },
+        value: if number.is_multiple_of(100) { 1_000.0 } else { 1.0 },
     };
     let readings: Vec<Reading> = (0..SERIES).map(reading).collect();
     let mut policy = Policy::of_rule(rule(0));

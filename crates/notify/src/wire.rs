@@ -36,7 +36,7 @@ impl World {
 
     fn tell(&self, channel: &Channel, notice: &Notice) -> Delivered {
         attempt(channel, notice, Way::new(&self.sink.egress(), Timestamp(1_767_225_660), DEADLINE))
-            .expect(channel.kind())
+            .unwrap_or_else(|error| panic!("{}: {error}", channel.kind()))
     }
 }
 

@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, alertmanager, alerts, branches, metrics, pages, problem::Problem, runs, trends};
-use crate::{Shared, branches, metrics, pages, ping, problem::Problem, runs, trends};
+use crate::{Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;

@@ -147,6 +147,8 @@ fn promtool_accepts_the_rules_as_they_are_exported() {
     assert!(output.status.success() && told.contains("rules found"), "{told}");
     let n_found: usize = told.split("SUCCESS: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(10 < n_found, "{told}");
+}
+
 #[test]
 #[ignore = "needs healthchecks-io"]
 fn a_client_of_healthchecks_pings_us() {

@@ -279,6 +279,7 @@ impl Body {
     ) -> Result<(), ServeError> {
         let settings = &self.settings;
         let mut event = Event::Tick;
+        self.show_alerts(&state);
         while !self.stop.load(Ordering::Relaxed) {
             let is_news = !matches!(event, Event::Tick);
             if matches!(event, Event::Kept(_)) && !state.alerting.is_recalled {

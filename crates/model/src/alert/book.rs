@@ -70,7 +70,8 @@ impl Book {
     /// A book with nothing in it, that begins to tell at `now` and the time that the policy gives things to settle.
     pub fn new(policy: &Policy, now: Timestamp) -> Book {
         let settled_at = Timestamp(now.0 + policy.settle.0);
-        Book { began_at: now, settled_at, decide_at: Some(settled_at), ..Book::default() }
+        // Pages that have seen nothing yet are behind from the beginning.
+        Book { began_at: now, settled_at, decide_at: Some(settled_at), version: 1, ..Book::default() }
     }
     /// Takes in what was seen of a repository.
     pub fn take_in(&mut self, policy: &Policy, seen: &Seen<'_>) {

@@ -39,8 +39,14 @@ fn expressions(rule: &Rule) -> Option<Vec<(String, Severity)>> {
             };
             Some(all.into_iter().filter(|severity| at_least <= severity).map(of).collect())
         }
+        // Of one severity there is one rule: two of the same name and labels would be one to Prometheus.
         Of::BudgetBurns => {
-            Some(PAIRS.iter().map(|pair| (burns(pair.short, pair.long, pair.factor), pair.severity)).collect())
+            let of = |severity| {
+                let pairs = PAIRS.iter().filter(|pair| pair.severity == severity);
+                let all: Vec<_> = pairs.map(|pair| burns(pair.short, pair.long, pair.factor)).collect();
+                (all.join(" or "), severity)
+            };
+            Some([Severity::Critical, Severity::Warning].map(of).into())
         }
     }
 }

@@ -178,7 +178,8 @@ impl Book {
             alert.starts_at = Some(at.min(now));
         }
         if is_over && moved == Moved::Resolved {
-            alert.ends_at = Some(ends_by);
+            // Whoever sends it may say that it ended before we ever heard of it.
+            alert.ends_at = Some(ends_by.max(alert.starts_at.unwrap_or(ends_by)));
         }
         if moved != Moved::Gone {
             self.put(alert);

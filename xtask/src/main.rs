@@ -3,6 +3,7 @@
 //!
 //! Tests of this crate fail when one of them is not what the code would write.
 
+mod channels;
 mod checks;
 mod configuration;
 mod dashboard;
@@ -31,6 +32,7 @@ struct Document {
 /// All of them. One line a document.
 const DOCUMENTS: &[Document] = &[
     Document { path: "contrib/grafana/alignwatch.json", text: dashboard::document },
+    Document { path: "docs/CHANNELS.md", text: channels::document },
     Document { path: "docs/CHECKS.md", text: checks::document },
     Document { path: "docs/CONFIGURATION.md", text: configuration::document },
     Document { path: "docs/METRICS.md", text: metrics::document },

@@ -266,7 +266,7 @@ alignwatch notify test team --preview       # what would be sent
 Kinds: webhook (signed by the scheme of Standard Webhooks; `payload: alertmanager` posts what Alertmanager would), mail, Slack,
 Microsoft Teams (a workflow), Discord, Mattermost, Rocket.Chat, Telegram, Matrix, ntfy, PagerDuty, Opsgenie, Jira Service
 Management, Alertmanager, issues of GitHub, GitLab and Gitea, a command, a file. [CONFIGURATION](CONFIGURATION.md#channels)
-has their keys.
+has their keys, [CHANNELS](CHANNELS.md) what each sends and takes.
 
 * **Addresses.** A name is looked up once; private, link-local and this machine's own addresses are refused unless `egress.allow` has
   them, also where they hide in IPv6. Redirects are not followed, and no proxy of the environment is used.

@@ -66,9 +66,9 @@ limits! {
     GITHUB_TITLE: "github", "title", 256 Characters, "repo-automation-bots#1895";
     GITHUB_BODY: "github", "body", 65_536 Characters, "create-issue-from-file#1049";
     GITLAB_TITLE: "gitlab", "title", 255 Characters, "docs.gitlab.com, limits of issues";
-    GITLAB_BODY: "gitlab", "description", 1_000_000 Characters, "docs.gitlab.com: 1,048,576 bytes";
+    GITLAB_BODY: "gitlab", "description", 1_000_000 Bytes, "docs.gitlab.com: 1,048,576 bytes";
     GITEA_TITLE: "gitea", "title", 255 Characters, "go-gitea/gitea#27494";
-    GITEA_BODY: "gitea", "body", 65_000 Characters, "a TEXT column of MySQL holds 65,535 bytes";
+    GITEA_BODY: "gitea", "body", 65_000 Bytes, "a TEXT column of MySQL holds 65,535 bytes";
     COMMAND_INPUT: "command", "standard input", 1_000_000 Bytes, "ours";
     FILE_LINE: "file", "line", 1_000_000 Bytes, "ours: a line that log collectors still take";
 }

@@ -46,7 +46,7 @@ channel! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
-    /// The notice, as docs/OPERATING.md describes it.
+    /// The notice, as docs/CHANNELS.md shows it.
     #[default]
     Alignwatch,
     /// What Alertmanager sends (version 4), for receivers that know it.

@@ -238,6 +238,7 @@ pub(crate) async fn list_messages(
 #[utoipa::path(post, path = "/api/v1/messages/{key}/retry", params(("key" = String, Path, description = "Its key.")), responses(
     (status = 204, description = "It will be."),
     (status = 400, description = "That is no key.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no message with this key.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
@@ -245,5 +246,10 @@ pub(crate) async fn retry(
     State(shared): State<Arc<Shared>>,
     Named(key): Named<String>,
 ) -> Result<StatusCode, Response> {
+    if !shared.alerting().book.outbox.contains_key(&key) {
+        let detail =
+            format!("there is no message `{key}` that waits or could not be delivered; /api/v1/messages lists all");
+        return Err(Problem::new(StatusCode::NOT_FOUND, detail).into_response());
+    }
     done(&shared, Wish::Retry { key, who: "somebody, by the API".to_owned() }).await
 }

@@ -256,7 +256,11 @@ fn restore_ref(path: &Path, shelf: &Shelf, name: &str, from: &str, to: &str) -> 
     let _lease = lease.map_err(|error| Failure { exit: Exit::NotNow, ..Failure::caused_by(&error) })?;
     let at = git.at(&opened).map_err(|error| Failure::caused_by(&error))?;
     let id = backup::restore_ref(&at, shelf, &name, from, to).map_err(|error| {
-        told(error).hint("a ref of that name that is there is left alone: --as REF gives it another name")
+        let hint = match &error {
+            BackupError::Git(_) => "a ref of that name that is there is left alone: --as REF gives it another name",
+            _ => "`alignwatch backup list` shows the backups; `manifest.json` in each lists its refs",
+        };
+        told(error).hint(hint)
     })?;
     surroundings::answer(format!("`{}` is there again, at {id}, from {name}\n", escape::terminal(to)).as_bytes())?;
     Ok(Exit::Fine)

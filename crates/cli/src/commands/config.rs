@@ -105,7 +105,7 @@ fn check(global: &Global, file: Option<&Path>) -> Result<Exit, Failure> {
             "file": file_json(&configured),
             "is_fine": true,
             "n_keys_set": configured.loaded.origins.set_keys().count(),
-            "notes": configured.loaded.notes,
+            "notes": configured.loaded.notes.iter().cloned().chain(ahead(&configured)).collect::<Vec<_>>(),
             "errors": [],
         }))),
         (Ok(configured), _) => print(&fine(&configured)),
@@ -135,7 +135,7 @@ fn fine(configured: &Configured) -> String {
         told.push_str(&format!(", {n_flags} by flags"));
     }
     told.push('\n');
-    for note in &configured.loaded.notes {
+    for note in configured.loaded.notes.iter().chain(&ahead(configured)) {
         told.push_str(&format!("note: {}\n", escape::terminal(note)));
     }
     if let (None, Some(usual)) = (&configured.file, configuring::usual_file()) {
@@ -143,6 +143,11 @@ fn fine(configured: &Configured) -> String {
         told.push_str(&format!("looked for `{}`; --config names another\n", escape::terminal(&usual)));
     }
     told
+}
+
+/// What will be in each other's way, and rules of tasks that are none.
+fn ahead(configured: &Configured) -> Vec<String> {
+    super::window::notes(&configured.loaded.config, surroundings::now())
 }
 
 fn mistakes_json(mistakes: &[ConfigError]) -> String {

@@ -191,6 +191,23 @@ fn check(form: Format, config: &Config, now: Timestamp, paths: &[PathBuf], days:
     Ok(if n_found == 0 { Exit::Fine } else { Exit::Findings })
 }
 
+/// What whoever saves a configuration wants to know at once: rules for tasks that there are not, and conflicts ahead.
+pub(crate) fn notes(config: &Config, now: Timestamp) -> Vec<String> {
+    const DAYS: i64 = 14;
+    let unknown = config.tasks.iter().enumerate().filter(|(_, rule)| by_id(&rule.name).is_none());
+    let unknown =
+        unknown.map(|(nth, rule)| format!("tasks[{nth}]: there is no task `{}`: `alignwatch task list`", rule.name));
+    let paths: Vec<String> = config.maintenance.repositories.iter().cloned().chain([String::new()]).collect();
+    let mut ahead: Vec<String> = paths
+        .iter()
+        .flat_map(|path| conflicts(config, path, &jobs(&Said::default(), ""), now, DAYS))
+        .map(|conflict| format!("{}: first {}; `alignwatch window check` tells more", conflict.text, conflict.at))
+        .collect();
+    ahead.sort();
+    ahead.dedup();
+    unknown.chain(ahead).collect()
+}
+
 /// All repositories that were handed over, as far as their patterns find any.
 pub(crate) fn handed_over(config: &Config) -> Vec<PathBuf> {
     let found =
@@ -202,8 +219,8 @@ fn is_repository(path: &Path) -> bool {
     repository::open(path).is_ok()
 }
 
-/// How long a task takes, where it never ran. Source: ours.
-const TAKES: Span = Span::minutes(10);
+/// How long a task takes, where it never ran. Source: measured; most take seconds on a repository of 100 MiB.
+const TAKES: Span = Span::minutes(2);
 
 /// All tasks with the longest time that each took here.
 fn jobs(said: &Said, repository_id: &str) -> Vec<Job> {

@@ -49,6 +49,13 @@ fn conflicts_are_told_with_exit_code_3_and_none_with_0() {
     assert_eq!(found.status.code(), Some(0), "{}", text(&found));
 }
 
+#[test]
+fn whoever_saves_a_configuration_hears_of_conflicts_and_of_tasks_that_there_are_not() {
+    let home = home(&format!("{FREEZE}tasks:\n  - {{name: pack-reffs, due: 1d}}\n"));
+    let told = text(&run(home.path(), &["config", "check"]));
+    assert!(told.contains("there is no task `pack-reffs`") && told.contains("opens while the freeze"), "{told}");
+}
+
 fn handed_over() -> (Repo, TempDir) {
     let repo = sketch("main: a b c").worktree().draw();
     (0..20).for_each(|nth| drop(repo.git(["branch", &format!("loose/{nth}")])));

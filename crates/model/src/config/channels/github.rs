@@ -31,7 +31,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://api.github.com).
+        /// Default: none (`https://api.github.com`).
         /// Reason: where GitHub answers; an own server has another address.
         /// Example: `https://github.example.org/api/v3`
         #[schemars(with = "UrlText")]

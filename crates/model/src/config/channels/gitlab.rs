@@ -31,7 +31,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://gitlab.com).
+        /// Default: none (`https://gitlab.com`).
         /// Reason: where GitLab answers; an own server has another address.
         /// Example: `https://gitlab.example.org`
         #[schemars(with = "UrlText")]

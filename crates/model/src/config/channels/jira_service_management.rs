@@ -22,7 +22,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://api.atlassian.com/jsm/ops/integration).
+        /// Default: none (`https://api.atlassian.com/jsm/ops/integration`).
         /// Reason: where Atlassian takes alerts.
         /// Example: `https://jira.example.org/jsm/ops/integration`
         #[schemars(with = "UrlText")]

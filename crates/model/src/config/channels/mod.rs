@@ -1,6 +1,6 @@
 //! The part of the configuration that says who is told, and where: one file a kind of channel.
 //!
-//! Secrets never stand in it, only where they are; see [`SecretRef`]. The list of kinds is at the end of
+//! Secrets never stand in it, only where they are; see [`SecretRef`](super::SecretRef). The list of kinds is at the end of
 //! this file, and a new kind is one line there and one file beside it.
 
 mod alertmanager;

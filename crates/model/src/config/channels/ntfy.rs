@@ -31,7 +31,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://ntfy.sh).
+        /// Default: none (`https://ntfy.sh`).
         /// Reason: the public server of ntfy.
         /// Example: `https://ntfy.example.org`
         #[schemars(with = "UrlText")]

@@ -22,7 +22,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://api.opsgenie.com).
+        /// Default: none (`https://api.opsgenie.com`).
         /// Reason: where Opsgenie takes alerts; accounts in the EU have another address.
         /// Example: `https://api.eu.opsgenie.com`
         #[schemars(with = "UrlText")]

@@ -22,7 +22,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://events.pagerduty.com).
+        /// Default: none (`https://events.pagerduty.com`).
         /// Reason: where PagerDuty takes events; accounts in the EU have another address.
         /// Example: `https://events.eu.pagerduty.com`
         #[schemars(with = "UrlText")]

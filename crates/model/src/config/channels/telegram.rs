@@ -31,7 +31,7 @@ channel! {
         ///
         /// Unit: a web address, or where it is read.
         /// Range: `https://` or `http://` with a host, without a password.
-        /// Default: none (https://api.telegram.org).
+        /// Default: none (`https://api.telegram.org`).
         /// Reason: where Telegram answers bots.
         /// Example: `https://telegram.example.org`
         #[schemars(with = "UrlText")]

@@ -7,6 +7,7 @@ use super::{
     Config, amount,
     rules::Mistake,
     schema::{ChannelName, ExpressionText, LabelName, LengthText, MatcherText, NumberText, ReasonText, WorkflowText},
+    tree::for_message,
 };
 use crate::{Severity, Span, alert::rule::Rule};
 
@@ -427,7 +428,8 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         let windows = route.escalate.iter().enumerate();
         mistakes.extend(windows.filter_map(|(step, entry)| of_during(config, at, step, entry.during.as_deref()?)));
     }
-    mistakes
+    // What was written may hold anything.
+    mistakes.into_iter().map(|mistake| Mistake { problem: for_message(&mistake.problem), ..mistake }).collect()
 }
 
 fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {

@@ -10,38 +10,28 @@
 //! remembered. Example conflicts in documents and tests look like real ones:
 //! whether the base holds the same file is for the judgement to weigh.
 
-use std::{
-    ops::Range,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
+mod forest;
+mod remembered;
+mod triple;
 
 use alignwatch_model::{Known, Oid, branch::MarkedPath, snapshot::UnreadFile};
-use memchr::memmem;
 use rustc_hash::FxHashMap;
 
-use crate::{
-    memory::Shelf,
-    objects::{Objects, OpenObjects, ReadError},
+pub use self::triple::first_triple;
+use self::{
+    forest::{Forest, Look},
+    remembered::{decode, encode, key},
 };
+use crate::{memory::Shelf, objects::Objects};
 
 /// Counted up when [`first_triple`] changes, so that older answers are not believed.
 const VERSION: u32 = 1;
-
-/// Bytes at the start in which a NUL makes a file binary. Source: Git's `buffer_is_binary`.
-const BINARY_WITHIN_BYTES: usize = 8000;
 
 /// Folders inside of each other that are followed. Source: Git's `core.maxTreeDepth`.
 const DEPTH_AT_MOST: usize = 2048;
 
 /// Marked or unread paths that are listed for one tip: more is a hostile tree or tells nothing new.
 const PATHS_AT_MOST: usize = 10_000;
-
-/// Threads that scan files. Reading from packs gains little from more.
-const THREADS_AT_MOST: usize = 4;
-
-/// Files a thread takes at a time: few enough that none waits long for the others.
-const FILES_AT_A_TIME: usize = 32;
 
 /// What was found in all tips.
 #[derive(Debug, Default)]
@@ -90,221 +80,6 @@ pub fn scan(objects: &Objects, roots: &[Oid], file_limit_bytes: u64, shelf: &mut
     forest.trace_upwards();
     list_all(objects, &forest, roots, shelf, &mut marks);
     marks
-}
-
-/// The line of the first marker, counted from 1, if a whole conflict is marked in this text.
-///
-/// A conflict is a line of seven `<`, later one of seven `=`, later one of seven
-/// `>`, each followed by a space or the end of the line, as Git writes them; a
-/// `|||||||` part may stand between. A new `<<<<<<<` begins anew.
-pub fn first_triple(text: &[u8]) -> Option<u32> {
-    let finder = memmem::Finder::new(b"<<<<<<<");
-    let starts_line = |&at: &usize| at == 0 || text[at - 1] == b'\n';
-    let first = finder.find_iter(text).find(starts_line)?;
-    let (mut opened_at, mut is_split) = (None, false);
-    let mut line_at = first;
-    while line_at < text.len() {
-        let end = memchr::memchr(b'\n', &text[line_at..]).map_or(text.len(), |length| line_at + length);
-        match marker(&text[line_at..end]) {
-            Some(b'<') => (opened_at, is_split) = (Some(line_at), false),
-            Some(b'=') => is_split = true,
-            Some(_) if is_split => {
-                // Marks of several merges can lie inside of each other, so an end before the middle ends nothing.
-                if let Some(at) = opened_at {
-                    return Some(memchr::memchr_iter(b'\n', &text[..at]).count() as u32 + 1);
-                }
-            }
-            _ => {}
-        }
-        line_at = end + 1;
-    }
-    None
-}
-
-/// The sign of which this line is a marker.
-fn marker(line: &[u8]) -> Option<u8> {
-    let sign = *line.first()?;
-    let is_marker = b"<=>".contains(&sign)
-        && line.len() >= 7
-        && line[..7].iter().all(|&byte| byte == sign)
-        && line.get(7).is_none_or(|byte| b" \r\t".contains(byte));
-    is_marker.then_some(sign)
-}
-
-/// All distinct trees and blobs below some roots, by number.
-#[derive(Default)]
-struct Forest {
-    tree_numbers: FxHashMap<Oid, u32>,
-    trees: Vec<TreeNode>,
-    blob_numbers: FxHashMap<Oid, u32>,
-    blobs: Vec<(Oid, Look)>,
-    /// The children of all trees, one tree after the other.
-    children: Vec<Child>,
-}
-
-struct TreeNode {
-    oid: Oid,
-    children: Range<usize>,
-    /// Why it could not be read.
-    unread: Option<String>,
-    /// Something below is marked or unread.
-    is_notable: bool,
-}
-
-#[derive(Clone, Copy)]
-enum Child {
-    Tree(u32),
-    Blob(u32),
-}
-
-/// What is known of a blob.
-#[derive(Clone, Debug, PartialEq)]
-enum Look {
-    NotYet,
-    Clean,
-    Marked(u32),
-    Unread(String),
-}
-
-impl Forest {
-    fn plant(&mut self, root: &Oid) {
-        self.tree(root);
-    }
-
-    fn tree(&mut self, oid: &Oid) -> u32 {
-        let number = self.trees.len() as u32;
-        *self.tree_numbers.entry(*oid).or_insert_with(|| {
-            self.trees.push(TreeNode { oid: *oid, children: 0..0, unread: None, is_notable: false });
-            number
-        })
-    }
-
-    fn blob(&mut self, oid: &Oid) -> u32 {
-        let number = self.blobs.len() as u32;
-        *self.blob_numbers.entry(*oid).or_insert_with(|| {
-            self.blobs.push((*oid, Look::NotYet));
-            number
-        })
-    }
-
-    /// Reads each tree once; the ones that it finds are read in their turn.
-    fn walk(&mut self, objects: &Objects) {
-        let mut number = 0;
-        while number < self.trees.len() {
-            let from = self.children.len();
-            match objects.tree(&self.trees[number].oid) {
-                Err(error) => self.trees[number].unread = Some(error.to_string()),
-                Ok(tree) => {
-                    for entry in tree.iter() {
-                        if entry.mode.is_tree() {
-                            let child = self.tree(&entry.oid);
-                            self.children.push(Child::Tree(child));
-                        } else if entry.mode.is_file() {
-                            let child = self.blob(&entry.oid);
-                            self.children.push(Child::Blob(child));
-                        }
-                    }
-                }
-            }
-            self.trees[number].children = from..self.children.len();
-            number += 1;
-        }
-    }
-
-    /// Fills in what is known of each blob; gives the number of those that had to be read.
-    fn look_into_blobs(&mut self, opener: &OpenObjects, file_limit_bytes: u64, shelf: &mut Shelf) -> usize {
-        for (oid, look) in &mut self.blobs {
-            *look = shelf.get(&key(b'b', oid)).map_or(Look::NotYet, decode_look);
-        }
-        let unknown: Vec<u32> =
-            (0u32..).zip(&self.blobs).filter(|(_, blob)| blob.1 == Look::NotYet).map(|(n, _)| n).collect();
-        let oids: Vec<Oid> = unknown.iter().map(|&number| self.blobs[number as usize].0).collect();
-        for (number, look) in unknown.iter().zip(look_into(opener, &oids, file_limit_bytes)) {
-            let (oid, known) = &mut self.blobs[*number as usize];
-            if let Some(value) = encode_look(&look) {
-                shelf.put(&key(b'b', oid), value);
-            }
-            *known = look;
-        }
-        unknown.len()
-    }
-
-    /// Marks every tree below which something is marked or unread.
-    fn trace_upwards(&mut self) {
-        let parents = self.parents();
-        let mut notable: Vec<u32> =
-            (0u32..).zip(&self.trees).filter(|(_, tree)| self.has_notable(tree)).map(|(n, _)| n).collect();
-        while let Some(number) = notable.pop() {
-            let tree = &mut self.trees[number as usize];
-            if !std::mem::replace(&mut tree.is_notable, true) {
-                notable.extend(parents.get(&number).into_iter().flatten());
-            }
-        }
-    }
-
-    /// The trees that hold each tree.
-    fn parents(&self) -> FxHashMap<u32, Vec<u32>> {
-        let mut parents = FxHashMap::<u32, Vec<u32>>::default();
-        for (number, tree) in (0u32..).zip(&self.trees) {
-            for child in &self.children[tree.children.clone()] {
-                if let Child::Tree(child) = child {
-                    parents.entry(*child).or_default().push(number);
-                }
-            }
-        }
-        parents
-    }
-
-    /// Is the tree itself unread, or one of its files marked or unread?
-    fn has_notable(&self, tree: &TreeNode) -> bool {
-        let is_notable = |child: &Child| match child {
-            Child::Blob(number) => self.blobs[*number as usize].1 != Look::Clean,
-            Child::Tree(_) => false,
-        };
-        tree.unread.is_some() || self.children[tree.children.clone()].iter().any(is_notable)
-    }
-}
-
-/// Reads and scans blobs, on several threads; the answers stand in the order of the ids.
-fn look_into(opener: &OpenObjects, oids: &[Oid], file_limit_bytes: u64) -> Vec<Look> {
-    let n_threads = thread::available_parallelism().map_or(1, usize::from);
-    let n_threads = n_threads.min(THREADS_AT_MOST).min(oids.len().div_ceil(FILES_AT_A_TIME)).max(1);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let objects = opener.open();
-        let mut looks = Vec::new();
-        loop {
-            let from = next.fetch_add(FILES_AT_A_TIME, Ordering::Relaxed);
-            if oids.len() <= from {
-                return looks;
-            }
-            let to = oids.len().min(from + FILES_AT_A_TIME);
-            looks.push((
-                from,
-                oids[from..to].iter().map(|oid| look(&objects, oid, file_limit_bytes)).collect::<Vec<_>>(),
-            ));
-        }
-    };
-    let mut looks = thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join().expect("a scanning thread does not panic"));
-        joined.flatten().collect::<Vec<_>>()
-    });
-    looks.sort_by_key(|&(from, _)| from);
-    looks.into_iter().flat_map(|(_, looks)| looks).collect()
-}
-
-fn look(objects: &Objects, oid: &Oid, file_limit_bytes: u64) -> Look {
-    match objects.blob_up_to(oid, file_limit_bytes) {
-        Err(ReadError::TooLarge(..)) => Look::Clean,
-        Err(error) => Look::Unread(error.to_string()),
-        Ok(content) if is_binary(&content) => Look::Clean,
-        Ok(content) => first_triple(&content).map_or(Look::Clean, Look::Marked),
-    }
-}
-
-fn is_binary(content: &[u8]) -> bool {
-    memchr::memchr(0, &content[..content.len().min(BINARY_WITHIN_BYTES)]).is_some()
 }
 
 /// Lists the notable files of every root, and remembers the roots that could be read in full.
@@ -401,58 +176,9 @@ fn text(path: &[u8]) -> String {
     text
 }
 
-fn key(kind: u8, oid: &Oid) -> Vec<u8> {
-    [&[kind], oid.as_bytes()].concat()
-}
-
-/// Lines count from 1, so 0 is free to say that there is none.
-fn encode_look(look: &Look) -> Option<Vec<u8>> {
-    match look {
-        Look::Clean => Some(0u32.to_le_bytes().to_vec()),
-        Look::Marked(line) => Some(line.to_le_bytes().to_vec()),
-        Look::NotYet | Look::Unread(_) => None,
-    }
-}
-
-fn decode_look(value: &[u8]) -> Look {
-    match value.try_into().map(u32::from_le_bytes) {
-        Ok(0) => Look::Clean,
-        Ok(line) => Look::Marked(line),
-        Err(_) => Look::NotYet,
-    }
-}
-
-fn encode(marked: &[MarkedPath]) -> Vec<u8> {
-    let mut value = Vec::new();
-    for MarkedPath { blob, path, line } in marked {
-        value.push(blob.as_bytes().len() as u8);
-        value.extend(blob.as_bytes());
-        value.extend(line.to_le_bytes());
-        value.extend((path.len() as u32).to_le_bytes());
-        value.extend(path.as_bytes());
-    }
-    value
-}
-
-/// `None` when the bytes are not what [`encode`] writes: then the tree is walked again.
-fn decode(value: &[u8]) -> Option<Vec<MarkedPath>> {
-    let mut marked = Vec::new();
-    let mut rest = value;
-    while let Some((&oid_len, after)) = rest.split_first() {
-        let (oid, after) = after.split_at_checked(oid_len as usize)?;
-        let (line, after) = after.split_first_chunk()?;
-        let (path_len, after) = after.split_first_chunk()?;
-        let (path, after) = after.split_at_checked(u32::from_le_bytes(*path_len) as usize)?;
-        let path = String::from_utf8(path.to_vec()).ok()?;
-        marked.push(MarkedPath { blob: Oid::from_bytes(oid).ok()?, path, line: u32::from_le_bytes(*line) });
-        rest = after;
-    }
-    Some(marked)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{remembered::decode_look, *};
     use crate::memory::Memory;
     use alignwatch_testkit::{Repo, git_output, sketch};
 

@@ -85,7 +85,7 @@ macro_rules! channels {
         /// One channel.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Channel {
-            $(#[allow(missing_docs, reason = "its type says it")] $Kind($Kind),)*
+            $(#[expect(missing_docs, reason = "its type says it")] $Kind($Kind),)*
         }
 
         impl Channels {

@@ -1,0 +1,202 @@
+//! Single turns, with a hand-held clock.
+
+use super::{reports::REPORTED_AT_MOST, *};
+use crate::{checks::sample, run::Happened};
+
+const PACE: Pace = Pace { interval: Span(300), at_once: 2 };
+
+fn at(second: i64) -> Timestamp {
+    Timestamp(sample::NOW.0 + second)
+}
+
+struct Day(State);
+
+impl Day {
+    fn of(paths: &[&str]) -> Day {
+        Day(State::watching(paths.iter().map(|path| (*path).to_owned()), at(0)))
+    }
+
+    /// What is done after an event, a word each.
+    fn then(&mut self, second: i64, event: Event) -> Vec<String> {
+        let told = |effect: &Effect| match effect {
+            Effect::Inspect(path) => format!("inspect {path}"),
+            Effect::Deliver(row) => format!("deliver {}", row.key),
+            Effect::Tend(path) => format!("tend {path}"),
+            Effect::Keep(commit) => {
+                let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
+                let events = commit.events.iter().map(|event| event.id.clone());
+                format!("keep {}", sweeps.chain(events).collect::<Vec<_>>().join(" "))
+            }
+            Effect::Answer(receipts, Ok(())) => format!("kept {receipts:?}"),
+            Effect::Answer(receipts, Err(refusal)) => format!("refuse {receipts:?}: {refusal}"),
+        };
+        turn(&mut self.0, event, &Config::default(), PACE, at(second)).iter().map(told).collect()
+    }
+}
+
+fn seen(path: &str) -> Event {
+    let mut snapshot = sample::snapshot([sample::branch("refs/heads/a", 1, 1)]);
+    snapshot.repository.id = format!("id-of{path}");
+    Event::Inspected(Box::new(Inspected { path: path.into(), seconds: 0.1, seen: Ok(snapshot) }))
+}
+
+fn failed(path: &str) -> Event {
+    Event::Inspected(Box::new(Inspected { path: path.into(), seconds: 0.1, seen: Err("it is gone".into()) }))
+}
+
+#[test]
+fn a_morning_with_three_repositories() {
+    let mut day = Day::of(&["/a", "/b", "/c"]);
+    assert_eq!(day.then(0, Event::Tick), ["inspect /a", "inspect /b"]);
+    assert_eq!(day.then(1, seen("/b")), ["inspect /c", "keep id-of/b"]);
+    // What comes while something is being kept waits for that.
+    assert_eq!(day.then(2, seen("/c")), [""; 0]);
+    assert_eq!(day.then(3, Event::Kept(None)), ["keep id-of/c"]);
+    // A slow repository holds up nobody: /b moves and is looked at while /a still runs.
+    assert_eq!(day.then(4, Event::RefsMoved("/b".into())), [""; 0]);
+    assert_eq!(day.then(6, Event::Tick), ["inspect /b"]);
+}
+
+#[test]
+fn what_moves_while_it_is_looked_at_is_looked_at_again() {
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    day.then(1, Event::RefsMoved("/a".into()));
+    day.then(2, seen("/a"));
+    day.then(3, Event::Kept(None));
+    assert_eq!(day.then(4, Event::Tick), ["inspect /a"]);
+}
+
+#[test]
+fn a_store_that_refuses_is_tried_again_and_gets_the_latest() {
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    let effects = turn(&mut day.0, seen("/a"), &Config::default(), PACE, at(1));
+    let Some(Effect::Keep(commit)) = effects.into_iter().next() else { panic!("something is kept") };
+    assert_eq!(day.then(2, Event::NotKept(commit, "disk full".into())), [""; 0]);
+    assert_eq!(day.0.store_trouble.as_deref(), Some("disk full"));
+    assert_eq!(day.then(5, Event::Asked("/a".into())), ["inspect /a"]);
+    assert_eq!(day.then(6, failed("/a")), [""; 0]);
+    // Ten seconds after it failed; what was seen last is kept, under the same id.
+    let kept = turn(&mut day.0, Event::Tick, &Config::default(), PACE, at(12));
+    let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!(commit.sweeps[0].repository, "id-of/a");
+    assert_eq!(commit.sweeps[0].outcome, SweepOutcome::Failed("it is gone".into()));
+    day.then(13, Event::Kept(None));
+    assert_eq!(day.0.store_trouble, None);
+}
+
+#[test]
+fn what_went_wrong_beside_a_commit_is_told_until_it_goes_well() {
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    day.then(1, seen("/a"));
+    day.then(2, Event::Kept(Some("no backup".into())));
+    assert_eq!(day.0.store_trouble.as_deref(), Some("no backup"));
+    day.then(3, Event::Kept(None));
+    assert_eq!(day.0.store_trouble, None);
+}
+
+#[test]
+fn the_past_is_told_once_and_not_lost_when_the_store_is_busy() {
+    let seen = || {
+        let mut snapshot = sample::snapshot([]);
+        let line = crate::facts::past::LinePast {
+            name: "refs/heads/main".into(),
+            n_commits: vec![Some(1); 3],
+            moves: vec![at(-20 * 86_400)],
+            landings: Vec::new(),
+        };
+        let ends = [-14, -7, 0].map(|day| at(day * 86_400)).to_vec();
+        let past = crate::facts::past::Past { ends, lines: vec![line], ..Default::default() };
+        snapshot.facts.past = crate::Known::Seen(past);
+        Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 0.1, seen: Ok(snapshot) }))
+    };
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    let kept = turn(&mut day.0, seen(), &Config::default(), PACE, at(1));
+    let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
+    let moves: Vec<_> = commit.past.iter().filter(|reading| reading.metric == "alignwatch_base_moves").collect();
+    assert_eq!(moves.len(), 2, "two weeks, and now, which is measured");
+    assert_eq!(moves[0].labels, r#"{"line":"refs/heads/main","reconstructed":"true"}"#);
+    assert_eq!((moves[0].at, moves[0].value, moves[1].value), (at(-14 * 86_400), 1.0, 0.0));
+    assert!(commit.readings.iter().all(|reading| !reading.labels.contains("reconstructed")));
+    day.then(2, Event::Asked("/a".into()));
+    day.then(3, Event::Kept(None));
+    day.then(400, Event::Tick);
+    let kept = turn(&mut day.0, seen(), &Config::default(), PACE, at(401));
+    let [Effect::Keep(commit)] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!(commit.past, []);
+}
+
+#[test]
+fn a_repository_that_is_gone_has_no_numbers_any_more() {
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    day.then(1, seen("/a"));
+    assert!(day.0.readings().count() > 10);
+    day.then(2, Event::Kept(None));
+    day.then(3, Event::Asked("/a".into()));
+    day.then(4, failed("/a"));
+    assert_eq!(day.0.readings().count(), 0);
+}
+
+fn reported(receipt: u64, id: &str, what: Happened) -> Event {
+    let run = crate::run::RunId::from_parts(1, [1; 10]);
+    Event::Reported(Receipt(receipt), vec![RunEvent::new(id, run, crate::run::Moment(1), what)])
+}
+
+#[test]
+fn what_is_reported_is_acknowledged_when_it_is_kept_and_not_before() {
+    let mut day = Day::of(&[]);
+    let beat = |receipt, id| reported(receipt, id, Happened::Heartbeat {});
+    assert_eq!(day.then(0, beat(1, "a")), ["keep a"]);
+    // Whatever comes meanwhile is kept together.
+    assert_eq!(day.then(0, beat(2, "b")), [""; 0]);
+    assert_eq!(day.then(0, beat(3, "c")), [""; 0]);
+    assert_eq!(day.then(0, Event::Kept(None)), ["kept [Receipt(1)]", "keep b c"]);
+    let failed = Event::NotKept(Box::default(), "disk full".into());
+    assert_eq!(day.then(1, failed), ["refuse [Receipt(2), Receipt(3)]: it could not be kept: disk full"]);
+    assert_eq!(day.then(2, beat(4, "b")), ["refuse [Receipt(4)]: it could not be kept: disk full"]);
+    assert_eq!(day.then(12, beat(5, "b")), ["keep b"], "it is tried again");
+}
+
+#[test]
+fn more_reports_than_can_be_held_are_refused_at_once() {
+    let mut day = Day::of(&[]);
+    day.then(0, reported(1, "a", Happened::Heartbeat {}));
+    let run = crate::run::RunId::from_parts(1, [1; 10]);
+    let one = RunEvent::new("b", run, crate::run::Moment(1), Happened::Heartbeat {});
+    day.then(0, Event::Reported(Receipt(2), vec![one; REPORTED_AT_MOST]));
+    assert_eq!(
+        day.then(0, reported(3, "c", Happened::Heartbeat {})),
+        ["refuse [Receipt(3)]: more is reported than can be kept in time"]
+    );
+}
+
+#[test]
+fn a_repository_is_looked_at_when_a_run_in_it_begins_and_ends() {
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    day.then(1, seen("/a"));
+    day.then(2, Event::Kept(None));
+    let started = crate::run::event::Started { repository_id: Some("id-of/a".into()), ..Default::default() };
+    assert_eq!(day.then(10, reported(1, "s", Happened::Started(started))), ["keep s"]);
+    assert_eq!(day.then(12, Event::Tick), ["inspect /a"]);
+    day.then(13, seen("/a"));
+    day.then(14, Event::Kept(None));
+    day.then(15, Event::Kept(None));
+    day.then(20, reported(2, "f", Happened::Finished(Default::default())));
+    assert_eq!(day.then(22, Event::Tick), ["inspect /a"]);
+}
+
+#[test]
+fn the_daemon_sleeps_until_something_is_due() {
+    let mut day = Day::of(&["/a"]);
+    assert_eq!(day.0.wakes_at(), Some(at(0)));
+    day.then(0, Event::Tick);
+    assert_eq!(day.0.wakes_at(), None);
+    day.then(1, seen("/a"));
+    let next = day.0.wakes_at().unwrap();
+    assert!((at(301)..at(332)).contains(&next), "{next:?}");
+}

@@ -103,7 +103,8 @@ A task acts when its numbers say so, not because it is night. `--force` runs it 
 * **What it says.** `effect` with the numbers before and after, `noop`, `skipped` with what held it, or `failed`. That git
   ended well is none of them.
 * **When it is killed**, the repository is sound. The next run moves aside what was left (locks, unfinished packs) and goes on.
-* **Stop it** with Ctrl-C or a TERM signal: git ends, what is there is measured, the journal says so.
+* **Stop it** with Ctrl-C or a TERM signal: the step under way comes to its end (a repack may take its time), no other begins, what
+  is there is measured, and the journal says so. The end of a window does the same.
 
 The journal is `tasks.jsonl` in the data directory; a plan is on the disk before its first step.
 
@@ -280,6 +281,66 @@ has their keys, [CHANNELS](CHANNELS.md) what each sends and takes.
 * **An issue** has marks at its end by which it is found. Leave them in, and the issue is kept current and closed.
 * **A command** gets the notice as JSON on standard input, `ALIGNWATCH_KEY` and `ALIGNWATCH_STATUS` in its environment, and
   ends with 0 when it was told. It should be able to hear the same key twice.
+
+## Alerts
+
+The daemon holds [rules](CONFIGURATION.md#rules) against what it sees and tells people through [channels](CONFIGURATION.md#channels). Without any configuration
+there are alerts and nobody is told: `alignwatch alert list` shows them. One channel is enough to be told of everything
+from a warning on:
+
+```yaml
+channels:
+  webhook: [{name: team, url: \"https://watch.example.org/hook\"}]
+```
+
+| to | type |
+|---|---|
+| see what fires, and what holds it back | `alignwatch alert list` (`--all`: also pending, and over since a day) |
+| know why somebody was told, or was not | `alignwatch explain ID`: every decision from the rule to the last attempt |
+| say that you care for it: no reminder, no escalation | `alignwatch alert ack ID --note 'rebasing it now'` (`--undo` takes it back) |
+| see what a silence would hold, then hold it | `alignwatch alert silence repository=/srv/git/a.git --for 2h --comment 'moving it' --dry-run`, then without `--dry-run` |
+| end a silence | `alignwatch alert silences`, `alignwatch alert unsilence ID` |
+| see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY` |
+| see which rules there are | `alignwatch rules list` |
+| know how often a rule would have fired | `alignwatch rules backtest NAME --days 28` |
+| have the same rules in a Prometheus | `alignwatch rules export > alignwatch.rules.yml`, then `promtool check rules alignwatch.rules.yml` |
+
+What is promised, and tested (`crates/model/src/turn/story.rs`, `crates/cli/tests/it/alerts.rs`):
+
+* What was decided is on the disk before it is told, and is tried for three days with growing pauses; `Retry-After` is
+  honoured. Then it is a dead letter, which is itself told. It may come twice after a crash, with the same key; never less than once.
+* Whoever heard that something fires hears that it is over: also when it was silenced, acknowledged or in a window
+  meanwhile, when the daemon was down, or when its rule was taken out.
+* What can't be seen neither fires nor is over. A repository that can't be looked at is told once; what follows from it is not.
+* Holding back holds the telling only. Judging, counting and the end go on.
+* While the store can't keep anything, only that is told; everything else waits for the disk.
+
+Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and
+`amtool --alertmanager.url=http://localhost:8750` lists alerts and adds, lists and ends silences.
+
+### Testing rules
+
+`alignwatch rules test FILE` runs tests that are data: what is seen when, what people do, and what is expected then. They
+cover the whole road: rules, grouping, silences, windows, escalation, channels that are down, restarts.
+
+```yaml
+config: |
+  channels: {webhook: [{name: team, url: \"https://watch.example.org/hook\"}]}
+  rules: [{name: far, expr: \"alignwatch_far_behind_branches > 20\", clear: 15, for: 2m}]
+tests:
+  - name: a restart in between tells nothing twice
+    interval: 1m
+    series: [{series: 'alignwatch_far_behind_branches{repository=\"/srv/a.git\"}', values: '0x4 25x9 10x9'}]
+    findings: [{check: conflicting, repository: /srv/a.git, subject: main, severity: error, from: 30m, until: 50m}]
+    acts: [{at: 9m, restart: true}, {at: 31m, silence: ['alertname=\"conflict\"'], for: 2h}]
+    expect:
+      - {at: 8m, alerts: [{rule: far, severity: warning}], told: [{channel: team, firing: [far]}]}
+      - {at: 25m, alerts: [], told: [{channel: team, resolved: [far]}]}
+      - {at: 49m, alerts: [{rule: conflict, held: silence}], told: []}
+```
+
+Values are written as `promtool test rules` has them (`5x3`, `0+2x3`, `_`), one for each look. Other acts: `ack: RULE`, `down: CHANNEL`,
+`up: CHANNEL`; `unseen: [{repository: …, from: 10m, until: 20m}]` for a repository that can't be looked at; `in_doubt: true` for a check that can't.
 
 ## How fast it is
 

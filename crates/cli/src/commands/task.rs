@@ -234,9 +234,12 @@ fn run_due(global: &Global, form: Format) -> Result<Exit, Failure> {
             exit = failure.exit;
         }
         for (task, ended) in ends.into_inner() {
-            if matches!(&ended, Ended::Ran(done) if done.report.result == Came::Failed) {
-                exit = Exit::CouldNot;
-            }
+            exit = match (&ended, exit) {
+                (Ended::Ran(done), _) if done.report.result == Came::Failed => Exit::CouldNot,
+                (Ended::Ran(done), Exit::Fine) if done.report.result == Came::Skipped => Exit::NotNow,
+                (Ended::Waits(_), Exit::Fine) => Exit::NotNow,
+                (_, exit) => exit,
+            };
             all.push((path.display().to_string(), task, ended));
         }
     }

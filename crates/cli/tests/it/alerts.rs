@@ -8,6 +8,7 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -251,4 +252,101 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
     let twice: u64 = times.values().map(|n| n - 1).sum();
     assert!(twice <= kills, "{twice} came twice in {kills} kills");
     assert!(20 < times.len(), "{} messages: too few to show anything", times.len());
+}
+
+/// What a command says of a daemon's alerts; its exit code and both of its outputs together.
+fn told(daemon: &Daemon, config: &Path, data: &Path, words: &[&str]) -> (i32, String) {
+    let text = fs::read_to_string(config).unwrap();
+    let own = data.join("command.yaml");
+    fs::write(&own, format!("{text}serve: {{port: {}}}\n", daemon.port)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_alignwatch"))
+        .arg("--config")
+        .arg(&own)
+        .arg("--data-dir")
+        .arg(data)
+        .args(words)
+        .env("USER", "ada")
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn everything_about_an_alert_can_be_typed() {
+    let (sink, repo, data) = (Sink::new(), sketch("main: a").draw(), tempfile::tempdir().unwrap());
+    let config = sink.config(data.path());
+    let daemon = started(&sink, data.path(), repo.path());
+    let said = |words: &[&str]| told(&daemon, &config, data.path(), words);
+    assert_eq!(said(&["alert", "list"]), (0, "nothing fires\n".to_owned()));
+    assert_eq!(posted(&daemon, "Disk", 1, false), Some(200));
+    daemon.until("the alert", |_| said(&["alert", "list"]).1.contains("Disk"));
+    let id = daemon.json("/api/v1/alerts")["alerts"][0]["id"].as_str().unwrap().to_owned();
+
+    let (code, preview) = said(&["alert", "silence", "alertname=Disk", "--comment", "known", "--dry-run"]);
+    assert_eq!((code, preview.as_str()), (0, "it holds 1 of 1 alerts that fire:\n  warning Disk\n"));
+    assert_eq!(said(&["alert", "silences"]).1, "nothing is silenced\n");
+    let (code, made) =
+        said(&["alert", "silence", "alertname=Disk", "--comment", "known", "--for", "2h", "--until-resolved"]);
+    assert!(code == 0 && made.starts_with("silenced until "), "{made}");
+    assert!(said(&["alert", "list"]).1.contains("held: ada silenced it until"), "{}", said(&["alert", "list"]).1);
+    let silence = made.split("unsilence ").nth(1).unwrap().split('`').next().unwrap();
+    assert_eq!(said(&["alert", "unsilence", silence]).0, 0);
+    assert!(!said(&["alert", "list"]).1.contains("held"));
+
+    let (code, acked) = said(&["alert", "ack", &id[..8], "--note", "mine", "--for", "1h", "--sticky"]);
+    assert!(code == 0 && acked.starts_with("ada has it, until "), "{acked}");
+    let (_, explained) = said(&["explain", &id]);
+    for part in ["was posted", "route all leads to team", "ada has it, until", "delivered"] {
+        assert!(explained.contains(part), "{part}: {explained}");
+    }
+    assert_eq!(said(&["alert", "ack", &id[..8], "--undo"]).0, 0);
+
+    // What nobody can deliver is a dead letter, which can be tried again.
+    assert_eq!(said(&["alert", "dead"]).1, "every message was delivered, or is still being tried\n");
+    let (code, wrong) = said(&["alert", "retry", "no-such-key"]);
+    assert!(code == 1 && wrong.contains("there is no message `no-such-key`"), "{wrong}");
+    let (code, wrong) = said(&["alert", "ack", "ffffff"]);
+    assert!(code == 2 && wrong.contains("no alert that fires begins with `ffffff`"), "{wrong}");
+    drop(daemon.kill());
+}
+
+#[test]
+fn nobody_at_home_is_told_with_what_to_type() {
+    let (sink, data) = (Sink::new(), tempfile::tempdir().unwrap());
+    let config = sink.config(data.path());
+    let output = Command::new(env!("CARGO_BIN_EXE_alignwatch"))
+        .args(["--config"])
+        .arg(&config)
+        .arg("--data-dir")
+        .arg(data.path())
+        .args(["alert", "list"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && told.contains("no daemon ever ran here"), "{told}");
+    assert!(told.contains("hint: `alignwatch serve` starts it"), "{told}");
+}
+
+/// The example of docs/OPERATING.md, as a person would copy it; then with an expectation that does not hold.
+#[test]
+fn the_tests_of_rules_that_the_procedures_show_can_be_run() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/OPERATING.md")).unwrap();
+    let section = text.split("### Testing rules").nth(1).unwrap();
+    let example = section.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |text: &str| {
+        let file = folder.path().join("rules-test.yaml");
+        fs::write(&file, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_alignwatch"))
+            .args(["--config", "/dev/null", "rules", "test"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code().unwrap(), told)
+    };
+    let (code, told) = run(example);
+    assert!(code == 0 && told.starts_with("ok "), "{told}");
+    let (code, told) = run(&example.replace("firing: [far]", "firing: [near]"));
+    assert!(code == 1 && told.contains("WRONG") && told.contains("team was to hear firing: near"), "{told}");
 }

@@ -81,6 +81,8 @@ impl fmt::Display for Of {
 /// A built-in rule, as it is written down.
 struct BuiltIn {
     name: &'static str,
+    /// None = as bad as the finding.
+    severity: Option<Severity>,
     of: What,
     hold: Span,
     keep_firing: Span,
@@ -100,6 +102,7 @@ enum What {
 const BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         name: "work-lost",
+        severity: None,
         of: What::Findings(&["work-lost", "dropped-side", "forbidden-merged", "base-rewritten"], Severity::Warning),
         hold: Span(0),
         keep_firing: Span(0),
@@ -107,6 +110,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "repository-damaged",
+        severity: None,
         of: What::Findings(
             &[
                 "missing-objects",
@@ -125,7 +129,16 @@ const BUILT_IN: &[BuiltIn] = &[
         why: "Damage spreads with each fetch and each repack, and the other copies are deleted meanwhile",
     },
     BuiltIn {
+        name: "maintenance-failed",
+        severity: None,
+        of: What::Findings(&["task-failed"], Severity::Error),
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "What the task is for is still there; one that lost objects has to be looked at while they can be brought back",
+    },
+    BuiltIn {
         name: "own-promise",
+        severity: None,
         of: What::OwnPromise,
         hold: Span::minutes(5),
         keep_firing: Span::minutes(5),
@@ -133,6 +146,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "repository-unseen",
+        severity: None,
         of: What::Unseen,
         hold: Span::minutes(10),
         keep_firing: Span(0),
@@ -140,6 +154,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "run-failed",
+        severity: None,
         of: What::Findings(&["run-failed", "run-stuck", "run-lost"], Severity::Warning),
         hold: Span(0),
         keep_firing: Span(0),
@@ -147,6 +162,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "run-missed",
+        severity: None,
         of: What::Findings(&["run-missed"], Severity::Warning),
         hold: Span(0),
         keep_firing: Span(0),
@@ -154,6 +170,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "alignment-budget-burns",
+        severity: None,
         of: What::BudgetBurns,
         hold: Span(0),
         keep_firing: Span::minutes(15),
@@ -161,6 +178,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "conflict",
+        severity: None,
         of: What::Findings(&["conflicting", "conflict-markers"], Severity::Error),
         hold: Span::minutes(15),
         keep_firing: Span::minutes(15),
@@ -168,6 +186,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "over-budget",
+        severity: None,
         of: What::Findings(&["over-budget", "base-behind-remote"], Severity::Warning),
         hold: Span::hours(1),
         keep_firing: Span::minutes(15),
@@ -175,6 +194,8 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "budget-soon-exceeded",
+        // As a finding it is only good to know; whoever is told hears it while there is still time.
+        severity: Some(Severity::Warning),
         of: What::Findings(&["budget-soon-exceeded"], Severity::Info),
         hold: Span::hours(1),
         keep_firing: Span::hours(1),
@@ -182,6 +203,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "repository-unwell",
+        severity: None,
         of: What::Findings(
             &["stale-lock", "unfinished-operation", "known-bad-git", "dangerous-config", "room-to-repack"],
             Severity::Error,
@@ -192,6 +214,7 @@ const BUILT_IN: &[BuiltIn] = &[
     },
     BuiltIn {
         name: "host-unwell",
+        severity: None,
         of: What::Findings(
             &["host-disk", "host-inodes", "host-memory", "host-cpu", "host-load", "clock"],
             Severity::Warning,
@@ -223,7 +246,7 @@ impl Rule {
             name: rule.name.to_owned(),
             of,
             timing: Timing { hold: rule.hold, keep_firing: rule.keep_firing, ..Timing::default() },
-            severity: None,
+            severity: rule.severity,
             labels: Labels::new(),
             summary: None,
             runbook: None,

@@ -25,6 +25,13 @@ impl Seen<'_> {
         subject: impl Into<String>,
         summary: impl Into<String>,
     ) -> Finding {
+        // What a check declares is what rules and documents say of it.
+        debug_assert!(
+            severity <= self.check.severity,
+            "{} declares {} and finds {severity}",
+            self.check.id,
+            self.check.severity
+        );
         let id = self.check.id;
         Finding {
             check: id,

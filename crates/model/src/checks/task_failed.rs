@@ -9,7 +9,7 @@ pub(super) static CHECK: Check = Check {
     title: "A maintenance task failed",
     looks_at: "The last end of each task in this repository, in the journal of `alignwatch task`",
     why: "What it is for is still there; and a task that lost objects or refs says so here, until a later run goes well",
-    severity: Severity::Error,
+    severity: Severity::Critical,
     family: Family::Speed,
     needs: &[Look::Runs],
     git_says: None,

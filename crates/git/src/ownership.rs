@@ -62,7 +62,7 @@ fn home() -> Option<PathBuf> {
 /// All values of `safe.directory` of the system and the user, in their order.
 fn operator_settings() -> Result<Vec<Vec<u8>>, GitError> {
     let git = Git::find()?;
-    let call = git.as_operator("config").option("-z").option("--show-scope").option("--get-all");
+    let call = git.for_operator("config").option("-z").option("--show-scope").option("--get-all");
     // Exit code 1: there is none.
     let list = call.option("safe.directory").run_allowing(&[1])?;
     let mut words = list.stdout.split(|&byte| byte == 0);

@@ -130,8 +130,8 @@ impl Git {
     }
 
     /// A call that reads the settings of whoever runs us, and of no repository.
-    pub(crate) fn as_operator(&self, command: &'static str) -> Call<'_> {
-        self.outside(command).as_operator()
+    pub(crate) fn for_operator(&self, command: &'static str) -> Call<'_> {
+        self.outside(command).for_operator()
     }
 }
 

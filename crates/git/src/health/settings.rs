@@ -48,7 +48,7 @@ pub(crate) fn settings(opened: &Opened, entries: &[Entry], git: &Git) -> Setting
 
 /// The settings of the system and the user, in their order.
 fn operators(git: &Git) -> Result<Vec<Setting>, GitError> {
-    let list = git.as_operator("config").option("--list").option("-z").run()?;
+    let list = git.for_operator("config").option("--list").option("-z").run()?;
     let pairs = list.stdout.split(|&byte| byte == 0).filter(|pair| !pair.is_empty());
     let setting = |pair: &[u8]| {
         let mut parts = pair.splitn(2, |&byte| byte == b'\n');

@@ -58,7 +58,7 @@ impl<'a> Call<'a> {
     }
 
     /// With the settings of whoever runs us.
-    pub(super) fn as_operator(mut self) -> Self {
+    pub(super) fn for_operator(mut self) -> Self {
         self.is_operators = true;
         self
     }

@@ -13,7 +13,7 @@ pub(super) static CHECK: Check = Check {
     looks_at: "Commits that each open branch lacks of its base (git rev-list --count branch..base)",
     why: "The further behind, the more of the base has to be understood at once when the branch is aligned, \
           and the likelier a conflict",
-    severity: Severity::Info,
+    severity: Severity::Warning,
     family: Family::Branches,
     needs: &[Look::Landed],
     git_says: Some("git for-each-ref --format='%(ahead-behind:…)'"),

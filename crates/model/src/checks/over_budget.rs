@@ -19,7 +19,7 @@ pub(super) static CHECK: Check = Check {
     title: "Branches over their drift budget",
     looks_at: "Commits and time that each branch is behind, against the budget of its relation",
     why: "The budget is what was agreed: past it, aligning is due whatever else is going on",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     family: Family::Branches,
     needs: &[Look::History],
     git_says: Some("git for-each-ref --format='%(ahead-behind:…)'"),

@@ -9,7 +9,7 @@ pub(super) static CHECK: Check = Check {
     title: "Incomplete or rewritten history",
     looks_at: "The shallow file, partial-clone settings, grafts and replace refs",
     why: "Counts and merge bases come from the history that is there; cut off or replaced, they can be wrong",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     family: Family::Integrity,
     needs: &[Look::Refs],
     git_says: Some("git rev-parse --is-shallow-repository"),

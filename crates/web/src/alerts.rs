@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use alignwatch_model::{
     Timestamp,
-    alert::{Ack, Alert, Phase, Wish, explain, mute::Mute, outbox::Outgoing, unsent},
+    alert::{Ack, Alert, Phase, Wish, explain, mute::Mute, outbox::Outgoing, unsent::Holding},
     record::RecordKind,
-    turn::Alerting,
 };
 use axum::{
     Json,
@@ -57,8 +56,8 @@ pub(crate) struct Shown {
     held: Option<Mute>,
 }
 
-fn shown(alerting: &Alerting, alert: &Alert, now: Timestamp) -> Shown {
-    let held = alert.is_firing().then(|| unsent::held(&alerting.book, &alerting.policy, alert, now)).flatten();
+fn shown(holding: &Holding<'_>, alert: &Alert) -> Shown {
+    let held = alert.is_firing().then(|| holding.back(alert)).flatten();
     Shown { alert: alert.clone(), held }
 }
 
@@ -70,9 +69,10 @@ pub(crate) async fn alerts(
     State(shared): State<Arc<Shared>>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Alerts>, Problem> {
-    let (alerting, now) = (shared.alerting(), crate::now());
+    let alerting = shared.alerting();
     let wanted = alerting.book.alerts().filter(|alert| which.all || alert.is_firing());
-    let mut alerts: Vec<Shown> = wanted.map(|alert| shown(&alerting, alert, now)).collect();
+    let holding = Holding::of(&alerting.book, &alerting.policy, crate::now());
+    let mut alerts: Vec<Shown> = wanted.map(|alert| shown(&holding, alert)).collect();
     alerts.sort_by_key(|shown| {
         (order(shown.alert.phase), std::cmp::Reverse(shown.alert.severity), shown.alert.starts_at)
     });

@@ -9,7 +9,7 @@ use alignwatch_model::{
         Alert as Known, Matcher, Phase, Silence,
         mute::SilenceState,
         outbox::{Outcome, Outgoing, State},
-        unsent,
+        unsent::Holding,
     },
     config::{Config, parse_length},
     turn::Alerting,
@@ -172,9 +172,8 @@ impl Asking<'_> {
         let (alerting, now) = (self.alerting()?, surroundings::now());
         let mut alerts: Vec<&Known> = alerting.book.alerts().filter(|alert| all || alert.is_firing()).collect();
         alerts.sort_by_key(|alert| (alert.phase != Phase::Firing, std::cmp::Reverse(alert.severity), alert.starts_at));
-        let held = |alert: &Known| {
-            alert.is_firing().then(|| unsent::held(&alerting.book, &alerting.policy, alert, now)).flatten()
-        };
+        let holding = Holding::of(&alerting.book, &alerting.policy, now);
+        let held = |alert: &Known| alert.is_firing().then(|| holding.back(alert)).flatten();
         if self.form == Format::Json {
             let shown: Vec<_> = alerts.iter().map(|alert| json!({"alert": alert, "held": held(alert)})).collect();
             return Ok(escape::json(&json!({"schema": "alignwatch.alerts/1", "alerts": shown})));

@@ -4,6 +4,8 @@
 //! nothing is told before the decision to tell it was kept.
 
 mod kept;
+#[cfg(test)]
+mod tests;
 mod told;
 mod wished;
 
@@ -28,6 +30,9 @@ use crate::{Severity, Span, Timestamp, record::Record};
 /// is refused, and that is itself told; none that is known is given up for it (prometheus#12415).
 pub const ALERTS_AT_MOST: usize = 50_000;
 
+/// How long a refused alert is told of. Source: ours; several sweeps, each of which would be refused again.
+const REFUSAL_TOLD_FOR: Span = Span::hours(1);
+
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
@@ -49,10 +54,15 @@ pub struct Book {
     changed: BTreeSet<Row>,
     being_kept: BTreeSet<Row>,
     notes: Vec<Record>,
+    notes_being_kept: Vec<Record>,
+    being_kept_at: Timestamp,
+    /// What was hidden when it was last decided, by fingerprint.
+    held: BTreeSet<String>,
     decide_at: Option<Timestamp>,
     began_at: Timestamp,
     settled_at: Timestamp,
-    n_refused: usize,
+    /// Alerts that were refused for want of room, and when the last one was.
+    refused: Option<(usize, Timestamp)>,
     n_made: u64,
     /// How often anything changed.
     pub version: u64,
@@ -88,7 +98,7 @@ impl Book {
             let is_firing = |fingerprint: &str| self.alerts.get(fingerprint).is_some_and(Alert::is_firing);
             let any = self.places.contains_key(&(rule.name.clone(), place.to_owned()));
             if let Some(evaluated) = evaluate(rule, &seen, &numbers, Known { any, is_firing: &is_firing }) {
-                self.apply(policy, rule, place, evaluated, seen.now);
+                self.apply(rule, place, evaluated, seen.now);
             }
         }
     }
@@ -102,7 +112,7 @@ impl Book {
     /// Takes in which promises of alignwatch itself are not kept: a stable name and a sentence each.
     pub fn take_in_own(&mut self, policy: &Policy, broken: &[(&str, String)], now: Timestamp) {
         let Some(rule) = policy.rules.iter().find(|rule| rule.of == Of::OwnPromise) else { return };
-        let own = self.own_troubles();
+        let own = self.own_troubles(now);
         let bad = broken.iter().map(|(name, text)| (*name, text.clone())).chain(own).map(|(name, text)| Instance {
             labels: [("alertname", rule.name.as_str()), ("promise", name)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -115,24 +125,25 @@ impl Book {
             runbook: String::new(),
         });
         let evaluated = Evaluated { bad: bad.collect(), others: Others::WellBut(BTreeMap::new()) };
-        self.apply(policy, rule, "", evaluated, now);
+        self.apply(rule, "", evaluated, now);
     }
 
-    fn own_troubles(&self) -> Vec<(&'static str, String)> {
+    fn own_troubles(&self, now: Timestamp) -> Vec<(&'static str, String)> {
         let n_dead = self.outbox.values().filter(|row| matches!(row.state, State::Dead(_))).count();
         let dead = (0 < n_dead)
             .then(|| ("deliver", format!("{n_dead} messages could not be delivered: `alignwatch alert dead`")));
-        let full = (0 < self.n_refused)
-            .then(|| ("alerts", format!("{} alerts were refused: {ALERTS_AT_MOST} are known already", self.n_refused)));
+        let refused = self.refused.filter(|(_, last)| now.since(*last) < REFUSAL_TOLD_FOR);
+        let full = refused
+            .map(|(n, _)| ("alerts", format!("alerts were refused {n} times: {ALERTS_AT_MOST} are known already")));
         dead.into_iter().chain(full).collect()
     }
 
-    fn apply(&mut self, policy: &Policy, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {
+    fn apply(&mut self, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {
         let mut bad = BTreeSet::new();
         for instance in evaluated.bad {
             let fingerprint = fingerprint(&instance.labels);
             if bad.insert(fingerprint.clone()) {
-                self.is_bad(policy, rule, repository, &fingerprint, instance, now);
+                self.is_bad(rule, repository, &fingerprint, instance, now);
             }
         }
         let place = (rule.name.clone(), repository.to_owned());
@@ -141,19 +152,11 @@ impl Book {
         for fingerprint in others {
             let Some(alert) = self.alerts.get(&fingerprint) else { continue };
             let result = evaluated.others.result(alert);
-            self.step(policy, &fingerprint, &result, rule.timing, now);
+            self.step(&fingerprint, &result, rule.timing, now);
         }
     }
 
-    fn is_bad(
-        &mut self,
-        policy: &Policy,
-        rule: &Rule,
-        repository: &str,
-        fingerprint: &str,
-        instance: Instance,
-        now: Timestamp,
-    ) {
+    fn is_bad(&mut self, rule: &Rule, repository: &str, fingerprint: &str, instance: Instance, now: Timestamp) {
         let severity = instance.severity;
         let is_full = ALERTS_AT_MOST <= self.alerts.len();
         match self.alerts.get_mut(fingerprint) {
@@ -163,7 +166,7 @@ impl Book {
                 (alert.commands, alert.runbook, alert.value) = (instance.commands, instance.runbook, instance.value);
             }
             None if is_full => {
-                self.n_refused += 1;
+                self.refuse(now);
                 return;
             }
             None => {
@@ -171,11 +174,11 @@ impl Book {
                 self.touch(Row::Alert(fingerprint.to_owned()));
             }
         }
-        self.step(policy, fingerprint, &Seen1::Bad(severity), rule.timing, now);
+        self.step(fingerprint, &Seen1::Bad(severity), rule.timing, now);
     }
 
     /// One result of one alert, and what follows from it.
-    fn step(&mut self, policy: &Policy, fingerprint: &str, result: &Seen1, timing: super::Timing, now: Timestamp) {
+    fn step(&mut self, fingerprint: &str, result: &Seen1, timing: super::Timing, now: Timestamp) {
         let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
         let (was, severity) = (alert.clone(), alert.severity);
         let moved = lifecycle::step(alert, result, timing, now);
@@ -195,10 +198,9 @@ impl Book {
                 }
             }
             Moved::Resolved => {
-                let held =
-                    self.alerts.get(fingerprint).and_then(|alert| unsent::held(self, policy, alert, now)).is_some();
+                let was_held = self.held.contains(fingerprint);
                 if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                    alert.was_muted = held;
+                    alert.was_muted = was_held;
                 }
             }
             _ => {}
@@ -211,6 +213,11 @@ impl Book {
 
     fn is_told(&self, id: &str) -> bool {
         self.told.values().any(|told| told.firing.contains_key(id))
+    }
+
+    fn refuse(&mut self, now: Timestamp) {
+        let n_before = self.refused.map_or(0, |(n, _)| n);
+        self.refused = Some((n_before + 1, now));
     }
 
     fn put(&mut self, alert: Alert) {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Alert, Matcher, Policy, matcher::all_match};
 use crate::{Severity, Span, Timestamp};
 
+/// How long what is over is remembered, so that coming and going is seen. Source: ours.
+pub const OVER_KEPT: Span = Span::days(1);
+
 /// Holds everything that matches, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Silence {
@@ -53,6 +56,11 @@ impl Silence {
         } else {
             SilenceState::Active
         }
+    }
+
+    /// Is it over for so long that nobody asks about it any more?
+    pub fn is_long_over(&self, now: Timestamp) -> bool {
+        OVER_KEPT <= now.since(self.ends_at)
     }
 
     /// Would it hold this alert?

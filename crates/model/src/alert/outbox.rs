@@ -44,6 +44,8 @@ pub enum State {
     Superseded(String),
     /// It can't be delivered, for this reason.
     Dead(String),
+    /// It can't be delivered, and too many others neither: it stands in the history only.
+    Buried,
 }
 
 /// One attempt.
@@ -154,6 +156,11 @@ impl Outgoing {
     /// Is it neither delivered nor given up?
     pub fn is_waiting(&self) -> bool {
         self.state == State::Waiting
+    }
+
+    /// Is there still something to do about it, for us or a person?
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Dead(_))
     }
 
     /// Takes in what became of an attempt. True: the channel that stands in should be told now.

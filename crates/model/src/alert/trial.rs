@@ -483,7 +483,7 @@ impl Expected {
 fn alerts(world: &World) -> Vec<ExpectedAlert> {
     let alerts = world.book.alerts().filter(|alert| alert.phase != Phase::Resolved);
     let shown = alerts.map(|alert| {
-        let held = unsent::held(&world.book, &world.policy, alert, world.now).map(|mute| match mute.by {
+        let held = unsent::Holding::of(&world.book, &world.policy, world.now).back(alert).map(|mute| match mute.by {
             By::Cause(_) => "cause",
             By::Window(_) => "window",
             By::Silence(_) => "silence",

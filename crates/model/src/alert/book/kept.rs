@@ -68,9 +68,11 @@ impl Book {
     /// What changed since it was last kept. It counts as being kept until [`Book::kept`] or [`Book::not_kept`].
     pub fn records(&mut self, now: Timestamp) -> Vec<Record> {
         self.being_kept = std::mem::take(&mut self.changed);
+        self.being_kept_at = now;
+        self.notes_being_kept = std::mem::take(&mut self.notes);
         let rows: Vec<_> = self.being_kept.iter().cloned().collect();
         let mut records: Vec<_> = rows.iter().flat_map(|row| self.record(row, now)).collect();
-        records.append(&mut self.notes);
+        records.extend(self.notes_being_kept.iter().cloned());
         records
     }
 
@@ -81,17 +83,27 @@ impl Book {
 
     /// What was being kept is on the disk.
     pub fn kept(&mut self) {
-        self.being_kept.clear();
-        let is_done = |row: &Outgoing| matches!(row.state, State::Delivered | State::Superseded(_));
-        let changed = std::mem::take(&mut self.changed);
-        self.outbox.retain(|key, row| !is_done(row) || changed.contains(&Row::Outgoing(key.clone())));
-        self.changed = changed;
+        self.notes_being_kept.clear();
+        for row in std::mem::take(&mut self.being_kept).difference(&self.changed) {
+            match row {
+                Row::Outgoing(key) if self.outbox.get(key).is_some_and(|row| !row.is_open()) => {
+                    self.outbox.remove(key);
+                }
+                Row::Silence(id) if self.silences.get(id).is_some_and(|it| it.is_long_over(self.being_kept_at)) => {
+                    self.silences.remove(id);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What was being kept is not on the disk.
     pub fn not_kept(&mut self) {
         let again = std::mem::take(&mut self.being_kept);
         self.changed.extend(again);
+        let since = std::mem::take(&mut self.notes);
+        self.notes = std::mem::take(&mut self.notes_being_kept);
+        self.notes.extend(since);
     }
 
     pub(super) fn touch(&mut self, row: Row) {
@@ -127,10 +139,7 @@ impl Book {
                 vec![record(RecordKind::Told, &key, document.is_some(), document)]
             }
             Row::Outgoing(key) => match self.outbox.get(key) {
-                Some(row) => {
-                    let is_open = row.is_waiting() || matches!(row.state, State::Dead(_));
-                    vec![record(RecordKind::Outgoing, key, is_open, text(row))]
-                }
+                Some(row) => vec![record(RecordKind::Outgoing, key, row.is_open(), text(row))],
                 None => Vec::new(),
             },
         }

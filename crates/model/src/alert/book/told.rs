@@ -9,8 +9,8 @@ use super::{
     *,
 };
 
-/// How long one that is over is remembered, so that coming and going is seen.
-const RESOLVED_KEPT: Span = Span::days(1);
+/// Dead letters that wait for a person, at most. Source: ours; each is up to some 100 KB.
+const DEAD_AT_MOST: usize = 1_000;
 
 /// Deliveries under way at once, each to another channel.
 const DELIVERIES_AT_MOST: usize = 8;
@@ -28,6 +28,7 @@ impl Book {
         self.end_what_was_not_posted_again(now);
         self.end_silences(now);
         let decided = unsent::decide(self, policy, now);
+        self.held = decided.held;
         self.decide_at = [decided.next_at, self.next_end(now)].into_iter().flatten().min();
         for telling in decided.tellings {
             self.tell(telling, now);
@@ -179,21 +180,37 @@ impl Book {
 
     /// Forgets what is over, told, and old. The store keeps it.
     pub(super) fn clear_away(&mut self, now: Timestamp) {
-        let is_old = |at: Option<Timestamp>| at.is_some_and(|at| RESOLVED_KEPT < now.since(at));
+        let is_old = |at: Option<Timestamp>| at.is_some_and(|at| mute::OVER_KEPT < now.since(at));
         let over = self.alerts.values().filter(|alert| alert.phase == Phase::Resolved && is_old(alert.ends_at));
+        let told: BTreeSet<&String> = self.told.values().flat_map(|told| told.firing.keys()).collect();
         let over: Vec<_> =
-            over.filter(|alert| !self.is_told(&alert.id)).map(|alert| alert.fingerprint.clone()).collect();
+            over.filter(|alert| !told.contains(&alert.id)).map(|alert| alert.fingerprint.clone()).collect();
         over.iter().for_each(|fingerprint| self.remove(fingerprint));
-        self.silences.retain(|_, silence| {
-            now.since(silence.ends_at) < RESOLVED_KEPT || is_unkept_silence(&self.changed, silence)
-        });
+        let silences = self.silences.values().filter(|silence| silence.is_long_over(now));
+        let silences: Vec<_> = silences.map(|silence| Row::Silence(silence.id.clone())).collect();
+        // They are forgotten when the disk knows that they are over.
+        silences.into_iter().for_each(|row| self.touch(row));
+        self.bury(now);
         for times in self.lately.values_mut() {
             times.retain(|at| now.since(*at) < Span::hours(1));
         }
-        self.n_refused = 0;
     }
-}
 
-fn is_unkept_silence(changed: &BTreeSet<Row>, silence: &Silence) -> bool {
-    changed.contains(&Row::Silence(silence.id.clone()))
+    /// Of very many dead letters, the oldest are history.
+    fn bury(&mut self, now: Timestamp) {
+        let mut dead: Vec<_> = self.outbox.values_mut().filter(|row| matches!(row.state, State::Dead(_))).collect();
+        let n_over = dead.len().saturating_sub(DEAD_AT_MOST);
+        if n_over == 0 {
+            return;
+        }
+        dead.sort_by_key(|row| row.decided_at);
+        let mut buried = Vec::new();
+        for row in dead.into_iter().take(n_over) {
+            row.state = State::Buried;
+            buried.push(Row::Outgoing(row.key.clone()));
+        }
+        buried.into_iter().for_each(|row| self.touch(row));
+        let what = format!("gave up {}", crate::words::count(n_over, "dead letter"));
+        self.note("alignwatch", &what, "the oldest, of more than can be waited for; the store has them", now);
+    }
 }

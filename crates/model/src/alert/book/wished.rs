@@ -152,7 +152,7 @@ impl Book {
         let text = |name: &str| posted.annotations.get(name).cloned().unwrap_or_default();
         let known = self.alerts.get(&fingerprint);
         if known.is_none() && ALERTS_AT_MOST <= self.alerts.len() {
-            self.n_refused += 1;
+            self.refuse(now);
             return Err(format!("{ALERTS_AT_MOST} alerts are known already"));
         }
         let mut alert = known.cloned().unwrap_or_else(|| {

@@ -265,6 +265,7 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
         watched.swept_at = watched.swept_at.map(earlier);
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
+    state.alerting.follow_the_clock(now);
 }
 
 fn hasten(state: &mut State, path: &str, at: Timestamp) {

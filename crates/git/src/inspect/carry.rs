@@ -84,7 +84,8 @@ impl Move {
     fn between(graph: &Graph, trunk: &Trunk, before: Oid, objects: &Objects) -> Result<Option<Move>, WalkError> {
         let at = graph.find(&before).filter(|&at| trunk.is_on_line(at)).and_then(|at| trunk.intro(at));
         let Some(before_at) = at.filter(|at| trunk.line().len() - at <= COMMITS_AT_MOST) else { return Ok(None) };
-        let mut moved = Move { before, before_at, keys: FxHashSet::default(), has_attributes: false, modified: Some(Vec::new()) };
+        let mut moved =
+            Move { before, before_at, keys: FxHashSet::default(), has_attributes: false, modified: Some(Vec::new()) };
         for pair in trunk.line()[before_at..].windows(2) {
             let (old, new) = (graph.tree(pair[0]), graph.tree(pair[1]));
             tree_diff::entries(objects, Some(old), Some(new), &mut |path, old, new| moved.touch(path, old, new))?;

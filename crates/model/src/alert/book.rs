@@ -20,7 +20,7 @@ use super::{
     fingerprint,
     lifecycle::{self, Moved, Result as Seen1},
     mute,
-    outbox::{Outgoing, State},
+    outbox::{self, Outgoing, State},
     rule::{Of, Rule},
     unsent::{self, To, Told},
 };
@@ -55,6 +55,9 @@ pub struct Book {
     being_kept: BTreeSet<Row>,
     notes: Vec<Record>,
     notes_being_kept: Vec<Record>,
+    /// How things were before what somebody wanted, which is not on the disk yet.
+    wished: Vec<wished::Before>,
+    wishes_being_kept: Vec<wished::Before>,
     being_kept_at: Timestamp,
     /// What was hidden when it was last decided, by fingerprint.
     held: BTreeSet<String>,
@@ -94,11 +97,11 @@ impl Book {
         let seen = Seen { ratios: Some(&ratios), ..*seen };
         let numbers = Numbers::of(&seen, &policy.rules);
         for rule in &policy.rules {
-            let place = if rule.is_about_machine() { "" } else { seen.path };
             let is_firing = |fingerprint: &str| self.alerts.get(fingerprint).is_some_and(Alert::is_firing);
-            let any = self.places.contains_key(&(rule.name.clone(), place.to_owned()));
+            // An alert about the machine may have been found at the look at another repository.
+            let any = rule.is_about_machine() || self.places.contains_key(&(rule.name.clone(), seen.path.to_owned()));
             if let Some(evaluated) = evaluate(rule, &seen, &numbers, Known { any, is_firing: &is_firing }) {
-                self.apply(rule, place, evaluated, seen.now);
+                self.apply(rule, seen.path, evaluated, seen.now);
             }
         }
     }
@@ -159,6 +162,11 @@ impl Book {
     fn is_bad(&mut self, rule: &Rule, repository: &str, fingerprint: &str, instance: Instance, now: Timestamp) {
         let severity = instance.severity;
         let is_full = ALERTS_AT_MOST <= self.alerts.len();
+        if self.alerts.get(fingerprint).is_some_and(|alert| alert.repository != repository) {
+            // Found here last: here it is well when it is not found any more.
+            let alert = self.take(fingerprint).map(|alert| Alert { repository: repository.to_owned(), ..alert });
+            alert.into_iter().for_each(|alert| self.put(alert));
+        }
         match self.alerts.get_mut(fingerprint) {
             Some(alert) => {
                 // What it says may have moved on; that alone is nothing to write.
@@ -178,8 +186,11 @@ impl Book {
     }
 
     /// One result of one alert, and what follows from it.
-    fn step(&mut self, fingerprint: &str, result: &Seen1, timing: super::Timing, now: Timestamp) {
-        let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
+    fn step(&mut self, fingerprint: &str, result: &Seen1, timing: super::Timing, now: Timestamp) -> Moved {
+        if matches!(result, Seen1::Bad(_)) {
+            self.unsay_end(fingerprint);
+        }
+        let Some(alert) = self.alerts.get_mut(fingerprint) else { return Moved::No };
         let (was, severity) = (alert.clone(), alert.severity);
         let moved = lifecycle::step(alert, result, timing, now);
         mute::outgrown(alert, severity);
@@ -188,15 +199,9 @@ impl Book {
         match moved {
             Moved::Gone => {
                 self.remove(fingerprint);
-                return;
+                return moved;
             }
-            Moved::No if !(is_new_doubt || counts) => return,
-            // Somebody has not heard yet that it had ended: for them it never did.
-            Moved::Fired if was.phase == Phase::Resolved && self.is_told(&was.id) => {
-                if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                    (alert.id, alert.starts_at) = (was.id, was.starts_at);
-                }
-            }
+            Moved::No if !(is_new_doubt || counts) => return moved,
             Moved::Resolved => {
                 let was_held = self.held.contains(fingerprint);
                 if let Some(alert) = self.alerts.get_mut(fingerprint) {
@@ -209,10 +214,19 @@ impl Book {
             self.decide_soon(now);
         }
         self.touch(Row::Alert(fingerprint.to_owned()));
+        moved
     }
 
-    fn is_told(&self, id: &str) -> bool {
-        self.told.values().any(|told| told.firing.contains_key(id))
+    /// For those who have not heard yet that it had ended, an alert that is bad again never did.
+    fn unsay_end(&mut self, fingerprint: &str) {
+        let ended = self.alerts.get(fingerprint).filter(|alert| alert.phase == Phase::Resolved);
+        if !ended.is_some_and(|alert| self.told.values().any(|told| told.firing.contains_key(&alert.id))) {
+            return;
+        }
+        if let Some(alert) = self.alerts.get_mut(fingerprint) {
+            (alert.phase, alert.ends_at, alert.good_since, alert.was_muted) = (Phase::Firing, None, None, false);
+        }
+        self.touch(Row::Alert(fingerprint.to_owned()));
     }
 
     fn refuse(&mut self, now: Timestamp) {
@@ -221,21 +235,59 @@ impl Book {
     }
 
     fn put(&mut self, alert: Alert) {
-        let place = (alert.rule.clone(), alert.repository.clone());
-        self.places.entry(place).or_default().insert(alert.fingerprint.clone());
+        // What others posted ends when they say so: no rule of ours looks for it.
+        if !alert.is_foreign() {
+            let place = (alert.rule.clone(), alert.repository.clone());
+            self.places.entry(place).or_default().insert(alert.fingerprint.clone());
+        }
         self.alerts.insert(alert.fingerprint.clone(), alert);
     }
 
-    fn remove(&mut self, fingerprint: &str) {
-        let Some(alert) = self.alerts.remove(fingerprint) else { return };
-        let place = (alert.rule, alert.repository);
+    fn take(&mut self, fingerprint: &str) -> Option<Alert> {
+        let alert = self.alerts.remove(fingerprint)?;
+        let place = (alert.rule.clone(), alert.repository.clone());
         if let Some(known) = self.places.get_mut(&place) {
             known.remove(fingerprint);
             if known.is_empty() {
                 self.places.remove(&place);
             }
         }
-        self.touch(Row::Alert(fingerprint.to_owned()));
+        Some(alert)
+    }
+
+    fn remove(&mut self, fingerprint: &str) {
+        if self.take(fingerprint).is_some() {
+            self.touch(Row::Alert(fingerprint.to_owned()));
+        }
+    }
+
+    /// The clock was set back to `now`: nothing may wait for the times that it gave before.
+    pub fn follow_the_clock(&mut self, now: Timestamp) {
+        self.nothing_after(now);
+        self.decide_at = Some(now);
+        for at in [&mut self.began_at, &mut self.settled_at] {
+            *at = (*at).min(now);
+        }
+    }
+
+    /// What was kept by a clock that was ahead happened now at the latest.
+    fn nothing_after(&mut self, now: Timestamp) {
+        let late = |at: &mut Timestamp| *at = (*at).min(now);
+        let late_if = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now));
+        for alert in self.alerts.values_mut() {
+            let times = [&mut alert.bad_since, &mut alert.good_since, &mut alert.starts_at, &mut alert.ends_at];
+            times.into_iter().for_each(late_if);
+            late(&mut alert.seen_at);
+        }
+        self.told.values_mut().for_each(|told| late(&mut told.at));
+        self.lately.values_mut().flatten().for_each(late);
+        for row in self.outbox.values_mut() {
+            late(&mut row.decided_at);
+            if outbox::LONGEST_WAIT < row.next_at.since(now) {
+                row.next_at = now;
+            }
+        }
+        self.ratios.values_mut().for_each(|ratios| ratios.forget_after(now));
     }
     /// All alerts: pending, firing, ended lately.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> + Clone {
@@ -269,8 +321,8 @@ impl Book {
     pub(super) fn is_undelivered(&self, to: &To, id: &str) -> bool {
         let covers =
             |row: &&Outgoing| row.telling.channel == to.channel && row.telling.covers.contains_key(&to.group_key);
-        let waiting = self.outbox.values().filter(|row| row.is_waiting()).filter(covers);
-        waiting.flat_map(|row| &row.telling.alerts).any(|told| told.alert.id == id && told.alert.is_firing())
+        let open = self.outbox.values().filter(|row| row.is_open()).filter(covers);
+        open.flat_map(|row| &row.telling.alerts).any(|told| told.alert.id == id && told.alert.is_firing())
     }
 
     pub(super) fn tellings_of(&self, channel: &str) -> impl Iterator<Item = Timestamp> {

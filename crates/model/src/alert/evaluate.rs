@@ -97,7 +97,9 @@ impl<'a> Numbers<'a> {
         let mut numbers: HashMap<&str, Vec<(Labels, f64)>> = HashMap::new();
         for reading in seen.readings.iter().filter(|reading| wanted.contains(reading.metric)) {
             let mut labels: Labels = serde_json::from_str(&reading.labels).unwrap_or_default();
-            labels.insert("repository".to_owned(), seen.path.to_owned());
+            if !reading.repository.is_empty() {
+                labels.insert("repository".to_owned(), seen.path.to_owned());
+            }
             numbers.entry(reading.metric).or_default().push((labels, reading.value));
         }
         Numbers(numbers)
@@ -142,7 +144,8 @@ pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Know
 
 fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, String)>) -> Labels {
     let mut labels: Labels = own.into_iter().collect();
-    if !rule.is_about_machine() {
+    let is_number = matches!(rule.of, Of::Metric { .. });
+    if !is_number && !rule.is_about_machine() {
         labels.insert("repository".to_owned(), seen.path.to_owned());
     }
     labels.extend(rule.labels.clone());

@@ -101,6 +101,11 @@ impl Alert {
         self.phase == Phase::Firing
     }
 
+    /// Did somebody else post it, such as a Prometheus?
+    pub fn is_foreign(&self) -> bool {
+        self.ends_unless_posted_by.is_some()
+    }
+
     /// Its labels with its severity, as matchers see them.
     pub fn labels_now(&self) -> Labels {
         let mut labels = self.labels.clone();

@@ -139,6 +139,8 @@ pub struct Inhibit {
     pub target: Vec<Matcher>,
     /// Labels in which both are the same.
     pub equal: Vec<String>,
+    /// Only what alignwatch itself found is a cause, not what others posted.
+    pub of_own: bool,
 }
 
 /// The values of the labels in which cause and consequence agree.
@@ -155,7 +157,8 @@ impl<'a> Causes<'a> {
     /// Finds the causes among alerts that fire.
     pub fn among(firing: impl Iterator<Item = &'a Alert> + Clone, inhibit: &[Inhibit]) -> Causes<'a> {
         let of_rule = |rule: &Inhibit| {
-            let sources = firing.clone().filter(|alert| all_match(&rule.source, &alert.labels_now()));
+            let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign());
+            let sources = firing.clone().filter(may_be).filter(|alert| all_match(&rule.source, &alert.labels_now()));
             sources.map(|alert| (same(alert, &rule.equal), alert)).collect()
         };
         Causes { of_rules: inhibit.iter().map(of_rule).collect() }

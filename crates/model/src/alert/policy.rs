@@ -6,8 +6,10 @@ use super::{
     route::{Route, Step},
     rule::Rule,
 };
+use std::collections::BTreeSet;
+
 use crate::{
-    Span, Timestamp,
+    Span, Timestamp, checks,
     config::{Config, RouteEntry, WindowRule},
     window::{Opening, Purpose, Window},
 };
@@ -31,6 +33,8 @@ pub struct Policy {
     pub settle: Span,
     /// The channel that is told where another can't be reached.
     pub fallback: Option<String>,
+    /// The ids of the checks that are made at all.
+    pub checks_on: BTreeSet<&'static str>,
 }
 
 impl Policy {
@@ -58,6 +62,11 @@ impl Policy {
             silence_at_most: alerts.silence_at_most,
             settle: alerts.settle,
             fallback: alerts.fallback.clone(),
+            checks_on: checks::ALL
+                .iter()
+                .filter(|check| config.checks.wants(check.id).is_ok())
+                .map(|check| check.id)
+                .collect(),
         }
     }
 
@@ -127,16 +136,19 @@ fn inhibitions(config: &Config) -> Vec<Inhibit> {
         source: vec![Matcher::equal("alertname", "repository-unseen")],
         target: Vec::new(),
         equal: vec!["repository".to_owned()],
+        of_own: true,
     };
     let damaged = Inhibit {
         source: vec![Matcher::equal("alertname", "repository-damaged")],
         target: vec![Matcher::equal("alertname", "run-failed")],
         equal: vec!["repository".to_owned()],
+        of_own: true,
     };
     let own = config.inhibit.iter().map(|entry| Inhibit {
         source: matchers(&entry.source),
         target: matchers(&entry.target),
         equal: entry.equal.clone(),
+        of_own: false,
     });
     [unseen, damaged].into_iter().chain(own).collect()
 }

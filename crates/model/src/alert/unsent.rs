@@ -99,7 +99,13 @@ pub fn decide(book: &Book, policy: &Policy, now: Timestamp) -> Decided {
         match telling(book, to, group, &firing, now) {
             Due::Never => {}
             Due::At(at) => sooner(&mut decided.next_at, at),
-            Due::Now(telling) => due.entry(&to.channel).or_default().push(telling),
+            Due::Now(telling) => {
+                // What goes on is told again, though nothing happens until then.
+                if let Some(route) = group.route.filter(|_| !group.firing.is_empty()) {
+                    sooner(&mut decided.next_at, Timestamp(now.0.saturating_add(route.repeat_interval.0.max(1))));
+                }
+                due.entry(&to.channel).or_default().push(telling);
+            }
         }
     }
     for (channel, tellings) in due {

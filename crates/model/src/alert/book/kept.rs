@@ -15,6 +15,7 @@ impl Book {
                 bad.push(format!("{} {}: {reason}", record.kind.word(), record.key));
             }
         }
+        book.nothing_after(now);
         book.end_what_no_rule_finds(policy, now);
         (book, bad)
     }
@@ -44,13 +45,14 @@ impl Book {
         Ok(())
     }
 
-    /// A rule that was taken out finds nothing any more: what it found is over.
+    /// What a rule or check found that is not in force any more is over.
     pub(super) fn end_what_no_rule_finds(&mut self, policy: &Policy, now: Timestamp) {
-        let is_orphan = |alert: &Alert| {
-            alert.phase != Phase::Resolved
-                && alert.ends_unless_posted_by.is_none()
-                && policy.rule(&alert.rule).is_none()
+        let finds = |alert: &Alert| {
+            let is_on = |check: &String| policy.checks_on.contains(check.as_str());
+            let rule = policy.rule(&alert.rule).filter(|rule| rule.labels.iter().all(|own| has(&alert.labels, own)));
+            rule.is_some() && alert.labels.get("check").is_none_or(is_on)
         };
+        let is_orphan = |alert: &Alert| alert.phase != Phase::Resolved && !alert.is_foreign() && !finds(alert);
         let orphans: Vec<_> =
             self.alerts.values().filter(|alert| is_orphan(alert)).map(|alert| alert.fingerprint.clone()).collect();
         for fingerprint in orphans {
@@ -60,7 +62,7 @@ impl Book {
                 continue;
             }
             (alert.phase, alert.ends_at) = (Phase::Resolved, Some(now));
-            alert.summary.push_str(" (its rule was taken out)");
+            alert.summary.push_str(" (nothing looks for it any more)");
             self.touch(Row::Alert(fingerprint));
         }
     }
@@ -70,6 +72,7 @@ impl Book {
         self.being_kept = std::mem::take(&mut self.changed);
         self.being_kept_at = now;
         self.notes_being_kept = std::mem::take(&mut self.notes);
+        self.wishes_being_kept = std::mem::take(&mut self.wished);
         let rows: Vec<_> = self.being_kept.iter().cloned().collect();
         let mut records: Vec<_> = rows.iter().flat_map(|row| self.record(row, now)).collect();
         records.extend(self.notes_being_kept.iter().cloned());
@@ -84,6 +87,7 @@ impl Book {
     /// What was being kept is on the disk.
     pub fn kept(&mut self) {
         self.notes_being_kept.clear();
+        self.wishes_being_kept.clear();
         for row in std::mem::take(&mut self.being_kept).difference(&self.changed) {
             match row {
                 Row::Outgoing(key) if self.outbox.get(key).is_some_and(|row| !row.is_open()) => {
@@ -104,6 +108,8 @@ impl Book {
         let since = std::mem::take(&mut self.notes);
         self.notes = std::mem::take(&mut self.notes_being_kept);
         self.notes.extend(since);
+        let wished = std::mem::take(&mut self.wishes_being_kept);
+        self.take_back(wished);
     }
 
     pub(super) fn touch(&mut self, row: Row) {
@@ -111,8 +117,10 @@ impl Book {
         self.changed.insert(row);
     }
 
-    pub(super) fn is_unkept(&self, row: &Row) -> bool {
-        self.changed.contains(row) || self.being_kept.contains(row)
+    /// Was the decision to tell this kept? One that was tried was.
+    pub(super) fn is_on_disk(&self, row: &Outgoing) -> bool {
+        let key = Row::Outgoing(row.key.clone());
+        0 < row.n_attempts || !(self.changed.contains(&key) || self.being_kept.contains(&key))
     }
 
     pub(super) fn record(&self, row: &Row, now: Timestamp) -> Vec<Record> {
@@ -170,6 +178,10 @@ impl Book {
             }
         }
     }
+}
+
+fn has(labels: &Labels, (name, value): (&String, &String)) -> bool {
+    labels.get(name) == Some(value)
 }
 
 fn text<T: Serialize>(value: &T) -> Option<String> {

@@ -11,7 +11,7 @@ use alignwatch_model::{
         rule::{Of, Rule},
     },
     config::Config,
-    metrics::{self, Breadth},
+    metrics,
     record::{Reading, RecordKind},
     turn::Alerting,
 };

@@ -73,6 +73,11 @@ enum What {
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
     },
+    /// End an alert that nobody can see to be over, such as one of a repository that is watched no more
+    End {
+        /// Its id, as `alert list` shows it
+        id: String,
+    },
     /// Hold back what matches, for a time
     Silence {
         /// Conditions on labels, such as alertname=conflict or severity!=critical; all must hold
@@ -103,8 +108,13 @@ enum What {
     Silences,
     /// Messages that could not be delivered
     Dead,
-    /// Try such a message again
+    /// Try such a message again, as things stand now
     Retry {
+        /// Its key
+        key: String,
+    },
+    /// Give such a message up
+    Drop {
         /// Its key
         key: String,
     },
@@ -140,6 +150,14 @@ pub(crate) fn run(global: &Global, asked: &AlertArgs) -> Result<Exit, Failure> {
         What::Retry { key } => {
             asking.daemon().post(&format!("/api/v1/messages/{key}/retry"), &Value::Null)?;
             asking.done(&json!({"message": key}), format!("{key} is tried again\n"))
+        }
+        What::Drop { key } => {
+            asking.daemon().delete(&format!("/api/v1/messages/{key}"))?;
+            asking.done(&json!({"message": key}), format!("{key} is given up\n"))
+        }
+        What::End { id } => {
+            asking.daemon().post(&format!("/api/v1/alerts/{id}/end"), &Value::Null)?;
+            asking.done(&json!({"alert": id}), format!("{id} is over; what is still bad fires again\n"))
         }
     };
     surroundings::answer(text.as_bytes())?;
@@ -330,7 +348,7 @@ fn dead_line(row: &Outgoing) -> String {
     });
     let subjects: Vec<_> = row.telling.alerts.iter().map(|told| told.alert.summary.as_str()).collect();
     format!(
-        "{} to {}, decided {}, {} attempts: {} ({})\n    {}\n    do: alignwatch alert retry {}\n",
+        "{} to {}, decided {}, {} attempts: {} ({})\n    {}\n    do: alignwatch alert retry {}; or give it up: alignwatch alert drop {}\n",
         row.key,
         escape::terminal(&row.telling.channel),
         row.decided_at,
@@ -338,6 +356,7 @@ fn dead_line(row: &Outgoing) -> String {
         escape::terminal(why),
         last.unwrap_or_default(),
         escape::terminal(&subjects.join("; ")),
+        row.key,
         row.key
     )
 }

@@ -107,9 +107,17 @@ impl Book {
     }
 
     /// Numbers of the last days of the repository at this path, from before this start.
-    pub fn recall_ratios(&mut self, repository: &str, points: impl IntoIterator<Item = (Timestamp, f64)>) {
+    pub fn recall_ratios(
+        &mut self,
+        policy: &Policy,
+        repository: &str,
+        points: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) {
         let ratios = self.ratios.entry(repository.to_owned()).or_default();
-        points.into_iter().for_each(|(at, ratio)| ratios.push(at, Some(ratio)));
+        for (at, ratio) in points {
+            let counts = policy.open_window(repository, at).is_none();
+            ratios.push(at, counts.then_some(ratio));
+        }
     }
 
     /// Takes in which promises of alignwatch itself are not kept: a stable name and a sentence each.

@@ -178,14 +178,6 @@ fn no_address_of_this_machine_is_called_unless_it_is_allowed_however_it_is_writt
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_not_used() {
-    // Set for every test of this process would be unsafe; what counts is that the agent has none.
-    let sink = Sink::answering(["HTTP/1.1 200 OK\r\n\r\n"]);
-    told(&webhook(sink.url("/")), &sink).expect("it arrives");
-    assert!(sink.request().line.starts_with("POST / "), "a proxy would be asked for the whole address");
-}
-
-#[test]
 fn no_secret_is_told_whatever_the_other_side_answers() {
     let dir = tempfile::tempdir().expect("a folder");
     let secret = |name: &str, text: &str| {

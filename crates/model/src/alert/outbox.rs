@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_channel_is_given_every_alert() {
         let mut telling = sample::telling();
-        let one = telling.alerts[0].clone();
+        let one = TellingAlert { alert: sample::pending(), is_late: false, was_muted: false, is_unheard: false };
         telling.alerts = vec![one; 1_000];
         let notice = Outgoing::new("k".into(), telling, Timestamp(0)).notice("");
         assert_eq!((notice.alerts.len(), notice.n_left_out), (1_000, 0));

@@ -271,7 +271,8 @@ has their keys, [CHANNELS](CHANNELS.md) what each sends and takes.
 
 * **Addresses.** A name is looked up once; private, link-local and this machine's own addresses are refused unless `egress.allow` has
   them, also where they hide in IPv6. Redirects are not followed, and no proxy of the environment is used.
-* **Time.** An attempt takes 30 seconds at most.
+* **Time.** An attempt takes 30 seconds at most; a command may take as long as its `deadline` says, up to 5 minutes.
+* **Secrets.** They are read for each attempt. One that can't be read just now is looked for again with the next attempt.
 * **Length.** What is too long is told shorter, then counted: `… 12 more, see the rest`. What is refused as too large all the same is
   halved and tried once more.
 * **Foreign text.** Nothing in the name of a branch is obeyed: no mention, no markup, no header, no link. Where a channel looks

@@ -78,9 +78,6 @@ impl From<Result<Delivered, Failure>> for Outcome {
     }
 }
 
-/// Alerts that stand in one message. Source: ours; more than anyone reads.
-const ALERTS_TOLD_AT_MOST: usize = 100;
-
 fn notice_alert(told: &TellingAlert, decided_at: Timestamp) -> NoticeAlert {
     let alert = &told.alert;
     NoticeAlert {
@@ -139,11 +136,11 @@ impl Outgoing {
         }
     }
 
-    /// What the channel is given. `external_url` is where the whole can be read, if anywhere.
+    /// What the channel is given: all alerts, of which it tells as many as it takes. `external_url` is where the whole can
+    /// be read, if anywhere.
     pub fn notice(&self, external_url: &str) -> Notice {
         let mut alerts: Vec<&TellingAlert> = self.telling.alerts.iter().collect();
         alerts.sort_by_key(|told| (!told.alert.is_firing(), std::cmp::Reverse(told.alert.severity)));
-        let n_left_out = alerts.len().saturating_sub(ALERTS_TOLD_AT_MOST);
         let is_firing = alerts.iter().any(|told| told.alert.is_firing());
         Notice {
             key: self.key.clone(),
@@ -152,12 +149,8 @@ impl Outgoing {
             status: if is_firing { NoticeStatus::Firing } else { NoticeStatus::Resolved },
             reason: self.telling.reason,
             receiver: self.telling.channel.clone(),
-            alerts: alerts
-                .into_iter()
-                .take(ALERTS_TOLD_AT_MOST)
-                .map(|told| notice_alert(told, self.decided_at))
-                .collect(),
-            n_left_out: n_left_out as u64,
+            alerts: alerts.into_iter().map(|told| notice_alert(told, self.decided_at)).collect(),
+            n_left_out: 0,
             external_url: external_url.to_owned(),
         }
     }
@@ -268,5 +261,14 @@ mod tests {
         let mut row = Outgoing::new("k".into(), sample::telling(), Timestamp(0));
         let falls: Vec<bool> = (0..5).map(|at| row.attempted(failed(false, None), Timestamp(at))).collect();
         assert_eq!(falls, [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn a_channel_is_given_every_alert() {
+        let mut telling = sample::telling();
+        let one = TellingAlert { alert: sample::pending(), is_late: false, was_muted: false, is_unheard: false };
+        telling.alerts = vec![one; 1_000];
+        let notice = Outgoing::new("k".into(), telling, Timestamp(0)).notice("");
+        assert_eq!((notice.alerts.len(), notice.n_left_out), (1_000, 0));
     }
 }

@@ -154,7 +154,7 @@ fn named_elsewhere(key: &Key) -> &'static str {
 
 /// Every route names a channel.
 fn about_routes(key: &Key) -> bool {
-    key.path.starts_with("routes[].")
+    key.path.starts_with("routes[].") || key.path.starts_with("on_call[].")
 }
 
 /// The example with what must stand around it.

@@ -112,14 +112,22 @@ pub enum RecordKind {
     Told,
     /// A message.
     Outgoing,
+    /// When a rule last had something to look at.
+    Rule,
     /// Who did what.
     Audit,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 5] =
-        [RecordKind::Alert, RecordKind::Silence, RecordKind::Told, RecordKind::Outgoing, RecordKind::Audit];
+    pub const ALL: [RecordKind; 6] = [
+        RecordKind::Alert,
+        RecordKind::Silence,
+        RecordKind::Told,
+        RecordKind::Outgoing,
+        RecordKind::Rule,
+        RecordKind::Audit,
+    ];
 
     /// Its name in the store.
     pub fn word(self) -> &'static str {
@@ -128,6 +136,7 @@ impl RecordKind {
             RecordKind::Silence => "silence",
             RecordKind::Told => "told",
             RecordKind::Outgoing => "outgoing",
+            RecordKind::Rule => "rule",
             RecordKind::Audit => "audit",
         }
     }

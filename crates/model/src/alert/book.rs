@@ -4,6 +4,7 @@
 //! nothing is told before the decision to tell it was kept.
 
 mod kept;
+mod own;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -30,9 +31,6 @@ use crate::{Severity, Span, Timestamp, record::Record};
 /// is refused, and that is itself told; none that is known is given up for it (prometheus#12415).
 pub const ALERTS_AT_MOST: usize = 50_000;
 
-/// How long a refused alert is told of. Source: ours; several sweeps, each of which would be refused again.
-const REFUSAL_TOLD_FOR: Span = Span::hours(1);
-
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
@@ -47,6 +45,8 @@ pub struct Book {
     /// What is to be told and is not delivered, and dead letters.
     pub outbox: BTreeMap<String, Outgoing>,
     ratios: BTreeMap<String, Ratios>,
+    /// When rules of the configuration last had something to look at, by name.
+    matched: BTreeMap<String, own::Matched>,
     /// What is being delivered, by channel.
     under_way: BTreeMap<String, String>,
     /// When each channel was told lately.
@@ -78,6 +78,7 @@ enum Row {
     Silence(String),
     Told(To),
     Outgoing(String),
+    Rule(String),
 }
 impl Book {
     /// A book with nothing in it, that begins to tell at `now` and the time that the policy gives things to settle.
@@ -101,6 +102,7 @@ impl Book {
             // An alert about the machine may have been found at the look at another repository.
             let any = rule.is_about_machine() || self.places.contains_key(&(rule.name.clone(), seen.path.to_owned()));
             if let Some(evaluated) = evaluate(rule, &seen, &numbers, Known { any, is_firing: &is_firing }) {
+                self.note_match(rule, evaluated.matched, seen.now);
                 self.apply(rule, seen.path, evaluated, seen.now);
             }
         }
@@ -118,35 +120,6 @@ impl Book {
             let counts = policy.open_window(repository, at).is_none();
             ratios.push(at, counts.then_some(ratio));
         }
-    }
-
-    /// Takes in which promises of alignwatch itself are not kept: a stable name and a sentence each.
-    pub fn take_in_own(&mut self, policy: &Policy, broken: &[(&str, String)], now: Timestamp) {
-        let Some(rule) = policy.rules.iter().find(|rule| rule.of == Of::OwnPromise) else { return };
-        let own = self.own_troubles(now);
-        let bad = broken.iter().map(|(name, text)| (*name, text.clone())).chain(own).map(|(name, text)| Instance {
-            labels: [("alertname", rule.name.as_str()), ("promise", name)]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            severity: Severity::Error,
-            value: None,
-            summary: text,
-            description: rule.why.clone(),
-            commands: vec!["alignwatch doctor".to_owned()],
-            runbook: String::new(),
-        });
-        let evaluated = Evaluated { bad: bad.collect(), others: Others::WellBut(BTreeMap::new()) };
-        self.apply(rule, "", evaluated, now);
-    }
-
-    fn own_troubles(&self, now: Timestamp) -> Vec<(&'static str, String)> {
-        let n_dead = self.outbox.values().filter(|row| matches!(row.state, State::Dead(_))).count();
-        let dead = (0 < n_dead)
-            .then(|| ("deliver", format!("{n_dead} messages could not be delivered: `alignwatch alert dead`")));
-        let refused = self.refused.filter(|(_, last)| now.since(*last) < REFUSAL_TOLD_FOR);
-        let full = refused
-            .map(|(n, _)| ("alerts", format!("alerts were refused {n} times: {ALERTS_AT_MOST} are known already")));
-        dead.into_iter().chain(full).collect()
     }
 
     fn apply(&mut self, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {

@@ -22,6 +22,7 @@ pub mod expression;
 pub mod lifecycle;
 pub mod matcher;
 pub mod mute;
+pub mod on_call;
 pub mod outbox;
 pub mod policy;
 pub mod route;

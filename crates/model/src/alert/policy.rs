@@ -3,7 +3,7 @@
 use super::{
     Matcher,
     mute::Inhibit,
-    route::{Route, Step},
+    route::{Route, Step, Who},
     rule::Rule,
 };
 use std::collections::BTreeSet;
@@ -108,7 +108,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     let window = |name: &String| windows.iter().find(|(rule, _)| rule.name == *name).map(|(_, window)| window.clone());
     let steps = entry.escalate.iter().map(|step| Step {
         after: step.after,
-        channels: step.channels.clone(),
+        channels: who(&step.channels, config),
         during: step.during.as_ref().and_then(window),
     });
     let group_by = if entry.group_by.is_empty() {
@@ -119,7 +119,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     Route {
         name: entry.name.clone(),
         matchers: matchers(&entry.matchers),
-        channels: entry.channels.clone(),
+        channels: who(&entry.channels, config),
         group_by,
         group_wait: entry.group_wait.unwrap_or(alerts.group_wait),
         group_interval: entry.group_interval.unwrap_or(alerts.group_interval),
@@ -127,6 +127,15 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
         steps: steps.collect(),
         goes_on: entry.then == crate::config::Then::GoOn,
     }
+}
+
+/// Channels, and those who are told in turn. Turns that can't be read tell nobody; checking has told it.
+fn who(names: &[String], config: &Config) -> Vec<Who> {
+    let who = |name: &String| match config.on_call.iter().find(|turns| turns.name == *name) {
+        Some(turns) => turns.turns().ok().map(Who::InTurn),
+        None => Some(Who::Channel(name.clone())),
+    };
+    names.iter().filter_map(who).collect()
 }
 
 /// What follows from a repository that can't be seen is not told besides that, nor what is in doubt because of it; then

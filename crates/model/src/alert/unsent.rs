@@ -141,6 +141,9 @@ fn groups<'a>(book: &'a Book, policy: &'a Policy, now: Timestamp, decided: &mut 
             if mute.is_some() {
                 continue;
             }
+            if let Some(at) = route.turn_ends_after(now) {
+                sooner(&mut decided.next_at, at);
+            }
             if now < from {
                 sooner(&mut decided.next_at, from);
             } else {

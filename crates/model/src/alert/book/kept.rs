@@ -16,6 +16,7 @@ impl Book {
             }
         }
         book.nothing_after(now);
+        book.forget_rules(policy);
         book.end_what_no_rule_finds(policy, now);
         (book, bad)
     }
@@ -40,9 +41,20 @@ impl Book {
                 let row: Outgoing = read(document)?;
                 self.outbox.insert(row.key.clone(), row);
             }
+            RecordKind::Rule => {
+                self.matched.insert(record.key.clone(), read(document)?);
+            }
             RecordKind::Audit => {}
         }
         Ok(())
+    }
+
+    fn forget_rules(&mut self, policy: &Policy) {
+        let gone: Vec<_> = self.matched.keys().filter(|name| policy.rule(name).is_none()).cloned().collect();
+        for name in gone {
+            self.matched.remove(&name);
+            self.touch(Row::Rule(name));
+        }
     }
 
     /// What a rule or check found that is not in force any more is over.
@@ -145,6 +157,10 @@ impl Book {
                 let key = format!("{} {}", to.channel, to.group_key);
                 let document = self.told.get(to).and_then(|told| text(&(to, told)));
                 vec![record(RecordKind::Told, &key, document.is_some(), document)]
+            }
+            Row::Rule(name) => {
+                let document = self.matched.get(name).and_then(text);
+                vec![record(RecordKind::Rule, name, document.is_some(), document)]
             }
             Row::Outgoing(key) => match self.outbox.get(key) {
                 Some(row) => vec![record(RecordKind::Outgoing, key, row.is_open(), text(row))],

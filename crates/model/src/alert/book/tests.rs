@@ -88,12 +88,12 @@ fn of_too_many_dead_letters_the_oldest_become_history() {
 #[test]
 fn an_alert_that_was_refused_for_want_of_room_is_told_of_for_an_hour() {
     let mut book = Book::new(&policy(), Timestamp(0));
-    assert!(book.own_troubles(Timestamp(0)).is_empty());
+    assert!(book.broken_promises(&[], Timestamp(0)).is_empty());
     book.refuse(Timestamp(10));
     book.decide_soon(Timestamp(20));
     book.decide(&policy(), Timestamp(20));
-    assert_eq!(book.own_troubles(Timestamp(30)).len(), 1);
-    assert!(book.own_troubles(Timestamp(10 + 3600)).is_empty());
+    assert_eq!(book.broken_promises(&[], Timestamp(30)).len(), 1);
+    assert!(book.broken_promises(&[], Timestamp(10 + 3600)).is_empty());
 }
 
 fn posted(name: &str, ends_at: Option<i64>) -> Posted {
@@ -205,4 +205,51 @@ fn nothing_waits_for_times_of_a_clock_that_was_ahead() {
     assert_eq!(book.lately["team"], [Timestamp(100)]);
     assert_eq!((book.outbox["k"].next_at, book.outbox["k"].decided_at), (Timestamp(100), Timestamp(100)));
     assert!(book.alerts().all(|alert| alert.bad_since == Some(Timestamp(100))));
+}
+
+#[test]
+fn a_silence_that_ends_soon_is_told_of_while_something_fires_under_it() {
+    let policy = Policy::of(&crate::config::Config::default());
+    let mut book = Book::new(&policy, Timestamp(0));
+    book.wish(&policy, silence("s", 7200), Timestamp(0)).unwrap();
+    book.put(Alert { id: "a-1".into(), phase: Phase::Firing, ..sample::pending() });
+    let told = |book: &mut Book, at: i64| {
+        book.take_in_own(&policy, &[], Timestamp(at));
+        book.firing().filter(|alert| alert.rule == "silence-ends-soon").count()
+    };
+    assert_eq!(told(&mut book, 3600), 0);
+    assert_eq!(told(&mut book, 6600), 1);
+    assert_eq!(told(&mut book, 7200), 0);
+    book.wish(&policy, silence("t", 20_000), Timestamp(7300)).unwrap();
+    let fingerprint = sample::pending().fingerprint;
+    book.remove(&fingerprint);
+    assert_eq!(told(&mut book, 19_900), 0, "nothing fires under it");
+}
+
+#[test]
+fn a_rule_that_matches_nothing_for_long_is_told_of_also_after_a_restart() {
+    let rules = "rules:\n  - {name: far, expr: 'alignwatch_far_behind_branches > 20'}\n";
+    let (config, _) = crate::config::Config::from_yaml(rules, "test").unwrap();
+    let policy = Policy::of(&config);
+    let (day, mut book) = (86_400, Book::new(&policy, Timestamp(0)));
+    let reading = |at| crate::record::Reading {
+        repository: "id".into(),
+        metric: "alignwatch_far_behind_branches",
+        labels: "{}".into(),
+        at: Timestamp(at),
+        value: 0.0,
+    };
+    let see = |book: &mut Book, at: i64, readings: &[crate::record::Reading]| {
+        let (ratios, objective, now) = (None, 0.9, Timestamp(at));
+        book.take_in(&policy, &Seen { path: "/a", judged: Ok(&[]), readings, ratios, objective, now });
+        book.take_in_own(&policy, &[], now);
+        book.firing().filter(|alert| alert.rule == "rule-matches-nothing").count()
+    };
+    assert_eq!(see(&mut book, 0, &[reading(0)]), 0);
+    assert_eq!(see(&mut book, 6 * day, &[]), 0);
+    let (mut book, bad) = Book::of_records(&book.records(Timestamp(6 * day)), &policy, Timestamp(6 * day));
+    assert!(bad.is_empty(), "{bad:?}");
+    assert_eq!(see(&mut book, 9 * day, &[]), 1);
+    assert_eq!(book.matches_nothing_since("far", Timestamp(9 * day)), Some(Timestamp(0)));
+    assert_eq!(see(&mut book, 9 * day + 60, &[reading(9 * day)]), 0);
 }

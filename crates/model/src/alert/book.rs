@@ -3,6 +3,7 @@
 //! All changes go through here. Each marks the rows that it touched; [`Book::records`] gives them to be kept, and
 //! nothing is told before the decision to tell it was kept.
 
+mod canaries;
 mod kept;
 mod told;
 mod wished;
@@ -14,19 +15,24 @@ pub use wished::{Posted, Wish};
 use super::{
     Alert, Phase, Policy, Silence,
     burn::Ratios,
+    canary::Canary,
     evaluate::{Evaluated, Instance, Known, Numbers, Others, Seen, evaluate},
     fingerprint,
     lifecycle::{self, Moved, Result as Seen1},
     mute,
     outbox::{Outgoing, State},
+    own::{Broken, Heartbeat},
     rule::{Of, Rule},
     unsent::{self, To, Told},
 };
-use crate::{Severity, Span, Timestamp, record::Record};
+use crate::{Severity, Span, Timestamp, notice::Failure, record::Record, words::count};
 
 /// Alerts that are known at once, at most. Source: ours; an Alertmanager stalls at 30,000 (alertmanager#5087). One more
 /// is refused, and that is itself told; none that is known is given up for it (prometheus#12415).
 pub const ALERTS_AT_MOST: usize = 50_000;
+
+/// How long a channel may take nothing, while something waits for it, before that is a broken promise. Source: ours; a channel that was away for a restart has it.
+pub const MESSAGE_LATE: Span = Span::minutes(15);
 
 /// All of it.
 #[derive(Clone, Debug, Default)]
@@ -41,9 +47,17 @@ pub struct Book {
     pub told: BTreeMap<To, Told>,
     /// What is to be told and is not delivered, and dead letters.
     pub outbox: BTreeMap<String, Outgoing>,
+    /// What became of the scheduled tests, by channel.
+    pub canaries: BTreeMap<String, Canary>,
+    /// What became of the heartbeat.
+    pub heartbeat: Heartbeat,
+    /// The promises of alignwatch itself that were not kept when that was last looked at; `None` = it was not yet.
+    pub broken: Option<Vec<Broken>>,
     ratios: BTreeMap<String, Ratios>,
     /// What is being delivered, by channel.
     under_way: BTreeMap<String, String>,
+    /// Since when each channel takes nothing that is tried.
+    failing: BTreeMap<String, Timestamp>,
     /// When each channel was told lately.
     lately: BTreeMap<String, VecDeque<Timestamp>>,
     changed: BTreeSet<Row>,
@@ -65,6 +79,8 @@ enum Row {
     Silence(String),
     Told(To),
     Outgoing(String),
+    Canary(String),
+    Heartbeat,
 }
 impl Book {
     /// A book with nothing in it, that begins to tell at `now` and the time that the policy gives things to settle.
@@ -99,17 +115,24 @@ impl Book {
         points.into_iter().for_each(|(at, ratio)| ratios.push(at, Some(ratio)));
     }
 
-    /// Takes in which promises of alignwatch itself are not kept: a stable name and a sentence each.
-    pub fn take_in_own(&mut self, policy: &Policy, broken: &[(&str, String)], now: Timestamp) {
+    /// Takes in which promises of alignwatch itself are not kept.
+    pub fn take_in_own(&mut self, policy: &Policy, broken: Vec<Broken>, now: Timestamp) {
+        if self.broken.as_ref() != Some(&broken) {
+            (self.broken, self.version) = (Some(broken.clone()), self.version + 1);
+        }
         let Some(rule) = policy.rules.iter().find(|rule| rule.of == Of::OwnPromise) else { return };
-        let own = self.own_troubles();
-        let bad = broken.iter().map(|(name, text)| (*name, text.clone())).chain(own).map(|(name, text)| Instance {
-            labels: [("alertname", rule.name.as_str()), ("promise", name)]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+        let bad = broken.into_iter().map(|Broken { promise, channel, why }| Instance {
+            labels: [
+                ("alertname", Some(rule.name.clone())),
+                ("promise", Some(promise.to_owned())),
+                ("channel", channel),
+            ]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
             severity: Severity::Error,
             value: None,
-            summary: text,
+            summary: why,
             description: rule.why.clone(),
             commands: vec!["alignwatch doctor".to_owned()],
             runbook: String::new(),
@@ -118,13 +141,49 @@ impl Book {
         self.apply(policy, rule, "", evaluated, now);
     }
 
-    fn own_troubles(&self) -> Vec<(&'static str, String)> {
-        let n_dead = self.outbox.values().filter(|row| matches!(row.state, State::Dead(_))).count();
-        let dead = (0 < n_dead)
-            .then(|| ("deliver", format!("{n_dead} messages could not be delivered: `alignwatch alert dead`")));
-        let full = (0 < self.n_refused)
-            .then(|| ("alerts", format!("{} alerts were refused: {ALERTS_AT_MOST} are known already", self.n_refused)));
-        dead.into_iter().chain(full).collect()
+    /// Promises about messages that are not kept.
+    pub fn own_troubles(&self, policy: &Policy, now: Timestamp) -> Vec<Broken> {
+        let messages = || self.outbox.values().filter(|row| !row.is_canary());
+        let n_dead = messages().filter(|row| matches!(row.state, State::Dead(_))).count();
+        let dead = (0 < n_dead).then(|| {
+            let messages = count(n_dead, "message");
+            Broken::new("deliver", format!("{messages} could not be delivered: `alignwatch alert dead`"))
+        });
+        let full = (0 < self.n_refused).then(|| {
+            let why = format!("{} alerts were refused: {ALERTS_AT_MOST} are known already", self.n_refused);
+            Broken::new("alerts", why)
+        });
+        let broken = [dead, full].into_iter().flatten();
+        broken.chain(self.late_channels(now)).chain(self.broken_canaries(policy)).collect()
+    }
+
+    /// Channels in which a message waits, and that took nothing for long.
+    fn late_channels(&self, now: Timestamp) -> Vec<Broken> {
+        let mut waiting: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for row in self.outbox.values().filter(|row| row.is_waiting() && !row.is_canary()) {
+            let since = waiting.entry(&row.telling.channel).or_insert(row.decided_at);
+            *since = row.decided_at.min(*since);
+        }
+        // What is told anew takes the place of what waits: since when it fails says more.
+        let since = |channel: &str, decided_at| self.failing.get(channel).copied().unwrap_or(decided_at);
+        let late =
+            waiting.into_iter().filter(|(channel, decided_at)| MESSAGE_LATE < now.since(since(channel, *decided_at)));
+        late.map(|(channel, _)| {
+            let why = format!("nothing could be delivered to the channel {channel} for {MESSAGE_LATE}");
+            Broken { channel: Some(channel.to_owned()), ..Broken::new("deliver-late", why) }
+        })
+        .collect()
+    }
+
+    /// Was it to be decided before so long what is told?
+    pub fn is_decision_late(&self, by: Span, now: Timestamp) -> bool {
+        self.settled_at <= now && self.decide_at.is_some_and(|at| by < now.since(at.max(self.settled_at)))
+    }
+
+    /// Takes in what became of a call to whoever watches over us; `is_well` = it said that all is well.
+    pub fn called(&mut self, is_well: bool, failure: Option<&Failure>, now: Timestamp) {
+        self.heartbeat.called(is_well, failure, now);
+        self.touch(Row::Heartbeat);
     }
 
     fn apply(&mut self, policy: &Policy, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {

@@ -15,6 +15,7 @@
 pub mod backtest;
 pub mod book;
 pub mod burn;
+pub mod canary;
 pub mod evaluate;
 pub mod explain;
 pub mod export;
@@ -23,6 +24,7 @@ pub mod lifecycle;
 pub mod matcher;
 pub mod mute;
 pub mod outbox;
+pub mod own;
 pub mod policy;
 pub mod route;
 pub mod rule;

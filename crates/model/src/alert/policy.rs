@@ -2,6 +2,7 @@
 
 use super::{
     Matcher,
+    canary::{self, CanaryPlan},
     mute::Inhibit,
     route::{Route, Step},
     rule::Rule,
@@ -31,6 +32,8 @@ pub struct Policy {
     pub settle: Span,
     /// The channel that is told where another can't be reached.
     pub fallback: Option<String>,
+    /// When which channel is tested.
+    pub canaries: Vec<CanaryPlan>,
 }
 
 impl Policy {
@@ -49,6 +52,11 @@ impl Policy {
         if routes.is_empty() {
             routes.extend(route_to_all(config).map(|entry| route_of(&entry, config, &windows)));
         }
+        let canaries: Vec<CanaryPlan> = config.canaries.iter().flat_map(CanaryPlan::of).collect();
+        if !canaries.is_empty() {
+            let stand_in = route_of_canaries(config).map(|entry| route_of(&entry, config, &windows));
+            routes.splice(0..0, stand_in);
+        }
         Policy {
             rules,
             routes,
@@ -58,6 +66,7 @@ impl Policy {
             silence_at_most: alerts.silence_at_most,
             settle: alerts.settle,
             fallback: alerts.fallback.clone(),
+            canaries,
         }
     }
 
@@ -72,6 +81,14 @@ impl Policy {
             self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && rule.is_about(path));
         let open = about.filter_map(|(rule, window)| Some((rule.name.as_str(), window.open_at(now)?)));
         open.max_by_key(|(_, opening)| opening.until)
+    }
+
+    /// The window for maintenance of all repositories that is open, with the latest end: quiet hours.
+    pub fn quiet_at(&self, now: Timestamp) -> Option<Opening> {
+        let is_of_all = |rule: &WindowRule| rule.repositories.is_empty();
+        let quiet =
+            self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && is_of_all(rule));
+        quiet.filter_map(|(_, window)| window.open_at(now)).max_by_key(|opening| opening.until)
     }
 
     /// The rule with this name.
@@ -90,6 +107,19 @@ fn route_to_all(config: &Config) -> Option<RouteEntry> {
         name: "all".to_owned(),
         matchers: vec!["severity!=\"info\"".to_owned()],
         channels,
+        ..RouteEntry::default()
+    })
+}
+
+/// A channel whose test does not arrive is told where others are told instead, besides the usual ways.
+fn route_of_canaries(config: &Config) -> Option<RouteEntry> {
+    let fallback = config.alerts.fallback.clone()?;
+    let is_only = config.channels.all().len() == 1;
+    (!is_only).then(|| RouteEntry {
+        name: canary::NAME.to_owned(),
+        matchers: vec![format!("promise=\"{}\"", canary::NAME)],
+        channels: vec![fallback],
+        then: crate::config::Then::GoOn,
         ..RouteEntry::default()
     })
 }

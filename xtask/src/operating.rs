@@ -258,7 +258,7 @@ egress: {allow: [10.1.2.3]}                                         # a private 
 ```
 
 ```sh
-alignwatch notify list                      # channels, and whether their secrets can be read
+alignwatch notify list                      # channels, their secrets, and when a scheduled test last arrived
 alignwatch notify test team                 # one attempt, and what the other side answered
 alignwatch notify test on-call --over       # closes what a test opened
 alignwatch notify test team --preview       # what would be sent
@@ -319,6 +319,34 @@ What is promised, and tested (`crates/model/src/turn/story.rs`, `crates/cli/test
 
 Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and
 `amtool --alertmanager.url=http://localhost:8750` lists alerts and adds, lists and ends silences.
+
+### When alignwatch itself fails
+
+A watch that is dead tells nobody. So somebody outside should wait for its calls, such as Healthchecks, or an alignwatch elsewhere
+(`/ping/UUID`, above), and raise the alarm when they stop:
+
+```yaml
+heartbeat: {url: \"file:/run/secrets/heartbeat\", every: 5m}           # tell the other side to wait for three of them
+canaries:
+  - {channels: [team], due: \"0 9 * * 1-5\", zone: Europe/Berlin}      # a test in each channel, so that none is dead for weeks
+alerts: {fallback: mail}                                             # who is told when a test does not arrive
+```
+
+* **The call** is made only when an audit finds that all that was due has happened: each repository was looked at within twice
+  its interval, it could be judged whether the expected runs came, what is told was decided in time (steps of an escalation,
+  too), no channel has taken nothing for 15 minutes while something waits for it, no message is a dead letter, the last
+  scheduled tests arrived, the store keeps what it should and its daily copy was made, maintenance was begun in time. That a run did not
+  come, a backup is old or a task failed is told by alerts and stops no call: then alignwatch does what it should.
+* **When something is not kept**, `POST ADDRESS/fail` tells the reasons, a line each. With `when_failing: be_silent` nothing is
+  called. Inside it is the alert `own-promise`. A call that is not heard is made again after 30 seconds, and told after three.
+* **A test** says that it is one, is never firing, wakes nobody and opens nothing. It is tried three times. One that does not arrive
+  is the alert `own-promise` with `promise=\"canary\"`, which goes the usual ways and to the channel `alerts.fallback`. While a window for
+  maintenance of all repositories is open it waits, unless `in_windows: send`. Where issues or incidents are kept, it proves that the other side
+  is there and knows us, not that something can be opened: that does `alignwatch notify test`.
+
+`alignwatch doctor` and `/status` say when a call was last heard, `alignwatch notify list` when a test last arrived in each channel;
+`alignwatch_broken_promises`, `alignwatch_heartbeat_timestamp_seconds` and `alignwatch_canary_timestamp_seconds` are on `/metrics`, all of it is
+at `/api/v1/promises`. The stories of all this are in `crates/model/src/turn/promises.rs`.
 
 ### Testing rules
 

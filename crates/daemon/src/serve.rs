@@ -290,7 +290,8 @@ impl Body {
             }
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
-            if is_news {
+            // Some things are decided because time went on.
+            if is_news || self.shown_version() != state.alerting.book.version {
                 self.show(&state);
             }
             // A timeout is a tick; the inbox can't be closed while we hold one end of it.
@@ -315,6 +316,7 @@ impl Body {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
             Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
             Effect::Tend(path) => Ok(Some(self.tend(path))),
+            Effect::Beat(reasons) => Ok(Some(self.deliverer.call(reasons, self.inbox.clone()))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
                 Ok(None)
@@ -356,7 +358,7 @@ impl Body {
 
     /// Puts the newest numbers and troubles where pages find them.
     fn show(&self, state: &State) {
-        let readings = Arc::new(state.readings().cloned().collect());
+        let readings = Arc::new(state.readings().cloned().chain(state.own_readings(now())).collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         self.show_alerts(state);
         let n_overdue = state.overdue(self.settings.pace, now());
@@ -368,10 +370,14 @@ impl Body {
 }
 
 impl Body {
+    /// The version of the book of alerts that pages show.
+    fn shown_version(&self) -> u64 {
+        self.shared.alerting.read().unwrap_or_else(PoisonError::into_inner).book.version
+    }
+
     /// A copy is made only when something changed.
     fn show_alerts(&self, state: &State) {
-        let shown = self.shared.alerting.read().unwrap_or_else(PoisonError::into_inner).book.version;
-        if shown != state.alerting.book.version {
+        if self.shown_version() != state.alerting.book.version {
             let copy = Arc::new(state.alerting.clone());
             *self.shared.alerting.write().unwrap_or_else(PoisonError::into_inner) = copy;
         }

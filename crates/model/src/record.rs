@@ -116,17 +116,20 @@ pub enum RecordKind {
     Rule,
     /// Who did what.
     Audit,
+    /// What is known of a promise of alignwatch itself: the heartbeat, the scheduled test of a channel.
+    Promise,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 6] = [
+    pub const ALL: [RecordKind; 7] = [
         RecordKind::Alert,
         RecordKind::Silence,
         RecordKind::Told,
         RecordKind::Outgoing,
         RecordKind::Rule,
         RecordKind::Audit,
+        RecordKind::Promise,
     ];
 
     /// Its name in the store.
@@ -138,6 +141,7 @@ impl RecordKind {
             RecordKind::Outgoing => "outgoing",
             RecordKind::Rule => "rule",
             RecordKind::Audit => "audit",
+            RecordKind::Promise => "promise",
         }
     }
 }

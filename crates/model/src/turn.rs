@@ -5,7 +5,11 @@
 //! an effect whose event never comes (the daemon was killed) is simply due again: recovery is no second program.
 
 mod alerts;
+mod audit;
+mod heartbeat;
 mod judged;
+#[cfg(test)]
+mod promises;
 mod reports;
 #[cfg(test)]
 mod story;
@@ -56,6 +60,8 @@ pub enum Event {
     Wished(Receipt, Wish),
     /// An attempt to deliver the message with this key ended.
     Delivered(String, Outcome),
+    /// A call to whoever watches over us ended.
+    Called(Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
     /// The due tasks of the repository at this path came to their end; did one of them change something?
@@ -84,6 +90,8 @@ pub enum Effect {
     Answer(Vec<Receipt>, Result<(), Refusal>),
     /// Try to deliver this message.
     Deliver(Box<Outgoing>),
+    /// Call whoever watches over us from outside: all is well, or it is not, for these reasons.
+    Beat(Vec<String>),
     /// Inspect the repository at this path.
     Inspect(String),
     /// Run the due tasks of the repository at this path.
@@ -109,6 +117,8 @@ pub struct State {
     keep_again_at: Option<Timestamp>,
     /// Which repository is tended, and which is next.
     tending: tasks::Tending,
+    beating: heartbeat::Beating,
+    began_at: Timestamp,
     /// The time of the last event: one before it shows that the clock was set back.
     latest: Timestamp,
     is_keeping: bool,
@@ -134,6 +144,8 @@ struct Watched {
     swept_at: Option<Timestamp>,
     /// What its history tells of the time before was handed on.
     has_past: bool,
+    /// Why it can't be judged whether the runs came that are expected; `None` = it can, or none are.
+    unjudged_runs: Option<String>,
 }
 
 /// The numbers that the brain goes by.
@@ -158,12 +170,14 @@ impl State {
                 status: Status::Unknown,
                 swept_at: None,
                 has_past: false,
+                unjudged_runs: None,
             };
             (path, first)
         };
         State {
             repositories: paths.into_iter().map(watched).collect(),
             latest: now,
+            began_at: now,
             alerting: Alerting::none(now),
             ..State::default()
         }
@@ -172,7 +186,7 @@ impl State {
     /// When something is due without an event.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         let due = self.repositories.values().filter(|watched| !watched.is_inspected).map(|watched| watched.due_at);
-        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).min()
+        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(self.beating.wakes_at()).min()
     }
 
     /// The paths that are watched.
@@ -203,6 +217,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::Reported(receipt, events) => effects.extend(report(state, receipt, events, now)),
         Event::Wished(receipt, wish) => effects.extend(alerts::wished(state, receipt, wish, now)),
         Event::Delivered(key, outcome) => alerts::delivered(state, &key, outcome, now),
+        Event::Called(outcome) => heartbeat::called(state, &outcome, config, now),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
@@ -234,7 +249,8 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             }
         }
     }
-    effects.extend(alerts::tell(state, pace, now));
+    effects.extend(alerts::tell(state, config, pace, now));
+    effects.extend(heartbeat::due(state, config, pace, now));
     effects.extend(due(state, pace, now));
     effects.extend(state.tending.due(state.repositories.keys().map(String::as_str), config, now));
     effects
@@ -271,6 +287,8 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
     state.alerting.follow_the_clock(now);
+    state.began_at = earlier(state.began_at);
+    state.beating.moved(earlier);
 }
 
 fn hasten(state: &mut State, path: &str, at: Timestamp) {
@@ -293,6 +311,7 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
             let with_past = !std::mem::replace(&mut watched.has_past, true);
             let judged =
                 checks::judge(snapshot, config, snapshot.seen_at, |check| checks::is_made(check, config, |_| false));
+            watched.unjudged_runs = unjudged_runs(&judged, config);
             let commit = judged_commit(&inspected, snapshot, &judged, config, with_past);
             alert_on(&mut state.alerting, &inspected.path, Ok(&judged), &commit.readings, config, now);
             commit
@@ -316,6 +335,15 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
     if let (Some(before), Some(commit)) = (before, state.unkept.get_mut(&watched.id)) {
         commit.past.extend(before.past);
     }
+}
+
+/// Why it can't be said whether the runs came that are expected; `None` = it can, or none are.
+fn unjudged_runs(judged: &[Judged], config: &Config) -> Option<String> {
+    if config.workflows.iter().all(|rule| rule.due.is_none()) {
+        return None;
+    }
+    let missed = judged.iter().find(|judged| judged.check.id == "run-missed" && judged.status == Status::Unknown)?;
+    Some(missed.reason.clone().unwrap_or_else(|| "its runs can't be read".to_owned()))
 }
 
 /// A few percent of the interval, always the same for the same repository.

@@ -90,6 +90,12 @@ impl Request {
         }
     }
 
+    /// A request whose body is plain text.
+    pub(crate) fn text(method: &'static str, to: Address, body: &str) -> Request {
+        let headers = vec![("content-type", "text/plain; charset=utf-8".to_owned())];
+        Request { headers, body: body.as_bytes().to_vec(), ..Request::plain(method, to) }
+    }
+
     /// A request for a list.
     pub(crate) fn list(of: Address) -> Request {
         Request { answer_at_most: LIST_AT_MOST, ..Request::plain("GET", of) }
@@ -137,6 +143,12 @@ fn parts(url: &Url) -> Vec<String> {
 }
 
 impl Address {
+    /// All of it is secret, wherever it was read.
+    pub(crate) fn all_secret(mut self) -> Address {
+        self.secrets = parts(&self.url);
+        self
+    }
+
     /// With something more at the end of its path.
     pub(crate) fn below(&self, parts: &[&str]) -> Result<Address, Failure> {
         let mut below = self.clone();

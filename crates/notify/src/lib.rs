@@ -19,6 +19,7 @@ mod file;
 mod gitea;
 mod github;
 mod gitlab;
+pub mod heartbeat;
 mod http;
 mod issue;
 mod jira_service_management;

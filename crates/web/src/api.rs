@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, runs, trends};
+use crate::{Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -106,6 +106,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(alerts::end))
         .routes(routes!(alerts::retry))
         .routes(routes!(alerts::give_up))
+        .routes(routes!(promises::promises))
 }
 
 /// Is the process alive?

@@ -3,6 +3,7 @@
 //! All changes go through here. Each marks the rows that it touched; [`Book::records`] gives them to be kept, and
 //! nothing is told before the decision to tell it was kept.
 
+mod canaries;
 mod kept;
 mod own;
 #[cfg(test)]
@@ -17,11 +18,13 @@ pub use wished::{Posted, Wish};
 use super::{
     Alert, Phase, Policy, Silence,
     burn::Ratios,
+    canary::Canary,
     evaluate::{Evaluated, Instance, Known, Numbers, Others, Seen, evaluate},
     fingerprint,
     lifecycle::{self, Moved, Result as Seen1},
     mute,
     outbox::{self, Outgoing, State},
+    own::{Broken, Heartbeat},
     rule::{Of, Rule},
     unsent::{self, To, Told},
 };
@@ -44,11 +47,19 @@ pub struct Book {
     pub told: BTreeMap<To, Told>,
     /// What is to be told and is not delivered, and dead letters.
     pub outbox: BTreeMap<String, Outgoing>,
+    /// What became of the scheduled tests, by channel.
+    pub canaries: BTreeMap<String, Canary>,
+    /// What became of the heartbeat.
+    pub heartbeat: Heartbeat,
+    /// The promises of alignwatch itself that were not kept when that was last looked at; `None` = it was not yet.
+    pub broken: Option<Vec<Broken>>,
     ratios: BTreeMap<String, Ratios>,
     /// When rules of the configuration last had something to look at, by name.
     matched: BTreeMap<String, own::Matched>,
     /// What is being delivered, by channel.
     under_way: BTreeMap<String, String>,
+    /// Since when each channel takes nothing that is tried.
+    failing: BTreeMap<String, Timestamp>,
     /// When each channel was told lately.
     lately: BTreeMap<String, VecDeque<Timestamp>>,
     changed: BTreeSet<Row>,
@@ -79,6 +90,8 @@ enum Row {
     Told(To),
     Outgoing(String),
     Rule(String),
+    Canary(String),
+    Heartbeat,
 }
 impl Book {
     /// A book with nothing in it, that begins to tell at `now` and the time that the policy gives things to settle.

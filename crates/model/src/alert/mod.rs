@@ -15,6 +15,7 @@
 pub mod backtest;
 pub mod book;
 pub mod burn;
+pub mod canary;
 pub mod evaluate;
 pub mod explain;
 pub mod export;
@@ -24,6 +25,7 @@ pub mod matcher;
 pub mod mute;
 pub mod on_call;
 pub mod outbox;
+pub mod own;
 pub mod policy;
 pub mod route;
 pub mod rule;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::unsent::{Telling, TellingAlert};
 use crate::{
     Span, Timestamp,
-    notice::{Delivered, Failure, Notice, NoticeAlert, NoticeStatus},
+    notice::{Delivered, Failure, Notice, NoticeAlert, NoticeReason, NoticeStatus},
 };
 
 /// Something that is to be told.
@@ -152,6 +152,19 @@ impl Outgoing {
             alerts: alerts.into_iter().map(|told| notice_alert(told, self.decided_at)).collect(),
             n_left_out: 0,
             external_url: external_url.to_owned(),
+        }
+    }
+
+    /// Is it a scheduled test of the channel?
+    pub fn is_canary(&self) -> bool {
+        self.telling.reason == NoticeReason::Test
+    }
+
+    /// Why the last attempt failed; `None` = it did not, or there was none.
+    pub fn last_failure(&self) -> Option<String> {
+        match &self.attempts.last()?.outcome {
+            Outcome::Failed(failure) => Some(failure.detail.clone()),
+            Outcome::Delivered(_) => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Matcher,
+    canary::{self, CanaryPlan},
     mute::Inhibit,
     route::{Route, Step, Who},
     rule::Rule,
@@ -35,6 +36,8 @@ pub struct Policy {
     pub fallback: Option<String>,
     /// The ids of the checks that are made at all.
     pub checks_on: BTreeSet<&'static str>,
+    /// When which channel is tested.
+    pub canaries: Vec<CanaryPlan>,
 }
 
 impl Policy {
@@ -53,6 +56,11 @@ impl Policy {
         if routes.is_empty() {
             routes.extend(route_to_all(config).map(|entry| route_of(&entry, config, &windows)));
         }
+        let canaries: Vec<CanaryPlan> = config.canaries.iter().flat_map(CanaryPlan::of).collect();
+        if !canaries.is_empty() {
+            let stand_in = route_of_canaries(config).map(|entry| route_of(&entry, config, &windows));
+            routes.splice(0..0, stand_in);
+        }
         Policy {
             rules,
             routes,
@@ -67,6 +75,7 @@ impl Policy {
                 .filter(|check| config.checks.wants(check.id).is_ok())
                 .map(|check| check.id)
                 .collect(),
+            canaries,
         }
     }
 
@@ -81,6 +90,14 @@ impl Policy {
             self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && rule.is_about(path));
         let open = about.filter_map(|(rule, window)| Some((rule.name.as_str(), window.open_at(now)?)));
         open.max_by_key(|(_, opening)| opening.until)
+    }
+
+    /// The window for maintenance of all repositories that is open, with the latest end: quiet hours.
+    pub fn quiet_at(&self, now: Timestamp) -> Option<Opening> {
+        let is_of_all = |rule: &WindowRule| rule.repositories.is_empty();
+        let quiet =
+            self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && is_of_all(rule));
+        quiet.filter_map(|(_, window)| window.open_at(now)).max_by_key(|opening| opening.until)
     }
 
     /// The rule with this name.
@@ -99,6 +116,19 @@ fn route_to_all(config: &Config) -> Option<RouteEntry> {
         name: "all".to_owned(),
         matchers: vec!["severity!=\"info\"".to_owned()],
         channels,
+        ..RouteEntry::default()
+    })
+}
+
+/// A channel whose test does not arrive is told where others are told instead, besides the usual ways.
+fn route_of_canaries(config: &Config) -> Option<RouteEntry> {
+    let fallback = config.alerts.fallback.clone()?;
+    let is_only = config.channels.all().len() == 1;
+    (!is_only).then(|| RouteEntry {
+        name: canary::NAME.to_owned(),
+        matchers: vec![format!("promise=\"{}\"", canary::NAME)],
+        channels: vec![fallback],
+        then: crate::config::Then::GoOn,
         ..RouteEntry::default()
     })
 }

@@ -33,7 +33,11 @@ impl World {
             group_wait: Span(0),
             group_interval: Span::minutes(1),
             repeat_interval: Span::hours(4),
-            steps: vec![route::Step { after: Span::minutes(30), channels: vec![route::Who::Channel("lead".into())], during: None }],
+            steps: vec![route::Step {
+                after: Span::minutes(30),
+                channels: vec![route::Who::Channel("lead".into())],
+                during: None,
+            }],
             goes_on: false,
         }];
         World(world::World::new(policy, Timestamp(0)))

@@ -416,8 +416,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     let mut mistakes: Vec<Mistake> =
         config.rules.iter().enumerate().filter_map(|(at, rule)| of_rule(config, at, rule)).collect();
     mistakes.extend(config.alerts.skip_rules.iter().enumerate().filter_map(|(at, name)| of_skipped(at, name)));
-    let all = config.channels.all();
-    let channels: Vec<&str> = all.iter().map(|channel| channel.name()).collect();
+    let channels = config.channels.names();
     let turns = config.on_call.iter().map(|turns| turns.name.as_str());
     let receivers: Vec<&str> = channels.iter().copied().chain(turns).collect();
     let fallback = config.alerts.fallback.as_deref();

@@ -20,6 +20,7 @@ mod decode;
 mod effective;
 mod egress;
 mod error;
+mod heartbeat;
 mod layers;
 mod nearest;
 mod on_call;
@@ -50,6 +51,7 @@ pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
+pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use on_call::OnCall;
@@ -166,6 +168,16 @@ pub struct Config {
     /// Reason: what follows from what, where you are, cannot be guessed.
     /// Example: `[{source: ["alertname=\"host-unwell\""], target: ["alertname=\"run-failed\""]}]`
     pub inhibit: Vec<InhibitEntry>,
+    /// The dead man's switch: who notices outside when alignwatch itself fails.
+    pub heartbeat: Heartbeat,
+    /// Scheduled tests of channels. One that does not arrive is told through the others.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules.
+    /// Default: [].
+    /// Reason: whose day a test disturbs is for you to say.
+    /// Example: `[{channels: [deploy-bot], due: "0 9 * * 1"}]`
+    pub canaries: Vec<CanaryEntry>,
     /// Upkeep that nobody has to ask for.
     pub maintenance: Maintenance,
     /// When single tasks run by themselves, and where.

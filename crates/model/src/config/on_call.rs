@@ -86,12 +86,12 @@ pub(super) fn check_moment(text: &str) -> Result<(), BadSchedule> {
 
 /// Turns that can't be taken.
 pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
-    let all = config.channels.all();
+    let names = config.channels.names();
     let mut mistakes = Vec::new();
     for (at, entry) in config.on_call.iter().enumerate() {
         let same = config.on_call[..at].iter().position(|other| other.name == entry.name && !entry.name.is_empty());
         let taken = same.map(|first| format!("on_call[{first}].name"));
-        if taken.is_some() || all.iter().any(|channel| channel.name() == entry.name) {
+        if taken.is_some() || names.contains(&entry.name.as_str()) {
             mistakes.push(Mistake {
                 path: format!("on_call[{at}].name"),
                 problem: format!("something else that can be told is called `{}` already", entry.name),
@@ -102,7 +102,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         let channels = entry.channels.iter().enumerate();
         mistakes.extend(channels.filter_map(|(i, name)| {
             let path = format!("on_call[{at}].channels[{i}]");
-            super::alerting::of_channel(&all.iter().map(|channel| channel.name()).collect::<Vec<_>>(), path, name)
+            super::alerting::of_channel(&names, path, name)
         }));
     }
     mistakes

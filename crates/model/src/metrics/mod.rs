@@ -12,6 +12,7 @@ mod alignment;
 mod branches;
 mod health;
 mod host;
+mod own;
 mod repository;
 mod weeks;
 
@@ -62,6 +63,9 @@ pub const ALL: &[&Metric] = &[
     &host::LOAD,
     &host::DISK_RATIO,
     &host::INODES_RATIO,
+    &own::BROKEN_PROMISES,
+    &own::HEARTBEAT,
+    &own::CANARY,
 ];
 
 /// Something that is measured.

@@ -22,6 +22,8 @@ impl Day {
             Effect::Inspect(path) => format!("inspect {path}"),
             Effect::Deliver(row) => format!("deliver {}", row.key),
             Effect::Tend(path) => format!("tend {path}"),
+            Effect::Beat(reasons) if reasons.is_empty() => "call: all is well".to_owned(),
+            Effect::Beat(reasons) => format!("call: {}", reasons.join("; ")),
             Effect::Keep(commit) => {
                 let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
                 let events = commit.events.iter().map(|event| event.id.clone());

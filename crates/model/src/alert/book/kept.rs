@@ -5,6 +5,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{super::Labels, *};
 use crate::record::RecordKind;
 
+/// The key of what is known of the heartbeat.
+const HEARTBEAT: &str = "heartbeat";
+
+/// What stands in front of a channel in the key of what is known of its tests.
+const CANARY: &str = "canary ";
+
 impl Book {
     /// The book that these records are, as they were last kept. A record that can't be read is left out and named.
     pub fn of_records(records: &[Record], policy: &Policy, now: Timestamp) -> (Book, Vec<String>) {
@@ -43,6 +49,11 @@ impl Book {
             }
             RecordKind::Rule => {
                 self.matched.insert(record.key.clone(), read(document)?);
+            }
+            RecordKind::Promise if record.key == HEARTBEAT => self.heartbeat = read(document)?,
+            RecordKind::Promise => {
+                let channel = record.key.strip_prefix(CANARY).unwrap_or(&record.key);
+                self.canaries.insert(channel.to_owned(), read(document)?);
             }
             RecordKind::Audit => {}
         }
@@ -162,6 +173,11 @@ impl Book {
                 let document = self.matched.get(name).and_then(text);
                 vec![record(RecordKind::Rule, name, document.is_some(), document)]
             }
+            Row::Canary(channel) => {
+                let document = self.canaries.get(channel).and_then(text);
+                vec![record(RecordKind::Promise, &format!("{CANARY}{channel}"), true, document)]
+            }
+            Row::Heartbeat => vec![record(RecordKind::Promise, HEARTBEAT, true, text(&self.heartbeat))],
             Row::Outgoing(key) => match self.outbox.get(key) {
                 Some(row) => vec![record(RecordKind::Outgoing, key, row.is_open(), text(row))],
                 None => Vec::new(),

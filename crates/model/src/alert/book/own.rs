@@ -2,8 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::mute::SilenceState, *};
-use crate::words::count;
+use super::{
+    super::{Labels, mute::SilenceState, own::Broken},
+    *,
+};
+use crate::{notice::Failure, words::count};
+
+/// How long a channel may take nothing, while something waits for it, before that is a broken promise. Source: ours; a channel that was away for a restart has it.
+const MESSAGE_LATE: Span = Span::minutes(15);
 
 /// How long a refused alert is told of. Source: ours; several sweeps, each of which would be refused again.
 const REFUSAL_TOLD_FOR: Span = Span::hours(1);
@@ -19,7 +25,7 @@ const MATCH_KEPT_EVERY: Span = Span::days(1);
 
 /// When a rule last had something to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Matched {
+pub(super) struct Matched {
     /// When it was first held against something.
     since: Timestamp,
     /// When there was last a number or check that it is about.
@@ -27,12 +33,11 @@ pub struct Matched {
 }
 
 impl Book {
-    /// Takes in which promises of alignwatch itself are not kept, a stable name and a sentence each; and looks for what else
-    /// people should know of it.
-    pub fn take_in_own(&mut self, policy: &Policy, broken: &[(&str, String)], now: Timestamp) {
+    /// Takes in which promises of alignwatch itself are not kept, and looks for what else people should know of it.
+    pub fn take_in_own(&mut self, policy: &Policy, broken: Vec<Broken>, now: Timestamp) {
         for rule in &policy.rules {
             let found = match rule.of {
-                Of::OwnPromise => self.broken_promises(broken, now),
+                Of::OwnPromise => broken.iter().map(Found::broken).collect(),
                 Of::SilenceEnds => self.silences_that_end_soon(now),
                 Of::RuleIdle => self.idle_rules(policy, now),
                 _ => continue,
@@ -41,6 +46,54 @@ impl Book {
             let evaluated = Evaluated { bad, others: Others::WellBut(BTreeMap::new()), matched: true };
             self.apply(rule, "", evaluated, now);
         }
+        if self.broken.as_ref() != Some(&broken) {
+            (self.broken, self.version) = (Some(broken), self.version + 1);
+        }
+    }
+
+    /// Promises about messages that are not kept.
+    pub fn own_troubles(&self, policy: &Policy, now: Timestamp) -> Vec<Broken> {
+        let messages = || self.outbox.values().filter(|row| !row.is_canary());
+        let n_dead = messages().filter(|row| matches!(row.state, State::Dead(_))).count();
+        let dead = (0 < n_dead).then(|| {
+            let messages = count(n_dead, "message");
+            Broken::new("deliver", format!("{messages} could not be delivered: `alignwatch alert dead`"))
+        });
+        let refused = self.refused.filter(|(_, last)| now.since(*last) < REFUSAL_TOLD_FOR);
+        let full = refused.map(|(n, _)| {
+            Broken::new("alerts", format!("alerts were refused {n} times: {ALERTS_AT_MOST} are known already"))
+        });
+        let broken = [dead, full].into_iter().flatten();
+        broken.chain(self.late_channels(now)).chain(self.broken_canaries(policy)).collect()
+    }
+
+    /// Channels in which a message waits, and that took nothing for long.
+    fn late_channels(&self, now: Timestamp) -> Vec<Broken> {
+        let mut waiting: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for row in self.outbox.values().filter(|row| row.is_waiting() && !row.is_canary()) {
+            let since = waiting.entry(&row.telling.channel).or_insert(row.decided_at);
+            *since = row.decided_at.min(*since);
+        }
+        // What is told anew takes the place of what waits: since when it fails says more.
+        let since = |channel: &str, decided_at| self.failing.get(channel).copied().unwrap_or(decided_at);
+        let late =
+            waiting.into_iter().filter(|(channel, decided_at)| MESSAGE_LATE < now.since(since(channel, *decided_at)));
+        late.map(|(channel, _)| {
+            let why = format!("nothing could be delivered to the channel {channel} for {MESSAGE_LATE}");
+            Broken { channel: Some(channel.to_owned()), ..Broken::new("deliver-late", why) }
+        })
+        .collect()
+    }
+
+    /// Was it to be decided before so long what is told?
+    pub fn is_decision_late(&self, by: Span, now: Timestamp) -> bool {
+        self.settled_at <= now && self.decide_at.is_some_and(|at| by < now.since(at.max(self.settled_at)))
+    }
+
+    /// Takes in what became of a call to whoever watches over us; `is_well` = it said that all is well.
+    pub fn called(&mut self, is_well: bool, failure: Option<&Failure>, now: Timestamp) {
+        self.heartbeat.called(is_well, failure, now);
+        self.touch(Row::Heartbeat);
     }
 
     /// Since when the rule with this name matches nothing; `None` = it does, or was not watched for long.
@@ -63,23 +116,6 @@ impl Book {
         if is_new || matched && is_old {
             self.touch(Row::Rule(rule.name.clone()));
         }
-    }
-
-    pub(super) fn broken_promises(&self, broken: &[(&str, String)], now: Timestamp) -> Vec<Found> {
-        let n_dead = self.outbox.values().filter(|row| matches!(row.state, State::Dead(_))).count();
-        let dead = (0 < n_dead).then(|| {
-            let text = format!("{} could not be delivered: `alignwatch alert dead`", count(n_dead, "message"));
-            ("deliver", text)
-        });
-        let refused = self.refused.filter(|(_, last)| now.since(*last) < REFUSAL_TOLD_FOR);
-        let full = refused
-            .map(|(n, _)| ("alerts", format!("alerts were refused {n} times: {ALERTS_AT_MOST} are known already")));
-        let known = broken.iter().map(|(name, text)| (*name, text.clone()));
-        known
-            .chain(dead)
-            .chain(full)
-            .map(|(name, text)| Found::new("promise", name, text, "alignwatch doctor"))
-            .collect()
     }
 
     /// Those under which something fires: everybody will be told at once when they end.
@@ -114,21 +150,27 @@ fn fire(n: usize) -> String {
 }
 
 /// Something that people should know of alignwatch itself.
-pub(super) struct Found {
-    label: (&'static str, String),
+struct Found {
+    labels: Labels,
     text: String,
     command: &'static str,
 }
 
 impl Found {
-    fn new(label: &'static str, value: &str, text: String, command: &'static str) -> Found {
-        Found { label: (label, value.to_owned()), text, command }
+    fn new(label: &str, value: &str, text: String, command: &'static str) -> Found {
+        Found { labels: [(label.to_owned(), value.to_owned())].into(), text, command }
     }
 
-    fn instance(self, rule: &Rule) -> Instance {
-        let (label, value) = self.label;
+    fn broken(broken: &Broken) -> Found {
+        let mut found = Found::new("promise", broken.promise, broken.why.clone(), "alignwatch doctor");
+        found.labels.extend(broken.channel.iter().map(|channel| ("channel".to_owned(), channel.clone())));
+        found
+    }
+
+    fn instance(mut self, rule: &Rule) -> Instance {
+        self.labels.insert("alertname".to_owned(), rule.name.clone());
         Instance {
-            labels: [("alertname".to_owned(), rule.name.clone()), (label.to_owned(), value)].into(),
+            labels: self.labels,
             severity: rule.severity.unwrap_or(Severity::Error),
             value: None,
             summary: self.text,

@@ -88,12 +88,12 @@ fn of_too_many_dead_letters_the_oldest_become_history() {
 #[test]
 fn an_alert_that_was_refused_for_want_of_room_is_told_of_for_an_hour() {
     let mut book = Book::new(&policy(), Timestamp(0));
-    assert!(book.broken_promises(&[], Timestamp(0)).is_empty());
+    assert!(book.own_troubles(&policy(), Timestamp(0)).is_empty());
     book.refuse(Timestamp(10));
     book.decide_soon(Timestamp(20));
     book.decide(&policy(), Timestamp(20));
-    assert_eq!(book.broken_promises(&[], Timestamp(30)).len(), 1);
-    assert!(book.broken_promises(&[], Timestamp(10 + 3600)).is_empty());
+    assert_eq!(book.own_troubles(&policy(), Timestamp(30)).len(), 1);
+    assert!(book.own_troubles(&policy(), Timestamp(10 + 3600)).is_empty());
 }
 
 fn posted(name: &str, ends_at: Option<i64>) -> Posted {
@@ -214,7 +214,7 @@ fn a_silence_that_ends_soon_is_told_of_while_something_fires_under_it() {
     book.wish(&policy, silence("s", 7200), Timestamp(0)).unwrap();
     book.put(Alert { id: "a-1".into(), phase: Phase::Firing, ..sample::pending() });
     let told = |book: &mut Book, at: i64| {
-        book.take_in_own(&policy, &[], Timestamp(at));
+        book.take_in_own(&policy, Vec::new(), Timestamp(at));
         book.firing().filter(|alert| alert.rule == "silence-ends-soon").count()
     };
     assert_eq!(told(&mut book, 3600), 0);
@@ -242,7 +242,7 @@ fn a_rule_that_matches_nothing_for_long_is_told_of_also_after_a_restart() {
     let see = |book: &mut Book, at: i64, readings: &[crate::record::Reading]| {
         let (ratios, objective, now) = (None, 0.9, Timestamp(at));
         book.take_in(&policy, &Seen { path: "/a", judged: Ok(&[]), readings, ratios, objective, now });
-        book.take_in_own(&policy, &[], now);
+        book.take_in_own(&policy, Vec::new(), now);
         book.firing().filter(|alert| alert.rule == "rule-matches-nothing").count()
     };
     assert_eq!(see(&mut book, 0, &[reading(0)]), 0);

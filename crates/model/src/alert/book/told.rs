@@ -29,7 +29,8 @@ impl Book {
         self.end_silences(now);
         let decided = unsent::decide(self, policy, now);
         self.held = decided.held;
-        self.decide_at = [decided.next_at, self.next_end(now)].into_iter().flatten().min();
+        let next_canary = self.send_canaries(policy, now);
+        self.decide_at = [decided.next_at, self.next_end(now), next_canary].into_iter().flatten().min();
         for telling in decided.tellings {
             self.tell(policy, telling, now);
         }
@@ -107,13 +108,15 @@ impl Book {
     }
 
     /// For each channel that is free, what waits longest for it: a channel hears things in the order in which they happened.
+    /// A scheduled test waits for all of them.
     pub(super) fn heads(&self, may_go: impl Fn(&Outgoing) -> bool) -> BTreeMap<&str, &Outgoing> {
         let mut heads: BTreeMap<&str, &Outgoing> = BTreeMap::new();
         let waiting =
             self.outbox.values().filter(|row| row.is_waiting() && !self.under_way.contains_key(&row.telling.channel));
         for row in waiting.filter(|row| may_go(row)) {
             let head = heads.entry(&row.telling.channel).or_insert(row);
-            if (row.decided_at, &row.key) < (head.decided_at, &head.key) {
+            let order = |row: &Outgoing| (row.is_canary(), row.decided_at);
+            if (order(row), &row.key) < (order(head), &head.key) {
                 *head = row;
             }
         }
@@ -126,7 +129,17 @@ impl Book {
         let Some(row) = self.outbox.get_mut(key) else { return };
         let falls_back = row.is_waiting() && row.attempted(outcome, now);
         let channel = row.telling.channel.clone();
+        let (is_canary, has_arrived) = (row.is_canary(), row.state == State::Delivered);
+        match has_arrived {
+            true => drop(self.failing.remove(&channel)),
+            false => drop(self.failing.entry(channel.clone()).or_insert(now)),
+        }
         self.touch(Row::Outgoing(key.to_owned()));
+        if is_canary {
+            // That it did not arrive is told, and not the test.
+            self.canary_attempted(key, falls_back, now);
+            return;
+        }
         if falls_back {
             // What waits behind it would only be tried when this one is given up.
             let behind = self.outbox.values().filter(|row| row.is_waiting() && row.telling.channel == channel);

@@ -59,7 +59,8 @@ async fn receivers(State(shared): State<Arc<Shared>>) -> Json<Vec<Receiver>> {
     let routes = alerting.policy.routes.iter();
     let names =
         routes.flat_map(|route| route.channels.iter().chain(route.steps.iter().flat_map(|step| &step.channels)));
-    let names: std::collections::BTreeSet<_> = names.cloned().collect();
+    let now = crate::now();
+    let names: std::collections::BTreeSet<_> = names.map(|who| who.channel(now).to_owned()).collect();
     Json(names.into_iter().map(|name| Receiver { name }).collect())
 }
 

@@ -53,7 +53,7 @@ pub struct OnCall {
     /// Reason: ours; a week is what most teams do.
     /// Example: `1`
     #[schemars(with = "u16", range(min = 1, max = 365))]
-    pub days: u16,
+    pub turn_days: u16,
     /// The time zone of `from`.
     ///
     /// Unit: a name of the IANA time zone database.
@@ -67,14 +67,14 @@ pub struct OnCall {
 
 impl Default for OnCall {
     fn default() -> OnCall {
-        OnCall { name: String::new(), channels: Vec::new(), from: String::new(), days: 7, zone: None }
+        OnCall { name: String::new(), channels: Vec::new(), from: String::new(), turn_days: 7, zone: None }
     }
 }
 
 impl OnCall {
     /// The turns, ready to be asked. Errors: what a checked configuration can't have.
     pub fn turns(&self) -> Result<Turns, BadTurns> {
-        Turns::new(&self.channels, &self.from, i64::from(self.days), self.zone.as_deref().unwrap_or("UTC"))
+        Turns::new(&self.channels, &self.from, i64::from(self.turn_days), self.zone.as_deref().unwrap_or("UTC"))
     }
 }
 

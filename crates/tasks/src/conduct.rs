@@ -111,9 +111,19 @@ pub fn plan(task: &Task, around: &Around<'_>) -> Result<(Plan, Option<Hold>), Co
 
 /// Runs a task. With `insists` it also acts when there is little to do; never against a refusal or a hold.
 pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, ConductError> {
+    run_in(task, around, insists, &Journal::of(around.data_dir))
+}
+
+/// The same with a journal that is kept for more than one run, so that each of its lines is read once.
+pub(crate) fn run_in(
+    task: &Task,
+    around: &Around<'_>,
+    insists: bool,
+    journal: &Journal,
+) -> Result<Done, ConductError> {
     let opened = repository::open(around.path)?;
     let git = around.git.at(&opened)?;
-    let mut road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
+    let mut road = Road { task, around, opened: &opened, git: &git, journal, id: 0 };
     let began = Instant::now();
     let (plan, mut report) = road.go(insists)?;
     report.took_seconds = began.elapsed().as_secs_f64();
@@ -121,15 +131,26 @@ pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, Cond
         record.plan = plan.clone().filter(|_| record.id == 0);
         record.report = Some(report.clone());
     })?;
+    journal.keep_small(around.config.cleanup.archive_for, (around.now)())?;
     Ok(Done { id, plan, report })
 }
 
-/// Writes down that a task was held before it began.
-pub fn note(task: &Task, around: &Around<'_>, report: &Report) -> Result<u64, ConductError> {
+/// Writes down that a task was held before it began, or what it would have done, and returns the run's number.
+pub(crate) fn note(
+    task: &Task,
+    around: &Around<'_>,
+    step: Step,
+    plan: Option<&Plan>,
+    report: &Report,
+    journal: &Journal,
+) -> Result<u64, ConductError> {
     let opened = repository::open(around.path)?;
     let git = around.git.at(&opened)?;
-    let road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
-    road.write(Step::Ended, |record| record.report = Some(report.clone()))
+    let road = Road { task, around, opened: &opened, git: &git, journal, id: 0 };
+    road.write(step, |record| {
+        record.plan = plan.cloned();
+        record.report = Some(report.clone());
+    })
 }
 
 /// Takes a run back, by its number in the journal. `git` is found by the caller; the repository is that of the run.
@@ -183,7 +204,7 @@ struct Road<'a> {
     around: &'a Around<'a>,
     opened: &'a Opened,
     git: &'a GitAt<'a>,
-    journal: Journal,
+    journal: &'a Journal,
     /// 0 = nothing was begun.
     id: u64,
 }
@@ -205,7 +226,7 @@ impl Road<'_> {
         let now = (self.around.now)();
         let plan = self.task.plan(&self.around.seen(self.opened, &before, now));
         let report = match &plan.decision {
-            Decision::Refuse(reason) => waits(format!("refused: {reason}")),
+            Decision::Refuse(reason) => Report::refused(reason),
             Decision::Rest(reason) if !insists => Report::of_nothing(Came::Noop, reason.clone()),
             _ => self.act_unless_held(&before, &plan, &lease, now)?,
         };
@@ -257,14 +278,14 @@ impl Road<'_> {
         let quarantine = format!("task-{}-{}", now.0, lease.token());
         let kept = match Kept::of(self.task.guard, self.git, self.around.tell) {
             Ok(kept) => kept,
-            Err(reason) => return Ok(waits(format!("refused: {reason}"))),
+            Err(reason) => return Ok(Report::refused(&reason)),
         };
         let seen = || self.around.seen(self.opened, before, now);
         let nothing = Undo::default();
         let work = |undo| Work { git: self.git, seen: seen(), stop: self.around.stop, id: &quarantine, undo };
         let undo = match self.task.prepare.map_or(Ok(Undo::default()), |prepare| prepare(&work(&nothing))) {
             Ok(undo) => undo,
-            Err(reason) => return Ok(waits(format!("refused: what takes it back can't be kept: {reason}"))),
+            Err(reason) => return Ok(Report::refused(&format!("what takes it back can't be kept: {reason}"))),
         };
         self.id = self.write(Step::Begun, |record| {
             record.plan = Some(plan.clone());
@@ -351,7 +372,10 @@ impl Road<'_> {
             report: None,
         };
         fill(&mut record);
-        Ok(self.journal.write(&record)?)
+        let is_hold = record.id == 0
+            && step == Step::Ended
+            && record.report.as_ref().is_some_and(|report| report.result == Came::Skipped && !report.is_refusal());
+        Ok(if is_hold { self.journal.write_hold(&record)? } else { self.journal.write(&record)? })
     }
 }
 

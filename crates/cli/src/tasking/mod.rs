@@ -201,7 +201,6 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
     }
     let mut text = String::new();
     for run in newest {
-        let because = run.report.map(|report| report.because.as_str()).unwrap_or("it goes on, or was ended half-way");
         let head = format!(
             "{:>4}  {}  {}  {}  {}",
             run.record.id,
@@ -211,7 +210,10 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
             run.record.repository
         );
         text.push_str(&format!("{}\n", escape::terminal(&head)));
-        paragraph(&mut text, screen, 6, because);
+        paragraph(&mut text, screen, 6, &run.because());
+        if run.state() == "planned" {
+            would(&mut text, screen, run);
+        }
     }
     if runs.is_empty() {
         text.push_str("no task was run yet\n");
@@ -220,6 +222,18 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
         text.push_str(&format!("{} lines of the journal could not be read\n", said.n_unreadable));
     }
     text
+}
+
+/// The steps that were only planned.
+fn would(text: &mut String, screen: &Screen, run: &Told<'_>) {
+    /// Steps that are shown without `-v`. Source: ours; one screen.
+    const SHOWN: usize = 20;
+    let steps = run.plan.map(|plan| plan.steps.as_slice()).unwrap_or_default();
+    let shown = if 0 < screen.verbose { steps.len() } else { steps.len().min(SHOWN) };
+    steps[..shown].iter().for_each(|step| paragraph(text, screen, 8, &format!("would {step}")));
+    if shown < steps.len() {
+        paragraph(text, screen, 8, &format!("and {} more; -v shows all", steps.len() - shown));
+    }
 }
 
 fn run_json(run: &Told<'_>) -> Value {

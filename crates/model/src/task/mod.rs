@@ -139,6 +139,9 @@ impl Came {
     }
 }
 
+/// How the reason of a refusal begins.
+const REFUSED: &str = "refused: ";
+
 impl Report {
     /// Nothing was begun.
     pub fn of_nothing(result: Came, because: impl Into<String>) -> Report {
@@ -152,6 +155,27 @@ impl Report {
             again_at: None,
             took_seconds: 0.0,
         }
+    }
+
+    /// It must not: a refusal stands until somebody mends something.
+    pub fn refused(reason: &str) -> Report {
+        Report::of_nothing(Came::Skipped, format!("{REFUSED}{reason}"))
+    }
+
+    /// Was it refused, and not held for a while?
+    pub fn is_refusal(&self) -> bool {
+        self.result == Came::Skipped && self.because.starts_with(REFUSED)
+    }
+
+    /// What a plan would have done that nobody lets act.
+    pub fn only_planned(plan: &Plan) -> Report {
+        let because = plan.decision.because();
+        let words = match &plan.decision {
+            Decision::Act(_) => format!("it would act: {because}"),
+            Decision::Rest(_) => format!("it would rest: {because}"),
+            Decision::Refuse(_) => format!("it would refuse: {because}"),
+        };
+        Report { before: plan.inputs.clone(), ..Report::of_nothing(Came::Skipped, format!("only reported; {words}")) }
     }
 
     /// It waits for something.

@@ -115,12 +115,7 @@ pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, Cond
 }
 
 /// The same with a journal that is kept for more than one run, so that each of its lines is read once.
-pub(crate) fn run_in(
-    task: &Task,
-    around: &Around<'_>,
-    insists: bool,
-    journal: &Journal,
-) -> Result<Done, ConductError> {
+pub(crate) fn run_in(task: &Task, around: &Around<'_>, insists: bool, journal: &Journal) -> Result<Done, ConductError> {
     let opened = repository::open(around.path)?;
     let git = around.git.at(&opened)?;
     let mut road = Road { task, around, opened: &opened, git: &git, journal, id: 0 };
@@ -285,7 +280,7 @@ impl Road<'_> {
         let work = |undo| Work { git: self.git, seen: seen(), stop: self.around.stop, id: &quarantine, undo };
         let undo = match self.task.prepare.map_or(Ok(Undo::default()), |prepare| prepare(&work(&nothing))) {
             Ok(undo) => undo,
-            Err(reason) => return Ok(Report::refused(&format!("what takes it back can't be kept: {reason}"))),
+            Err(reason) => return Ok(Report::refused(&format!("nothing was begun: {reason}"))),
         };
         self.id = self.write(Step::Begun, |record| {
             record.plan = Some(plan.clone());

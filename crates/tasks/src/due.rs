@@ -85,7 +85,8 @@ impl<'a> Here<'a> {
 
     fn turn(&self, task: &Task, said: &Said, now: Timestamp) -> Turn {
         let last = last_asked(said, task.id, &self.id);
-        let asked = Asked { task: task.id, usual: task.usual, path: &self.path, id: &self.id, last };
+        let Task { id: task, usual, opt_in, .. } = *task;
+        let asked = Asked { task, usual, opt_in, path: &self.path, id: &self.id, last };
         turn(&asked, self.around.config, now)
     }
 

@@ -217,10 +217,7 @@ mod tests {
         let said = Said { records: vec![record(1, Step::Begun), record(1, Step::Healed)], n_unreadable: 0 };
         let runs = said.runs();
         assert_eq!(runs[0].state(), "interrupted, healed");
-        assert_eq!(
-            runs[0].because(),
-            "it was ended half-way, and what it left was put right at 2026-11-28T09:00:00Z"
-        );
+        assert_eq!(runs[0].because(), "it was ended half-way, and what it left was put right at 2026-11-28T09:00:00Z");
         let open = Said { records: vec![record(1, Step::Begun)], n_unreadable: 0 };
         assert!(open.runs()[0].because().starts_with("it goes on, or"));
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use alignwatch_git::run::Git;
-use alignwatch_model::{facts::runs::Runs, task::Came};
+use alignwatch_model::{config::Config, facts::runs::Runs, task::Came};
 use alignwatch_tasks::{
     ALL, Task, by_id,
     conduct::{self, Around, ConductError, Done},
@@ -166,9 +166,10 @@ fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: b
 
 /// The plans of these tasks in each of the repositories.
 fn look(global: &Global, name: &str, paths: &[PathBuf]) -> Result<Vec<Row>, Failure> {
+    let config = configuring::configure(global)?;
     let mut rows = Vec::new();
     for path in or_here(paths) {
-        for task in chosen(name) {
+        for task in chosen(name).into_iter().filter(|task| name != EACH || is_meant(task, &config, &path)) {
             let (plan, hold) = around(global, &path, &|around| conduct::plan(task, around))?;
             rows.push(Row { repository: path.display().to_string(), task, plan, hold });
         }
@@ -259,11 +260,17 @@ fn exit_of(done: &[(Row, Done)]) -> Exit {
     }
 }
 
+/// Does `all` mean this task here? What a rule has to ask for, it means only with one.
+fn is_meant(task: &Task, config: &Config, path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    task.opt_in.is_none() || config.task_rule(task.id, &path).is_some()
+}
+
 fn or_here(paths: &[PathBuf]) -> Vec<PathBuf> {
     if paths.is_empty() { vec![PathBuf::from(".")] } else { paths.to_vec() }
 }
 
-fn data_dir(config: &alignwatch_model::config::Config) -> Result<PathBuf, Failure> {
+fn data_dir(config: &Config) -> Result<PathBuf, Failure> {
     configuring::data_dir(config).ok_or_else(|| {
         Failure::could_not("cannot tend anything: there is no data directory to journal it in")
             .hint("name one: --data-dir DIR")

@@ -118,3 +118,24 @@ fn killed_at_any_point_it_leaves_a_sound_repository_and_the_next_run_heals_it() 
     assert!(!world.repo.git_dir().join("quarantine").join("objects").exists());
     assert_eq!(world.objects(), before);
 }
+
+#[test]
+fn remotes_are_reached_with_the_settings_of_whoever_runs_it_and_all_means_no_task_that_a_rule_has_to_ask_for() {
+    let world = World::new();
+    let origin = sketch("main: a b c d e\n topic: b x").draw();
+    // Only whoever knows the settings of this home can reach it.
+    world.repo.git(["remote", "add", "origin", "https://example.invalid/repo.git"]);
+    let home = tempfile::tempdir().unwrap();
+    let settings = format!("[url \"{}\"]\n\tinsteadOf = https://example.invalid/repo.git\n", origin.path().display());
+    std::fs::write(home.path().join(".gitconfig"), settings).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = world.command(arguments).env("HOME", home.path()).env_remove("XDG_CONFIG_HOME").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = run(&["task", "run", "all", "--yes"]);
+    assert!(text.contains("prefetch effect") && !text.contains("fetch from `origin`\n"), "{text}");
+    assert!(!world.repo.git(["for-each-ref", "refs/remotes"]).contains("origin"), "{text}");
+    let text = run(&["task", "run", "fetch", "--yes"]);
+    assert!(text.contains("fetch effect"), "{text}");
+    assert_eq!(world.repo.git(["rev-parse", "refs/remotes/origin/main"]), origin.oid("e").hex());
+}

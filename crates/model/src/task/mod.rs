@@ -9,6 +9,7 @@ pub mod conflicts;
 mod numbers;
 pub mod retention;
 pub mod slots;
+pub mod stale;
 
 use serde::{Deserialize, Serialize};
 

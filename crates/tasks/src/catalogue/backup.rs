@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Outside,
     looks: &[Look::Storage],
     usual: "1h",
+    opt_in: None,
     undo: "not needed: nothing in the repository changes",
     measure,
     plan,

@@ -237,9 +237,18 @@ mod tests {
         .map(|because| journal.write_hold(&held(because)).unwrap())
         .to_vec();
         assert_eq!(ids, [1, 1, 2, 2, 3]);
-        assert_eq!(journal.write_hold(&Record { task: "backup".into(), ..held("a run of `weekly` is under way since 2 min") }).unwrap(), 4);
+        assert_eq!(
+            journal
+                .write_hold(&Record { task: "backup".into(), ..held("a run of `weekly` is under way since 2 min") })
+                .unwrap(),
+            4
+        );
         journal.write(&record(0, Step::Ended)).unwrap();
-        assert_eq!(journal.write_hold(&held("a run of `weekly` is under way since 9 min")).unwrap(), 6, "it ran meanwhile");
+        assert_eq!(
+            journal.write_hold(&held("a run of `weekly` is under way since 9 min")).unwrap(),
+            6,
+            "it ran meanwhile"
+        );
         assert_eq!(journal.read().unwrap().records.len(), 6);
     }
 }

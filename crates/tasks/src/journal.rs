@@ -124,24 +124,29 @@ impl Said {
 
     /// The last end of each task in this repository.
     pub fn last_of(&self, repository_id: &str) -> Vec<LastRun> {
-        let mut last = BTreeMap::new();
+        let mut last: BTreeMap<String, LastRun> = BTreeMap::new();
         let ends =
             self.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended);
         for (record, report) in ends.filter_map(|record| Some((record, record.report.as_ref()?))) {
             // What was held says nothing about what was tried before.
-            if report.result != Came::Skipped {
-                last.insert(
-                    record.task.clone(),
-                    LastRun {
-                        task: record.task.clone(),
-                        id: record.id,
-                        at: Timestamp(record.at_seconds),
-                        result: report.result,
-                        because: report.because.clone(),
-                        is_critical: report.is_critical,
-                    },
-                );
+            if report.result == Came::Skipped {
+                continue;
             }
+            let at = Timestamp(record.at_seconds);
+            let is_well = matches!(report.result, Came::Effect | Came::Noop);
+            let before = last.get(&record.task).and_then(|run| run.succeeded_at);
+            let run = LastRun {
+                task: record.task.clone(),
+                id: record.id,
+                at,
+                result: report.result,
+                because: report.because.clone(),
+                is_critical: report.is_critical,
+                took_seconds: report.took_seconds,
+                bytes_won: report.bytes_won(),
+                succeeded_at: if is_well { Some(at) } else { before },
+            };
+            last.insert(record.task.clone(), run);
         }
         last.into_values().collect()
     }

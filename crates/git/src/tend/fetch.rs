@@ -114,7 +114,7 @@ fn remote(
     if !git.opened().is_bare && refspecs.iter().any(writes_branches) {
         return not("its refspec would move branches of this working repository");
     }
-    let tags = match values(b"tagopt").last() {
+    let tags = match values(b"tagopt").next_back() {
         Some(b"--tags") => Some("--tags"),
         Some(b"--no-tags") => Some("--no-tags"),
         _ => None,

@@ -13,6 +13,7 @@ mod branches;
 mod health;
 mod host;
 mod repository;
+mod tasks;
 mod weeks;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,11 @@ pub const ALL: &[&Metric] = &[
     &repository::PACKS,
     &repository::REFS,
     &repository::GRAPH_MISSING,
+    &tasks::LAST_SUCCESS,
+    &tasks::LAST_RESULT,
+    &tasks::LAST_DURATION,
+    &tasks::LAST_WON,
+    &tasks::BACKUP_PROVEN,
     &host::CPU_RATIO,
     &host::MEMORY_RATIO,
     &host::LOAD,

@@ -67,7 +67,7 @@ fn measure(seen: &Seen<'_>) -> Vec<Measure> {
         Measure::since(AGE, age, "days", "it was never measured"),
         number(COMMITS, "commits", |scanned| scanned.n_commits),
         number(OBJECTS, "objects", |scanned| scanned.n_objects),
-        number(BYTES, "bytes", |scanned| scanned.bytes),
+        number(BYTES, "MiB", |scanned| scanned.bytes >> 20),
     ]
 }
 

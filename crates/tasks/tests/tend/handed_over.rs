@@ -150,12 +150,12 @@ fn the_link_of_a_worktree_is_mended_after_a_move_and_none_is_pruned() {
     // As after the repository was moved from elsewhere.
     fs::write(&link, right.replace(room.to_str().unwrap(), "/before/the/move")).unwrap();
     fs::rename(room.join("away"), room.join("on-another-disk")).unwrap();
-    assert!(!git_output(&room.join("linked"), ["status"]).status.success());
+    assert!(!git_output(room.join("linked"), ["status"]).status.success());
     let plan = world.plan("worktree-repair").0;
     assert!(plan.notes.iter().any(|note| note.contains("away` is not there; it keeps its branch")), "{plan:?}");
     let report = world.run("worktree-repair");
     assert_eq!(report.result, Came::Effect, "{report:?}");
-    assert_eq!(git(&room.join("linked"), ["branch", "--show-current"]), "topic");
+    assert_eq!(git(room.join("linked"), ["branch", "--show-current"]), "topic");
     assert_eq!(world.came("worktree-repair"), Came::Noop);
     assert!(world.repo.git_dir().join("worktrees/away").exists(), "what is away is not gone");
     // A place that somebody else took is left to him, and nothing is written there.

@@ -10,7 +10,7 @@ use alignwatch_model::{
     window::{Opening, Purpose, Window},
 };
 use alignwatch_tasks::{
-    ALL, by_id,
+    ALL, Task, by_id,
     journal::{Journal, Said},
 };
 use clap::{Args, Subcommand};
@@ -167,7 +167,7 @@ fn next(form: Format, config: &Config, now: Timestamp, n: usize) -> Result<Exit,
 fn check(form: Format, config: &Config, now: Timestamp, paths: &[PathBuf], days: i64) -> Result<Exit, Failure> {
     let said = match configuring::data_dir(config) {
         Some(data_dir) => Journal::of(&data_dir).read().map_err(|error| Failure::caused_by(&error))?,
-        None => Said::default(),
+        None => Default::default(),
     };
     let named: Vec<PathBuf> = if paths.is_empty() { handed_over(config) } else { paths.to_vec() };
     let mut found: Vec<(String, Vec<Conflict>)> = Vec::new();

@@ -136,6 +136,10 @@ tasks run in them only; one that would not fit is not begun, and work stops at t
 was held (a lock, a run, a lease, a freeze, load, battery, room) is due until it could run; the reason is in `task history`.
 Git runs at a low priority throughout.
 
+`maintenance.report_to` names channels that are told half an hour before a window what is planned, and five minutes after it what
+was done: effects, failures, what held, room and time. Each message is sent once, also over restarts; with `task run --due`
+alone nobody sends them, and `task history` has it all. `task history --trend` shows what each task brought, week by week.
+
 ### Remotes
 
 ```sh

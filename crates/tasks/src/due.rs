@@ -47,6 +47,17 @@ pub fn turns(around: &Around<'_>, now: Timestamp) -> Result<Vec<(&'static Task, 
     Ok(ALL.iter().map(|task| (*task, here.turn(task, &said, now))).collect())
 }
 
+/// What each task would do that will be due then and acts by itself; nothing is changed.
+pub(crate) fn planned(around: &Around<'_>, then: Timestamp) -> Result<Vec<PlannedTask>, ConductError> {
+    let here = Here::of(around)?;
+    let said = here.journal.read()?;
+    let is_due = |task: &&&Task| matches!(here.turn(task, &said, then), Turn::Now { only_reports: false, .. });
+    Ok(ALL.iter().filter(is_due).map(|task| (*task, conduct::plan(task, around).map(|(plan, _)| plan))).collect())
+}
+
+/// A task, and what it would do, or why that is not known.
+pub(crate) type PlannedTask = (&'static Task, Result<Plan, ConductError>);
+
 /// Runs what is due, one after the other. `heard` gets each end as it comes.
 ///
 /// A window that closes ends the work at the next safe step; what is due then stays due.

@@ -7,6 +7,7 @@
 
 mod file;
 mod keeping;
+mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use file::{FILE_NAME, Journal, JournalError};
 pub use keeping::OLD_FILE_NAME;
+pub use trend::{Trend, Week};
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub mod journal;
 mod numbers;
 mod remotes;
 mod task;
+pub mod windows;
 
 pub use catalogue::{ALL, by_id};
 pub use task::{Guard, Seen, Task, Work};

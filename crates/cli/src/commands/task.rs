@@ -40,6 +40,7 @@ Examples:
   alignwatch task run all --yes ~/src/*      whatever is due by its numbers
   alignwatch task run --due                  what is due in `maintenance.repositories`: from cron or a timer
   alignwatch task history
+  alignwatch task history --trend            what each task brought in the last weeks
   alignwatch task undo 7                     refs, settings and reflogs as before run 7
 
 Exit code of `run`: 0 = effect or nothing to do, 1 = a task failed, 4 = a task was held.")]
@@ -91,6 +92,9 @@ enum What {
         /// At most so many, the newest
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: usize,
+        /// What each task brought, week by week, instead of single runs
+        #[arg(long)]
+        trend: bool,
     },
 }
 
@@ -116,7 +120,7 @@ pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
             perform(global, form, name.as_deref().unwrap_or(EACH), path, *yes, *force)
         }
         What::Undo { id } => undo(global, form, *id),
-        What::History { limit } => history(global, form, *limit),
+        What::History { limit, trend } => history(global, form, *limit, *trend),
     }
 }
 
@@ -130,10 +134,15 @@ fn list(global: &Global, form: Format) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-fn history(global: &Global, form: Format, limit: usize) -> Result<Exit, Failure> {
+fn history(global: &Global, form: Format, limit: usize, trend: bool) -> Result<Exit, Failure> {
     let config = configuring::configure(global)?;
     let said = Journal::of(&data_dir(&config)?).read().map_err(|error| Failure::caused_by(&error))?;
-    surroundings::answer(tasking::history(form, &said, limit, &surroundings::screen(global)).as_bytes())?;
+    let text = if trend {
+        tasking::trend(form, &said, surroundings::now())
+    } else {
+        tasking::history(form, &said, limit, &surroundings::screen(global))
+    };
+    surroundings::answer(text.as_bytes())?;
     Ok(Exit::Fine)
 }
 

@@ -1,6 +1,9 @@
 //! What commands say about tasks: plans, ends, history; for people and for programs.
 
-use alignwatch_model::task::{Came, Hold, Measure, Plan, Report};
+use alignwatch_model::{
+    Timestamp,
+    task::{Came, Hold, Measure, Plan, Report, report::room},
+};
 use alignwatch_tasks::{
     Task,
     conduct::Done,
@@ -220,6 +223,37 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
     }
     if 0 < said.n_unreadable {
         text.push_str(&format!("{} lines of the journal could not be read\n", said.n_unreadable));
+    }
+    text
+}
+
+/// Weeks that a trend goes back. Source: ours; two months, as far as the journal of a busy machine reaches.
+const WEEKS: usize = 8;
+
+/// What each task brought, week by week.
+pub(crate) fn trend(form: Format, said: &Said, now: Timestamp) -> String {
+    let trends = said.trends(WEEKS, now);
+    if form == Format::Json {
+        return escape::json(&json!({ "schema": "alignwatch.task_trend/1", "n_weeks": WEEKS, "tasks": trends }));
+    }
+    if trends.is_empty() {
+        return format!("no task ran in the last {WEEKS} weeks\n");
+    }
+    let longest = trends.iter().map(|trend| trend.task.len()).max().unwrap_or(0);
+    let mut text = format!("The last {WEEKS} weeks, the newest on the right: runs with effect of each week\n");
+    for trend in &trends {
+        let total = trend.total();
+        let weeks: Vec<String> = trend.weeks.iter().map(|week| format!("{:>3}", week.n_effects)).collect();
+        text.push_str(&format!(
+            "{}  {}   {} of {} runs with effect, {} failed; {}, {:.0} s\n",
+            pad(&escape::terminal(&trend.task), longest),
+            weeks.join(""),
+            total.n_effects,
+            total.n_runs,
+            total.n_failed,
+            room(total.won_bytes),
+            total.took_seconds,
+        ));
     }
     text
 }

@@ -7,6 +7,7 @@
 pub mod cleanup;
 pub mod conflicts;
 mod numbers;
+pub mod report;
 pub mod retention;
 pub mod slots;
 pub mod stale;

@@ -109,6 +109,20 @@ pub fn plan(task: &Task, around: &Around<'_>) -> Result<(Plan, Option<Hold>), Co
     Ok((plan, hold))
 }
 
+/// What holds every task that writes in the repository, by one cheap look for all of them.
+///
+/// What a killed task left holds nobody: the next run puts it right first.
+pub(crate) fn held_now(around: &Around<'_>, journal: &Journal) -> Result<Option<Hold>, ConductError> {
+    let opened = repository::open(around.path)?;
+    if journal.read()?.interrupted(&opened.id()).next().is_some() {
+        return Ok(None);
+    }
+    let snapshot = look_at(&[], around, &opened, around.stop)?;
+    let now = (around.now)();
+    let leases = Known::from_result(leases(around, &opened).held(now).map_err(|error| error.to_string()));
+    Ok(holds::held(Guard::Refs, &snapshot, around.config, &leases, now))
+}
+
 /// Runs a task. With `insists` it also acts when there is little to do; never against a refusal or a hold.
 pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, ConductError> {
     run_in(task, around, insists, &Journal::of(around.data_dir))
@@ -181,7 +195,11 @@ pub fn undo(id: u64, data_dir: &Path, git: &Git, now: &dyn Fn() -> Timestamp) ->
 }
 
 fn look(task: &Task, around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
-    let looks = Look::with_required(task.looks.iter().copied().chain([Look::Locks]));
+    look_at(task.looks, around, opened, stop)
+}
+
+fn look_at(looks: &[Look], around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
+    let looks = Look::with_required(looks.iter().copied().chain([Look::Locks]));
     let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: stop.clone() };
     let now = (around.now)();
     let mut snapshot = inspect::inspect(&opened.path, around.config, now, Some(around.data_dir), &wanted, &|_| {})?;

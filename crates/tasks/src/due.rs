@@ -3,6 +3,8 @@
 //! The same from the command line (`task run --due`, from cron or a timer) and from the daemon. When a task was
 //! last asked is what the journal says, so that whoever comes next goes on where the last one stopped.
 
+use std::cell::OnceCell;
+
 use alignwatch_git::repository;
 use alignwatch_model::{
     Known, Timestamp,
@@ -17,7 +19,7 @@ use crate::{
     ALL,
     conduct::{self, Around, ConductError, Done},
     journal::{Journal, Record, Said, Step},
-    task::Task,
+    task::{Guard, Task},
 };
 
 /// The machine, just now.
@@ -86,12 +88,14 @@ struct Here<'a> {
     journal: Journal,
     path: String,
     id: String,
+    /// What holds all tasks that write here, once that was asked.
+    held: OnceCell<Option<Hold>>,
 }
 
 impl<'a> Here<'a> {
     fn of(around: &'a Around<'a>) -> Result<Here<'a>, ConductError> {
         let id = repository::open(around.path)?.id();
-        Ok(Here { around, journal: Journal::of(around.data_dir), path: shown(around), id })
+        Ok(Here { around, journal: Journal::of(around.data_dir), path: shown(around), id, held: OnceCell::new() })
     }
 
     fn turn(&self, task: &Task, said: &Said, now: Timestamp) -> Turn {
@@ -119,7 +123,25 @@ impl<'a> Here<'a> {
             conduct::note(task, self.around, Step::Planned, Some(&plan), &report, &self.journal)?;
             return Ok(Ended::Planned(Box::new(plan)));
         }
+        if let Some(hold) = self.held(task)? {
+            let report = Report::held(hold);
+            let id = conduct::note(task, self.around, Step::Ended, None, &report, &self.journal)?;
+            return Ok(Ended::Ran(Box::new(Done { id, plan: None, report })));
+        }
         Ok(Ended::Ran(Box::new(self.in_window(task, seconds_left)?)))
+    }
+
+    /// What holds this task and all others that write here. It is asked once for all of them: a lock that stands for a day
+    /// would otherwise cost a look for each of twenty tasks each minute.
+    fn held(&self, task: &Task) -> Result<Option<Hold>, ConductError> {
+        if matches!(task.guard, Guard::Outside | Guard::Locks) {
+            return Ok(None);
+        }
+        if let Some(held) = self.held.get() {
+            return Ok(held.clone());
+        }
+        let held = conduct::held_now(self.around, &self.journal)?;
+        Ok(self.held.get_or_init(|| held).clone())
     }
 
     /// A run that ends with its window. One that would not fit is not begun.

@@ -6,12 +6,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use alignwatch_git::tend::{self, Fetched, RefUndo, Remote, Undo, Way};
 use alignwatch_model::{
-    Look,
+    Look, Span, Timestamp,
     facts::settings::Remotes,
     task::{Measure, Plan},
     words,
@@ -150,6 +151,7 @@ pub(crate) fn ask(
 ) -> Result<(Vec<RefUndo>, Vec<u8>), String> {
     let room = folder(&work.seen);
     fs::create_dir_all(&room).map_err(|error| format!("cannot make `{}`: {error}", room.display()))?;
+    sweep(&room, work.seen.now);
     let (mut changes, mut lines, mut failed) = (BTreeMap::new(), Vec::new(), Vec::new());
     let mut n_asked = 0;
     for remote in tend::remotes(work.git) {
@@ -180,6 +182,20 @@ pub(crate) fn ask(
     let told = Told { at: work.seen.now.0, n_changed: changes.len() as u64, failed, said: BTreeMap::new() };
     Known::keep(&work.seen, what, told)?;
     Ok((changes.into_values().collect(), lines))
+}
+
+/// Removes scratch repositories that a killed run left.
+fn sweep(room: &Path, now: Timestamp) {
+    /// Source: ours; no fetch takes as long.
+    const OLD: Span = Span::days(1);
+    for entry in fs::read_dir(room).into_iter().flatten().flatten().take(10_000) {
+        let is_scratch = entry.file_name().to_string_lossy().starts_with("scratch-");
+        let is_old = entry.metadata().is_ok_and(|about| about.is_dir() && OLD < now.since(Timestamp(about.mtime())));
+        if is_scratch && is_old {
+            // What can't be removed now is tried again the next time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// What takes these changes of refs back.

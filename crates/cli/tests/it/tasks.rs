@@ -141,6 +141,34 @@ fn remotes_are_reached_with_the_settings_of_whoever_runs_it_and_all_means_no_tas
 }
 
 #[test]
+fn ssh_is_reached_as_whoever_runs_it_would_and_asks_nobody_for_anything() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let (bin, said) = (tempfile::tempdir().unwrap(), world.data.path().join("said"));
+    let script =
+        format!("#!/bin/sh\necho \"$0 $* $SSH_ASKPASS_REQUIRE $SSH_ASKPASS\" >> '{}'\nexit 1\n", said.display());
+    for name in ["ssh", "own-ssh", "their-ssh"] {
+        std::fs::write(bin.path().join(name), &script).unwrap();
+        std::fs::set_permissions(bin.path().join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    world.repo.git(["remote", "add", "origin", "ssh://git@example.invalid/x.git"]);
+    world.repo.git(["config", "core.sshCommand", bin.path().join("their-ssh").to_str().unwrap()]);
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let run = |variables: &[(&str, &std::path::Path)]| {
+        let _ = std::fs::remove_file(&said);
+        let mut command = world.command(&["task", "run", "prefetch", "--yes", "--force"]);
+        command.env("PATH", &path).env_remove("GIT_SSH_COMMAND").envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        (output.status.code(), std::fs::read_to_string(&said).unwrap())
+    };
+    let (code, told) = run(&[]);
+    assert_eq!(code, Some(4), "no remote answered: {told}");
+    assert!(told.contains("/ssh -oBatchMode=yes") && told.contains("force /bin/false"), "{told}");
+    let (_, told) = run(&[("GIT_SSH_COMMAND", &bin.path().join("own-ssh"))]);
+    assert!(told.contains("/own-ssh ") && told.contains("force /bin/false") && !told.contains("their-ssh"), "{told}");
+}
+
+#[test]
 fn channels_are_told_before_a_window_what_is_planned_and_after_it_what_was_done_once() {
     use crate::daemon::Daemon;
     let world = World::new();
@@ -180,6 +208,7 @@ fn channels_are_told_before_a_window_what_is_planned_and_after_it_what_was_done_
     };
     for _ in 0..2 {
         let daemon = Daemon::configured(&config, world.data.path(), &[world.repo.path()]);
+        daemon.until_ready();
         daemon.until("both messages", |_| 2 <= heard().len());
         daemon.until("both kept", |daemon| {
             let messages = daemon.json("/api/v1/messages");

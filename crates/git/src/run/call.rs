@@ -15,7 +15,10 @@ use std::{
 use alignwatch_model::Oid;
 
 use super::{Conversation, Git, GitAt, GitError, Limits, Output, running::Running};
-use crate::harden::{self, Setting};
+use crate::{
+    harden::{self, Setting},
+    health::settings::operators_value,
+};
 
 /// One call of git, being put together.
 ///
@@ -166,6 +169,12 @@ impl<'a> Call<'a> {
         let own = OPERATORS_VARIABLES.iter().chain(&OPERATORS_NETWORK).chain(&OPERATORS_KEYS);
         self.variables.extend(own.filter_map(|name| Some((*name, std::env::var_os(name)?))));
         self.variables.push(("GIT_ALLOW_PROTOCOL", "https:http:git:file:ssh".into()));
+        // ssh would ask at the terminal of whoever started us, and be stopped there for good.
+        self.variables.push(("SSH_ASKPASS_REQUIRE", "force".into()));
+        let has_own = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
+        if !has_own && operators_value(self.git, "core.sshcommand").is_none() {
+            self.variables.push(("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30".into()));
+        }
         // A server that sends nothing for a minute is none.
         self.pins.extend([("http.lowSpeedLimit".into(), "1000".into()), ("http.lowSpeedTime".into(), "60".into())]);
         self.reaches_as_operator = true;

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(
             told.summary,
             "Window `night` closed at 1970-01-01T03:00:00Z: 3 runs in 2 repositories, 1 with effect, 1 failed, 0 held; \
-             2.0 MiB won in 1 min"
+             2.0 MiB won in 90 s"
         );
         assert_eq!(
             told.details,
@@ -205,7 +205,7 @@ mod tests {
         let told = before("night", NIGHT, &planned);
         assert_eq!(
             told.summary,
-            "Window `night` opens at 1970-01-01T01:00:00Z: 1 task in 1 repository, about 1 min of the 2 h until \
+            "Window `night` opens at 1970-01-01T01:00:00Z: 1 task in 1 repository, about 90 s of the 2 h until \
              1970-01-01T03:00:00Z"
         );
         assert_eq!(

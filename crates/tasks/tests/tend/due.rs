@@ -79,6 +79,7 @@ fn a_task_that_is_held_for_a_day_writes_one_line_and_another_when_the_reason_cha
         assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "skipped", "and it is due each time");
     }
     assert_eq!(world.journal().records.len(), 2, "one a task: {:?}", history(&world));
+    assert!(world.journal().records.iter().all(|record| record.plan.is_none()), "nothing is looked at for a plan");
     let busy = Machine { load_percent: Known::Seen(250), ..IDLE };
     for load in [250, 300, 199] {
         run(&world, &Machine { load_percent: Known::Seen(load), ..busy.clone() });

@@ -154,6 +154,20 @@ fn a_tracking_ref_goes_with_its_branch_into_the_archive_and_comes_back() {
 }
 
 #[test]
+fn what_a_killed_fetch_left_is_removed_when_it_is_old_and_only_that() {
+    let Cloned { mut world, origin: _origin, twin: _twin } = cloned();
+    let room = world.data.path().join("remotes");
+    for name in ["scratch-left", "somebodys"] {
+        fs::create_dir_all(room.join(name).join("git")).unwrap();
+    }
+    assert_eq!(world.came("prefetch"), Came::Effect);
+    assert!(room.join("scratch-left").exists(), "it may be under way");
+    world.ahead = 2 * 86_400;
+    world.forced("prefetch");
+    assert!(!room.join("scratch-left").exists() && room.join("somebodys").exists());
+}
+
+#[test]
 fn when_most_branches_are_gone_at_once_nothing_is_pruned() {
     let Cloned { world, origin, twin: _twin } = cloned();
     for nth in 0..30 {

@@ -177,7 +177,7 @@ pub(crate) fn ask(
         }
     }
     if n_asked == 0 {
-        return Err(format!("no remote could be asked: {}", failed.join("; ")));
+        return Err(format!("no remote could be used: {}", failed.join("; ")));
     }
     let told = Told { at: work.seen.now.0, n_changed: changes.len() as u64, failed, said: BTreeMap::new() };
     Known::keep(&work.seen, what, told)?;

@@ -48,6 +48,7 @@ pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) 
         let one = |task: &&Task| {
             json!({
                 "task": task.id, "title": task.title, "why": task.why, "usual": task.usual, "undo": task.undo,
+                "needs_a_rule": task.opt_in,
                 "last": last(task).map(run_json),
             })
         };
@@ -60,7 +61,9 @@ pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) 
     for task in tasks {
         let last = last(task).map(|run| format!(", last {} {}", run.state(), run.record.at)).unwrap_or_default();
         text.push_str(&format!("{}  {}\n", pad(task.id, longest), escape::terminal(task.title)));
-        text.push_str(&format!("{}  asked every {}{}\n", " ".repeat(longest), task.usual, escape::terminal(&last)));
+        let by_itself = if task.opt_in.is_some() { " where a rule asks for it" } else { "" };
+        let words = format!("asked every {}{by_itself}{}", task.usual, escape::terminal(&last));
+        text.push_str(&format!("{}  {words}\n", " ".repeat(longest)));
         if 0 < screen.verbose {
             paragraph(&mut text, screen, longest + 2, task.why);
         }

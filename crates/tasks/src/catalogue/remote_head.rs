@@ -78,7 +78,7 @@ fn prepare(work: &Work<'_>) -> Result<Undo, String> {
         }
     }
     if n_asked == 0 {
-        return Err(format!("no remote could be asked: {}", told.failed.join("; ")));
+        return Err(format!("no remote could be used: {}", told.failed.join("; ")));
     }
     let others = others(&work.seen, &told.said);
     told.n_changed = others.len() as u64;

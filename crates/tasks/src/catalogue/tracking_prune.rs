@@ -1,10 +1,16 @@
 //! `tracking-prune`: tracking refs go whose branch is gone at the remote; their commits stay.
 
-use alignwatch_git::tend::{Fetched, RefUndo, Remote, Undo, Way};
-use alignwatch_model::task::{Measure, Plan};
+use alignwatch_git::{
+    refs,
+    tend::{Fetched, RefUndo, Remote, Undo, Way},
+};
+use alignwatch_model::{
+    Known,
+    task::{Measure, Plan},
+};
 
 use crate::{
-    remotes::{self, Known, LOOKS},
+    remotes::{self, LOOKS},
     task::{Draft, Guard, Seen, Task, Work},
 };
 
@@ -36,8 +42,13 @@ const OLD: i64 = 12 * 60;
 const FEW: usize = 10;
 
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {
-    let n = seen.snapshot.branches.iter().filter(|branch| branch.name.starts_with("refs/remotes/")).count();
-    vec![remotes::minutes(seen, AGE, WHAT), remotes::changed(seen, GONE, WHAT), Measure::of(TRACKING, n as i64, "refs")]
+    let mut all = vec![remotes::minutes(seen, AGE, WHAT), remotes::changed(seen, GONE, WHAT)];
+    // Tables are read by git alone, which is not asked for a number that nothing hangs on.
+    if seen.snapshot.repository.ref_backend == "files" {
+        let refs = refs::read_files(seen.opened).map(|refs| refs.under(b"refs/remotes/").count() as u64);
+        all.push(Measure::known(TRACKING, Known::from_result(refs.map_err(|error| error.to_string())), "refs"));
+    }
+    all
 }
 
 fn plan(seen: &Seen<'_>, draft: Draft) -> Plan {
@@ -46,8 +57,7 @@ fn plan(seen: &Seen<'_>, draft: Draft) -> Plan {
 }
 
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
-    let names: Vec<String> = work.seen.snapshot.branches.iter().map(|branch| branch.name.text().into_owned()).collect();
-    let (changes, _) = remotes::ask(work, WHAT, Way::Prune, &|remote, fetched| few_enough(&names, remote, fetched))?;
+    let (changes, _) = remotes::ask(work, WHAT, Way::Prune, &|remote, fetched| few_enough(work, remote, fetched))?;
     let archived = changes.iter().map(|one| RefUndo {
         name: format!("refs/archive/{}/{}", work.id, one.name.trim_start_matches("refs/")),
         before: None,
@@ -58,10 +68,12 @@ fn prepare(work: &Work<'_>) -> Result<Undo, String> {
 }
 
 /// Errors: so many are gone that something else is the matter: another address, a server that lost them.
-fn few_enough(names: &[String], remote: &Remote, fetched: &Fetched) -> Result<(), String> {
+fn few_enough(work: &Work<'_>, remote: &Remote, fetched: &Fetched) -> Result<(), String> {
     let gone = remotes::gone(fetched);
-    let begin = format!("refs/remotes/{}/", remote.name);
-    let n_all = names.iter().filter(|name| name.starts_with(&begin)).count();
+    let below = format!("refs/remotes/{}/", remote.name);
+    let call = work.git.command("for-each-ref").option("--format=%(objectname)").revision(below);
+    let listed = call.run().map_err(|error| error.to_string())?.stdout;
+    let n_all = listed.iter().filter(|&&byte| byte == b'\n').count();
     if gone.len() <= FEW || gone.len() * 2 <= n_all {
         return Ok(());
     }
@@ -74,6 +86,6 @@ fn few_enough(names: &[String], remote: &Remote, fetched: &Fetched) -> Result<()
 
 fn perform(work: &Work<'_>) -> Result<(), String> {
     remotes::change(work, "alignwatch: tracking-prune")?;
-    let told = Known::learnt(&work.seen, WHAT)?;
+    let told = remotes::Known::learnt(&work.seen, WHAT)?;
     remotes::settle(&work.seen, &told)
 }

@@ -5,8 +5,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    os::unix::fs::MetadataExt,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -90,9 +91,24 @@ fn folder(seen: &Seen<'_>) -> PathBuf {
     seen.data_dir.join("remotes")
 }
 
+/// Makes a folder of ours, for nobody else to look into.
+pub(crate) fn make(folder: &Path) -> Result<(), String> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| format!("cannot make `{}`: {error}", folder.display()))
+}
+
+/// Writes a file of ours as a whole, for nobody else to read.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let written = fs::create_dir_all(path.parent().unwrap_or(path)).and_then(|()| fs::write(path, bytes));
-    written.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+    let folder = path.parent().unwrap_or(path);
+    let draft = path.with_extension("draft");
+    make(folder)?;
+    let written = (|| {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    })();
+    written.map_err(|error: io::Error| format!("cannot write `{}`: {error}", path.display()))
 }
 
 /// The remotes that are configured.
@@ -150,7 +166,7 @@ pub(crate) fn ask(
     judge: &dyn Fn(&Remote, &Fetched) -> Result<(), String>,
 ) -> Result<(Vec<RefUndo>, Vec<u8>), String> {
     let room = folder(&work.seen);
-    fs::create_dir_all(&room).map_err(|error| format!("cannot make `{}`: {error}", room.display()))?;
+    make(&room)?;
     sweep(&room, work.seen.now);
     let (mut changes, mut lines, mut failed) = (BTreeMap::new(), Vec::new(), Vec::new());
     let mut n_asked = 0;

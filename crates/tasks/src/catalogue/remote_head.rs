@@ -1,6 +1,6 @@
 //! `remote-head`: follows a remote whose default branch is another now.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use alignwatch_git::tend::{self, Undo};
 use alignwatch_model::task::{Measure, Plan};
@@ -58,7 +58,7 @@ fn plan(seen: &Seen<'_>, draft: Draft) -> Plan {
 
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
     let room = work.seen.data_dir.join("remotes");
-    fs::create_dir_all(&room).map_err(|error| format!("cannot make `{}`: {error}", room.display()))?;
+    remotes::make(&room)?;
     let mut told = Told { at: work.seen.now.0, ..Told::default() };
     let mut n_asked = 0;
     for remote in tend::remotes(work.git) {

@@ -33,7 +33,7 @@ pub(super) static TASK: Task = Task {
 const AGE: &str = "days since all history was measured";
 const COMMITS: &str = "commits in all history";
 const OBJECTS: &str = "objects in all history";
-const BYTES: &str = "size of all history, unpacked";
+const BYTES: &str = "MiB of all history, unpacked";
 
 /// Source: ours; weekly, less the hours by which one run is later than the last.
 const DAYS: i64 = 6;

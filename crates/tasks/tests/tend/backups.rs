@@ -209,3 +209,14 @@ fn at_a_glance_it_is_known_how_many_there_are_and_when_one_was_proven() {
     backed.shelf.remove(&first.name).unwrap();
     assert_eq!(backed.shelf.glance().unwrap().proven_at, None, "what was proven is gone");
 }
+
+#[test]
+fn where_objects_are_missing_on_purpose_the_plan_refuses_and_nothing_fails_each_hour() {
+    use alignwatch_model::task::{Came, Decision};
+    let world = World::new();
+    world.repo.git(["config", "core.repositoryformatversion", "1"]);
+    world.repo.git(["config", "extensions.partialClone", "origin"]);
+    let plan = world.plan("backup").0;
+    assert!(matches!(&plan.decision, Decision::Refuse(why) if why.contains("partial clone")), "{plan:?}");
+    assert_eq!(world.came("backup"), Came::Skipped);
+}

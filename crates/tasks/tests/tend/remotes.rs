@@ -67,6 +67,10 @@ fn a_fetch_brings_what_git_brings_and_can_be_taken_back() {
     };
     assert_eq!(told(&world.repo.git_dir()), told(&twin.path().join(".git")));
     world.assert_sound();
+    for entry in fs::read_dir(world.data.path().join("remotes")).unwrap() {
+        let rights = std::os::unix::fs::PermissionsExt::mode(&entry.unwrap().metadata().unwrap().permissions());
+        assert_eq!(rights & 0o077, 0, "where a repository fetches from is nobody's business");
+    }
     assert_eq!(world.came("fetch"), Came::Noop, "a moment later");
     assert_eq!(undo(&world, done.id).0, Came::Effect);
     assert_eq!(all_refs(&world), before);

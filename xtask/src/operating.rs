@@ -106,7 +106,10 @@ A task acts when its numbers say so, not because it is night. `--force` runs it 
 * **Stop it** with Ctrl-C or a TERM signal: the step under way comes to its end (a repack may take its time), no other begins, what
   is there is measured, and the journal says so. The end of a window does the same.
 
-The journal is `tasks.jsonl` in the data directory; a plan is on the disk before its first step.
+The journal is `tasks.jsonl` in the data directory; a plan is on the disk before its first step. From 8 MiB on, what nobody needs
+any more goes into `tasks.old.jsonl`, which the next time is replaced; what takes a run back stays for `cleanup.archive_for` and
+a month. A task that is held writes one line for each reason. With `mode: report` a task plans on its schedule, and
+`task history` shows what it would have done.
 
 ### By themselves, in their windows
 
@@ -133,6 +136,27 @@ tasks run in them only; one that would not fit is not begun, and work stops at t
 was held (a lock, a run, a lease, a freeze, load, battery, room) is due until it could run; the reason is in `task history`.
 Git runs at a low priority throughout.
 
+`maintenance.report_to` names channels that are told half an hour before a window what is planned, and five minutes after it what
+was done: effects, failures, what held, room and time. Each message is sent once, also over restarts; with `task run --due`
+alone nobody sends them, and `task history` has it all. `task history --trend` shows what each task brought, week by week.
+
+### Remotes
+
+```sh
+alignwatch task run prefetch --yes          # into refs/prefetch/, which nobody looks at; runs by itself
+alignwatch task run fetch --yes             # tracking refs and tags move; by itself only where a rule names it
+alignwatch task run tracking-prune --yes    # refs of branches that are gone there, into refs/archive/; the same
+alignwatch task run remote-head --yes       # follow another default branch; the same
+```
+
+Git runs in a scratch repository beside the real one, whose settings, hooks and submodules have no say: only the address and the
+refspecs count. Keys, credential helpers and proxies are those of whoever runs alignwatch; nobody is asked for a password. What
+arrived is written into the real repository in one transaction, and `task undo` takes it back. A remote that does not
+answer is told; when none does, the run is skipped and asked again at its next turn. When more than half of a
+remote's branches (and more than ten) are gone at once, nothing is pruned. `FETCH_HEAD` is written only when all remotes were asked.
+
+By hand: `git fetch --no-auto-maintenance --recurse-submodules=no REMOTE`.
+
 ### Branches that have landed
 
 ```sh
@@ -146,12 +170,21 @@ cleanup:
   delete_in: [/srv/git/product.git]   # everywhere else it only reports
   proof: ancestor                     # or content, or patches: how strong a proof must be
   rested: 14d                         # no younger commit, and the ref not made or moved since
+  fetched_within: 1d                  # where there is a remote
+  open_requests: /var/lib/alignwatch/open-requests   # names of branches with an open pull request, one a line
 ```
 
 A branch stays when it is a base, a primary line or an upstream, when a HEAD or an unfinished operation is on it in any worktree
-(also one whose disk is away), when it was made or moved lately or has no reflog that tells, when the last fetch is too long
-ago, or when anything of this could not be read. It goes in one transaction, at the id that was judged; its commits, and those
+(also one whose disk is away), when it was made or moved lately or has no reflog that tells, when a ref of `refs/pull/` or
+`refs/merge-requests/` is at its tip or `cleanup.open_requests` names it, when there is a remote and the last fetch is too long
+ago, or when anything of this could not be read. What can't be known of requests is said in the plan. It goes in one transaction, at the id that was judged; its commits, and those
 that only its reflog knew, stay under `refs/archive/<run>/`. When a base moves in that moment, all comes back by itself.
+
+### Open branches that nobody works on
+
+`stale-branches` (only where a rule names it, and `cleanup.delete_in` the repository) tells of branches without a commit for
+`cleanup.stale_after`, in its plan, in `task history` and in the report of the window. After `cleanup.notice` they go the same way
+into `refs/archive/`: their work is in no base, and is never deleted. A commit, or the name in `cleanup.keep`, ends that.
 
 ## Backups
 

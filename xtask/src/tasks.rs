@@ -27,7 +27,8 @@ pub(crate) fn document() -> String {
 }
 
 fn row(task: &Task) -> String {
-    format!("| [{id}](#{id}) | {} | {} |\n", task.usual, guards(task.guard), id = task.id)
+    let asked = if task.opt_in.is_some() { ", where a rule asks for it" } else { "" };
+    format!("| [{id}](#{id}) | {}{asked} | {} |\n", task.usual, guards(task.guard), id = task.id)
 }
 
 fn guards(guard: Guard) -> &'static str {
@@ -43,8 +44,11 @@ fn guards(guard: Guard) -> &'static str {
 
 fn section(task: &Task) -> String {
     let undo = task.undo.trim_end_matches('.');
+    let by_itself = task.opt_in.map_or_else(String::new, |reason| {
+        format!("* **By itself.** Only where a rule names it, `tasks: [{{name: {}}}]`: {reason}.\n", task.id)
+    });
     format!(
-        "\n## {id}\n\n{title}. {why}\n\n* **By hand.** `alignwatch task run {id} --yes`; `--force` when its numbers do not ask for it.\n\
+        "\n## {id}\n\n{title}. {why}\n\n{by_itself}* **By hand.** `alignwatch task run {id} --yes`; `--force` when its numbers do not ask for it.\n\
          * **Stop it.** Ctrl-C or TERM: it ends at the next safe step. For good: `tasks: [{{name: {id}, mode: off}}]`.\n\
          * **Undo.** {undo}.\n",
         id = task.id,

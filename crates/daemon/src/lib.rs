@@ -15,6 +15,7 @@
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
 pub mod alerts;
+mod announce;
 mod deliver;
 mod guard;
 pub mod health;

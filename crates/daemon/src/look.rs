@@ -6,10 +6,16 @@ use std::{
 };
 
 use crate::runs;
-use alignwatch_git::inspect::{self, InspectError, Listener, Wanted};
+use alignwatch_git::{
+    inspect::{self, InspectError, Listener, Wanted},
+    repository,
+};
 use alignwatch_host::Sampler;
-use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, look::Looked};
-use alignwatch_tasks::journal::Journal;
+use alignwatch_model::{Known, Look, Snapshot, Timestamp, config::Config, facts::tasks::Backups, look::Looked};
+use alignwatch_tasks::{
+    backup::{self, Shelf},
+    journal::Journal,
+};
 
 /// How long a program waits for the paths of conflicts that are certain anyway; they are remembered, so that the
 /// next look has more of them.
@@ -35,6 +41,7 @@ pub fn look(
     }
     if wanted.looks.contains(&Look::Runs) {
         note_runs(&mut snapshot, data_dir);
+        snapshot.facts.backups = Known::from_result(backups(path, config, data_dir));
     }
     Ok(snapshot)
 }
@@ -51,6 +58,13 @@ fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
         None => Looked::Not("there is no data directory, so no run is recorded".to_owned()),
     };
     snapshot.looks.note(Look::Runs, looked);
+}
+
+/// The backups of the repository at `path`.
+fn backups(path: &Path, config: &Config, data_dir: Option<&Path>) -> Result<Backups, String> {
+    let root = backup::root(config, data_dir).ok_or("there is no folder for backups")?;
+    let opened = repository::open(path).map_err(|error| error.to_string())?;
+    Shelf::of(&root, &opened).glance().map_err(|error| error.to_string())
 }
 
 /// The file systems that matter: where the repository is, and where we remember.

@@ -28,7 +28,8 @@ use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
 
 use crate::{
-    deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, tend::tend, watch,
+    announce, deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, tend::tend,
+    watch,
 };
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
@@ -352,6 +353,14 @@ impl Body {
             // What went wrong is in the journal of tasks, or keeps the repository from being inspected as well.
             let tended = panic::catch_unwind(panic::AssertUnwindSafe(tended));
             let has_effect = matches!(tended, Ok(Ok(true)));
+            let paths: Vec<String> = settings.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+            let announced = || announce::due(&paths, &settings.config, &settings.data_dir, &stop);
+            // What can't be read now is told of at the next turn.
+            if let Ok(Ok(rows)) = panic::catch_unwind(panic::AssertUnwindSafe(announced))
+                && !rows.is_empty()
+            {
+                let _ = inbox.send(Event::Announced(rows));
+            }
             let _ = inbox.send(Event::Tended(path, has_effect));
         })
     }

@@ -154,8 +154,13 @@ impl Opened {
         !self.shallow.is_empty()
     }
 
+    /// Its own settings, as they stand in its files. Includes are not followed.
+    pub fn settings(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Do its settings name further files?
-    pub(crate) fn includes_files(&self) -> bool {
+    pub fn includes_files(&self) -> bool {
         let names_file = |key: &[u8]| key.starts_with(b"include.") || key.starts_with(b"includeif.");
         self.entries.iter().any(|entry| names_file(&entry.key))
     }

@@ -119,6 +119,8 @@ pub enum NoticeReason {
     Escalated,
     /// Somebody tries the channel.
     Test,
+    /// Nothing is wrong: what upkeep plans, or did.
+    Report,
 }
 
 /// A notice that arrived.
@@ -193,6 +195,7 @@ impl NoticeReason {
             NoticeReason::Digest => "many at once",
             NoticeReason::Escalated => "nobody took it on",
             NoticeReason::Test => "a test of this channel",
+            NoticeReason::Report => "a report of maintenance",
         }
     }
 }

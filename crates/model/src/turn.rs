@@ -64,6 +64,8 @@ pub enum Event {
     Called(Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
+    /// Messages about maintenance that are due; one that was announced before is the same.
+    Announced(Vec<Outgoing>),
     /// The due tasks of the repository at this path came to their end; did one of them change something?
     Tended(String, bool),
     /// A commit was kept; with what went wrong beside it, such as the daily backup.
@@ -221,6 +223,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
+        Event::Announced(rows) => state.tending.announce(&mut state.alerting.book, rows),
         Event::Tended(path, has_effect) => {
             state.tending.ended(&path, now);
             if has_effect {

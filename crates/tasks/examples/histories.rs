@@ -14,7 +14,7 @@ use alignwatch_git::{
 use alignwatch_model::{
     Known, Look, Span, Timestamp,
     config::{Cleanup, Config, ProofLevel},
-    task::cleanup::{Fate, fates},
+    task::cleanup::{Beside, Fate, fates},
 };
 use alignwatch_testkit::{Fate as Truth, Shape, generate, git_output};
 
@@ -38,7 +38,7 @@ fn main() {
         let Ok(snapshot) = inspect(&folder, &config, at, None, &wanted, &|_| {}) else { continue };
         let moved = snapshot.branches.iter().map(|branch| (branch.name.clone(), Known::Seen(Timestamp(0)))).collect();
         n_judged += snapshot.branches.len();
-        for (name, fate) in fates(&snapshot, &config, &moved, at) {
+        for (name, fate) in fates(&snapshot, &config, &Beside { moved, ..Beside::default() }, at) {
             let Fate::Goes(going) = fate else { continue };
             n_going += 1;
             let short = name.text().trim_start_matches("refs/heads/").to_owned();

@@ -109,11 +109,30 @@ pub fn plan(task: &Task, around: &Around<'_>) -> Result<(Plan, Option<Hold>), Co
     Ok((plan, hold))
 }
 
+/// What holds every task that writes in the repository, by one cheap look for all of them.
+///
+/// What a killed task left holds nobody: the next run puts it right first.
+pub(crate) fn held_now(around: &Around<'_>, journal: &Journal) -> Result<Option<Hold>, ConductError> {
+    let opened = repository::open(around.path)?;
+    if journal.read()?.interrupted(&opened.id()).next().is_some() {
+        return Ok(None);
+    }
+    let snapshot = look_at(&[], around, &opened, around.stop)?;
+    let now = (around.now)();
+    let leases = Known::from_result(leases(around, &opened).held(now).map_err(|error| error.to_string()));
+    Ok(holds::held(Guard::Refs, &snapshot, around.config, &leases, now))
+}
+
 /// Runs a task. With `insists` it also acts when there is little to do; never against a refusal or a hold.
 pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, ConductError> {
+    run_in(task, around, insists, &Journal::of(around.data_dir))
+}
+
+/// The same with a journal that is kept for more than one run, so that each of its lines is read once.
+pub(crate) fn run_in(task: &Task, around: &Around<'_>, insists: bool, journal: &Journal) -> Result<Done, ConductError> {
     let opened = repository::open(around.path)?;
     let git = around.git.at(&opened)?;
-    let mut road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
+    let mut road = Road { task, around, opened: &opened, git: &git, journal, id: 0 };
     let began = Instant::now();
     let (plan, mut report) = road.go(insists)?;
     report.took_seconds = began.elapsed().as_secs_f64();
@@ -121,15 +140,26 @@ pub fn run(task: &Task, around: &Around<'_>, insists: bool) -> Result<Done, Cond
         record.plan = plan.clone().filter(|_| record.id == 0);
         record.report = Some(report.clone());
     })?;
+    journal.keep_small(around.config.cleanup.archive_for, (around.now)())?;
     Ok(Done { id, plan, report })
 }
 
-/// Writes down that a task was held before it began.
-pub fn note(task: &Task, around: &Around<'_>, report: &Report) -> Result<u64, ConductError> {
+/// Writes down that a task was held before it began, or what it would have done, and returns the run's number.
+pub(crate) fn note(
+    task: &Task,
+    around: &Around<'_>,
+    step: Step,
+    plan: Option<&Plan>,
+    report: &Report,
+    journal: &Journal,
+) -> Result<u64, ConductError> {
     let opened = repository::open(around.path)?;
     let git = around.git.at(&opened)?;
-    let road = Road { task, around, opened: &opened, git: &git, journal: Journal::of(around.data_dir), id: 0 };
-    road.write(Step::Ended, |record| record.report = Some(report.clone()))
+    let road = Road { task, around, opened: &opened, git: &git, journal, id: 0 };
+    road.write(step, |record| {
+        record.plan = plan.cloned();
+        record.report = Some(report.clone());
+    })
 }
 
 /// Takes a run back, by its number in the journal. `git` is found by the caller; the repository is that of the run.
@@ -165,7 +195,11 @@ pub fn undo(id: u64, data_dir: &Path, git: &Git, now: &dyn Fn() -> Timestamp) ->
 }
 
 fn look(task: &Task, around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
-    let looks = Look::with_required(task.looks.iter().copied().chain([Look::Locks]));
+    look_at(task.looks, around, opened, stop)
+}
+
+fn look_at(looks: &[Look], around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
+    let looks = Look::with_required(looks.iter().copied().chain([Look::Locks]));
     let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: stop.clone() };
     let now = (around.now)();
     let mut snapshot = inspect::inspect(&opened.path, around.config, now, Some(around.data_dir), &wanted, &|_| {})?;
@@ -183,7 +217,7 @@ struct Road<'a> {
     around: &'a Around<'a>,
     opened: &'a Opened,
     git: &'a GitAt<'a>,
-    journal: Journal,
+    journal: &'a Journal,
     /// 0 = nothing was begun.
     id: u64,
 }
@@ -205,7 +239,7 @@ impl Road<'_> {
         let now = (self.around.now)();
         let plan = self.task.plan(&self.around.seen(self.opened, &before, now));
         let report = match &plan.decision {
-            Decision::Refuse(reason) => waits(format!("refused: {reason}")),
+            Decision::Refuse(reason) => Report::refused(reason),
             Decision::Rest(reason) if !insists => Report::of_nothing(Came::Noop, reason.clone()),
             _ => self.act_unless_held(&before, &plan, &lease, now)?,
         };
@@ -257,14 +291,14 @@ impl Road<'_> {
         let quarantine = format!("task-{}-{}", now.0, lease.token());
         let kept = match Kept::of(self.task.guard, self.git, self.around.tell) {
             Ok(kept) => kept,
-            Err(reason) => return Ok(waits(format!("refused: {reason}"))),
+            Err(reason) => return Ok(Report::refused(&reason)),
         };
         let seen = || self.around.seen(self.opened, before, now);
         let nothing = Undo::default();
         let work = |undo| Work { git: self.git, seen: seen(), stop: self.around.stop, id: &quarantine, undo };
         let undo = match self.task.prepare.map_or(Ok(Undo::default()), |prepare| prepare(&work(&nothing))) {
             Ok(undo) => undo,
-            Err(reason) => return Ok(waits(format!("refused: what takes it back can't be kept: {reason}"))),
+            Err(reason) => return Ok(Report::refused(&format!("nothing was begun: {reason}"))),
         };
         self.id = self.write(Step::Begun, |record| {
             record.plan = Some(plan.clone());
@@ -351,7 +385,10 @@ impl Road<'_> {
             report: None,
         };
         fill(&mut record);
-        Ok(self.journal.write(&record)?)
+        let is_hold = record.id == 0
+            && step == Step::Ended
+            && record.report.as_ref().is_some_and(|report| report.result == Came::Skipped && !report.is_refusal());
+        Ok(if is_hold { self.journal.write_hold(&record)? } else { self.journal.write(&record)? })
     }
 }
 

@@ -2,14 +2,14 @@
 //!
 //! One file in the data directory, one JSON object a line, only ever appended to, and on the disk before the next
 //! step begins. A run whose first line has no second was ended half-way. A line that can't be read is counted
-//! and blinds nobody else. Several processes write it, each line under a lock.
+//! and blinds nobody else. Several processes write it, each line under a lock. When it gets large, what nobody
+//! needs any more goes into a second file ([`Journal::keep_small`]); what takes a run back stays.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+mod file;
+mod keeping;
+mod trend;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use alignwatch_git::tend::Undo;
 use alignwatch_model::{
@@ -19,11 +19,9 @@ use alignwatch_model::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The journal's name in the data directory.
-pub const FILE_NAME: &str = "tasks.jsonl";
-
-/// Bytes of the journal that are read. Source: ours; some years of a hundred repositories.
-const AT_MOST_BYTES: u64 = 256 << 20;
+pub use file::{FILE_NAME, Journal, JournalError};
+pub use keeping::OLD_FILE_NAME;
+pub use trend::{Trend, Week};
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,13 +55,15 @@ pub struct Record {
 }
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// It is about to act.
     Begun,
     /// It is over. Without a line before it, nothing was begun.
     Ended,
+    /// It was only planned, as `mode: report` wants it; its report says what it would have done.
+    Planned,
     /// It had been ended half-way, and what it left was put right.
     Healed,
     /// It is about to be taken back.
@@ -72,17 +72,8 @@ pub enum Step {
     UndoEnded,
 }
 
-/// Why the journal can't be read or written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {act} the journal of tasks `{}`: {source}", path.display())]
-pub struct JournalError {
-    act: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
-
 /// All that a journal says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Said {
     /// Its lines, the oldest first.
     pub records: Vec<Record>,
@@ -107,80 +98,10 @@ pub struct Told<'a> {
     pub undo: Option<&'a Undo>,
 }
 
-/// The journal of one data directory.
-#[derive(Clone, Debug)]
-pub struct Journal {
-    path: PathBuf,
-}
-
-impl Journal {
-    /// The journal in this directory. Nothing is made before the first line.
-    pub fn of(data_dir: &Path) -> Journal {
-        Journal { path: data_dir.join(FILE_NAME) }
-    }
-
-    /// Appends a line, and returns its number when it is on the disk. A record with number 0 gets the next one.
-    pub fn write(&self, record: &Record) -> Result<u64, JournalError> {
-        self.append(record).map_err(|source| self.failed("write", source))
-    }
-
-    fn append(&self, record: &Record) -> io::Result<u64> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        fs::DirBuilder::new().recursive(true).create(folder)?;
-        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&self.path)?;
-        file.lock()?;
-        let text = all_of(&mut file)?;
-        let newest = parse(&text).records.iter().map(|record| record.id).max().unwrap_or(0);
-        let id = if record.id == 0 { newest + 1 } else { record.id };
-        let mut line = Vec::new();
-        if text.last().is_some_and(|&byte| byte != b'\n') {
-            // A line that was torn must not swallow this one.
-            line.push(b'\n');
-        }
-        line.extend(serde_json::to_vec(&Record { id, ..record.clone() })?);
-        line.push(b'\n');
-        file.write_all(&line)?;
-        file.sync_all()?;
-        File::open(folder)?.sync_all()?;
-        Ok(id)
-    }
-
-    /// Reads it. One that is not there says nothing.
-    pub fn read(&self) -> Result<Said, JournalError> {
-        match File::open(&self.path).and_then(|mut file| all_of(&mut file)) {
-            Ok(text) => Ok(parse(&text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Said::default()),
-            Err(error) => Err(self.failed("read", error)),
-        }
-    }
-
-    fn failed(&self, act: &'static str, source: io::Error) -> JournalError {
-        JournalError { act, path: self.path.clone(), source }
-    }
-}
-
-fn all_of(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    file.rewind()?;
-    file.take(AT_MOST_BYTES).read_to_end(&mut text)?;
-    Ok(text)
-}
-
-fn parse(text: &[u8]) -> Said {
-    let mut said = Said::default();
-    for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice(line) {
-            Ok(record) => said.records.push(record),
-            Err(_) => said.n_unreadable += 1,
-        }
-    }
-    said
-}
-
 impl Said {
     /// The runs, the oldest first.
     pub fn runs(&self) -> Vec<Told<'_>> {
-        let mut told: std::collections::BTreeMap<u64, Told<'_>> = std::collections::BTreeMap::new();
+        let mut told: BTreeMap<u64, Told<'_>> = BTreeMap::new();
         for record in &self.records {
             let run = told.entry(record.id).or_insert(Told {
                 record,
@@ -205,33 +126,48 @@ impl Said {
 
     /// The last end of each task in this repository.
     pub fn last_of(&self, repository_id: &str) -> Vec<LastRun> {
-        let mut last = std::collections::BTreeMap::new();
+        let mut last: BTreeMap<String, LastRun> = BTreeMap::new();
         let ends =
             self.records.iter().filter(|record| record.repository_id == repository_id && record.step == Step::Ended);
         for (record, report) in ends.filter_map(|record| Some((record, record.report.as_ref()?))) {
             // What was held says nothing about what was tried before.
-            if report.result != Came::Skipped {
-                last.insert(
-                    record.task.clone(),
-                    LastRun {
-                        task: record.task.clone(),
-                        id: record.id,
-                        at: Timestamp(record.at_seconds),
-                        result: report.result,
-                        because: report.because.clone(),
-                        is_critical: report.is_critical,
-                    },
-                );
+            if report.result == Came::Skipped {
+                continue;
             }
+            let at = Timestamp(record.at_seconds);
+            let is_well = matches!(report.result, Came::Effect | Came::Noop);
+            let before = last.get(&record.task).and_then(|run| run.succeeded_at);
+            let run = LastRun {
+                task: record.task.clone(),
+                id: record.id,
+                at,
+                result: report.result,
+                because: report.because.clone(),
+                is_critical: report.is_critical,
+                took_seconds: report.took_seconds,
+                bytes_won: report.bytes_won(),
+                succeeded_at: if is_well { Some(at) } else { before },
+            };
+            last.insert(record.task.clone(), run);
         }
         last.into_values().collect()
     }
 
+    /// The last line about this task in this repository.
+    pub fn newest_of(&self, task: &str, repository_id: &str) -> Option<&Record> {
+        self.records.iter().rfind(|record| record.task == task && record.repository_id == repository_id)
+    }
+
     /// First lines of runs on this repository that have no second.
     pub fn interrupted<'a>(&'a self, repository_id: &'a str) -> impl Iterator<Item = &'a Record> {
-        let is_over = |id: u64| self.records.iter().any(|record| record.id == id && record.step != Step::Begun);
+        let over = self.over();
         let begun = self.records.iter().filter(|record| record.step == Step::Begun);
-        begun.filter(move |record| record.repository_id == repository_id && !is_over(record.id))
+        begun.filter(move |record| record.repository_id == repository_id && !over.contains(&record.id))
+    }
+
+    /// Numbers of runs that have more than a first line.
+    fn over(&self) -> BTreeSet<u64> {
+        self.records.iter().filter(|record| record.step != Step::Begun).map(|record| record.id).collect()
     }
 }
 
@@ -242,9 +178,23 @@ impl Told<'_> {
             return "undone";
         }
         match (self.report, self.is_healed) {
+            (Some(_), _) if self.record.step == Step::Planned => "planned",
             (Some(report), _) => report.result.word(),
             (None, true) => "interrupted, healed",
             (None, false) => "interrupted",
+        }
+    }
+
+    /// What came of it, in words.
+    pub fn because(&self) -> String {
+        match (self.undone, self.report, self.is_healed) {
+            (Some(undone), Some(report), _) => format!("{}; taken back: {}", report.because, undone.because),
+            (Some(undone), None, _) => format!("it was ended half-way; taken back: {}", undone.because),
+            (None, Some(report), _) => report.because.clone(),
+            (None, None, true) => {
+                format!("it was ended half-way, and what it left was put right at {}", self.record.at)
+            }
+            (None, None, false) => "it goes on, or was ended half-way: the next run puts right what it left".to_owned(),
         }
     }
 }
@@ -253,7 +203,7 @@ impl Told<'_> {
 mod tests {
     use super::*;
 
-    fn record(id: u64, step: Step) -> Record {
+    pub(super) fn record(id: u64, step: Step) -> Record {
         Record {
             id,
             at: "2026-11-28T09:00:00Z".into(),
@@ -270,28 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_and_numbers_go_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::of(&dir.path().join("data"));
-        assert!(journal.read().unwrap().records.is_empty());
-        assert_eq!(journal.write(&record(0, Step::Begun)).unwrap(), 1);
-        assert_eq!(journal.write(&record(1, Step::Ended)).unwrap(), 1);
-        assert_eq!(journal.write(&record(0, Step::Begun)).unwrap(), 2);
-        let said = journal.read().unwrap();
-        assert_eq!(said.runs().iter().map(Told::state).collect::<Vec<_>>(), ["noop", "interrupted"]);
-        assert_eq!(said.interrupted("a").map(|record| record.id).collect::<Vec<_>>(), [2]);
-        assert_eq!(said.interrupted("b").count(), 0);
-        journal.write(&record(2, Step::Healed)).unwrap();
-        assert_eq!(journal.read().unwrap().interrupted("a").count(), 0);
-    }
-
-    #[test]
-    fn a_torn_line_swallows_no_other() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE_NAME), b"{\"id\": 7, \"at\"").unwrap();
-        let journal = Journal::of(dir.path());
-        journal.write(&record(8, Step::Begun)).unwrap();
-        let said = journal.read().unwrap();
-        assert_eq!((said.records.len(), said.n_unreadable), (1, 1));
+    fn a_run_that_was_healed_does_not_go_on() {
+        let said = Said { records: vec![record(1, Step::Begun), record(1, Step::Healed)], n_unreadable: 0 };
+        let runs = said.runs();
+        assert_eq!(runs[0].state(), "interrupted, healed");
+        assert_eq!(runs[0].because(), "it was ended half-way, and what it left was put right at 2026-11-28T09:00:00Z");
+        let open = Said { records: vec![record(1, Step::Begun)], n_unreadable: 0 };
+        assert!(open.runs()[0].because().starts_with("it goes on, or"));
     }
 }

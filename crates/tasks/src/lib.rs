@@ -7,6 +7,7 @@
 //! Promises: nothing is begun that was not planned; what takes a step back is on the disk before the step; a
 //! run that changed nothing is never called done; a number that could not be read is no reason to act.
 
+mod archiving;
 pub mod backup;
 mod catalogue;
 pub mod conduct;
@@ -14,7 +15,9 @@ pub mod due;
 mod holds;
 pub mod journal;
 mod numbers;
+mod remotes;
 mod task;
+pub mod windows;
 
 pub use catalogue::{ALL, by_id};
 pub use task::{Guard, Seen, Task, Work};

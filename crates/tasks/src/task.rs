@@ -23,6 +23,8 @@ pub struct Task {
     pub looks: &'static [Look],
     /// How often it is worth asking: a length of time, or a cron pattern.
     pub usual: &'static str,
+    /// Why it runs by itself only where a rule of `tasks` names it, as a sentence part; `None` = it always does.
+    pub opt_in: Option<&'static str>,
     /// How it is taken back, as a sentence part.
     pub undo: &'static str,
     /// The numbers it goes by. The same are read again afterwards.

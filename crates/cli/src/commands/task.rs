@@ -6,7 +6,7 @@ use std::{
 };
 
 use alignwatch_git::run::Git;
-use alignwatch_model::{facts::runs::Runs, task::Came};
+use alignwatch_model::{config::Config, facts::runs::Runs, task::Came};
 use alignwatch_tasks::{
     ALL, Task, by_id,
     conduct::{self, Around, ConductError, Done},
@@ -40,6 +40,7 @@ Examples:
   alignwatch task run all --yes ~/src/*      whatever is due by its numbers
   alignwatch task run --due                  what is due in `maintenance.repositories`: from cron or a timer
   alignwatch task history
+  alignwatch task history --trend            what each task brought in the last weeks
   alignwatch task undo 7                     refs, settings and reflogs as before run 7
 
 Exit code of `run`: 0 = effect or nothing to do, 1 = a task failed, 4 = a task was held.")]
@@ -91,6 +92,9 @@ enum What {
         /// At most so many, the newest
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: usize,
+        /// What each task brought, week by week, instead of single runs
+        #[arg(long)]
+        trend: bool,
     },
 }
 
@@ -116,7 +120,7 @@ pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
             perform(global, form, name.as_deref().unwrap_or(EACH), path, *yes, *force)
         }
         What::Undo { id } => undo(global, form, *id),
-        What::History { limit } => history(global, form, *limit),
+        What::History { limit, trend } => history(global, form, *limit, *trend),
     }
 }
 
@@ -130,10 +134,15 @@ fn list(global: &Global, form: Format) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-fn history(global: &Global, form: Format, limit: usize) -> Result<Exit, Failure> {
+fn history(global: &Global, form: Format, limit: usize, trend: bool) -> Result<Exit, Failure> {
     let config = configuring::configure(global)?;
     let said = Journal::of(&data_dir(&config)?).read().map_err(|error| Failure::caused_by(&error))?;
-    surroundings::answer(tasking::history(form, &said, limit, &surroundings::screen(global)).as_bytes())?;
+    let text = if trend {
+        tasking::trend(form, &said, surroundings::now())
+    } else {
+        tasking::history(form, &said, limit, &surroundings::screen(global))
+    };
+    surroundings::answer(text.as_bytes())?;
     Ok(Exit::Fine)
 }
 
@@ -166,9 +175,10 @@ fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: b
 
 /// The plans of these tasks in each of the repositories.
 fn look(global: &Global, name: &str, paths: &[PathBuf]) -> Result<Vec<Row>, Failure> {
+    let config = configuring::configure(global)?;
     let mut rows = Vec::new();
     for path in or_here(paths) {
-        for task in chosen(name) {
+        for task in chosen(name).into_iter().filter(|task| name != EACH || is_meant(task, &config, &path)) {
             let (plan, hold) = around(global, &path, &|around| conduct::plan(task, around))?;
             rows.push(Row { repository: path.display().to_string(), task, plan, hold });
         }
@@ -259,11 +269,17 @@ fn exit_of(done: &[(Row, Done)]) -> Exit {
     }
 }
 
+/// Does `all` mean this task here? What a rule has to ask for, it means only with one.
+fn is_meant(task: &Task, config: &Config, path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    task.opt_in.is_none() || config.task_rule(task.id, &path).is_some()
+}
+
 fn or_here(paths: &[PathBuf]) -> Vec<PathBuf> {
     if paths.is_empty() { vec![PathBuf::from(".")] } else { paths.to_vec() }
 }
 
-fn data_dir(config: &alignwatch_model::config::Config) -> Result<PathBuf, Failure> {
+fn data_dir(config: &Config) -> Result<PathBuf, Failure> {
     configuring::data_dir(config).ok_or_else(|| {
         Failure::could_not("cannot tend anything: there is no data directory to journal it in")
             .hint("name one: --data-dir DIR")

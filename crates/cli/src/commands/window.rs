@@ -10,7 +10,7 @@ use alignwatch_model::{
     window::{Opening, Purpose, Window},
 };
 use alignwatch_tasks::{
-    ALL, by_id,
+    ALL, Task, by_id,
     journal::{Journal, Said},
 };
 use clap::{Args, Subcommand};
@@ -167,17 +167,17 @@ fn next(form: Format, config: &Config, now: Timestamp, n: usize) -> Result<Exit,
 fn check(form: Format, config: &Config, now: Timestamp, paths: &[PathBuf], days: i64) -> Result<Exit, Failure> {
     let said = match configuring::data_dir(config) {
         Some(data_dir) => Journal::of(&data_dir).read().map_err(|error| Failure::caused_by(&error))?,
-        None => Said::default(),
+        None => Default::default(),
     };
     let named: Vec<PathBuf> = if paths.is_empty() { handed_over(config) } else { paths.to_vec() };
     let mut found: Vec<(String, Vec<Conflict>)> = Vec::new();
     for path in &named {
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
         let id = repository::open(path).map(|opened| opened.id()).unwrap_or_default();
-        found.push((whole.clone(), conflicts(config, &whole, &jobs(&said, &id), now, days)));
+        found.push((whole.clone(), conflicts(config, &whole, &jobs(config, &said, &id), now, days)));
     }
     if named.is_empty() {
-        found.push(("any repository".to_owned(), conflicts(config, "", &jobs(&said, ""), now, days)));
+        found.push(("any repository".to_owned(), conflicts(config, "", &jobs(config, &said, ""), now, days)));
     }
     let n_found: usize = found.iter().map(|(_, conflicts)| conflicts.len()).sum();
     let text = match form {
@@ -200,7 +200,7 @@ pub(crate) fn notes(config: &Config, now: Timestamp) -> Vec<String> {
     let paths: Vec<String> = config.maintenance.repositories.iter().cloned().chain([String::new()]).collect();
     let mut ahead: Vec<String> = paths
         .iter()
-        .flat_map(|path| conflicts(config, path, &jobs(&Said::default(), ""), now, DAYS))
+        .flat_map(|path| conflicts(config, path, &jobs(config, &Said::default(), ""), now, DAYS))
         .map(|conflict| format!("{}: first {}; `alignwatch window check` tells more", conflict.text, conflict.at))
         .collect();
     ahead.sort();
@@ -223,15 +223,16 @@ fn is_repository(path: &Path) -> bool {
 const TAKES: Span = Span::minutes(2);
 
 /// All tasks with the longest time that each took here.
-fn jobs(said: &Said, repository_id: &str) -> Vec<Job> {
+fn jobs(config: &Config, said: &Said, repository_id: &str) -> Vec<Job> {
     let takes = |task: &str| {
         let of_it =
             said.runs().into_iter().filter(|run| run.record.task == task && run.record.repository_id == repository_id);
         let longest = of_it.filter_map(|run| run.report.map(|report| report.took_seconds)).fold(0.0, f64::max);
         if longest > 0.0 { Span(longest.ceil() as i64) } else { TAKES }
     };
-    let job = |id: &str, usual: &str| Job { name: id.to_owned(), usual: usual.to_owned(), takes: takes(id) };
-    ALL.iter().map(|task| job(task.id, by_id(task.id).map_or("1d", |task| task.usual))).collect()
+    let job = |task: &&Task| Job { name: task.id.to_owned(), usual: task.usual.to_owned(), takes: takes(task.id) };
+    let runs = |task: &&&Task| task.opt_in.is_none() || config.tasks.iter().any(|rule| rule.name == task.id);
+    ALL.iter().filter(runs).map(job).collect()
 }
 
 fn told(found: &[(String, Vec<Conflict>)], days: i64) -> String {

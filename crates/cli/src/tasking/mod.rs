@@ -1,6 +1,9 @@
 //! What commands say about tasks: plans, ends, history; for people and for programs.
 
-use alignwatch_model::task::{Came, Hold, Measure, Plan, Report};
+use alignwatch_model::{
+    Timestamp,
+    task::{Came, Hold, Measure, Plan, Report, report::room},
+};
 use alignwatch_tasks::{
     Task,
     conduct::Done,
@@ -45,6 +48,7 @@ pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) 
         let one = |task: &&Task| {
             json!({
                 "task": task.id, "title": task.title, "why": task.why, "usual": task.usual, "undo": task.undo,
+                "needs_a_rule": task.opt_in,
                 "last": last(task).map(run_json),
             })
         };
@@ -57,7 +61,9 @@ pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) 
     for task in tasks {
         let last = last(task).map(|run| format!(", last {} {}", run.state(), run.record.at)).unwrap_or_default();
         text.push_str(&format!("{}  {}\n", pad(task.id, longest), escape::terminal(task.title)));
-        text.push_str(&format!("{}  asked every {}{}\n", " ".repeat(longest), task.usual, escape::terminal(&last)));
+        let by_itself = if task.opt_in.is_some() { " where a rule asks for it" } else { "" };
+        let words = format!("asked every {}{by_itself}{}", task.usual, escape::terminal(&last));
+        text.push_str(&format!("{}  {words}\n", " ".repeat(longest)));
         if 0 < screen.verbose {
             paragraph(&mut text, screen, longest + 2, task.why);
         }
@@ -201,7 +207,6 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
     }
     let mut text = String::new();
     for run in newest {
-        let because = run.report.map(|report| report.because.as_str()).unwrap_or("it goes on, or was ended half-way");
         let head = format!(
             "{:>4}  {}  {}  {}  {}",
             run.record.id,
@@ -211,7 +216,10 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
             run.record.repository
         );
         text.push_str(&format!("{}\n", escape::terminal(&head)));
-        paragraph(&mut text, screen, 6, because);
+        paragraph(&mut text, screen, 6, &run.because());
+        if run.state() == "planned" {
+            would(&mut text, screen, run);
+        }
     }
     if runs.is_empty() {
         text.push_str("no task was run yet\n");
@@ -220,6 +228,49 @@ pub(crate) fn history(form: Format, said: &Said, limit: usize, screen: &Screen) 
         text.push_str(&format!("{} lines of the journal could not be read\n", said.n_unreadable));
     }
     text
+}
+
+/// Weeks that a trend goes back. Source: ours; two months, as far as the journal of a busy machine reaches.
+const WEEKS: usize = 8;
+
+/// What each task brought, week by week.
+pub(crate) fn trend(form: Format, said: &Said, now: Timestamp) -> String {
+    let trends = said.trends(WEEKS, now);
+    if form == Format::Json {
+        return escape::json(&json!({ "schema": "alignwatch.task_trend/1", "n_weeks": WEEKS, "tasks": trends }));
+    }
+    if trends.is_empty() {
+        return format!("no task ran in the last {WEEKS} weeks\n");
+    }
+    let longest = trends.iter().map(|trend| trend.task.len()).max().unwrap_or(0);
+    let mut text = format!("The last {WEEKS} weeks, the newest on the right: runs with effect of each week\n");
+    for trend in &trends {
+        let total = trend.total();
+        let weeks: Vec<String> = trend.weeks.iter().map(|week| format!("{:>3}", week.n_effects)).collect();
+        text.push_str(&format!(
+            "{}  {}   {} of {} runs with effect, {} failed; {}, {:.0} s\n",
+            pad(&escape::terminal(&trend.task), longest),
+            weeks.join(""),
+            total.n_effects,
+            total.n_runs,
+            total.n_failed,
+            room(total.won_bytes),
+            total.took_seconds,
+        ));
+    }
+    text
+}
+
+/// The steps that were only planned.
+fn would(text: &mut String, screen: &Screen, run: &Told<'_>) {
+    /// Steps that are shown without `-v`. Source: ours; one screen.
+    const SHOWN: usize = 20;
+    let steps = run.plan.map(|plan| plan.steps.as_slice()).unwrap_or_default();
+    let shown = if 0 < screen.verbose { steps.len() } else { steps.len().min(SHOWN) };
+    steps[..shown].iter().for_each(|step| paragraph(text, screen, 8, &format!("would {step}")));
+    if shown < steps.len() {
+        paragraph(text, screen, 8, &format!("and {} more; -v shows all", steps.len() - shown));
+    }
 }
 
 fn run_json(run: &Told<'_>) -> Value {

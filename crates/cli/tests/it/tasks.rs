@@ -118,3 +118,112 @@ fn killed_at_any_point_it_leaves_a_sound_repository_and_the_next_run_heals_it() 
     assert!(!world.repo.git_dir().join("quarantine").join("objects").exists());
     assert_eq!(world.objects(), before);
 }
+
+#[test]
+fn remotes_are_reached_with_the_settings_of_whoever_runs_it_and_all_means_no_task_that_a_rule_has_to_ask_for() {
+    let world = World::new();
+    let origin = sketch("main: a b c d e\n topic: b x").draw();
+    // Only whoever knows the settings of this home can reach it.
+    world.repo.git(["remote", "add", "origin", "https://example.invalid/repo.git"]);
+    let home = tempfile::tempdir().unwrap();
+    let settings = format!("[url \"{}\"]\n\tinsteadOf = https://example.invalid/repo.git\n", origin.path().display());
+    std::fs::write(home.path().join(".gitconfig"), settings).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = world.command(arguments).env("HOME", home.path()).env_remove("XDG_CONFIG_HOME").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = run(&["task", "run", "all", "--yes"]);
+    assert!(text.contains("prefetch effect") && !text.contains("fetch from `origin`\n"), "{text}");
+    assert!(!world.repo.git(["for-each-ref", "refs/remotes"]).contains("origin"), "{text}");
+    let text = run(&["task", "run", "fetch", "--yes"]);
+    assert!(text.contains("fetch effect"), "{text}");
+    assert_eq!(world.repo.git(["rev-parse", "refs/remotes/origin/main"]), origin.oid("e").hex());
+}
+
+#[test]
+fn ssh_is_reached_as_whoever_runs_it_would_and_asks_nobody_for_anything() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let (bin, said) = (tempfile::tempdir().unwrap(), world.data.path().join("said"));
+    let script =
+        format!("#!/bin/sh\necho \"$0 $* $SSH_ASKPASS_REQUIRE $SSH_ASKPASS\" >> '{}'\nexit 1\n", said.display());
+    for name in ["ssh", "own-ssh", "their-ssh"] {
+        std::fs::write(bin.path().join(name), &script).unwrap();
+        std::fs::set_permissions(bin.path().join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    world.repo.git(["remote", "add", "origin", "ssh://git@example.invalid/x.git"]);
+    world.repo.git(["config", "core.sshCommand", bin.path().join("their-ssh").to_str().unwrap()]);
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let run = |variables: &[(&str, &std::path::Path)]| {
+        let _ = std::fs::remove_file(&said);
+        let mut command = world.command(&["task", "run", "prefetch", "--yes", "--force"]);
+        command.env("PATH", &path).env_remove("GIT_SSH_COMMAND").envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        (output.status.code(), std::fs::read_to_string(&said).unwrap())
+    };
+    let (code, told) = run(&[]);
+    assert_eq!(code, Some(4), "no remote answered: {told}");
+    assert!(told.contains("/ssh -oBatchMode=yes") && told.contains("force /bin/false"), "{told}");
+    let (_, told) = run(&[("GIT_SSH_COMMAND", &bin.path().join("own-ssh"))]);
+    assert!(told.contains("/own-ssh ") && told.contains("force /bin/false") && !told.contains("their-ssh"), "{told}");
+}
+
+#[test]
+fn channels_are_told_before_a_window_what_is_planned_and_after_it_what_was_done_once() {
+    use crate::daemon::Daemon;
+    let world = World::new();
+    assert!(world.text(&["task", "run", "pack-refs", "--yes"]).contains("pack-refs effect"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let at = |seconds: i64| alignwatch_model::Timestamp(now + seconds).rfc3339();
+    let notices = world.data.path().join("notices.jsonl");
+    let config = world.data.path().join("alignwatch.yaml");
+    let text = format!(
+        "channels:\n  file:\n    - {{name: log, path: {}}}\n\
+         maintenance: {{repositories: [{}], report_to: [log], load_limit: 10000}}\n\
+         windows:\n  - {{name: past, open: {}/{}}}\n  - {{name: soon, open: {}/{}}}\n",
+        notices.display(),
+        world.repo.path().display(),
+        at(-7_200),
+        at(-330),
+        at(1_200),
+        at(4_800),
+    );
+    std::fs::write(&config, text).unwrap();
+    // The run lies in the window that is past by now.
+    let journal = world.data.path().join("tasks.jsonl");
+    let moved = std::fs::read_to_string(&journal).unwrap();
+    let moved: String = moved
+        .lines()
+        .map(|line| {
+            let mut record: Value = serde_json::from_str(line).unwrap();
+            record["at_seconds"] = (now - 1_000).into();
+            record["repository"] = world.repo.path().display().to_string().into();
+            format!("{record}\n")
+        })
+        .collect();
+    std::fs::write(&journal, moved).unwrap();
+    let heard = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&notices).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    for _ in 0..2 {
+        let daemon = Daemon::configured(&config, world.data.path(), &[world.repo.path()]);
+        daemon.until_ready();
+        daemon.until("both messages", |_| 2 <= heard().len());
+        daemon.until("both kept", |daemon| {
+            let messages = daemon.json("/api/v1/messages");
+            let messages = messages["messages"].as_array().unwrap();
+            messages.iter().filter(|row| row["state"]["state"] == "delivered").count() == 2
+        });
+    }
+    let told: Vec<String> =
+        heard().iter().map(|notice| notice["alerts"][0]["summary"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told.len(), 2, "a restart tells nothing twice: {told:?}");
+    let after = told.iter().find(|words| words.contains("`past` closed")).unwrap();
+    assert!(after.contains("1 run in 1 repository, 1 with effect, 0 failed"), "{after}");
+    let before = told.iter().find(|words| words.contains("`soon` opens")).unwrap();
+    assert!(before.contains("tasks in 1 repository"), "{before}");
+    assert!(heard().iter().all(|notice| notice["reason"] == "report"));
+    let trend = world.text(&["task", "history", "--trend"]);
+    assert!(trend.contains("pack-refs") && trend.contains("1 of 1 runs with effect, 0 failed"), "{trend}");
+}

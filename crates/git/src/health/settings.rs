@@ -154,7 +154,7 @@ fn default_branch(refs: &Refs, remote: &[u8]) -> Option<String> {
 }
 
 /// Name and last part of `section.name.key`.
-fn of_section<'a>(key: &'a [u8], section: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+pub(crate) fn of_section<'a>(key: &'a [u8], section: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let rest = key.strip_prefix(section)?;
     let dot = rest.iter().rposition(|&byte| byte == b'.')?;
     Some((&rest[..dot], &rest[dot + 1..]))

@@ -304,6 +304,7 @@ impl Inspection<'_> {
                 // Whoever knows the data directory puts them in.
                 runs: not_looked(),
                 tasks: not_looked(),
+                backups: not_looked(),
             },
             looks: self.taken.take(),
         })

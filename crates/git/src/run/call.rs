@@ -15,7 +15,10 @@ use std::{
 use alignwatch_model::Oid;
 
 use super::{Conversation, Git, GitAt, GitError, Limits, Output, running::Running};
-use crate::harden::{self, Setting};
+use crate::{
+    harden::{self, Setting},
+    health::settings::operators_value,
+};
 
 /// One call of git, being put together.
 ///
@@ -33,6 +36,7 @@ pub struct Call<'a> {
     variables: Vec<(&'static str, OsString)>,
     in_worktree: bool,
     is_operators: bool,
+    reaches_as_operator: bool,
     pub(super) input: Vec<u8>,
     input_file: Option<std::fs::File>,
     pub(super) limits: Limits,
@@ -51,6 +55,7 @@ impl<'a> Call<'a> {
             variables: Vec::new(),
             in_worktree: false,
             is_operators: false,
+            reaches_as_operator: false,
             input: Vec::new(),
             input_file: None,
             limits: Limits::default(),
@@ -155,6 +160,27 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Lets a call in a repository of ours reach remotes as whoever runs us would: with his settings, keys and helpers.
+    ///
+    /// Only in a scratch repository, that has no settings, no hooks and no submodules: then nothing of a repository
+    /// that others write to counts but the address. Nobody is asked for a password.
+    pub(crate) fn reaching_as_operator(mut self) -> Self {
+        assert!(self.at.is_some_and(|at| at.entries.iter().all(is_of_init)), "its settings would count");
+        let own = OPERATORS_VARIABLES.iter().chain(&OPERATORS_NETWORK).chain(&OPERATORS_KEYS);
+        self.variables.extend(own.filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        self.variables.push(("GIT_ALLOW_PROTOCOL", "https:http:git:file:ssh".into()));
+        // ssh would ask at the terminal of whoever started us, and be stopped there for good.
+        self.variables.push(("SSH_ASKPASS_REQUIRE", "force".into()));
+        let has_own = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
+        if !has_own && operators_value(self.git, "core.sshcommand").is_none() {
+            self.variables.push(("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30".into()));
+        }
+        // A server that sends nothing for a minute is none.
+        self.pins.extend([("http.lowSpeedLimit".into(), "1000".into()), ("http.lowSpeedTime".into(), "60".into())]);
+        self.reaches_as_operator = true;
+        self
+    }
+
     /// What the command reads from standard input; nothing otherwise.
     pub fn input(mut self, input: Vec<u8>) -> Self {
         self.input = input;
@@ -254,14 +280,18 @@ impl<'a> Call<'a> {
             command.envs(kept).env("LC_ALL", "C").env("GIT_DIR", "/dev/null/none");
             return;
         }
-        command.envs(harden::ENVIRONMENT.iter().map(|row| (row.name, row.value)));
+        let as_operator = self.reaches_as_operator;
+        let variables = harden::ENVIRONMENT.iter().filter(|row| !as_operator || !OPERATORS_OWN.contains(&row.name));
+        command.envs(variables.map(|row| (row.name, row.value)));
         if let Some(GitAt { opened, .. }) = self.at {
             command.env("GIT_ATTR_SOURCE", harden::empty_tree(&opened.object_format));
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let mut count = 0;
         let disarmed = self.at.iter().flat_map(|at| at.disarmed.iter().cloned());
-        for (key, value) in harden::settings().chain(disarmed).chain(self.pins.iter().cloned()) {
+        let settings =
+            harden::settings().filter(|(key, _)| !as_operator || OPERATORS_SETTINGS.iter().all(|own| key != own));
+        for (key, value) in settings.chain(disarmed).chain(self.pins.iter().cloned()) {
             command.env(format!("GIT_CONFIG_KEY_{count}"), key).env(format!("GIT_CONFIG_VALUE_{count}"), value);
             count += 1;
         }
@@ -310,6 +340,30 @@ const OPERATORS_NETWORK: [&str; 11] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
+
+/// How whoever runs us shows who he is. Source: git(1) and ssh-agent(1).
+const OPERATORS_KEYS: [&str; 6] = ["SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT", "USER", "LOGNAME"];
+
+/// Variables that are his where he reaches a remote; the settings files are those of `OPERATORS_VARIABLES`.
+const OPERATORS_OWN: [&str; 5] =
+    ["HOME", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL", "GIT_PROXY_COMMAND"];
+
+/// Settings that are his where he reaches a remote.
+const OPERATORS_SETTINGS: [&str; 3] = ["credential.helper", "core.sshCommand", "protocol.allow"];
+
+/// A setting that `git init` writes.
+fn is_of_init(entry: &super::Entry) -> bool {
+    entry.key.starts_with(b"extensions.")
+        || [
+            &b"core.bare"[..],
+            b"core.filemode",
+            b"core.repositoryformatversion",
+            b"core.ignorecase",
+            b"core.symlinks",
+            b"core.precomposeunicode",
+        ]
+        .contains(&entry.key.as_slice())
+}
 
 fn glued(option: &str, value: &[u8]) -> OsString {
     OsString::from_vec([option.as_bytes(), value].concat())

@@ -6,8 +6,10 @@
 //! * [`Net`]: second names of all packs and loose objects, so that nothing is gone before it was counted again.
 
 mod bundle;
+mod fetch;
 mod heal;
 mod lease;
+pub mod linked_worktrees;
 mod moved;
 mod named;
 mod net;
@@ -19,6 +21,7 @@ mod undo;
 pub use bundle::{
     BundleError, Header as BundleHeader, header as bundle_header, unpack as unpack_bundle, write as write_bundle,
 };
+pub use fetch::{FETCH_HEAD, Fetched, Remote, Way, default_of_remote, fetch, note_fetched, remotes};
 pub use heal::{Healed, heal};
 pub use lease::{Lease, LeaseError};
 pub use moved::{entry_at, moved_at, only_in_reflog_of};

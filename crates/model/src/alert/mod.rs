@@ -10,8 +10,11 @@
 //! 5. [`unsent`]: compares what should have been told with what was. The difference is what is told now.
 //! 6. [`outbox`]: attempts to tell, until one succeeds.
 //!
+//! [`announcement`]: messages that are about no alert, by the same outbox.
+//!
 //! [`book`] keeps it all together and says what of it is not on the disk yet. [`explain`] tells the same steps to a person.
 
+pub mod announcement;
 pub mod backtest;
 pub mod book;
 pub mod burn;

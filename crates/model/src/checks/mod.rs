@@ -5,6 +5,7 @@
 //! docs/CHECKS.md follow from that line.
 
 mod at_hand;
+mod backup_unproven;
 mod base_behind_remote;
 mod budget_soon_exceeded;
 mod changes;
@@ -113,6 +114,7 @@ pub const ALL: &[&Check] = &[
     &upkeep::BLOCKED,
     &upkeep::NOBODY,
     &task_failed::CHECK,
+    &backup_unproven::CHECK,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
     &diverging_lines::CHECK,

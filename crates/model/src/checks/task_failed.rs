@@ -52,7 +52,17 @@ mod tests {
 
     fn last(result: Came, is_critical: bool) -> LastRun {
         let because = "objects are lost".to_owned();
-        LastRun { task: "loose-objects".into(), id: 7, at: Timestamp(0), result, because, is_critical }
+        LastRun {
+            task: "loose-objects".into(),
+            id: 7,
+            at: Timestamp(0),
+            result,
+            because,
+            is_critical,
+            took_seconds: 1.0,
+            bytes_won: 0,
+            succeeded_at: None,
+        }
     }
 
     fn severities(runs: Known<Vec<LastRun>>) -> Vec<Severity> {

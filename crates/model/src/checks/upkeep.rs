@@ -27,7 +27,7 @@ pub(super) static BLOCKED: Check = Check {
 pub(super) static NOBODY: Check = Check {
     id: "no-upkeep",
     title: "Nobody keeps it tidy",
-    looks_at: "gc.auto, maintenance.auto, maintenance.strategy and schedules in the repository's own configuration",
+    looks_at: "gc.auto, maintenance.auto, maintenance.strategy and schedules in the repository's own configuration; where `maintenance.repositories` names it, alignwatch does it",
     why: "Loose objects, packs and refs pile up with every fetch and alignment, until everything is slow",
     severity: Severity::Warning,
     family: Family::Speed,
@@ -90,7 +90,8 @@ fn nobody(seen: &Seen<'_>) -> Outcome {
         off.push(("maintenance.auto", "maintenance.auto=false".to_owned()));
     }
     let has_strategy = upkeep.strategy.as_deref().is_some_and(|strategy| strategy != "none");
-    if off.is_empty() || has_strategy || upkeep.has_schedule {
+    let is_tended = seen.config.is_tended(&seen.snapshot.repository.path);
+    if off.is_empty() || has_strategy || upkeep.has_schedule || is_tended {
         return Outcome::default();
     }
     let set: Vec<&str> = off.iter().map(|(_, set)| set.as_str()).collect();

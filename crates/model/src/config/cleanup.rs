@@ -59,6 +59,35 @@ pub struct Cleanup {
     /// Example: `["release/*"]`
     #[schemars(with = "Vec<PatternText>", extend("uniqueItems" = true))]
     pub keep: Vec<String>,
+    /// A file with the names of branches that have an open pull or merge request, one a line; they are never deleted.
+    ///
+    /// Unit: a path from the root.
+    /// Range: a file that a job of yours writes; one that is older than `fetched_within` keeps every branch.
+    /// Default: none (only `refs/pull/` and `refs/merge-requests/` tell of requests, where they are fetched).
+    /// Reason: only the server knows; `gh pr list --state open --limit 1000 --json headRefName --jq '.[].headRefName'` asks it.
+    /// Example: `/var/lib/alignwatch/open-requests`
+    #[schemars(with = "PathText")]
+    pub open_requests: Option<String>,
+    /// How long an open branch must have rested before the task `stale-branches` tells of it.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1d to 3650d.
+    /// Default: 180d.
+    /// Reason: the stale-branches action of GitHub's marketplace tells after 120 days and deletes after 180.
+    /// Example: `90d`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1d", "x-most" = "3650d"))]
+    pub stale_after: Span,
+    /// How long before it is archived a stale branch is told of.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1d to 365d.
+    /// Default: 14d.
+    /// Reason: ours. Longer than a holiday; whoever still wants it makes a commit, or names it in `keep`.
+    /// Example: `30d`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1d", "x-most" = "365d"))]
+    pub notice: Span,
     /// How long the commits of a deleted branch stay under `refs/archive/`.
     ///
     /// Unit: a length of time.
@@ -104,6 +133,9 @@ impl Default for Cleanup {
             rested: Span::days(14),
             fetched_within: Span::days(1),
             keep: Vec::new(),
+            open_requests: None,
+            stale_after: Span::days(180),
+            notice: Span::days(14),
             archive_for: Span::days(180),
         }
     }

@@ -4,9 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Config, amount, parse_length,
+    Config,
+    alerting::of_channel,
+    amount, parse_length,
     rules::Mistake,
-    schema::{CadenceText, LengthText, PathText, WorkflowText, ZoneText},
+    schema::{CadenceText, ChannelName, LengthText, PathText, WorkflowText, ZoneText},
 };
 use crate::Span;
 
@@ -23,6 +25,15 @@ pub struct Maintenance {
     /// Example: `[/srv/git/*.git]`
     #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
     pub repositories: Vec<String>,
+    /// The channels that are told half an hour before a maintenance window what is planned, and after it what was done.
+    ///
+    /// Unit: names of channels.
+    /// Range: names that stand in `channels`.
+    /// Default: [] (nobody; `alignwatch task history` has it all).
+    /// Reason: who wants to read that each morning is yours to say; a pager does not.
+    /// Example: `[deploy-bot]`
+    #[schemars(with = "Vec<ChannelName>", extend("uniqueItems" = true))]
+    pub report_to: Vec<String>,
     /// The load of the machine from which on tasks wait: the five-minute average for each processor.
     ///
     /// Unit: percent.
@@ -44,7 +55,7 @@ pub struct Maintenance {
 
 impl Default for Maintenance {
     fn default() -> Maintenance {
-        Maintenance { repositories: Vec::new(), load_limit: 100, on_battery: OnBattery::Wait }
+        Maintenance { repositories: Vec::new(), report_to: Vec::new(), load_limit: 100, on_battery: OnBattery::Wait }
     }
 }
 
@@ -156,7 +167,10 @@ impl Config {
 
 /// Rules of tasks that do not go together.
 pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'_> {
-    config.tasks.iter().enumerate().filter_map(|(index, rule)| {
+    let channels = config.maintenance.report_to.iter().enumerate();
+    let unknown = channels
+        .filter_map(|(at, name)| of_channel(&config.channels.names(), format!("maintenance.report_to[{at}]"), name));
+    let zones = config.tasks.iter().enumerate().filter_map(|(index, rule)| {
         let is_interval = rule.due.as_ref().is_some_and(|due| parse_length(due).is_some());
         (rule.zone.is_some() && is_interval).then(|| Mistake {
             path: format!("tasks[{index}].zone"),
@@ -164,5 +178,6 @@ pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'
             fix: "take it out, or write a pattern as `due`".to_owned(),
             also_at: None,
         })
-    })
+    });
+    unknown.chain(zones)
 }

@@ -78,6 +78,8 @@ pub struct Facts {
     pub runs: runs::Runs,
     /// How its maintenance tasks ended the last time.
     pub tasks: Known<Vec<tasks::LastRun>>,
+    /// Its backups.
+    pub backups: Known<tasks::Backups>,
     /// The place it lies in.
     pub site: Known<place::Site>,
 }

@@ -1,9 +1,9 @@
-//! How the maintenance tasks of a repository ended the last time.
+//! How the maintenance tasks of a repository ended the last time, and its backups.
 
 use crate::{Timestamp, task::Came};
 
 /// The last end of one task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LastRun {
     /// The task.
     pub task: String,
@@ -17,4 +17,23 @@ pub struct LastRun {
     pub because: String,
     /// It lost something.
     pub is_critical: bool,
+    /// How long it took, in seconds.
+    pub took_seconds: f64,
+    /// Bytes that it made room for; below 0, it took some.
+    pub bytes_won: i64,
+    /// When a run of it last ended as an effect or with nothing to do; `None` = none is remembered.
+    pub succeeded_at: Option<Timestamp>,
+}
+
+/// The backups of a repository, by their names and by what was proven of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backups {
+    /// How many there are.
+    pub n: usize,
+    /// When the newest was made.
+    pub newest_at: Option<Timestamp>,
+    /// When one that is there still was last restored and compared, and found to be good.
+    pub proven_at: Option<Timestamp>,
+    /// The last look at one found that it is bad.
+    pub is_bad: bool,
 }

@@ -14,6 +14,7 @@ mod health;
 mod host;
 mod own;
 mod repository;
+mod tasks;
 mod weeks;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,11 @@ pub const ALL: &[&Metric] = &[
     &repository::PACKS,
     &repository::REFS,
     &repository::GRAPH_MISSING,
+    &tasks::LAST_SUCCESS,
+    &tasks::LAST_RESULT,
+    &tasks::LAST_DURATION,
+    &tasks::LAST_WON,
+    &tasks::BACKUP_PROVEN,
     &host::CPU_RATIO,
     &host::MEMORY_RATIO,
     &host::LOAD,

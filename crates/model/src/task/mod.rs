@@ -7,8 +7,10 @@
 pub mod cleanup;
 pub mod conflicts;
 mod numbers;
+pub mod report;
 pub mod retention;
 pub mod slots;
+pub mod stale;
 
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +141,9 @@ impl Came {
     }
 }
 
+/// How the reason of a refusal begins.
+const REFUSED: &str = "refused: ";
+
 impl Report {
     /// Nothing was begun.
     pub fn of_nothing(result: Came, because: impl Into<String>) -> Report {
@@ -152,6 +157,35 @@ impl Report {
             again_at: None,
             took_seconds: 0.0,
         }
+    }
+
+    /// Bytes on the disk that were given back, by its numbers; below 0, it took some. What is not known counts nothing.
+    pub fn bytes_won(&self) -> i64 {
+        let after = |name: &str| self.after.iter().find(|measure| measure.name == name)?.value;
+        let of_disk = self.before.iter().filter(|measure| measure.unit == "bytes");
+        let won = of_disk.filter_map(|before| Some(before.value?.saturating_sub(after(&before.name)?)));
+        won.fold(0, i64::saturating_add)
+    }
+
+    /// It must not: a refusal stands until somebody mends something.
+    pub fn refused(reason: &str) -> Report {
+        Report::of_nothing(Came::Skipped, format!("{REFUSED}{reason}"))
+    }
+
+    /// Was it refused, and not held for a while?
+    pub fn is_refusal(&self) -> bool {
+        self.result == Came::Skipped && self.because.starts_with(REFUSED)
+    }
+
+    /// What a plan would have done that nobody lets act.
+    pub fn only_planned(plan: &Plan) -> Report {
+        let because = plan.decision.because();
+        let words = match &plan.decision {
+            Decision::Act(_) => format!("it would act: {because}"),
+            Decision::Rest(_) => format!("it would rest: {because}"),
+            Decision::Refuse(_) => format!("it would refuse: {because}"),
+        };
+        Report { before: plan.inputs.clone(), ..Report::of_nothing(Came::Skipped, format!("only reported; {words}")) }
     }
 
     /// It waits for something.
@@ -221,6 +255,15 @@ mod tests {
     fn what_is_still_due_is_told_with_the_effect() {
         let (came, words) = judge(&loose(900), &loose(400), &Decision::Act("400 are more than 100".into()));
         assert_eq!((came, words.as_str()), (Came::Effect, "loose objects 900 → 400; still due: 400 are more than 100"));
+    }
+
+    #[test]
+    fn room_that_was_made_is_what_the_numbers_say() {
+        let of = |bytes| vec![Measure::of("size", bytes, "bytes"), Measure::of("packs", bytes, "packs")];
+        let report = Report { before: of(900), after: of(400), ..Report::of_nothing(Came::Effect, "") };
+        assert_eq!(report.bytes_won(), 500);
+        let unread = vec![Measure::unknown("size", "bytes", "the disk is gone")];
+        assert_eq!(Report { after: unread, ..report }.bytes_won(), 0);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Asked<'a> {
     pub task: &'a str,
     /// How often it is asked, where no rule says otherwise.
     pub usual: &'a str,
+    /// Why a rule has to ask for it, as a sentence part; `None` = it needs no rule.
+    pub opt_in: Option<&'a str>,
     /// The repository's path.
     pub path: &'a str,
     /// The repository's id.
@@ -56,6 +58,9 @@ const MISSED_AT_MOST: u32 = 1_000;
 /// Is it its turn?
 pub fn turn(asked: &Asked<'_>, config: &Config, now: Timestamp) -> Turn {
     let rule = config.task_rule(asked.task, asked.path);
+    if let (None, Some(reason)) = (rule, asked.opt_in) {
+        return Turn::Never(format!("no rule of `tasks` asks for it: {reason}"));
+    }
     let mode = rule.map_or(TaskMode::Act, |rule| rule.mode);
     if mode == TaskMode::Off {
         return Turn::Never("a rule of `tasks` switches it off".to_owned());
@@ -150,7 +155,7 @@ mod tests {
     }
 
     fn asked(last: Option<i64>) -> Asked<'static> {
-        Asked { task: "pack-refs", usual: "6h", path: "/srv/a.git", id: "a", last: last.map(Timestamp) }
+        Asked { task: "pack-refs", usual: "6h", opt_in: None, path: "/srv/a.git", id: "a", last: last.map(Timestamp) }
     }
 
     fn at(turn: Turn) -> String {
@@ -180,6 +185,12 @@ mod tests {
         assert_eq!(at(turn(&asked(Some(0)), &cron, Timestamp(4 * HOUR))), "now since 10800 missed 0 until None true");
         let off = config("tasks:\n  - {name: pack-refs, mode: off, repositories: [/srv/*]}\n");
         assert!(at(turn(&asked(None), &off, Timestamp(0))).starts_with("never"));
+        let fetch = Asked { opt_in: Some("it moves refs"), ..asked(None) };
+        assert_eq!(
+            at(turn(&fetch, &Config::default(), Timestamp(0))),
+            "never: no rule of `tasks` asks for it: it moves refs"
+        );
+        assert!(at(turn(&fetch, &config("tasks:\n  - {name: pack-refs}\n"), Timestamp(0))).starts_with("now"));
         let elsewhere = Asked { path: "/home/b", ..asked(None) };
         assert!(at(turn(&elsewhere, &off, Timestamp(0))).starts_with("now"));
     }

@@ -3,10 +3,14 @@
 //! Asking is cheap: the journal of tasks says what was asked when, so that nothing is lost with this state. One
 //! repository at a time: two repacks at once make each other slow, and everybody else, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Effect;
-use crate::{Span, Timestamp, config::Config};
+use crate::{
+    Span, Timestamp,
+    alert::{Book, outbox::Outgoing},
+    config::Config,
+};
 
 /// How often a repository is asked what is due. Source: ours; the finest that a cadence can be.
 const ASK_EVERY: Span = Span::minutes(1);
@@ -19,6 +23,8 @@ pub(super) const LATE_AFTER: Span = Span::hours(12);
 pub(super) struct Tending {
     under_way: Option<String>,
     asked_at: BTreeMap<String, Timestamp>,
+    /// Keys of messages that were put into the outbox since the start.
+    announced: BTreeSet<String>,
 }
 
 impl Tending {
@@ -46,6 +52,22 @@ impl Tending {
     pub(super) fn is_late(&self, path: &str, began_at: Timestamp, now: Timestamp) -> bool {
         let asked_at = self.asked_at.get(path).copied().unwrap_or(began_at);
         LATE_AFTER < now.since(asked_at)
+    }
+
+    /// Puts messages about windows into the outbox, each once.
+    ///
+    /// They are on the disk from the first attempt on. When we are killed before, they are due again at the next start.
+    pub(super) fn announce(&mut self, book: &mut Book, rows: Vec<Outgoing>) {
+        /// Keys that are remembered; in the store are all. Source: ours; more than a day can have.
+        const KEYS_AT_MOST: usize = 10_000;
+        if KEYS_AT_MOST < self.announced.len() {
+            self.announced.clear();
+        }
+        for row in rows {
+            if self.announced.insert(row.key.clone()) {
+                book.outbox.entry(row.key.clone()).or_insert(row);
+            }
+        }
     }
 
     /// It came to its end.
@@ -84,5 +106,21 @@ mod tests {
         tending.ended("/srv/b", Timestamp(71));
         assert_eq!(next(&mut tending, &config, 72).as_deref(), Some("/srv/a"), "the clock was set back");
         assert_eq!(next(&mut Tending::default(), &Config::default(), 0), None);
+    }
+
+    #[test]
+    fn a_message_that_is_announced_again_is_told_once() {
+        use crate::{Severity, alert::announcement::of_window, task::report::Told};
+        let told = Told { severity: Severity::Info, summary: "it closed".into(), details: Vec::new() };
+        let row = |key: &str| of_window(key, "team", "night", &told, Timestamp(7));
+        let (mut tending, mut book) = (Tending::default(), Book::default());
+        tending.announce(&mut book, vec![row("a")]);
+        tending.announce(&mut book, vec![row("a"), row("b")]);
+        assert_eq!(book.outbox.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(book.deliveries(Timestamp(7), false).len(), 1, "a channel hears one after the other");
+        // Delivered and kept.
+        book.outbox.clear();
+        tending.announce(&mut book, vec![row("a"), row("b")]);
+        assert!(book.outbox.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The shelf: the folder with all backups of one repository.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use alignwatch_git::repository::Opened;
-use alignwatch_model::{Timestamp, task::retention::Aged};
+use alignwatch_model::{Timestamp, facts::tasks::Backups, task::retention::Aged};
 use serde::{Deserialize, Serialize};
 
 use super::{BackupError, Level, Manifest, failed};
@@ -121,6 +122,38 @@ impl Shelf {
         Ok(kept)
     }
 
+    /// How many there are and what was proven of them, by names and notes alone: no backup is opened.
+    ///
+    /// Errors: the folder can't be read.
+    pub fn glance(&self) -> Result<Backups, BackupError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Backups::default()),
+            Err(error) => return Err(failed("read", &self.folder)(error)),
+        };
+        let mut names = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.map_err(failed("read", &self.folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if is_name(&name) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                names.insert(name);
+            }
+        }
+        let looks = self.verifications()?;
+        let last: BTreeMap<&str, &Verification> =
+            looks.iter().filter(|look| names.contains(&look.name)).map(|look| (look.name.as_str(), look)).collect();
+        // What was found bad later is proven no more.
+        let is_good = |look: &&Verification| last.get(look.name.as_str()).is_some_and(|last| last.is_good);
+        let drills = looks.iter().filter(|look| look.level == Level::Drill && look.is_good).filter(is_good);
+        let newest = names.last().and_then(|name| last.get(name.as_str()));
+        Ok(Backups {
+            n: names.len(),
+            newest_at: names.last().and_then(|name| made_at(name)),
+            proven_at: drills.map(|look| Timestamp(look.at_seconds)).max(),
+            is_bad: newest.is_some_and(|look| !look.is_good),
+        })
+    }
+
     /// What a backup says of itself.
     pub fn manifest(&self, name: &str) -> Result<Manifest, BackupError> {
         let path = self.place(name).join("manifest.json");
@@ -206,6 +239,22 @@ impl Kept {
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// When one of this name was made: `20261128T090000Z-full`.
+fn made_at(name: &str) -> Option<Timestamp> {
+    let digits: String = name.split('-').next()?.chars().filter(char::is_ascii_digit).collect();
+    let part = |from: usize, to: usize| digits.get(from..to);
+    let text = format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        part(0, 4)?,
+        part(4, 6)?,
+        part(6, 8)?,
+        part(8, 10)?,
+        part(10, 12)?,
+        part(12, 14)?
+    );
+    Timestamp::parse(&text)
 }
 
 fn size_of(folder: &Path) -> u64 {

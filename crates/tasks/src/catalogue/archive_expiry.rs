@@ -18,6 +18,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Changes,
     looks: &[Look::Locks],
     usual: "7d",
+    opt_in: None,
     undo: "`alignwatch task undo ID`, as long as git has the objects; after that `alignwatch backup restore --ref`",
     measure,
     plan,

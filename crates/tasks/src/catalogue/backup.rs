@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Outside,
     looks: &[Look::Storage],
     usual: "1h",
+    opt_in: None,
     undo: "not needed: nothing in the repository changes",
     measure,
     plan,
@@ -70,6 +71,9 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         Ok(kept) => kept,
         Err(reason) => return draft.refuse(reason),
     };
+    if seen.snapshot.repository.is_partial {
+        return draft.refuse("objects are missing on purpose here (partial clone): no backup could be whole");
+    }
     let word = if kind(seen, &kept) == Kind::Full { "a whole backup" } else { "what came since the newest one" };
     let draft = draft.step(format!("write {word}, its list of refs, and the sums of all")).step("read all of it again");
     let draft = draft.costs(numbers::seconds_for(2 * bytes), 3 * bytes);

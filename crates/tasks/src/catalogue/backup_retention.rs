@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Outside,
     looks: &[],
     usual: "1d",
+    opt_in: None,
     undo: "none: only backups go that are older than a proven one and that no kept one needs",
     measure,
     plan,

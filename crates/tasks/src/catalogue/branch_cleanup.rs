@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use alignwatch_git::{
-    tend::{self, RefUndo, Undo},
-    worktrees::checked_out,
-};
+use alignwatch_git::tend::Undo;
 use alignwatch_model::{
-    Known, Look, RefName,
+    Look, RefName,
     task::{
         Measure, Plan,
-        cleanup::{Fate, Going, fates},
+        cleanup::{Fate, Going, fates, old_fetch},
     },
     words,
 };
 
-use crate::task::{Draft, Guard, Seen, Task, Work};
+use crate::{
+    archiving::{self, Leaving},
+    task::{Draft, Guard, Seen, Task, Work},
+};
 
 /// Deletes landed branches, each at the id that was judged, with all that brings it back.
 pub(super) static TASK: Task = Task {
@@ -25,6 +25,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Changes,
     looks: &[Look::Locks, Look::Landed, Look::Worktrees, Look::Settings],
     usual: "1d",
+    opt_in: None,
     undo: "`alignwatch task undo ID`: refs, settings and reflogs are exactly as before",
     measure,
     plan,
@@ -39,9 +40,7 @@ const BRANCHES_AT_MOST: usize = 500;
 const REASONS_AT_MOST: usize = 100;
 
 fn judged(seen: &Seen<'_>) -> Vec<(RefName, Fate)> {
-    let names: Vec<&RefName> = seen.snapshot.branches.iter().map(|branch| &branch.name).collect();
-    let moved = tend::moved_at(seen.opened, names.into_iter().filter(|name| name.starts_with("refs/heads/")));
-    fates(seen.snapshot, seen.config, &moved, seen.now)
+    fates(seen.snapshot, seen.config, &archiving::beside(seen), seen.now)
 }
 
 fn going(fates: &[(RefName, Fate)]) -> Vec<&Going> {
@@ -66,8 +65,12 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     if seen.snapshot.repository.ref_backend != "files" {
         return draft.refuse("refs are in tables here, whose reflogs could not be brought back exactly");
     }
-    let fates = judged(seen);
+    let beside = archiving::beside(seen);
+    let fates = fates(seen.snapshot, seen.config, &beside, seen.now);
     let going = going(&fates);
+    if let Some(gap) = beside.requests.gap() {
+        draft = draft.note(gap);
+    }
     for branch in &going {
         draft = draft.step(format!(
             "delete {} at {} ({} of {}), keep it under refs/archive/",
@@ -85,7 +88,13 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let told = words::count(going.len(), "branch");
     let draft = draft.costs(1 + going.len() as u64 / 50, going.len() as u64 * 4_096);
     if going.is_empty() {
-        return draft.rest("no branch may go");
+        // The last guard: all others were passed.
+        let old_fetch = old_fetch(seen.snapshot, seen.config, seen.now, true);
+        let waits = |(_, fate): &&(RefName, Fate)| matches!((fate, &old_fetch), (Fate::Stays(a), Some(b)) if a == b);
+        return match (fates.iter().filter(waits).count(), &old_fetch) {
+            (n, Some(reason)) if 0 < n => draft.refuse(format!("{}: {reason}", words::count(n, "branch"))),
+            _ => draft.rest("no branch may go"),
+        };
     }
     if !seen.config.cleanup.deletes_in(&seen.snapshot.repository.path) {
         return draft.refuse(format!("{told} could go, but `cleanup.delete_in` does not name this repository"));
@@ -97,62 +106,19 @@ fn spoken(proof: &str) -> String {
     if proof == "ancestor" { "an ancestor".to_owned() } else { proof.replace('_', " ") }
 }
 
-/// Writes down ids, reflogs and settings of what is going to go.
+fn leaving<'a>(going: &[&'a Going]) -> Vec<Leaving<'a>> {
+    going.iter().map(|branch| (&branch.name, branch.oid)).collect()
+}
+
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
     let fates = judged(&work.seen);
-    let going = going(&fates);
-    let mut undo = Undo { quarantine: format!("quarantine/{}", work.id), ..Undo::default() };
-    let common_dir = &work.git.opened().common_dir;
-    let mut anchored = BTreeSet::new();
-    for branch in &going {
-        let name = branch.name.text().into_owned();
-        let short = name.trim_start_matches("refs/").to_owned();
-        undo.refs.push(RefUndo {
-            name: format!("refs/archive/{}/{short}", work.id),
-            before: None,
-            after: Some(branch.oid.hex()),
-        });
-        // Commits that only its reflog knows would be without a name.
-        for id in tend::only_in_reflog_of(work.git, &name).map_err(|error| error.to_string())? {
-            if anchored.insert(id.clone()) {
-                let name = format!("refs/archive/{}/reflogs/{id}", work.id);
-                undo.refs.push(RefUndo { name, before: None, after: Some(id) });
-            }
-        }
-        undo.copy(common_dir, &[format!("logs/{name}")])?;
-        undo.refs.push(RefUndo { name, before: Some(branch.oid.hex()), after: None });
-    }
-    undo.copy(common_dir, &["config".to_owned()])?;
-    Ok(undo)
+    archiving::keep(work, &leaving(&going(&fates)))
 }
 
 fn perform(work: &Work<'_>) -> Result<(), String> {
     let fates = judged(&work.seen);
     let going = going(&fates);
-    let common_dir = &work.git.opened().common_dir;
-    // Seen a moment ago, and looked at again now: somebody may have checked one out.
-    match checked_out(common_dir) {
-        Known::Unknown(reason) => return Err(format!("nothing was deleted: {reason}")),
-        Known::Seen(held) => {
-            if let Some(branch) = going.iter().find(|branch| held.contains(&branch.name)) {
-                return Err(format!("nothing was deleted: a worktree holds {} by now", branch.name.text()));
-            }
-        }
-    }
-    bases_rest(work, &going).map_err(|reason| format!("nothing was deleted: {reason}"))?;
-    let commands = work.undo.transaction(false)?;
-    let call = work.git.command("update-ref").option("--stdin").option("-z").input(commands);
-    call.run().map_err(|error| format!("nothing was deleted, since something moved meanwhile: {error}"))?;
-    // `verify` in the same transaction would say so at once, but writes a wrong line into the reflog of a HEAD that is
-    // on the base (seen with git 2.47.3). A base that moved in this moment is noticed now, and all comes back.
-    if let Err(reason) = bases_rest(work, &going) {
-        let back = work.undo.take_back(work.git)?;
-        return Err(format!("nothing was deleted: {reason}; {back}"));
-    }
-    for branch in &going {
-        forget_settings(work, &branch.name)?;
-    }
-    work.undo.note_after(common_dir)
+    archiving::take_away(work, &leaving(&going), &|| bases_rest(work, &going))
 }
 
 /// Errors: a base is not where it was when its branches were judged: then what was judged does not hold.
@@ -172,19 +138,4 @@ fn bases_rest(work: &Work<'_>, going: &[&Going]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Takes the section of the branch out of the settings, where there is one.
-fn forget_settings(work: &Work<'_>, name: &RefName) -> Result<(), String> {
-    let short = name.as_bytes().strip_prefix(b"refs/heads/").unwrap_or_default();
-    let begin = [b"branch.", short, b"."].concat();
-    // Its keys have no dot: `branch.a.b.merge` is of `a.b`, not of `a`.
-    let is_of_it = |key: &[u8]| key.strip_prefix(begin.as_slice()).is_some_and(|rest| !rest.contains(&b'.'));
-    if !work.git.entries().iter().any(|entry| is_of_it(&entry.key)) {
-        return Ok(());
-    }
-    let call = work.git.command("config").option("--local").option("--remove-section");
-    let section = [b"branch.", short].concat();
-    // 128: the section is in a file that is included, which is somebody else's.
-    call.revision(section).run_allowing(&[128]).map(drop).map_err(|error| error.to_string())
 }

@@ -22,6 +22,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[Look::Locks, Look::History],
     usual: "1h",
+    opt_in: None,
     undo: "not needed: it says nothing that the commits do not say",
     measure,
     plan,

@@ -21,6 +21,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[Look::Locks, Look::History, Look::Speed],
     usual: "7d",
+    opt_in: None,
     undo: "not needed: it says nothing that the commits do not say",
     measure,
     plan,

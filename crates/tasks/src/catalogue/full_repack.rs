@@ -22,6 +22,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Objects,
     looks: &[Look::Locks, Look::Storage, Look::Unfinished],
     usual: "1d",
+    opt_in: None,
     undo: "not needed: all objects are there, also those that nothing reaches",
     measure,
     plan,

@@ -18,6 +18,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[Look::Locks],
     usual: "1d",
+    opt_in: None,
     undo: "`alignwatch task undo ID` moves it back",
     measure,
     plan,

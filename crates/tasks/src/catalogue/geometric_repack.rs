@@ -23,6 +23,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Objects,
     looks: &[Look::Locks, Look::Storage, Look::Speed],
     usual: "1d",
+    opt_in: None,
     undo: "not needed: the same objects are there, in fewer packs",
     measure,
     plan,

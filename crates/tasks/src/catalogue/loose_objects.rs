@@ -22,6 +22,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Objects,
     looks: &[Look::Locks, Look::Storage],
     usual: "1d",
+    opt_in: None,
     undo: "not needed: the same objects are there, in a pack",
     measure,
     plan,

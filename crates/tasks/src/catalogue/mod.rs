@@ -8,6 +8,7 @@ mod backup_retention;
 mod branch_cleanup;
 mod commit_graph;
 mod commit_graph_rewrite;
+mod fetch;
 mod full_repack;
 mod gc_log;
 mod geometric_repack;
@@ -15,19 +16,33 @@ mod loose_objects;
 mod multi_pack_index;
 mod object_check;
 mod pack_refs;
+mod prefetch;
 mod quarantine;
 mod reflog_expiry;
+mod remote_head;
 mod resolutions;
 mod restore_drill;
+mod settings;
+mod shape_scan;
+mod stale_branches;
 mod stale_locks;
 mod temporary_files;
+mod tracking_prune;
+mod worktree_repair;
 
 /// All tasks, in the order in which they run when several are due: what others profit from comes first.
 pub const ALL: &[&Task] = &[
     &stale_locks::TASK,
     &gc_log::TASK,
+    &settings::TASK,
+    &worktree_repair::TASK,
+    &fetch::TASK,
+    &prefetch::TASK,
+    &remote_head::TASK,
+    &tracking_prune::TASK,
     &backup::TASK,
     &branch_cleanup::TASK,
+    &stale_branches::TASK,
     &reflog_expiry::TASK,
     &resolutions::TASK,
     &temporary_files::TASK,
@@ -39,6 +54,7 @@ pub const ALL: &[&Task] = &[
     &commit_graph::TASK,
     &commit_graph_rewrite::TASK,
     &object_check::TASK,
+    &shape_scan::TASK,
     &restore_drill::TASK,
     &backup_retention::TASK,
     &archive_expiry::TASK,

@@ -21,6 +21,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[Look::Locks, Look::Storage, Look::Speed],
     usual: "1d",
+    opt_in: None,
     undo: "not needed: it says nothing that the packs do not say",
     measure,
     plan,

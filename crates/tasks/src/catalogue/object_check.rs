@@ -22,6 +22,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Outside,
     looks: &[Look::Storage],
     usual: "1d",
+    opt_in: None,
     undo: "not needed: it only reads",
     measure,
     plan,

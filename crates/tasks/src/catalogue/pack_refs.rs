@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Refs,
     looks: &[Look::Locks, Look::Speed],
     usual: "1d",
+    opt_in: None,
     undo: "not needed: each ref is as it was, and the next move of one makes a file again",
     measure,
     plan,

@@ -21,6 +21,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[],
     usual: "7d",
+    opt_in: None,
     undo: "none: runs that are older than `cleanup.archive_for` can be undone no more",
     measure,
     plan,

@@ -21,6 +21,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Changes,
     looks: &[Look::Locks, Look::Storage],
     usual: "7d",
+    opt_in: None,
     undo: "`alignwatch task undo ID`: the entries are there again",
     measure,
     plan,

@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[Look::Locks],
     usual: "7d",
+    opt_in: None,
     undo: "`alignwatch task undo ID` moves them back",
     measure,
     plan,

@@ -16,6 +16,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Outside,
     looks: &[],
     usual: "1h",
+    opt_in: None,
     undo: "not needed: nothing but the scratch place is written",
     measure,
     plan,

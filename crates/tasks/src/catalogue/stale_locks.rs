@@ -18,6 +18,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Locks,
     looks: &[Look::Locks],
     usual: "1h",
+    opt_in: None,
     undo: "`alignwatch task undo ID` moves them back",
     measure,
     plan,

@@ -21,6 +21,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Derived,
     looks: &[Look::Locks, Look::Storage],
     usual: "1d",
+    opt_in: None,
     undo: "`alignwatch task undo ID` moves them back",
     measure,
     plan,

@@ -189,3 +189,34 @@ fn nobody_else_may_look_and_half_a_backup_is_none() {
     assert!(backup::create(&at, &backed.shelf, Kind::Full, Timestamp(2_000)).is_err());
     assert_eq!(backed.shelf.list().unwrap().len(), 1);
 }
+
+#[test]
+fn at_a_glance_it_is_known_how_many_there_are_and_when_one_was_proven() {
+    use alignwatch_model::facts::tasks::Backups;
+    let backed = Backed::new(World::new());
+    assert_eq!(backed.shelf.glance().unwrap(), Backups::default());
+    let first = backed.create(Kind::Full, 1_000);
+    backed.good(&first.name, Level::Quick);
+    let one = Backups { n: 1, newest_at: Some(Timestamp(1_000)), proven_at: None, is_bad: false };
+    assert_eq!(backed.shelf.glance().unwrap(), one, "a look at its sums proves nothing");
+    backed.good(&first.name, Level::Drill);
+    let second = backed.create(Kind::Full, 2_000);
+    let two = Backups { n: 2, newest_at: Some(Timestamp(2_000)), proven_at: Some(Timestamp(9)), is_bad: false };
+    assert_eq!(backed.shelf.glance().unwrap(), two);
+    fs::write(backed.shelf.folder().join(&second.name).join("objects.bundle"), "damaged").unwrap();
+    assert!(!backed.look(&second.name, Level::Quick).0);
+    assert_eq!(backed.shelf.glance().unwrap(), Backups { is_bad: true, ..two });
+    backed.shelf.remove(&first.name).unwrap();
+    assert_eq!(backed.shelf.glance().unwrap().proven_at, None, "what was proven is gone");
+}
+
+#[test]
+fn where_objects_are_missing_on_purpose_the_plan_refuses_and_nothing_fails_each_hour() {
+    use alignwatch_model::task::{Came, Decision};
+    let world = World::new();
+    world.repo.git(["config", "core.repositoryformatversion", "1"]);
+    world.repo.git(["config", "extensions.partialClone", "origin"]);
+    let plan = world.plan("backup").0;
+    assert!(matches!(&plan.decision, Decision::Refuse(why) if why.contains("partial clone")), "{plan:?}");
+    assert_eq!(world.came("backup"), Came::Skipped);
+}

@@ -16,7 +16,7 @@ use alignwatch_model::{
     config::{Cleanup, Config, ProofLevel},
     task::{
         Came, Decision,
-        cleanup::{Fate, fates},
+        cleanup::{Beside, Fate, fates},
     },
 };
 use alignwatch_tasks::conduct;
@@ -214,7 +214,7 @@ fn of_thousands_of_histories_none_is_taken_that_is_not_in_the_base() {
         };
         let snapshot = inspect(dir.path(), &config, at, None, &wanted, &|_| {}).unwrap();
         let moved = snapshot.branches.iter().map(|branch| (branch.name.clone(), Known::Seen(Timestamp(0)))).collect();
-        let fates = fates(&snapshot, &config, &moved, at);
+        let fates = fates(&snapshot, &config, &Beside { moved, ..Beside::default() }, at);
         n_judged += snapshot.branches.len();
         for going in fates.iter().filter_map(|(_, fate)| if let Fate::Goes(going) = fate { Some(going) } else { None })
         {

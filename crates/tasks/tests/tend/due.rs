@@ -63,6 +63,51 @@ fn a_task_that_was_held_is_due_until_it_could_run() {
     assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "effect");
 }
 
+/// State and reason of each run that the journal tells of, the oldest first.
+fn history(world: &World) -> Vec<(String, String)> {
+    world.journal().runs().iter().map(|run| (run.state().to_owned(), run.because())).collect()
+}
+
+#[test]
+fn a_task_that_is_held_for_a_day_writes_one_line_and_another_when_the_reason_changes() {
+    let mut world = World::messy();
+    world.config = only("pack-refs loose-objects");
+    let lock = world.repo.git_dir().join("packed-refs.lock");
+    fs::write(&lock, "").unwrap();
+    for minute in 0..20 {
+        world.ahead = minute * 60;
+        assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "skipped", "and it is due each time");
+    }
+    assert_eq!(world.journal().records.len(), 2, "one a task: {:?}", history(&world));
+    assert!(world.journal().records.iter().all(|record| record.plan.is_none()), "nothing is looked at for a plan");
+    let busy = Machine { load_percent: Known::Seen(250), ..IDLE };
+    for load in [250, 300, 199] {
+        run(&world, &Machine { load_percent: Known::Seen(load), ..busy.clone() });
+    }
+    let told = history(&world);
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told[0].1.contains("packed-refs.lock"), "{told:?}");
+    assert!(told[3].0 == "skipped" && told[3].1.contains("the load of the machine is 250 %"), "{told:?}");
+}
+
+#[test]
+fn what_a_task_would_have_done_is_kept_on_its_schedule() {
+    let mut world = World::messy();
+    world.config = only("pack-refs");
+    let rule = Config::from_yaml("tasks:\n  - {name: pack-refs, mode: report}\n", "f").unwrap().0.tasks[0].clone();
+    world.config.tasks.insert(0, rule);
+    assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "would act");
+    assert_eq!(run(&world, &IDLE), [], "a moment later it was asked already");
+    let told = history(&world);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].0 == "planned" && told[0].1.starts_with("only reported; it would act: "), "{told:?}");
+    let said = world.journal();
+    assert!(said.runs()[0].plan.is_some_and(|plan| plan.steps == ["git pack-refs --all"]));
+    assert!(said.last_of(&said.records[0].repository_id).is_empty(), "a plan is no run");
+    world.ahead = 86_400 + 60;
+    assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "would act", "a day later");
+}
+
 #[test]
 fn a_busy_machine_or_a_battery_makes_it_wait() {
     let mut world = World::messy();

@@ -5,7 +5,9 @@
 mod backups;
 mod cleanup;
 mod due;
+mod handed_over;
 mod held;
 mod objects;
+mod remotes;
 mod upkeep;
 mod world;

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -122,7 +123,7 @@ impl World {
         self.run(task).result
     }
 
-    pub(crate) fn journal(&self) -> Said {
+    pub(crate) fn journal(&self) -> Arc<Said> {
         Journal::of(self.data.path()).read().unwrap()
     }
 

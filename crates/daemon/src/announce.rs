@@ -1,0 +1,88 @@
+//! Messages about maintenance windows: what is planned before one, what was done after it.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use alignwatch_git::{run::Git, stop::Stop};
+use alignwatch_model::{
+    alert::{announcement, outbox::Outgoing},
+    config::Config,
+    record::RecordKind,
+    task::report::{self, Planned, Told},
+};
+use alignwatch_tasks::{
+    conduct::Around,
+    journal::Journal,
+    windows::{self, Message},
+};
+
+use crate::{runs, serve::now};
+
+/// How long planning for one message may take; what was not planned by then is said. Source: ours.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Messages that are due now about these repositories and that no channel was given yet.
+///
+/// One that was given to a channel is in the store, from its first attempt on. Errors: the store or the journal can't be
+/// read: then it is known of no message whether it was sent, and none is.
+pub(crate) fn due(paths: &[String], config: &Config, data_dir: &Path, stop: &Stop) -> Result<Vec<Outgoing>, String> {
+    let channels = &config.maintenance.report_to;
+    let tended: Vec<String> = paths.iter().filter(|path| config.is_tended(path)).cloned().collect();
+    if channels.is_empty() || tended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows = Vec::new();
+    for message in windows::messages(config, &tended, now()) {
+        let mut to = Vec::new();
+        for channel in channels {
+            let key = format!("{}-{channel}", message.key);
+            if !is_sent(data_dir, &key)? {
+                to.push((key, channel));
+            }
+        }
+        if to.is_empty() {
+            continue;
+        }
+        let told = told(&message, config, data_dir, stop)?;
+        let row =
+            |(key, channel): (String, &String)| announcement::of_window(&key, channel, &message.window, &told, now());
+        rows.extend(to.into_iter().map(row));
+    }
+    Ok(rows)
+}
+
+fn is_sent(data_dir: &Path, key: &str) -> Result<bool, String> {
+    let Some(store) = runs::store(data_dir)? else { return Ok(false) };
+    Ok(store.record(RecordKind::Outgoing, key).map_err(|error| error.to_string())?.is_some())
+}
+
+fn told(message: &Message, config: &Config, data_dir: &Path, stop: &Stop) -> Result<Told, String> {
+    if message.is_after {
+        let said = Journal::of(data_dir).read().map_err(|error| error.to_string())?;
+        return Ok(windows::told_after(message, &said));
+    }
+    let git = Git::find().map_err(|error| error.to_string())?;
+    let until = Instant::now() + PATIENCE;
+    let mut planned = Vec::new();
+    for path in &message.paths {
+        if until < Instant::now() || stop.is_due() {
+            let plan = Err("there was no time for it".to_owned());
+            planned.push(Planned { repository: path.clone(), task: "all".to_owned(), plan });
+            continue;
+        }
+        let around = Around {
+            path: Path::new(path),
+            config,
+            data_dir,
+            git: &git,
+            now: &now,
+            runs: &|id| runs::of_repository(data_dir, id),
+            stop,
+            tell: &|_| {},
+        };
+        planned.extend(windows::planned(&around, message.opening));
+    }
+    Ok(report::before(&message.window, message.opening, &planned))
+}

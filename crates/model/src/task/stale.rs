@@ -1,0 +1,72 @@
+//! Which open branches are stale, and where each stands: told of, waiting for its notice to end, or to be archived.
+//!
+//! Their work is in no base, so that nothing is ever deleted without its archive ref; and whoever still wants one has
+//! the time of the notice to make a commit, or to name it in `cleanup.keep`.
+
+use std::collections::BTreeMap;
+
+use super::cleanup::{Beside, Judge};
+use crate::{Branch, Oid, RefName, Snapshot, Span, Timestamp, config::Config};
+
+/// When a branch was told of, and where it was then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noticed {
+    /// Where it was.
+    pub oid: Oid,
+    /// When that was told.
+    pub at: Timestamp,
+}
+
+/// A stale branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// Its full name.
+    pub name: RefName,
+    /// Where it is.
+    pub oid: Oid,
+    /// How long it had no commit.
+    pub idle: Span,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+/// Where a stale branch stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is to be told of.
+    Tell,
+    /// It was told of, and waits until then.
+    Waits(Timestamp),
+    /// It goes into the archive.
+    Goes,
+    /// It stays, for this reason.
+    Stays(String),
+}
+
+/// The stale local branches, in order of their names. `noticed` = those that were told of.
+pub fn stale(
+    snapshot: &Snapshot,
+    config: &Config,
+    beside: &Beside,
+    noticed: &BTreeMap<RefName, Noticed>,
+    now: Timestamp,
+) -> Vec<Stale> {
+    let local = snapshot.branches.iter().filter(|branch| branch.name.starts_with("refs/heads/") && branch.is_open());
+    let one = |branch: &Branch| {
+        let tip = branch.tip.seen()?;
+        let idle = branch.idle_age(now)?;
+        if idle < config.cleanup.stale_after {
+            return None;
+        }
+        let told = noticed.get(&branch.name).filter(|told| told.oid == tip.oid);
+        let until = told.map(|told| Timestamp(told.at.0.saturating_add(config.cleanup.notice.0)));
+        let stage = match (Judge { snapshot, config, beside, now, branch }.guards(), until) {
+            (Err(reason), _) => Stage::Stays(reason),
+            (Ok(()), None) => Stage::Tell,
+            (Ok(()), Some(until)) if now < until => Stage::Waits(until),
+            (Ok(()), Some(_)) => Stage::Goes,
+        };
+        Some(Stale { name: branch.name.clone(), oid: tip.oid, idle, stage })
+    };
+    local.filter_map(one).collect()
+}

@@ -8,6 +8,7 @@
 //! people honest.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -284,6 +285,27 @@ fn problems(root: &Path) -> Vec<String> {
     }
     problems.sort();
     problems
+}
+
+/// The file of what is remembered with each name, and the source files that use it.
+fn shelves(files: &[File]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut shelves: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files.iter().filter(|file| file.path.starts_with("crates/git/src/")) {
+        for (_, line) in product_code(&file.text) {
+            let name = line.split_once(".shelf(\"").and_then(|(_, rest)| rest.split('"').next());
+            name.map(|name| shelves.entry(name.to_owned()).or_default().insert(file.path.clone()));
+        }
+    }
+    shelves
+}
+
+#[test]
+fn each_file_of_what_is_remembered_holds_one_kind_of_facts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let shelves = shelves(&files(root));
+    assert!(10 < shelves.len(), "{shelves:?}");
+    let shared: Vec<_> = shelves.iter().filter(|(_, files)| 1 < files.len()).collect();
+    assert!(shared.is_empty(), "used in two places, which overwrite each other: {shared:?}");
 }
 
 #[test]

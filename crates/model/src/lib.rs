@@ -9,6 +9,7 @@ pub mod access;
 pub mod alert;
 pub mod atoms;
 pub mod branch;
+pub mod calendar;
 pub mod checks;
 pub mod config;
 pub mod escape;

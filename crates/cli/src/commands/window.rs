@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alignwatch_git::repository;
 use alignwatch_model::{
     Span, Timestamp,
+    calendar::calendar,
     config::Config,
     task::conflicts::{Conflict, Job, conflicts},
     window::{Opening, Purpose, Window},
@@ -34,6 +35,7 @@ use crate::{
 Examples:
   alignwatch window list              what there is, and what is open now
   alignwatch window next --n 5        the next five openings of each
+  alignwatch window export > a.ics    a calendar of them; the daemon has it at /windows.ics
   alignwatch window check             what will be in each other's way in the next two weeks
 
 Exit code 3 when `check` finds a conflict.")]
@@ -51,6 +53,12 @@ enum What {
         /// So many of each
         #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
         n: u8,
+    },
+    /// Write the openings of the days to come as a calendar (iCalendar), which other programs read
+    Export {
+        /// So many days from now on
+        #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
+        days: i64,
     },
     /// Show conflicts in the days to come
     Check {
@@ -70,6 +78,11 @@ pub(crate) fn run(global: &Global, asked: &WindowArgs) -> Result<Exit, Failure> 
     match &asked.what {
         What::List => list(form, &config, now),
         What::Next { n } => next(form, &config, now, usize::from(*n)),
+        What::Export { days } => {
+            let text = calendar(&config.windows, now, Timestamp(now.0 + Span::days(*days).0));
+            surroundings::answer(text.as_bytes())?;
+            Ok(Exit::Fine)
+        }
         What::Check { path, days } => check(form, &config, now, path, *days),
     }
 }

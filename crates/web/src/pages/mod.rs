@@ -16,6 +16,7 @@ mod badge;
 mod branch;
 mod branches;
 mod causes;
+mod calendar;
 mod chart;
 mod course;
 pub(crate) mod escape;
@@ -54,6 +55,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/repositories/{id}/branches", get(branches::page))
         .route("/repositories/{id}/branch", get(branch::page))
         .route("/maintenance", get(maintenance::page))
+        .route("/windows.ics", get(calendar::calendar))
         .route("/alerts", get(alerts::page))
         .route("/alerts/{id}", get(alerts::alert))
         .route("/alerts/{id}/ack", post(acting::ack))

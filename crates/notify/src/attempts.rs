@@ -205,7 +205,7 @@ fn no_secret_is_told_whatever_the_other_side_answers() {
         }
     });
     for channel in with_secret(&taking, token, &secret) {
-        let delivered = told(&channel, &taking).expect(channel.kind());
+        let delivered = told(&channel, &taking).unwrap_or_else(|failure| panic!("{}: {failure}", channel.kind()));
         assert!(!format!("{delivered:?}").contains(token), "{}: {delivered:?}", channel.kind());
     }
 }

@@ -152,9 +152,9 @@ fn named_elsewhere(key: &Key) -> &'static str {
     }
 }
 
-/// Every route and every canary names a channel.
+/// Every route, canary and turn names a channel.
 fn names_a_channel(key: &Key) -> bool {
-    key.path.starts_with("routes[].") || key.path.starts_with("canaries[].")
+    ["routes[].", "canaries[].", "on_call[]."].iter().any(|start| key.path.starts_with(start))
 }
 
 /// The example with what must stand around it.

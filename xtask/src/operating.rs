@@ -301,7 +301,8 @@ channels:
 | say that you care for it: no reminder, no escalation | `alignwatch alert ack ID --note 'rebasing it now'` (`--undo` takes it back) |
 | see what a silence would hold, then hold it | `alignwatch alert silence repository=/srv/git/a.git --for 2h --comment 'moving it' --dry-run`, then without `--dry-run` |
 | end a silence | `alignwatch alert silences`, `alignwatch alert unsilence ID` |
-| see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY` |
+| see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY`, `alignwatch alert drop KEY` |
+| end an alert that nobody can see to be over, such as one of a repository that is watched no more | `alignwatch alert end ID` |
 | see which rules there are | `alignwatch rules list` |
 | know how often a rule would have fired | `alignwatch rules backtest NAME --days 28` |
 | have the same rules in a Prometheus | `alignwatch rules export > alignwatch.rules.yml`, then `promtool check rules alignwatch.rules.yml` |

@@ -172,12 +172,12 @@ fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Book,
     for record in bad {
         say(&format!("cannot read what was kept of {record}: it is left out"));
     }
-    recall_ratios(&store, &mut book)?;
+    recall_ratios(&store, &mut book, policy)?;
     Ok(book)
 }
 
 /// The last days of the numbers that the promise on alignment is judged by.
-fn recall_ratios(store: &Store, book: &mut Book) -> Result<(), StoreError> {
+fn recall_ratios(store: &Store, book: &mut Book, policy: &Policy) -> Result<(), StoreError> {
     /// The longest window of a burn rate, and a little more.
     const FROM: i64 = 4 * 86_400;
     /// A number every five minutes is as much as is kept.
@@ -187,7 +187,7 @@ fn recall_ratios(store: &Store, book: &mut Book) -> Result<(), StoreError> {
         let Some(repository) = store.repository(&row.repository)?.filter(|_| is_measured) else { continue };
         let to = now();
         let points = store.points(row.id, Timestamp(to.0 - FROM), to, STEP)?;
-        book.recall_ratios(&repository.path, points.into_iter().map(|point| (point.at, point.last)));
+        book.recall_ratios(policy, &repository.path, points.into_iter().map(|point| (point.at, point.last)));
     }
     Ok(())
 }

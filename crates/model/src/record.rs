@@ -112,6 +112,8 @@ pub enum RecordKind {
     Told,
     /// A message.
     Outgoing,
+    /// When a rule last had something to look at.
+    Rule,
     /// Who did what.
     Audit,
     /// What is known of a promise of alignwatch itself: the heartbeat, the scheduled test of a channel.
@@ -120,11 +122,12 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 6] = [
+    pub const ALL: [RecordKind; 7] = [
         RecordKind::Alert,
         RecordKind::Silence,
         RecordKind::Told,
         RecordKind::Outgoing,
+        RecordKind::Rule,
         RecordKind::Audit,
         RecordKind::Promise,
     ];
@@ -136,6 +139,7 @@ impl RecordKind {
             RecordKind::Silence => "silence",
             RecordKind::Told => "told",
             RecordKind::Outgoing => "outgoing",
+            RecordKind::Rule => "rule",
             RecordKind::Audit => "audit",
             RecordKind::Promise => "promise",
         }

@@ -17,7 +17,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 pub use alerts::Alerting;
 use judged::judged_commit;
@@ -241,8 +241,11 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
             for (repository, part) in parts(*commit) {
-                // A later look at the same repository says more.
-                state.unkept.entry(repository).or_insert_with(|| Box::new(part));
+                // A later look at the same repository says more; the past is told once.
+                match state.unkept.entry(repository) {
+                    Entry::Occupied(later) => later.into_mut().past.extend(part.past),
+                    Entry::Vacant(free) => drop(free.insert(Box::new(part))),
+                }
             }
         }
     }
@@ -253,16 +256,18 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
     effects
 }
 
-/// A commit as one for each of its sweeps, with the numbers that belong to it. Those of the machine go with the first.
+/// A commit as one for each of its sweeps, with the numbers that belong to it, and its past. Those of the machine go with the first.
 fn parts(commit: Commit) -> Vec<(String, Commit)> {
-    let mut readings = commit.readings;
+    let (mut readings, mut past) = (commit.readings, commit.past);
     let mut parts = Vec::new();
     for sweep in commit.sweeps {
         let (own, others) = readings
             .into_iter()
             .partition(|reading| reading.repository.is_empty() || reading.repository == sweep.repository);
         readings = others;
-        let part = Commit { sweeps: vec![sweep], readings: own, ..Commit::default() };
+        let (own_past, others) = past.into_iter().partition(|reading| reading.repository == sweep.repository);
+        past = others;
+        let part = Commit { sweeps: vec![sweep], readings: own, past: own_past, ..Commit::default() };
         parts.push((part.sweeps[0].repository.clone(), part));
     }
     parts
@@ -281,6 +286,7 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
         watched.swept_at = watched.swept_at.map(earlier);
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
+    state.alerting.follow_the_clock(now);
     state.began_at = earlier(state.began_at);
     state.beating.moved(earlier);
 }

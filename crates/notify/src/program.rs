@@ -58,7 +58,7 @@ pub(crate) fn run(
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
     let mut running = Running::of(child, input, output_at_most);
-    let status = running.hear_out(patience).map_err(|why| format!("`{program}` {why}"))?;
+    let status = running.ended_within(patience).map_err(|why| format!("`{program}` {why}"))?;
     Ok(Ended {
         code: status.code(),
         output: std::mem::take(&mut running.output.begin),
@@ -85,7 +85,7 @@ impl<'a> Running<'a> {
     }
 
     /// Feeds it and hears it until it is over. Errors: why it was stopped, as a sentence part.
-    fn hear_out(&mut self, patience: Duration) -> Result<ExitStatus, String> {
+    fn ended_within(&mut self, patience: Duration) -> Result<ExitStatus, String> {
         let broken = |error: io::Error| format!("cannot be waited for: {error}");
         let until = Instant::now() + patience;
         self.let_no_pipe_block().map_err(broken)?;

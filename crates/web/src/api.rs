@@ -103,7 +103,9 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(alerts::alert))
         .routes(routes!(alerts::ack, alerts::unack))
         .routes(routes!(alerts::list_messages))
+        .routes(routes!(alerts::end))
         .routes(routes!(alerts::retry))
+        .routes(routes!(alerts::give_up))
         .routes(routes!(promises::promises))
 }
 

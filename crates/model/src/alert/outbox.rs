@@ -3,6 +3,8 @@
 //! At least once: it is on the disk before the first attempt, with a key that never changes, and stays there until a channel
 //! says that it has it. What can't be delivered at all becomes a dead letter, which is kept and told of.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::unsent::{Telling, TellingAlert};
@@ -30,6 +32,9 @@ pub struct Outgoing {
     pub n_attempts: u32,
     /// The row that it stands in for, where another channel could not be reached.
     pub instead_of: Option<String>,
+    /// The alerts of it that the channel that stands in was told, by their ids.
+    #[serde(default)]
+    pub stood_in: BTreeSet<String>,
 }
 
 /// Where something that is told is.
@@ -44,6 +49,8 @@ pub enum State {
     Superseded(String),
     /// It can't be delivered, for this reason.
     Dead(String),
+    /// It can't be delivered, and too many others neither: it stands in the history only.
+    Buried,
 }
 
 /// One attempt.
@@ -104,6 +111,9 @@ const FIRST_PAUSE: Span = Span(10);
 /// The longest pause. Source: Standard Webhooks advises retries over several days, hours apart at the end.
 const LONGEST_PAUSE: Span = Span::hours(1);
 
+/// The longest that an attempt is put off: what a channel may ask for, and a little more.
+pub const LONGEST_WAIT: Span = Span(Span::days(1).0 + Span::hours(2).0);
+
 /// How long it is tried. Source: Standard Webhooks, its example: ten tries in 75 h 35 min.
 const TRIED_FOR: Span = Span::days(3);
 
@@ -122,6 +132,7 @@ impl Outgoing {
             attempts: Vec::new(),
             n_attempts: 0,
             instead_of: None,
+            stood_in: BTreeSet::new(),
         }
     }
 
@@ -160,6 +171,16 @@ impl Outgoing {
     /// Is it neither delivered nor given up?
     pub fn is_waiting(&self) -> bool {
         self.state == State::Waiting
+    }
+
+    /// Is there still something to do about it, for us or a person?
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Dead(_))
+    }
+
+    /// Does its channel fail for so long that another stands in?
+    pub fn falls_back(&self) -> bool {
+        self.is_waiting() && FALLS_BACK_AFTER <= self.n_attempts
     }
 
     /// Takes in what became of an attempt. True: the channel that stands in should be told now.

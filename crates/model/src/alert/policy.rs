@@ -4,11 +4,13 @@ use super::{
     Matcher,
     canary::{self, CanaryPlan},
     mute::Inhibit,
-    route::{Route, Step},
+    route::{Route, Step, Who},
     rule::Rule,
 };
+use std::collections::BTreeSet;
+
 use crate::{
-    Span, Timestamp,
+    Span, Timestamp, checks,
     config::{Config, RouteEntry, WindowRule},
     window::{Opening, Purpose, Window},
 };
@@ -32,6 +34,8 @@ pub struct Policy {
     pub settle: Span,
     /// The channel that is told where another can't be reached.
     pub fallback: Option<String>,
+    /// The ids of the checks that are made at all.
+    pub checks_on: BTreeSet<&'static str>,
     /// When which channel is tested.
     pub canaries: Vec<CanaryPlan>,
 }
@@ -66,6 +70,11 @@ impl Policy {
             silence_at_most: alerts.silence_at_most,
             settle: alerts.settle,
             fallback: alerts.fallback.clone(),
+            checks_on: checks::ALL
+                .iter()
+                .filter(|check| config.checks.wants(check.id).is_ok())
+                .map(|check| check.id)
+                .collect(),
             canaries,
         }
     }
@@ -129,7 +138,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     let window = |name: &String| windows.iter().find(|(rule, _)| rule.name == *name).map(|(_, window)| window.clone());
     let steps = entry.escalate.iter().map(|step| Step {
         after: step.after,
-        channels: step.channels.clone(),
+        channels: who(&step.channels, config),
         during: step.during.as_ref().and_then(window),
     });
     let group_by = if entry.group_by.is_empty() {
@@ -140,7 +149,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     Route {
         name: entry.name.clone(),
         matchers: matchers(&entry.matchers),
-        channels: entry.channels.clone(),
+        channels: who(&entry.channels, config),
         group_by,
         group_wait: entry.group_wait.unwrap_or(alerts.group_wait),
         group_interval: entry.group_interval.unwrap_or(alerts.group_interval),
@@ -150,6 +159,15 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     }
 }
 
+/// Channels, and those who are told in turn. Turns that can't be read tell nobody; checking has told it.
+fn who(names: &[String], config: &Config) -> Vec<Who> {
+    let who = |name: &String| match config.on_call.iter().find(|turns| turns.name == *name) {
+        Some(turns) => turns.turns().ok().map(Who::InTurn),
+        None => Some(Who::Channel(name.clone())),
+    };
+    names.iter().filter_map(who).collect()
+}
+
 /// What follows from a repository that can't be seen is not told besides that, nor what is in doubt because of it; then
 /// those of the configuration.
 fn inhibitions(config: &Config) -> Vec<Inhibit> {
@@ -157,16 +175,19 @@ fn inhibitions(config: &Config) -> Vec<Inhibit> {
         source: vec![Matcher::equal("alertname", "repository-unseen")],
         target: Vec::new(),
         equal: vec!["repository".to_owned()],
+        of_own: true,
     };
     let damaged = Inhibit {
         source: vec![Matcher::equal("alertname", "repository-damaged")],
         target: vec![Matcher::equal("alertname", "run-failed")],
         equal: vec!["repository".to_owned()],
+        of_own: true,
     };
     let own = config.inhibit.iter().map(|entry| Inhibit {
         source: matchers(&entry.source),
         target: matchers(&entry.target),
         equal: entry.equal.clone(),
+        of_own: false,
     });
     [unseen, damaged].into_iter().chain(own).collect()
 }

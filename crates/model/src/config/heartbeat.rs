@@ -141,7 +141,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         }
         for (i, name) in canary.channels.iter().enumerate() {
             let path = format!("canaries[{at}].channels[{i}]");
-            mistakes.extend(super::alerting::of_channel(config, path.clone(), name));
+            mistakes.extend(super::alerting::of_channel(&config.channels.names(), path.clone(), name));
             match seen.iter().find(|(other, _)| other == name) {
                 Some((_, first)) => mistakes.push(Mistake {
                     path,

@@ -23,6 +23,7 @@ mod error;
 mod heartbeat;
 mod layers;
 mod nearest;
+mod on_call;
 mod pattern;
 mod retention;
 mod rules;
@@ -53,6 +54,7 @@ pub use error::{ConfigError, Excerpt, Place};
 pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
+pub use on_call::OnCall;
 pub use pattern::{BadName, Patterns};
 pub use retention::Retention;
 pub(crate) use schema::LengthText;
@@ -150,6 +152,14 @@ pub struct Config {
     /// Reason: with none, everything from a warning on goes to all channels.
     /// Example: `[{name: quiet, channels: []}]`
     pub routes: Vec<RouteEntry>,
+    /// People who are told in turn. Routes name them as they name a channel.
+    ///
+    /// Unit: turns.
+    /// Range: any number with different names.
+    /// Default: [].
+    /// Reason: who is on duty cannot be guessed.
+    /// Example: `[{name: on-duty, channels: [deploy-bot], from: "2026-01-05T09:00"}]`
+    pub on_call: Vec<OnCall>,
     /// Which alerts hide others, besides what follows from a repository that can't be seen.
     ///
     /// Unit: rules.

@@ -148,6 +148,14 @@ pub struct Sample {
     pub value: f64,
 }
 
+impl Metric {
+    /// Is a sample of it about the machine, whichever repository was looked at? `role` is its label of that name.
+    pub fn is_of_machine(&self, role: Option<&str>) -> bool {
+        // Each repository has a file system of its own.
+        self.breadth == Breadth::Machine && role != Some("repository")
+    }
+}
+
 impl Kind {
     /// Its name in the exposition format.
     pub fn word(self) -> &'static str {

@@ -28,6 +28,11 @@ impl Alerting {
         Alerting { book, policy, is_recalled: true, ..Alerting::none(now) }
     }
 
+    pub(super) fn follow_the_clock(&mut self, now: Timestamp) {
+        self.own_at = self.own_at.min(now);
+        self.book.follow_the_clock(now);
+    }
+
     /// Nothing is known, and nobody is told.
     pub(super) fn none(now: Timestamp) -> Alerting {
         Alerting { own_at: Timestamp(now.0 + OWN_EVERY.0), ..Alerting::default() }

@@ -99,8 +99,13 @@ macro_rules! channels {
                 all
             }
 
+            /// The names, in the same order.
+            pub(super) fn names(&self) -> Vec<&str> {
+                self.places().into_iter().map(|(name, _)| name).collect()
+            }
+
             /// Names with their places, in the same order.
-            fn names(&self) -> Vec<(&str, String)> {
+            fn places(&self) -> Vec<(&str, String)> {
                 let mut names = Vec::new();
                 $(names.extend(self.$key.iter().enumerate().map(|(index, channel)| {
                     (channel.name.as_str(), format!("channels.{}[{index}].name", stringify!($key)))
@@ -136,7 +141,7 @@ impl Channels {
 
 /// Channels that do not go together.
 pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
-    let names = config.channels.names();
+    let names = config.channels.places();
     let twice = names.iter().enumerate().filter_map(|(index, (name, path))| {
         let (_, first) = names[..index].iter().find(|(other, _)| other == name && !name.is_empty())?;
         Some(Mistake {

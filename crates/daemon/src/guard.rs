@@ -9,7 +9,7 @@ use std::{
         mpsc::{RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alignwatch_model::{Span, Timestamp};
@@ -23,32 +23,47 @@ const EVERY: Span = Span::days(1);
 /// How often the guard looks whether something is due, and tries again what failed.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
+/// How long one look may take. Source: ours; a store of many gigabytes on a slow disk is read and copied in it.
+const LOOK_AT_MOST: Duration = Duration::from_secs(6 * 3600);
+
 /// Ends the thread when it is dropped.
 pub(crate) struct Guard {
-    trouble: Arc<Mutex<Option<String>>>,
+    last: Arc<Mutex<Last>>,
     /// Closed to end the thread.
     end: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// The last look that came to its end.
+struct Last {
+    ended_at: Instant,
+    trouble: Option<String>,
+}
+
 impl Guard {
     /// Guards the store in this folder.
     pub(crate) fn start(folder: PathBuf) -> Guard {
-        let trouble = Arc::new(Mutex::new(None));
+        let last = Arc::new(Mutex::new(Last { ended_at: Instant::now(), trouble: None }));
         let (end, is_over) = sync_channel(0);
-        let told = Arc::clone(&trouble);
+        let told = Arc::clone(&last);
         let thread = thread::spawn(move || {
             let mut watch = Watch::default();
             while is_over.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = watch.look(&folder, now()).err();
+                let trouble = watch.look(&folder, now()).err();
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Last { ended_at: Instant::now(), trouble };
             }
         });
-        Guard { trouble, end: Some(end), thread: Some(thread) }
+        Guard { last, end: Some(end), thread: Some(thread) }
     }
 
-    /// What is wrong with the file or its copies, as far as it was looked.
+    /// What is wrong with the file or its copies, as far as it was looked; or that nobody looks any more.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_gone = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        let is_away = is_gone || LOOK_AT_MOST < last.ended_at.elapsed();
+        last.trouble.clone().or_else(|| {
+            is_away.then(|| "nobody copies and examines the store any more: start alignwatch again".to_owned())
+        })
     }
 }
 
@@ -104,6 +119,19 @@ fn is_due(last: Option<Timestamp>, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_nobody_copies_any_more_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let guard = Guard::start(folder.path().to_owned());
+        assert_eq!(guard.trouble(), None);
+        let (end, _) = sync_channel(0);
+        let gone = Guard { last: Arc::clone(&guard.last), end: Some(end), thread: Some(thread::spawn(|| {})) };
+        while gone.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            thread::yield_now();
+        }
+        assert!(gone.trouble().is_some_and(|told| told.contains("nobody copies")));
+    }
 
     #[test]
     fn it_is_copied_once_a_day_and_a_damaged_one_is_told_and_not_copied() {

@@ -1,7 +1,8 @@
 //! Tells: brings one notice to one channel, once; one file a kind of channel.
 //!
 //! Whether, when and how often something is told is decided elsewhere; here is one attempt, and what
-//! came of it. It blocks, never longer than about [`DEADLINE`], so that it belongs on a thread of its own.
+//! came of it. It blocks, never longer than about [`DEADLINE`] (a command: than its own `deadline`, 5 minutes at
+//! most), so that it belongs on a thread of its own.
 //!
 //! Foreign text (branches, authors, messages) reaches people through these channels. Each writes it so that
 //! nothing in it is obeyed: no mention, no markup, no header, no link. Addresses are checked before they are

@@ -6,17 +6,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Labels, Phase, Policy, fingerprint, lifecycle::History, outbox::State};
+use super::{
+    Alert, Labels, Phase, Policy, fingerprint,
+    lifecycle::History,
+    outbox::{Outgoing, State},
+    unsent::{Telling, TellingAlert},
+};
 use crate::{
     Severity, Timestamp,
     config::{CanaryEntry, InWindows},
     notice::NoticeReason,
     schedule::Cadence,
-};
-
-use super::{
-    outbox::Outgoing,
-    unsent::{Telling, TellingAlert},
 };
 
 /// The rule that a canary names.

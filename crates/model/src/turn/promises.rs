@@ -273,3 +273,29 @@ fn a_test_that_does_not_arrive_is_told_through_the_channel_that_stands_in_and_so
     assert!(told.iter().any(|line| line.contains("ops: alert -the scheduled test")), "{told:#?}");
     assert_eq!(world.own_alerts(), [""; 0]);
 }
+
+#[test]
+fn runs_that_cannot_be_judged_stop_the_heartbeat_where_runs_are_expected() {
+    let told = |more: &str| World::new(&format!("{HEARTBEAT}{more}")).until(11).pop().expect("a call");
+    assert_eq!(told(""), "10 outside: all is well");
+    let expected = told("workflows: [{name: nightly, due: 1d}]\n");
+    let begin = "10 outside: it cannot be judged whether the expected runs came in /srv/a.git: ";
+    assert!(expected.starts_with(begin) && begin.len() < expected.len(), "{expected}");
+}
+
+#[test]
+fn maintenance_that_never_comes_to_its_end_stops_the_heartbeat() {
+    let mut world = World::new(&format!("{HEARTBEAT}maintenance: {{repositories: [/srv/a.git]}}\n"));
+    assert!(world.until(12 * 60).iter().all(|line| line.ends_with("outside: all is well")));
+    let told = world.until(12 * 60 + 15);
+    assert_eq!(told.last().unwrap(), "730 outside: maintenance of 1 repository was not begun for 12 h");
+}
+
+#[test]
+fn while_it_is_not_known_what_was_told_the_heartbeat_does_not_say_that_all_is_well() {
+    let mut world = World::new(HEARTBEAT);
+    world.state = State::watching(["/srv/a.git".to_owned()], Timestamp(world.now));
+    let told = world.until(11);
+    assert!(!told.is_empty() && told.iter().all(|line| line.contains("could not be read yet")), "{told:#?}");
+    assert_eq!(world.well_at(), None);
+}

@@ -20,7 +20,7 @@ use alignwatch_model::{
     alert::{Book, Policy, book::WITHIN_BUDGET},
     checks::{self, ALL},
     config::{Config, Loaded, Origins, StatusPage},
-    record::RECONSTRUCTED,
+    record::{RECONSTRUCTED, Record},
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
@@ -28,7 +28,8 @@ use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
 
 use crate::{
-    deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, tend::tend, watch,
+    deliver::Deliverer, keep::Keeper, look, reporting, reports::Reports, spooled, supervisor::Supervisor, tend::tend,
+    watch,
 };
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
@@ -87,7 +88,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     };
     let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
     let policy = Policy::of(&settings.config);
-    let book = recalled(&folder, &policy, say)?;
+    let recalled = recalled(&folder, &policy, say)?;
     let (commits, to_keep) = sync_channel(1);
     let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
     let access = match settings.listen.ip().is_loopback() {
@@ -103,8 +104,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
     let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
     let mut state = State::watching(paths, now());
-    if let Some(book) = book {
-        state = state.with_alerts(book, policy);
+    if let Some(recalled) = recalled {
+        state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
     let body =
         Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, deliverer, shared };
@@ -156,9 +157,9 @@ fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreE
 
 /// What was known of alerts when the daemon ended; `None` = it can't be read now. Beginning without it would forget silences
 /// and tell everything anew, so that nobody is told anything until then. Errors: it never can be read.
-fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option<Book>, StoreError> {
+fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option<Recalled>, StoreError> {
     if !alignwatch_store::is_there(folder) {
-        return Ok(Some(Book::new(policy, now())));
+        return Ok(Some(Recalled { book: Book::new(policy, now()), records: Vec::new() }));
     }
     match read_book(folder, policy, say) {
         Err(error) if error.may_pass() => Ok(None),
@@ -166,14 +167,21 @@ fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option
     }
 }
 
-fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Book, StoreError> {
+/// What the daemon begins with.
+struct Recalled {
+    book: Book,
+    records: Vec<Record>,
+}
+
+fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Recalled, StoreError> {
     let store = alignwatch_store::open_to_read(folder)?;
-    let (mut book, bad) = Book::of_records(&store.open_records()?, policy, now());
+    let records = store.open_records()?;
+    let (mut book, bad) = Book::of_records(&records, policy, now());
     for record in bad {
         say(&format!("cannot read what was kept of {record}: it is left out"));
     }
     recall_ratios(&store, &mut book)?;
-    Ok(book)
+    Ok(Recalled { book, records })
 }
 
 /// The last days of the numbers that the promise on alignment is judged by.
@@ -304,7 +312,7 @@ impl Body {
         let policy = Policy::of(&self.settings.config);
         let folder = self.settings.data_dir.join("store");
         match recalled(&folder, &policy, &|_| {}) {
-            Ok(Some(book)) => state.with_alerts(book, policy),
+            Ok(Some(recalled)) => state.with_alerts(recalled.book, policy).with_letters(&recalled.records),
             // It is tried again with the next commit.
             Ok(None) | Err(_) => state,
         }
@@ -315,6 +323,7 @@ impl Body {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
             Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
             Effect::Tend(path) => Ok(Some(self.tend(path))),
+            Effect::Write(name, due_at) => Ok(Some(self.write(name, due_at))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
                 Ok(None)
@@ -351,6 +360,16 @@ impl Body {
             let tended = panic::catch_unwind(panic::AssertUnwindSafe(tended));
             let has_effect = matches!(tended, Ok(Ok(true)));
             let _ = inbox.send(Event::Tended(path, has_effect));
+        })
+    }
+
+    fn write(&self, name: String, due_at: Timestamp) -> JoinHandle<()> {
+        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        thread::spawn(move || {
+            let write = || reporting::write(&settings.data_dir, &settings.config, &name, due_at, now());
+            let letter = panic::catch_unwind(panic::AssertUnwindSafe(write));
+            let letter = letter.unwrap_or_else(|_| Err("a bug in alignwatch ended it".to_owned()));
+            let _ = inbox.send(Event::Written(name, due_at, letter));
         })
     }
 

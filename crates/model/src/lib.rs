@@ -30,6 +30,7 @@ pub mod record;
 mod refname;
 pub mod relation;
 pub mod remedy;
+pub mod report;
 pub mod run;
 pub mod schedule;
 mod severity;

@@ -114,12 +114,20 @@ pub enum RecordKind {
     Outgoing,
     /// Who did what.
     Audit,
+    /// When a report was last sent.
+    Report,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 5] =
-        [RecordKind::Alert, RecordKind::Silence, RecordKind::Told, RecordKind::Outgoing, RecordKind::Audit];
+    pub const ALL: [RecordKind; 6] = [
+        RecordKind::Alert,
+        RecordKind::Silence,
+        RecordKind::Told,
+        RecordKind::Outgoing,
+        RecordKind::Audit,
+        RecordKind::Report,
+    ];
 
     /// Its name in the store.
     pub fn word(self) -> &'static str {
@@ -129,6 +137,7 @@ impl RecordKind {
             RecordKind::Told => "told",
             RecordKind::Outgoing => "outgoing",
             RecordKind::Audit => "audit",
+            RecordKind::Report => "report",
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, runs, trends};
+use crate::{Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, reports, runs, trends};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -96,6 +96,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(series))
         .routes(routes!(points))
         .routes(routes!(trends::trends))
+        .routes(routes!(reports::report))
         .routes(routes!(runs::report))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))

@@ -25,6 +25,7 @@ pub(crate) mod import;
 mod length;
 pub(crate) mod man;
 pub(crate) mod notify;
+pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -134,6 +135,7 @@ pub(crate) enum Command {
     Notify(notify::NotifyArgs),
     Backup(backup::Backup),
     Window(window::WindowArgs),
+    Report(report::Report),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -161,6 +163,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Alert(alert) => alert::run(&global, &alert),
         Command::Rules(rules) => rules::run(&global, &rules),
         Command::Notify(notify) => notify::run(&global, &notify),
+        Command::Report(report) => report::run(&global, &report),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };

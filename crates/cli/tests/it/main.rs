@@ -23,6 +23,7 @@ mod pages;
 mod peers;
 mod ping;
 mod real;
+mod reports;
 mod runs;
 mod screens;
 mod serve;

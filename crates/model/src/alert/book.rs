@@ -4,6 +4,7 @@
 //! nothing is told before the decision to tell it was kept.
 
 mod kept;
+mod letters;
 mod told;
 mod wished;
 

@@ -133,7 +133,9 @@ impl Outgoing {
         let mut alerts: Vec<&TellingAlert> = self.telling.alerts.iter().collect();
         alerts.sort_by_key(|told| (!told.alert.is_firing(), std::cmp::Reverse(told.alert.severity)));
         let n_left_out = alerts.len().saturating_sub(ALERTS_TOLD_AT_MOST);
-        let is_firing = alerts.iter().any(|told| told.alert.is_firing());
+        let letter = self.telling.letter.clone();
+        // A letter is no end of anything.
+        let is_firing = letter.is_some() || alerts.iter().any(|told| told.alert.is_firing());
         Notice {
             key: self.key.clone(),
             group_key: self.telling.group_key.clone(),
@@ -147,7 +149,10 @@ impl Outgoing {
                 .map(|told| notice_alert(told, self.decided_at))
                 .collect(),
             n_left_out: n_left_out as u64,
-            external_url: external_url.to_owned(),
+            external_url: letter
+                .as_ref()
+                .map_or_else(|| external_url.to_owned(), |letter| format!("{external_url}{}", letter.path)),
+            letter,
         }
     }
 

@@ -466,7 +466,7 @@ fn of_skipped(at: usize, name: &str) -> Option<Mistake> {
     })
 }
 
-fn of_channel(config: &Config, path: String, name: &str) -> Option<Mistake> {
+pub(super) fn of_channel(config: &Config, path: String, name: &str) -> Option<Mistake> {
     let all = config.channels.all();
     let names: Vec<&str> = all.iter().map(|channel| channel.name()).collect();
     if names.contains(&name) {

@@ -23,6 +23,7 @@ mod error;
 mod layers;
 mod nearest;
 mod pattern;
+mod reports;
 mod retention;
 mod rules;
 mod scalar;
@@ -52,6 +53,7 @@ pub use error::{ConfigError, Excerpt, Place};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use pattern::{BadName, Patterns};
+pub use reports::{ReportEntry, ReportPeriod};
 pub use retention::Retention;
 pub(crate) use schema::LengthText;
 pub use schema::schema;
@@ -156,6 +158,14 @@ pub struct Config {
     /// Reason: what follows from what, where you are, cannot be guessed.
     /// Example: `[{source: ["alertname=\"host-unwell\""], target: ["alertname=\"run-failed\""]}]`
     pub inhibit: Vec<InhibitEntry>,
+    /// Reports that are sent by themselves.
+    ///
+    /// Unit: reports.
+    /// Range: any number of reports with different names.
+    /// Default: [].
+    /// Reason: who wants to read what, and when, cannot be guessed.
+    /// Example: `[{name: weekly, due: "0 8 * * 1", channels: [deploy-bot]}]`
+    pub reports: Vec<ReportEntry>,
     /// Upkeep that nobody has to ask for.
     pub maintenance: Maintenance,
     /// When single tasks run by themselves, and where.

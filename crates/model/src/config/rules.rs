@@ -34,6 +34,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     found.extend(super::upkeep::mistakes(config));
     found.extend(super::channels::mistakes(config));
     found.extend(super::alerting::mistakes(config));
+    found.extend(super::reports::mistakes(config));
     found
 }
 

@@ -118,6 +118,7 @@ impl World {
                 self.under_way.push((self.now + takes, Doing::Delivery(row)));
             }
             Effect::Tend(path) => panic!("nobody handed {path} over"),
+            Effect::Write(name, _) => panic!("nobody asked for the report {name}"),
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {
                     let id = self.waiting.remove(&receipt).expect("somebody waits for each answer, and hears it once");

@@ -25,6 +25,7 @@ mod maintenance;
 mod map;
 mod overview;
 mod reference;
+pub(crate) mod report;
 mod repository;
 mod run;
 mod runs;
@@ -64,6 +65,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/messages/{key}/retry", post(acting::retry))
         .route("/runs", get(runs::page))
         .route("/runs/{id}", get(run::page))
+        .route("/report", get(report::page))
         .route("/about/checks", get(reference::checks))
         .route("/about/metrics", get(reference::metrics))
         .route("/about/configuration", get(reference::configuration))

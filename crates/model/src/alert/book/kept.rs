@@ -39,7 +39,7 @@ impl Book {
                 let row: Outgoing = read(document)?;
                 self.outbox.insert(row.key.clone(), row);
             }
-            RecordKind::Audit => {}
+            RecordKind::Audit | RecordKind::Report => {}
         }
         Ok(())
     }

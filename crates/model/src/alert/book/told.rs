@@ -86,7 +86,8 @@ impl Book {
     pub fn deliveries(&mut self, now: Timestamp, cannot_keep: bool) -> Vec<Outgoing> {
         let heads = self.heads();
         let is_ready = |row: &&&Outgoing| {
-            let is_own = || row.telling.alerts.iter().all(|told| told.alert.labels.contains_key("promise"));
+            let is_of_promise = |told: &TellingAlert| told.alert.labels.contains_key("promise");
+            let is_own = || row.telling.letter.is_none() && row.telling.alerts.iter().all(is_of_promise);
             row.next_at <= now && (!self.is_unkept(&Row::Outgoing(row.key.clone())) || cannot_keep && is_own())
         };
         let room = DELIVERIES_AT_MOST.saturating_sub(self.under_way.len());

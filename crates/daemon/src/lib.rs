@@ -5,6 +5,7 @@
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
+//! * [`mod@board`]: the last of everything, for a live view.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
 //! * [`mod@serve`]: the daemon itself.
@@ -16,6 +17,7 @@
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
 pub mod alerts;
+pub mod board;
 mod deliver;
 mod guard;
 pub mod health;

@@ -21,14 +21,21 @@ use alignwatch_model::{
     checks::{self, ALL},
     config::{Config, Loaded, Origins, StatusPage},
     record::{RECONSTRUCTED, Record},
+    task::TaskWish,
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_tasks::journal::{Journal, Told};
-use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
+use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, TaskRun};
 
 use crate::{
-    deliver::Deliverer, keep::Keeper, look, reporting, reports::Reports, spooled, supervisor::Supervisor, tend::tend,
+    deliver::Deliverer,
+    keep::Keeper,
+    look, reporting,
+    reports::Reports,
+    spooled,
+    supervisor::Supervisor,
+    tend::{Acted, act, tend},
     watch,
 };
 
@@ -79,12 +86,14 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let listener = alignwatch_web::listen(settings.listen)?;
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
-    let wished = Arc::clone(&reports);
+    let (wished, upkeep) = (Arc::clone(&reports), Arc::clone(&reports));
     let asks = Asks {
         look: wishes(inbox.clone()),
         report: hand_over(Arc::clone(&reports)),
         tasks: tasks_of(&settings.data_dir),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
+        upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
+        known_tasks: alignwatch_tasks::ALL.iter().map(|task| about(task)).collect(),
     };
     let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
     let policy = Policy::of(&settings.config);
@@ -222,6 +231,10 @@ fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
     })
 }
 
+fn about(task: &alignwatch_tasks::Task) -> TaskAbout {
+    TaskAbout { id: task.id, title: task.title, why: task.why, undo: task.undo }
+}
+
 fn hand_over(reports: Arc<Reports>) -> Box<alignwatch_web::Report> {
     Box::new(move |events, tell| reports.hand_over(events, tell))
 }
@@ -239,6 +252,8 @@ fn tasks_of(data_dir: &Path) -> Box<alignwatch_web::Tasks> {
             plan: run.plan.cloned(),
             report: run.report.cloned(),
             is_healed: run.is_healed,
+            state: run.state(),
+            can_be_undone: run.undo.is_some() && run.undone.is_none(),
         };
         Ok(said.runs().into_iter().rev().take(at_most).map(told).collect())
     })
@@ -323,6 +338,7 @@ impl Body {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
             Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
             Effect::Tend(path) => Ok(Some(self.tend(path))),
+            Effect::Do(wish) => Ok(Some(self.act(wish))),
             Effect::Write(name, due_at) => Ok(Some(self.write(name, due_at))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
@@ -360,6 +376,29 @@ impl Body {
             let tended = panic::catch_unwind(panic::AssertUnwindSafe(tended));
             let has_effect = matches!(tended, Ok(Ok(true)));
             let _ = inbox.send(Event::Tended(path, has_effect));
+        })
+    }
+
+    /// Does what somebody wants about maintenance. It ends with an event, whatever happens.
+    fn act(&self, wish: TaskWish) -> JoinHandle<()> {
+        let (settings, inbox, shared) = (Arc::clone(&self.settings), self.inbox.clone(), Arc::clone(&self.shared));
+        let stop = Stop::new(None, Arc::clone(&self.stop));
+        thread::spawn(move || {
+            let acted = || act(&wish, &settings.config, &settings.data_dir, &stop);
+            let acted = panic::catch_unwind(panic::AssertUnwindSafe(acted));
+            let has_effect = match (acted.unwrap_or_else(|_| Err("a bug in alignwatch ended it".to_owned())), &wish) {
+                (Ok(Acted::Planned(plan, hold)), TaskWish::Plan { ticket, .. }) => {
+                    shared.planned(*ticket, Ok((*plan, hold)));
+                    false
+                }
+                (Err(reason), TaskWish::Plan { ticket, .. }) => {
+                    shared.planned(*ticket, Err(reason));
+                    false
+                }
+                // What went wrong is in the journal of tasks.
+                (acted, _) => matches!(acted, Ok(Acted::Changed(true))),
+            };
+            let _ = inbox.send(Event::Tended(wish.repository().to_owned(), has_effect));
         })
     }
 

@@ -34,6 +34,7 @@ use crate::{
     record::{Commit, Reading, Sweep, SweepOutcome},
     report::Letter,
     run::{RunEvent, RunId},
+    task::TaskWish,
 };
 
 /// How long refs must rest before a move is looked at: a push of many branches is one move.
@@ -57,6 +58,8 @@ pub enum Event {
     Reported(Receipt, Vec<RunEvent>),
     /// Somebody wants something done about alerts, and waits to hear that it is kept.
     Wished(Receipt, Wish),
+    /// Somebody wants something done about maintenance, and waits to hear that it is kept.
+    TaskWished(Receipt, TaskWish),
     /// An attempt to deliver the message with this key ended.
     Delivered(String, Outcome),
     /// An inspection ended.
@@ -93,6 +96,8 @@ pub enum Effect {
     Inspect(String),
     /// Run the due tasks of the repository at this path.
     Tend(String),
+    /// Do what somebody wants about maintenance.
+    Do(TaskWish),
     /// Write the report with this name, which is due at this time.
     Write(String, Timestamp),
     /// Keep this.
@@ -211,6 +216,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::Tick => {}
         Event::Reported(receipt, events) => effects.extend(report(state, receipt, events, now)),
         Event::Wished(receipt, wish) => effects.extend(alerts::wished(state, receipt, wish, now)),
+        Event::TaskWished(receipt, wish) => effects.extend(tasks::wished(state, receipt, wish, config, now)),
         Event::Delivered(key, outcome) => alerts::delivered(state, &key, outcome, now),
         Event::Written(name, due_at, letter) => letters::written(state, &name, due_at, letter, config, now),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),

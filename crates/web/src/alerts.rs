@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Shared,
+    access::Who,
     api::{Asked, Named},
     problem::Problem,
     runs::refused,
@@ -165,11 +166,18 @@ pub(crate) struct Care {
 pub(crate) async fn ack(
     State(shared): State<Arc<Shared>>,
     Named(id): Named<String>,
+    who: Who,
     care: Result<Json<Care>, JsonRejection>,
 ) -> Result<StatusCode, Response> {
     let Json(care) = care.map_err(|wrong| Problem::new(StatusCode::BAD_REQUEST, wrong.body_text()).into_response())?;
     known(&shared, &id).map_err(Problem::into_response)?;
-    let ack = Ack { who: care.who, note: care.note, at: crate::now(), until: care.until, is_sticky: care.is_sticky };
+    let ack = Ack {
+        who: who.says(&care.who),
+        note: care.note,
+        at: crate::now(),
+        until: care.until,
+        is_sticky: care.is_sticky,
+    };
     done(&shared, Wish::Ack { alert: id, ack }).await
 }
 
@@ -180,9 +188,13 @@ pub(crate) async fn ack(
     (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn unack(State(shared): State<Arc<Shared>>, Named(id): Named<String>) -> Result<StatusCode, Response> {
+pub(crate) async fn unack(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<String>,
+    who: Who,
+) -> Result<StatusCode, Response> {
     known(&shared, &id).map_err(Problem::into_response)?;
-    done(&shared, Wish::Unack { alert: id, who: "somebody, by the API".to_owned() }).await
+    done(&shared, Wish::Unack { alert: id, who: who.by_the_api() }).await
 }
 
 fn known(shared: &Shared, id: &str) -> Result<(), Problem> {
@@ -245,11 +257,12 @@ pub(crate) async fn list_messages(
 pub(crate) async fn retry(
     State(shared): State<Arc<Shared>>,
     Named(key): Named<String>,
+    who: Who,
 ) -> Result<StatusCode, Response> {
     if !shared.alerting().book.outbox.contains_key(&key) {
         let detail =
             format!("there is no message `{key}` that waits or could not be delivered; /api/v1/messages lists all");
         return Err(Problem::new(StatusCode::NOT_FOUND, detail).into_response());
     }
-    done(&shared, Wish::Retry { key, who: "somebody, by the API".to_owned() }).await
+    done(&shared, Wish::Retry { key, who: who.by_the_api() }).await
 }

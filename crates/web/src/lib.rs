@@ -17,7 +17,9 @@ mod ping;
 mod problem;
 mod reports;
 mod runs;
+mod tasks;
 mod trends;
+mod upkeep;
 
 use std::{
     io,
@@ -33,10 +35,11 @@ use alignwatch_model::{
     config::Loaded,
     record::Reading,
     run::RunEvent,
-    task::Plan,
+    task::{Plan, TaskWish},
     turn::{Alerting, Refusal},
 };
 use alignwatch_store::Store;
+pub use upkeep::{Planned, TaskAbout};
 
 /// What the pages show, and whom they can ask. Shared with the daemon.
 pub struct Shared {
@@ -56,6 +59,8 @@ pub struct Shared {
     reader: Mutex<Option<Store>>,
     /// What pages read of each repository, until its next sweep.
     views: pages::Views,
+    /// Plans of tasks that were asked for.
+    tickets: upkeep::Tickets,
 }
 
 /// Asks for a look at the repository at this path. Errors: the inbox is full.
@@ -86,9 +91,17 @@ pub struct TaskRun {
     pub report: Option<alignwatch_model::task::Report>,
     /// It was ended half-way, and what it left was put right since.
     pub is_healed: bool,
+    /// Where it stands, in one word.
+    pub state: &'static str,
+    /// There is something that takes it back.
+    pub can_be_undone: bool,
 }
+
 /// Hands over what somebody wants done about alerts.
 pub type WishFor = dyn Fn(Wish, Tell) + Send + Sync;
+
+/// Hands over what somebody wants done about maintenance.
+pub type UpkeepFor = dyn Fn(TaskWish, Tell) + Send + Sync;
 
 /// What can be asked of the daemon.
 pub struct Asks {
@@ -100,6 +113,10 @@ pub struct Asks {
     pub tasks: Box<Tasks>,
     /// To do something about alerts.
     pub wish: Box<WishFor>,
+    /// To do something about maintenance.
+    pub upkeep: Box<UpkeepFor>,
+    /// The maintenance tasks that there are.
+    pub known_tasks: Vec<TaskAbout>,
 }
 
 /// There is more in the inbox than the daemon can take.
@@ -133,6 +150,7 @@ impl Shared {
             loaded,
             reader: Mutex::default(),
             views: pages::Views::default(),
+            tickets: upkeep::Tickets::default(),
         }
     }
 

@@ -29,4 +29,5 @@ mod screens;
 mod serve;
 mod tasks;
 mod terminal;
+mod top;
 mod windows;

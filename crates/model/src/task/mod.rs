@@ -9,10 +9,12 @@ pub mod conflicts;
 mod numbers;
 pub mod retention;
 pub mod slots;
+mod wish;
 
 use serde::{Deserialize, Serialize};
 
 pub use numbers::{Limit, Measure};
+pub use wish::TaskWish;
 
 use crate::{Span, Timestamp, words};
 

@@ -118,6 +118,7 @@ impl World {
                 self.under_way.push((self.now + takes, Doing::Delivery(row)));
             }
             Effect::Tend(path) => panic!("nobody handed {path} over"),
+            Effect::Do(wish) => panic!("nobody wished for {wish:?}"),
             Effect::Write(name, _) => panic!("nobody asked for the report {name}"),
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {

@@ -22,6 +22,7 @@ impl Day {
             Effect::Inspect(path) => format!("inspect {path}"),
             Effect::Deliver(row) => format!("deliver {}", row.key),
             Effect::Tend(path) => format!("tend {path}"),
+            Effect::Do(wish) => format!("do {wish:?}"),
             Effect::Write(name, at) => format!("write {name} of {at}"),
             Effect::Keep(commit) => {
                 let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());

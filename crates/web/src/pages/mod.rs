@@ -32,6 +32,7 @@ mod runs;
 mod selection;
 mod shell;
 mod status;
+mod tending;
 mod told;
 mod views;
 
@@ -55,6 +56,10 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/repositories/{id}/branches", get(branches::page))
         .route("/repositories/{id}/branch", get(branch::page))
         .route("/maintenance", get(maintenance::page))
+        .route("/maintenance/plans", post(tending::plan))
+        .route("/maintenance/plans/{ticket}", get(tending::planned))
+        .route("/maintenance/plans/{ticket}/run", post(tending::run))
+        .route("/maintenance/runs/{id}/undo", get(tending::undo_page).post(tending::undo))
         .route("/alerts", get(alerts::page))
         .route("/alerts/{id}", get(alerts::alert))
         .route("/alerts/{id}/ack", post(acting::ack))

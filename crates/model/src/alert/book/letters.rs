@@ -1,4 +1,4 @@
-//! What is told besides alerts: reports. They wait in the same outbox, and go the same way.
+//! What is kept besides alerts: reports to be told, and who did what. Reports wait in the same outbox, and go the same way.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,11 @@ use super::{
 use crate::{notice::NoticeReason, report::Letter};
 
 impl Book {
+    /// Writes down who did what besides alerts.
+    pub fn noted(&mut self, who: &str, what: &str, of: &str, now: Timestamp) {
+        self.note(who, what, of, now);
+    }
+
     /// Puts a letter into the outbox, for each of these channels. It is delivered when it is on the disk.
     ///
     /// Silences, windows and limits are about alerts: what was asked for at a fixed time is not held.

@@ -17,7 +17,7 @@ use ratatui::{
         cursor, event,
         event::{Event, KeyEventKind},
         execute,
-        terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+        terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
 };
 
@@ -111,8 +111,8 @@ impl Taken {
         // From here on, whatever fails, it is given back.
         let taken = Terminal::new(CrosstermBackend::new(io::stdout())).map(|terminal| Taken { terminal });
         let mut taken = taken.inspect_err(|_| give_back())?;
-        execute!(taken.terminal.backend_mut(), EnterAlternateScreen, cursor::Hide)?;
-        taken.terminal.clear()?;
+        // Nothing is asked of the terminal, such as where its cursor stands: some never answer.
+        execute!(taken.terminal.backend_mut(), EnterAlternateScreen, Clear(ClearType::All), cursor::Hide)?;
         Ok(taken)
     }
 }

@@ -80,7 +80,8 @@ fn branch_row(path: &str, branch: &KeptBranch, now: Timestamp) -> Row {
         State::Conflicting => {
             let paths: Vec<&str> = branch.conflicts.iter().flatten().take(3).map(|at| at.path.as_str()).collect();
             let n = branch.n_conflicts.map_or_else(|| "?".to_owned(), |n| n.to_string());
-            format!("conflicts with {base} in {n} places: {}", paths.join(", "))
+            let paths = if paths.is_empty() { String::new() } else { format!(": {}", paths.join(", ")) };
+            format!("conflicts with {base} in {n} places{paths}")
         }
         State::Unknown => branch.reason.clone().unwrap_or_else(|| "not known why".to_owned()),
         _ => format!("measured against {base}"),

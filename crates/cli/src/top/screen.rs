@@ -28,7 +28,7 @@ const HELP: &str = "\
  1 2 3 4, Tab, Left, Right   branches, runs, alerts, tasks
  Up, Down, j, k              the row before, the next one
  PgUp, PgDn, Home, End       a page; the first, the last
- /                           type what a row must hold; Enter keeps it, Esc drops it
+ /                           type what a row must hold; Enter keeps, Esc drops it
  r                           read again now; otherwise every two seconds
  q, Esc, Ctrl-C              quit
 

@@ -31,7 +31,7 @@ fn text(output: Output) -> String {
 fn aligned(id: &Value) -> Value {
     let run = "01ARZ3NDEKZZZZZZZZZZZZZZZZ";
     let event = |id: &str, kind: &str, data: Value| json!({"schema": "alignwatch.event/1", "id": id, "run": run, "type": kind, "data": data});
-    let now = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
+    let now = Command::new("date").args(["-u", "-d", "10 seconds ago", "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
     let now = String::from_utf8(now.stdout).unwrap().trim().to_owned();
     let operation =
         json!({"branch": "refs/heads/<script>alert(1)</script>", "base": "refs/heads/main", "outcome": "aligned"});

@@ -46,7 +46,8 @@ impl Which {
             .ok_or_else(|| wrong(format!("`{word}` is no period: there are day, week, month and quarter")))?;
         let now = crate::now();
         let until = match &self.until {
-            None => now,
+            // What was seen within this second belongs to it.
+            None => return Ok(Times::of(period, Timestamp(now.0 + 1), &shared.loaded.config.store, now)),
             Some(text) => text
                 .parse()
                 .map(Timestamp)

@@ -188,8 +188,8 @@ pub(crate) struct PlanMade {
     reason: Option<String>,
 }
 
-fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Response> {
-    let wrong = |rejection: JsonRejection| Problem::new(rejection.status(), rejection.body_text()).into_response();
+fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    let wrong = |rejection: JsonRejection| Problem::new(rejection.status(), rejection.body_text());
     body.map(|Json(body)| body).map_err(wrong)
 }
 
@@ -206,7 +206,7 @@ pub(crate) async fn plan(
     State(shared): State<Arc<Shared>>,
     which: Result<Json<WhichTask>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Asked>), Response> {
-    let which = body(which)?;
+    let which = body(which).map_err(Problem::into_response)?;
     let ticket = shared.ask_for_plan(&which.task, &which.repository).await.map_err(|refusal| refused(&refusal))?;
     Ok((StatusCode::ACCEPTED, Json(Asked { ticket })))
 }
@@ -246,7 +246,7 @@ pub(crate) async fn run(
     who: Who,
     which: Result<Json<WhichTask>, JsonRejection>,
 ) -> Result<StatusCode, Response> {
-    let which = body(which)?;
+    let which = body(which).map_err(Problem::into_response)?;
     let done = shared.ask_for_run(&which.task, &which.repository, who.says(&which.who)).await;
     done.map(|()| StatusCode::ACCEPTED).map_err(|refusal| refused(&refusal))
 }
@@ -267,7 +267,7 @@ pub(crate) async fn undo(
     who: Who,
     by: Result<Json<By>, JsonRejection>,
 ) -> Result<StatusCode, Response> {
-    let by = body(by)?;
+    let by = body(by).map_err(Problem::into_response)?;
     let done = shared.ask_for_undo(id, who.says(&by.who)).await;
     done.map(|()| StatusCode::ACCEPTED).map_err(|refusal| refused(&refusal))
 }

@@ -80,7 +80,8 @@ pub(crate) fn run(global: &Global, asked: &Report) -> Result<Exit, Failure> {
 fn times(asked: &Report, config: &Config, now: Timestamp) -> Result<Times, Failure> {
     let period = Period::from_word(&asked.period).unwrap_or(Period::Week);
     let until = match &asked.until {
-        None => now,
+        // What was seen within this second belongs to it.
+        None => return Ok(Times::of(period, Timestamp(now.0 + 1), &config.store, now)),
         Some(text) => Timestamp::parse(text).ok_or_else(|| {
             Failure::usage(format!("cannot read `{}` as a time", escape::terminal(text)))
                 .hint("write it like 2026-11-28T00:00:00Z")
@@ -138,9 +139,6 @@ fn human(letter: &letter::Letter) -> String {
         for (n, part) in wrap(line.trim_start(), WIDTH - indent).iter().enumerate() {
             let more = if n == 0 { 0 } else { 2 };
             text.push_str(&format!("{}{part}\n", " ".repeat(indent + more)));
-        }
-        if line.is_empty() {
-            text.push('\n');
         }
     }
     text

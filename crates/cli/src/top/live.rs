@@ -43,14 +43,22 @@ pub(crate) fn run(source: Source, look: &Screen) -> io::Result<()> {
     thread::spawn(move || read_on(&source, &wants, &news));
     let mut taken = Taken::over()?;
     let mut view = View::default();
+    // Drawn when something changed, and each second for what grows old: a slow line is not kept busy.
+    let mut drawn_at = None;
     loop {
         let now = surroundings::now();
-        taken.terminal.draw(|frame| screen::draw(frame, &view, look, now))?;
+        if drawn_at != Some(now) {
+            taken.terminal.draw(|frame| screen::draw(frame, &view, look, now))?;
+            drawn_at = Some(now);
+        }
         if interrupted.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if event::poll(WAIT)?
-            && let Event::Key(key) = event::read()?
+        let event = if event::poll(WAIT)? { Some(event::read()?) } else { None };
+        if event.is_some() {
+            drawn_at = None;
+        }
+        if let Some(Event::Key(key)) = event
             && key.kind != KeyEventKind::Release
         {
             let page = screen::page(taken.terminal.size()?.height);
@@ -63,6 +71,7 @@ pub(crate) fn run(source: Source, look: &Screen) -> io::Result<()> {
         }
         if let Ok(read) = fresh.try_recv() {
             take_in(&mut view, read);
+            drawn_at = None;
         }
     }
 }

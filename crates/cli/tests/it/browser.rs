@@ -88,7 +88,7 @@ fn nothing_of_a_hostile_repository_runs_or_becomes_markup() {
 #[ignore = "needs a browser"]
 fn a_task_is_planned_run_and_taken_back_from_the_page() {
     let repo = sketch("main: a b c\n one: b x").draw();
-    let log = repo.path().join(".git/gc.log");
+    let log = repo.path().join("gc.log");
     std::fs::write(&log, "warning: there are too many unreachable loose objects\n").unwrap();
     let week = std::time::Duration::from_secs(7 * 86_400);
     std::fs::File::options().write(true).open(&log).unwrap().set_modified(SystemTime::now() - week).unwrap();

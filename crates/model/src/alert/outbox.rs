@@ -133,7 +133,7 @@ impl Outgoing {
         let mut alerts: Vec<&TellingAlert> = self.telling.alerts.iter().collect();
         alerts.sort_by_key(|told| (!told.alert.is_firing(), std::cmp::Reverse(told.alert.severity)));
         let n_left_out = alerts.len().saturating_sub(ALERTS_TOLD_AT_MOST);
-        let letter = self.telling.letter.clone();
+        let letter = self.telling.letter.as_deref().cloned();
         // A letter is no end of anything.
         let is_firing = letter.is_some() || alerts.iter().any(|told| told.alert.is_firing());
         Notice {

@@ -50,7 +50,7 @@ pub struct Telling {
     pub covers: BTreeMap<String, BTreeMap<String, Severity>>,
     /// What is told instead of alerts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub letter: Option<Letter>,
+    pub letter: Option<Box<Letter>>,
 }
 
 /// An alert in a message.

@@ -54,7 +54,7 @@ pub const ALL: [Kpi; 11] = [
     kpi("alignwatch_time_to_align_seconds", "50", "Time to align, median", Better::Less, Sum::Last),
     kpi("alignwatch_landings", "*", "Merges a week", Better::Neither, Sum::Last),
     kpi("alignwatch_base_moves", "*", "Moves of the base a week", Better::Neither, Sum::Last),
-    kpi("alignwatch_repo_size_bytes", "*", "Size on disk", Better::Neither, Sum::Last),
+    kpi("alignwatch_repo_size_bytes", "packs", "Size of packs", Better::Neither, Sum::Last),
 ];
 
 const fn kpi(metric: &'static str, label: &'static str, title: &'static str, better: Better, sum: Sum) -> Kpi {

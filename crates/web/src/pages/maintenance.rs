@@ -258,7 +258,7 @@ impl RunRow {
             numbers: run.report.as_ref().map(numbers).unwrap_or_default(),
             undo: plan.map(|plan: &Plan| plan.undo.clone()).unwrap_or_default(),
             steps: plan.map(|plan| plan.steps.clone()).unwrap_or_default(),
-            undo_command: run.can_be_undone.then(|| format!("alignwatch task undo {}", run.id)).unwrap_or_default(),
+            undo_command: if run.can_be_undone { format!("alignwatch task undo {}", run.id) } else { String::new() },
             repository: told::called(&run.repository).to_owned(),
             task: run.task,
         }

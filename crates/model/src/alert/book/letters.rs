@@ -27,7 +27,7 @@ impl Book {
                 reason: NoticeReason::Report,
                 alerts: Vec::new(),
                 covers: BTreeMap::new(),
-                letter: Some(letter.clone()),
+                letter: Some(Box::new(letter.clone())),
             };
             self.touch(Row::Outgoing(key.clone()));
             self.outbox.insert(key.clone(), Outgoing::new(key, telling, now));

@@ -145,16 +145,16 @@ fn named_elsewhere(key: &Key) -> &'static str {
              windows: [{name: release, kind: hours, open: \"0 8 * * 1-5\", lasts: 10h}]"
         }
         _ if is_channel => "",
-        text if text.contains("deploy-bot") || about_routes(key) => {
+        text if text.contains("deploy-bot") || names_a_channel(key) => {
             "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}"
         }
         _ => "",
     }
 }
 
-/// Every route names a channel.
-fn about_routes(key: &Key) -> bool {
-    key.path.starts_with("routes[].")
+/// Every route, canary and turn names a channel.
+fn names_a_channel(key: &Key) -> bool {
+    ["routes[].", "canaries[].", "on_call[]."].iter().any(|start| key.path.starts_with(start))
 }
 
 /// The example with what must stand around it.

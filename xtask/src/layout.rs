@@ -84,7 +84,11 @@ fn only_git_starts_processes(file: &File) -> Vec<String> {
         Some("records") if file.path.ends_with("/wrap.rs") => Vec::new(),
         // The programs that the configuration names: a channel, and what tells a secret.
         Some("notify") if file.path.ends_with("/program.rs") => Vec::new(),
-        Some(_) => found(file, &["process::Command", "unistd::fork", "unistd::exec"], "starts a process"),
+        // A test, as a file of its own.
+        Some("notify") if file.path.ends_with("/peers.rs") => Vec::new(),
+        Some(_) => {
+            found(file, &["process::Command", "Command::new(", "unistd::fork", "unistd::exec"], "starts a process")
+        }
     }
 }
 
@@ -184,11 +188,52 @@ fn crate_of(file: &File) -> Option<&str> {
     (rest == "Cargo.toml" || rest.starts_with("src/") && rest.ends_with(".rs")).then_some(name)
 }
 
-/// One problem for each line of product code that holds one of these words.
+/// One problem for each line of product code that holds one of these words, or imports what does.
 fn found(file: &File, words: &[&str], problem: &str) -> Vec<String> {
-    let code = product_code(&file.text);
+    let code = product_code(&file.text).map(|(nth, line)| (nth, line.to_owned()));
+    let code = code.chain(imports(&file.text));
     let hits = code.filter_map(|(nth, line)| Some((nth, words.iter().find(|word| line.contains(**word))?)));
-    hits.map(|(nth, word)| format!("line {nth}: {problem}: `{word}`")).collect()
+    let mut problems: Vec<String> = hits.map(|(nth, word)| format!("line {nth}: {problem}: `{word}`")).collect();
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+/// What product code imports, each by its whole path, with the line where its `use` begins: `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn imports(text: &str) -> Vec<(usize, String)> {
+    let mut imports = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (nth, line) in product_code(text) {
+        let begin = line
+            .trim_start()
+            .trim_start_matches("pub(crate) ")
+            .trim_start_matches("pub(super) ")
+            .trim_start_matches("pub ");
+        if let (None, Some(rest)) = (&open, begin.strip_prefix("use ")) {
+            open = Some((nth, rest.to_owned()));
+        } else if let Some((_, tree)) = &mut open {
+            tree.push_str(line.trim());
+        }
+        if let Some((nth, tree)) = open.take_if(|(_, tree)| tree.contains(';')) {
+            let tree = tree.split(';').next().unwrap_or_default().to_owned();
+            imports.extend(paths("", &tree).into_iter().map(|path| (nth, path)));
+        }
+    }
+    imports
+}
+
+/// The paths of a tree of imports, each with this in front.
+fn paths(before: &str, tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((name, rest)) = tree.split_once('{') else { return vec![format!("{before}{tree}")] };
+    let before = format!("{before}{}", name.trim());
+    let inner = rest.strip_suffix('}').unwrap_or(rest);
+    let mut depth = 0;
+    let parts = inner.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    parts.filter(|part| !part.trim().is_empty()).flat_map(|part| paths(&before, part)).collect()
 }
 
 /// The lines of a source file with their numbers: without comments, and without the tests at its end.
@@ -272,11 +317,20 @@ mod tests {
     fn code_that_does_what_its_crate_must_not_do_is_found() {
         let starts = "use std::process::Command;\n";
         assert_eq!(only_git_starts_processes(&file("crates/host/src/lib.rs", starts)).len(), 1);
+        let grouped = "use std::{\n    io,\n    process::{Child, Command},\n};\n\nlet child = Command::new(x);\n";
+        assert_eq!(only_git_starts_processes(&file("crates/notify/src/lib.rs", grouped)).len(), 2);
+        assert!(only_git_starts_processes(&file("crates/notify/src/program.rs", grouped)).is_empty());
         assert!(only_git_starts_processes(&file("crates/git/src/run.rs", starts)).is_empty());
         assert!(only_git_starts_processes(&file("crates/host/tests/it.rs", starts)).is_empty());
         assert_eq!(only_cli_prints(&file("crates/git/src/a.rs", "eprintln!(\"x\");")).len(), 1);
         assert!(only_cli_prints(&file("crates/git/src/a.rs", "// println!\n#[cfg(test)]\nprintln!();")).is_empty());
         assert_eq!(the_model_only_thinks(&file("crates/model/src/a.rs", "let now = SystemTime::now();")).len(), 1);
+        let grouped =
+            "pub(crate) use std::{collections::{BTreeMap, HashMap}, fmt, fs};\nuse std::{env, time::Duration};";
+        assert_eq!(
+            the_model_only_thinks(&file("crates/model/src/a.rs", grouped)),
+            ["line 1: does more than think: `std::fs`", "line 2: does more than think: `std::env`"]
+        );
         assert_eq!(names_say_what_a_file_is_for(&file("crates/git/src/utils.rs", "")).len(), 1);
         assert_eq!(lints_are_those_of_the_workspace(&file("crates/git/Cargo.toml", "[package]")).len(), 1);
     }

@@ -262,7 +262,7 @@ egress: {allow: [10.1.2.3]}                                         # a private 
 ```
 
 ```sh
-alignwatch notify list                      # channels, and whether their secrets can be read
+alignwatch notify list                      # channels, their secrets, and when a scheduled test last arrived
 alignwatch notify test team                 # one attempt, and what the other side answered
 alignwatch notify test on-call --over       # closes what a test opened
 alignwatch notify test team --preview       # what would be sent
@@ -275,7 +275,8 @@ has their keys, [CHANNELS](CHANNELS.md) what each sends and takes.
 
 * **Addresses.** A name is looked up once; private, link-local and this machine's own addresses are refused unless `egress.allow` has
   them, also where they hide in IPv6. Redirects are not followed, and no proxy of the environment is used.
-* **Time.** An attempt takes 30 seconds at most.
+* **Time.** An attempt takes 30 seconds at most; a command may take as long as its `deadline` says, up to 5 minutes.
+* **Secrets.** They are read for each attempt. One that can't be read just now is looked for again with the next attempt.
 * **Length.** What is too long is told shorter, then counted: `… 12 more, see the rest`. What is refused as too large all the same is
   halved and tried once more.
 * **Foreign text.** Nothing in the name of a branch is obeyed: no mention, no markup, no header, no link. Where a channel looks
@@ -304,7 +305,8 @@ channels:
 | say that you care for it: no reminder, no escalation | `alignwatch alert ack ID --note 'rebasing it now'` (`--undo` takes it back) |
 | see what a silence would hold, then hold it | `alignwatch alert silence repository=/srv/git/a.git --for 2h --comment 'moving it' --dry-run`, then without `--dry-run` |
 | end a silence | `alignwatch alert silences`, `alignwatch alert unsilence ID` |
-| see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY` |
+| see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY`, `alignwatch alert drop KEY` |
+| end an alert that nobody can see to be over, such as one of a repository that is watched no more | `alignwatch alert end ID` |
 | see which rules there are | `alignwatch rules list` |
 | know how often a rule would have fired | `alignwatch rules backtest NAME --days 28` |
 | have the same rules in a Prometheus | `alignwatch rules export > alignwatch.rules.yml`, then `promtool check rules alignwatch.rules.yml` |
@@ -321,6 +323,34 @@ What is promised, and tested (`crates/model/src/turn/story.rs`, `crates/cli/test
 
 Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and
 `amtool --alertmanager.url=http://localhost:8750` lists alerts and adds, lists and ends silences.
+
+### When alignwatch itself fails
+
+A watch that is dead tells nobody. So somebody outside should wait for its calls, such as Healthchecks, or an alignwatch elsewhere
+(`/ping/UUID`, above), and raise the alarm when they stop:
+
+```yaml
+heartbeat: {url: \"file:/run/secrets/heartbeat\", every: 5m}           # tell the other side to wait for three of them
+canaries:
+  - {channels: [team], due: \"0 9 * * 1-5\", zone: Europe/Berlin}      # a test in each channel, so that none is dead for weeks
+alerts: {fallback: mail}                                             # who is told when a test does not arrive
+```
+
+* **The call** is made only when an audit finds that all that was due has happened: each repository was looked at within twice
+  its interval, it could be judged whether the expected runs came, what is told was decided in time (steps of an escalation,
+  too), no channel has taken nothing for 15 minutes while something waits for it, no message is a dead letter, the last
+  scheduled tests arrived, the store keeps what it should and its daily copy was made, maintenance was begun in time. That a run did not
+  come, a backup is old or a task failed is told by alerts and stops no call: then alignwatch does what it should.
+* **When something is not kept**, `POST ADDRESS/fail` tells the reasons, a line each. With `when_failing: be_silent` nothing is
+  called. Inside it is the alert `own-promise`. A call that is not heard is made again after 30 seconds, and told after three.
+* **A test** says that it is one, is never firing, wakes nobody and opens nothing. It is tried three times. One that does not arrive
+  is the alert `own-promise` with `promise=\"canary\"`, which goes the usual ways and to the channel `alerts.fallback`. While a window for
+  maintenance of all repositories is open it waits, unless `in_windows: send`. Where issues or incidents are kept, it proves that the other side
+  is there and knows us, not that something can be opened: that does `alignwatch notify test`.
+
+`alignwatch doctor` and `/status` say when a call was last heard, `alignwatch notify list` when a test last arrived in each channel;
+`alignwatch_broken_promises`, `alignwatch_heartbeat_timestamp_seconds` and `alignwatch_canary_timestamp_seconds` are on `/metrics`, all of it is
+at `/api/v1/promises`. The stories of all this are in `crates/model/src/turn/promises.rs`.
 
 ### Testing rules
 

@@ -11,7 +11,7 @@ use alignwatch_model::{
         rule::{Of, Rule},
     },
     config::Config,
-    metrics::{self, Breadth},
+    metrics,
     record::{Reading, RecordKind},
     turn::Alerting,
 };
@@ -47,7 +47,7 @@ pub fn pasts(data_dir: &Path, rule: &Rule, from: Timestamp, to: Timestamp) -> Re
     for row in store.repositories().map_err(told)? {
         let readings = readings(&store, rule, &row.id, from, to).map_err(told)?;
         let findings = findings(&store, rule, &row.id).map_err(told)?;
-        pasts.push(Past { path: row.path, readings, findings });
+        pasts.push(Past { path: row.path, watched_since: Some(row.first_seen_at), readings, findings });
     }
     Ok(pasts)
 }
@@ -58,12 +58,12 @@ pub const STEP: Span = Span::minutes(5);
 fn readings(store: &Store, rule: &Rule, id: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Reading>, StoreError> {
     let Of::Metric { bad, .. } = &rule.of else { return Ok(Vec::new()) };
     let Some(metric) = metrics::by_name(&bad.metric) else { return Ok(Vec::new()) };
-    let repository = if metric.breadth == Breadth::Machine { "" } else { id };
     let mut readings = Vec::new();
-    for series in store.series(Some(metric.name), Some(repository))? {
+    let of_machine = store.series(Some(metric.name), Some(""))?;
+    for series in store.series(Some(metric.name), Some(id))?.into_iter().chain(of_machine) {
         let points = store.points(series.id, from, to, STEP.0)?;
         readings.extend(points.into_iter().map(|point| Reading {
-            repository: id.to_owned(),
+            repository: series.repository.clone(),
             metric: metric.name,
             labels: series.labels.clone(),
             at: point.at,
@@ -78,11 +78,12 @@ fn findings(store: &Store, rule: &Rule, id: &str) -> Result<Vec<PastFinding>, St
     /// Source: ours; a year of one that comes and goes every hour.
     const AT_MOST: usize = 10_000;
     let Of::Findings { checks, .. } = &rule.of else { return Ok(Vec::new()) };
-    let rows = store.findings(Some(id), true, AT_MOST)?;
-    let wanted = rows.into_iter().filter(|row| checks.contains(&row.check));
-    Ok(wanted
+    let rows = store.findings_of(id, checks, AT_MOST)?;
+    Ok(rows
+        .into_iter()
         .map(|row| PastFinding {
             severity: serde_json::from_value(row.severity.into()).unwrap_or(Severity::Info),
+            subject: subject(&row.document),
             check: row.check,
             key: row.key,
             summary: row.summary,
@@ -90,6 +91,11 @@ fn findings(store: &Store, rule: &Rule, id: &str) -> Result<Vec<PastFinding>, St
             ended_at: row.ended_at,
         })
         .collect())
+}
+
+fn subject(document: &str) -> String {
+    let finding: serde_json::Value = serde_json::from_str(document).unwrap_or_default();
+    finding["subject"].as_str().unwrap_or_default().to_owned()
 }
 
 /// An alert that is over, by its id. Errors: the store can't be read.

@@ -20,13 +20,16 @@ use crate::serve::now;
 pub(crate) struct Deliverer {
     channels: Channels,
     egress: Egress,
+    /// Who is called as long as all is well.
+    heartbeat: Option<String>,
     /// Where the whole can be read, as messages name it.
     external_url: String,
 }
 
 impl Deliverer {
     pub(crate) fn of(config: &Config, external_url: String) -> Deliverer {
-        Deliverer { channels: config.channels.clone(), egress: Egress::of(&config.egress), external_url }
+        let (channels, heartbeat) = (config.channels.clone(), config.heartbeat.url.clone());
+        Deliverer { channels, egress: Egress::of(&config.egress), heartbeat, external_url }
     }
 
     /// Makes one attempt. It ends with an event, whatever happens.
@@ -42,6 +45,22 @@ impl Deliverer {
             let attempt = panic::catch_unwind(panic::AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err(bug()));
             // When the loop is gone, it is tried again after the next start.
             let _ = inbox.send(Event::Delivered(key, attempt.into()));
+        })
+    }
+}
+
+impl Deliverer {
+    /// Calls whoever watches over us once. It ends with an event, whatever happens.
+    pub(crate) fn call(&self, reasons: Vec<String>, inbox: SyncSender<Event>) -> JoinHandle<()> {
+        let (address, egress) = (self.heartbeat.clone(), self.egress.clone());
+        thread::spawn(move || {
+            let attempt = || match &address {
+                Some(address) => alignwatch_notify::heartbeat::call(address, &reasons, &egress, now()),
+                None => Err(gone("heartbeat")),
+            };
+            let attempt = panic::catch_unwind(panic::AssertUnwindSafe(attempt)).unwrap_or_else(|_| Err(bug()));
+            // When the loop is gone, so is the heartbeat: that is what it is for.
+            let _ = inbox.send(Event::Called(attempt.into()));
         })
     }
 }

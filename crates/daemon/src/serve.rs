@@ -189,12 +189,12 @@ fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Recal
     for record in bad {
         say(&format!("cannot read what was kept of {record}: it is left out"));
     }
-    recall_ratios(&store, &mut book)?;
+    recall_ratios(&store, &mut book, policy)?;
     Ok(Recalled { book, records })
 }
 
 /// The last days of the numbers that the promise on alignment is judged by.
-fn recall_ratios(store: &Store, book: &mut Book) -> Result<(), StoreError> {
+fn recall_ratios(store: &Store, book: &mut Book, policy: &Policy) -> Result<(), StoreError> {
     /// The longest window of a burn rate, and a little more.
     const FROM: i64 = 4 * 86_400;
     /// A number every five minutes is as much as is kept.
@@ -204,7 +204,7 @@ fn recall_ratios(store: &Store, book: &mut Book) -> Result<(), StoreError> {
         let Some(repository) = store.repository(&row.repository)?.filter(|_| is_measured) else { continue };
         let to = now();
         let points = store.points(row.id, Timestamp(to.0 - FROM), to, STEP)?;
-        book.recall_ratios(&repository.path, points.into_iter().map(|point| (point.at, point.last)));
+        book.recall_ratios(policy, &repository.path, points.into_iter().map(|point| (point.at, point.last)));
     }
     Ok(())
 }
@@ -313,7 +313,8 @@ impl Body {
             }
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
-            if is_news {
+            // Some things are decided because time went on.
+            if is_news || self.shown_version() != state.alerting.book.version {
                 self.show(&state);
             }
             // A timeout is a tick; the inbox can't be closed while we hold one end of it.
@@ -340,6 +341,7 @@ impl Body {
             Effect::Tend(path) => Ok(Some(self.tend(path))),
             Effect::Do(wish) => Ok(Some(self.act(wish))),
             Effect::Write(name, due_at) => Ok(Some(self.write(name, due_at))),
+            Effect::Beat(reasons) => Ok(Some(self.deliverer.call(reasons, self.inbox.clone()))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
                 Ok(None)
@@ -414,7 +416,7 @@ impl Body {
 
     /// Puts the newest numbers and troubles where pages find them.
     fn show(&self, state: &State) {
-        let readings = Arc::new(state.readings().cloned().collect());
+        let readings = Arc::new(state.readings().cloned().chain(state.own_readings(now())).collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         self.show_alerts(state);
         let n_overdue = state.overdue(self.settings.pace, now());
@@ -426,10 +428,14 @@ impl Body {
 }
 
 impl Body {
+    /// The version of the book of alerts that pages show.
+    fn shown_version(&self) -> u64 {
+        self.shared.alerting.read().unwrap_or_else(PoisonError::into_inner).book.version
+    }
+
     /// A copy is made only when something changed.
     fn show_alerts(&self, state: &State) {
-        let shown = self.shared.alerting.read().unwrap_or_else(PoisonError::into_inner).book.version;
-        if shown != state.alerting.book.version {
+        if self.shown_version() != state.alerting.book.version {
             let copy = Arc::new(state.alerting.clone());
             *self.shared.alerting.write().unwrap_or_else(PoisonError::into_inner) = copy;
         }

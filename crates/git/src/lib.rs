@@ -1,4 +1,4 @@
-//! Sees: the only crate that reads a Git repository, and the only one that starts a process.
+//! Sees: the only crate that reads a Git repository, and the only one that starts a process for that.
 //!
 //! Objects, refs and the commit-graph are read directly, for speed; where the
 //! answer is Git's to give, Git is asked, through the one hardened runner.

@@ -1,4 +1,4 @@
-//! Starts git: the only place of alignwatch that starts a process.
+//! Starts git: nothing else of alignwatch does. Who starts other programs stands in docs/ARCHITECTURE.md.
 //!
 //! Every git runs hardened ([`harden`]), in a process group of its own, with a
 //! deadline, with bounds on what it may say, and at a lower priority than the

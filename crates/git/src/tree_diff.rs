@@ -39,6 +39,23 @@ pub fn changes(
     after: Option<Oid>,
     changed: &mut dyn FnMut(&[u8], Side, Side),
 ) -> Result<(), WalkError> {
+    entries(objects, before, after, &mut |path, old, new| {
+        let (old, new) = (leaf(old), leaf(new));
+        if old != new {
+            changed(path, old, new);
+        }
+    })
+}
+
+/// The same, and folders that differ in anything as well, each before what is in it: their kind is that of a tree.
+///
+/// Errors: as [`changes`].
+pub fn entries(
+    objects: &Objects,
+    before: Option<Oid>,
+    after: Option<Oid>,
+    differs: &mut dyn FnMut(&[u8], Side, Side),
+) -> Result<(), WalkError> {
     let mut path = Vec::new();
     // The folders around the place in hand. Not recursion: a hostile tree would exhaust the stack.
     let mut around: Vec<Pair> = Pair::open(objects, before, after, 0)?.into_iter().collect();
@@ -48,10 +65,7 @@ pub fn changes(
             around.pop();
             continue;
         };
-        let (old_leaf, new_leaf) = (leaf(old), leaf(new));
-        if old_leaf != new_leaf {
-            changed(&path, old_leaf, new_leaf);
-        }
+        differs(&path, old, new);
         if let Some(inner) = Pair::open(objects, folder(old), folder(new), path.len())? {
             around.push(inner);
             if DEPTH_AT_MOST < around.len() {
@@ -106,11 +120,13 @@ impl Pair {
     }
 }
 
-fn folder(side: Side) -> Option<Oid> {
+/// What is a folder at a path.
+pub fn folder(side: Side) -> Option<Oid> {
     side.filter(|(mode, _)| mode.is_tree()).map(|(_, oid)| oid)
 }
 
-fn leaf(side: Side) -> Side {
+/// What is no folder at a path.
+pub fn leaf(side: Side) -> Side {
     side.filter(|(mode, _)| !mode.is_tree())
 }
 

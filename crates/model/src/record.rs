@@ -112,20 +112,26 @@ pub enum RecordKind {
     Told,
     /// A message.
     Outgoing,
+    /// When a rule last had something to look at.
+    Rule,
     /// Who did what.
     Audit,
     /// When a report was last sent.
     Report,
+    /// What is known of a promise of alignwatch itself: the heartbeat, the scheduled test of a channel.
+    Promise,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 6] = [
+    pub const ALL: [RecordKind; 8] = [
         RecordKind::Alert,
         RecordKind::Silence,
         RecordKind::Told,
         RecordKind::Outgoing,
+        RecordKind::Rule,
         RecordKind::Audit,
+        RecordKind::Promise,
         RecordKind::Report,
     ];
 
@@ -136,8 +142,10 @@ impl RecordKind {
             RecordKind::Silence => "silence",
             RecordKind::Told => "told",
             RecordKind::Outgoing => "outgoing",
+            RecordKind::Rule => "rule",
             RecordKind::Audit => "audit",
             RecordKind::Report => "report",
+            RecordKind::Promise => "promise",
         }
     }
 }

@@ -5,8 +5,12 @@
 //! an effect whose event never comes (the daemon was killed) is simply due again: recovery is no second program.
 
 mod alerts;
+mod audit;
+mod heartbeat;
 mod judged;
 mod letters;
+#[cfg(test)]
+mod promises;
 mod reports;
 #[cfg(test)]
 mod story;
@@ -14,7 +18,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 pub use alerts::Alerting;
 use judged::judged_commit;
@@ -62,6 +66,8 @@ pub enum Event {
     TaskWished(Receipt, TaskWish),
     /// An attempt to deliver the message with this key ended.
     Delivered(String, Outcome),
+    /// A call to whoever watches over us ended.
+    Called(Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
     /// The report with this name, due at this time, was written; or could not be, for this reason.
@@ -92,6 +98,8 @@ pub enum Effect {
     Answer(Vec<Receipt>, Result<(), Refusal>),
     /// Try to deliver this message.
     Deliver(Box<Outgoing>),
+    /// Call whoever watches over us from outside: all is well, or it is not, for these reasons.
+    Beat(Vec<String>),
     /// Inspect the repository at this path.
     Inspect(String),
     /// Run the due tasks of the repository at this path.
@@ -123,6 +131,8 @@ pub struct State {
     keep_again_at: Option<Timestamp>,
     /// Which repository is tended, and which is next.
     tending: tasks::Tending,
+    beating: heartbeat::Beating,
+    began_at: Timestamp,
     /// The time of the last event: one before it shows that the clock was set back.
     latest: Timestamp,
     is_keeping: bool,
@@ -148,6 +158,8 @@ struct Watched {
     swept_at: Option<Timestamp>,
     /// What its history tells of the time before was handed on.
     has_past: bool,
+    /// Why it can't be judged whether the runs came that are expected; `None` = it can, or none are.
+    unjudged_runs: Option<String>,
 }
 
 /// The numbers that the brain goes by.
@@ -172,12 +184,14 @@ impl State {
                 status: Status::Unknown,
                 swept_at: None,
                 has_past: false,
+                unjudged_runs: None,
             };
             (path, first)
         };
         State {
             repositories: paths.into_iter().map(watched).collect(),
             latest: now,
+            began_at: now,
             alerting: Alerting::none(now),
             ..State::default()
         }
@@ -186,7 +200,8 @@ impl State {
     /// When something is due without an event.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         let due = self.repositories.values().filter(|watched| !watched.is_inspected).map(|watched| watched.due_at);
-        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(self.letters.wakes_at()).min()
+        let promises = [self.beating.wakes_at(), self.letters.wakes_at()].into_iter().flatten();
+        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(promises).min()
     }
 
     /// The paths that are watched.
@@ -219,6 +234,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::TaskWished(receipt, wish) => effects.extend(tasks::wished(state, receipt, wish, config, now)),
         Event::Delivered(key, outcome) => alerts::delivered(state, &key, outcome, now),
         Event::Written(name, due_at, letter) => letters::written(state, &name, due_at, letter, config, now),
+        Event::Called(outcome) => heartbeat::called(state, &outcome, config, now),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
@@ -244,28 +260,34 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
             for (repository, part) in parts(*commit) {
-                // A later look at the same repository says more.
-                state.unkept.entry(repository).or_insert_with(|| Box::new(part));
+                // A later look at the same repository says more; the past is told once.
+                match state.unkept.entry(repository) {
+                    Entry::Occupied(later) => later.into_mut().past.extend(part.past),
+                    Entry::Vacant(free) => drop(free.insert(Box::new(part))),
+                }
             }
         }
     }
-    effects.extend(alerts::tell(state, pace, now));
+    effects.extend(alerts::tell(state, config, pace, now));
+    effects.extend(heartbeat::due(state, config, pace, now));
     effects.extend(letters::due(state, config, now));
     effects.extend(due(state, pace, now));
     effects.extend(state.tending.due(state.repositories.keys().map(String::as_str), config, now));
     effects
 }
 
-/// A commit as one for each of its sweeps, with the numbers that belong to it. Those of the machine go with the first.
+/// A commit as one for each of its sweeps, with the numbers that belong to it, and its past. Those of the machine go with the first.
 fn parts(commit: Commit) -> Vec<(String, Commit)> {
-    let mut readings = commit.readings;
+    let (mut readings, mut past) = (commit.readings, commit.past);
     let mut parts = Vec::new();
     for sweep in commit.sweeps {
         let (own, others) = readings
             .into_iter()
             .partition(|reading| reading.repository.is_empty() || reading.repository == sweep.repository);
         readings = others;
-        let part = Commit { sweeps: vec![sweep], readings: own, ..Commit::default() };
+        let (own_past, others) = past.into_iter().partition(|reading| reading.repository == sweep.repository);
+        past = others;
+        let part = Commit { sweeps: vec![sweep], readings: own, past: own_past, ..Commit::default() };
         parts.push((part.sweeps[0].repository.clone(), part));
     }
     parts
@@ -284,6 +306,9 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
         watched.swept_at = watched.swept_at.map(earlier);
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
+    state.alerting.follow_the_clock(now);
+    state.began_at = earlier(state.began_at);
+    state.beating.moved(earlier);
 }
 
 fn hasten(state: &mut State, path: &str, at: Timestamp) {
@@ -306,6 +331,7 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
             let with_past = !std::mem::replace(&mut watched.has_past, true);
             let judged =
                 checks::judge(snapshot, config, snapshot.seen_at, |check| checks::is_made(check, config, |_| false));
+            watched.unjudged_runs = unjudged_runs(&judged, config);
             let commit = judged_commit(&inspected, snapshot, &judged, config, with_past);
             alert_on(&mut state.alerting, &inspected.path, Ok(&judged), &commit.readings, config, now);
             commit
@@ -329,6 +355,15 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
     if let (Some(before), Some(commit)) = (before, state.unkept.get_mut(&watched.id)) {
         commit.past.extend(before.past);
     }
+}
+
+/// Why it can't be said whether the runs came that are expected; `None` = it can, or none are.
+fn unjudged_runs(judged: &[Judged], config: &Config) -> Option<String> {
+    if config.workflows.iter().all(|rule| rule.due.is_none()) {
+        return None;
+    }
+    let missed = judged.iter().find(|judged| judged.check.id == "run-missed" && judged.status == Status::Unknown)?;
+    Some(missed.reason.clone().unwrap_or_else(|| "its runs can't be read".to_owned()))
 }
 
 /// A few percent of the interval, always the same for the same repository.

@@ -49,6 +49,15 @@ fn each_bad_answer_is_told_by_its_meaning() {
     assert_eq!((failure.reason, failure.retry_after.map(|span| span.0)), (FailureReason::ServerError, Some(60)));
     let failure = answered("HTTP/1.1 410 Gone\r\n\r\n");
     assert_eq!((failure.reason, failure.is_permanent), (FailureReason::Gone, true));
+    for answer in [
+        "HTTP/1.1 403 Forbidden\r\nRetry-After: 9\r\n\r\n",
+        "HTTP/1.1 403 Forbidden\r\n\r\nAPI rate limit exceeded for user",
+    ] {
+        let failure = answered(answer);
+        assert_eq!((failure.reason, failure.is_permanent), (FailureReason::RateLimited, false), "{answer}");
+    }
+    let failure = answered("HTTP/1.1 403 Forbidden\r\n\r\nforbidden");
+    assert_eq!((failure.reason, failure.is_permanent), (FailureReason::AuthError, true));
     let failure = answered("HTTP/1.1 401 Unauthorized\r\n\r\n");
     assert_eq!((failure.reason, failure.is_permanent), (FailureReason::AuthError, true));
 }
@@ -169,14 +178,6 @@ fn no_address_of_this_machine_is_called_unless_it_is_allowed_however_it_is_writt
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_not_used() {
-    // Set for every test of this process would be unsafe; what counts is that the agent has none.
-    let sink = Sink::answering(["HTTP/1.1 200 OK\r\n\r\n"]);
-    told(&webhook(sink.url("/")), &sink).expect("it arrives");
-    assert!(sink.request().line.starts_with("POST / "), "a proxy would be asked for the whole address");
-}
-
-#[test]
 fn no_secret_is_told_whatever_the_other_side_answers() {
     let dir = tempfile::tempdir().expect("a folder");
     let secret = |name: &str, text: &str| {
@@ -184,31 +185,59 @@ fn no_secret_is_told_whatever_the_other_side_answers() {
         std::fs::write(&path, text).expect("it is written");
         SecretRef::File(path.to_string_lossy().into_owned())
     };
-    let echo = || {
-        Sink::serving(|listener, _| {
-            while let Ok((mut stream, _)) = listener.accept() {
-                let Some(request) = sink::read(&mut stream) else { continue };
-                let body = format!("{} {:?} {}", request.line, request.headers, String::from_utf8_lossy(&request.body));
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                    body.len()
-                );
-            }
-        })
-    };
     let token = "s3cr3t-t0k3n-of-somebody";
-    let sink = echo();
-    let (url, base) = (secret("url", &sink.url(&format!("/hooks/{token}"))), Some(sink.url("")));
+    let refusing = echo("400 Bad Request", |request| {
+        format!("{} {:?} {}", request.line, request.headers, String::from_utf8_lossy(&request.body))
+    });
+    for channel in with_secret(&refusing, token, &secret) {
+        let failure = told(&channel, &refusing).expect_err(channel.kind());
+        assert_eq!(failure.reason, FailureReason::ClientError, "{}: {failure}", channel.kind());
+        assert!(!format!("{failure:?}").contains(token), "{}: {failure:?}", channel.kind());
+        assert!(!crate::preview(&channel, &sample::notice()).contains(token));
+    }
+    // A service that takes it may say the secret where it names what it made.
+    let taking = echo("200 OK", |request| {
+        let said = format!("{} {:?}", request.line, request.headers);
+        let named = ["id", "event_id", "html_url", "web_url"].map(|name| (name.to_owned(), said.clone().into()));
+        match request.line.starts_with("GET ") {
+            true => "[]".to_owned(),
+            false => serde_json::Value::Object(named.into_iter().collect()).to_string(),
+        }
+    });
+    for channel in with_secret(&taking, token, &secret) {
+        let delivered = told(&channel, &taking).unwrap_or_else(|failure| panic!("{}: {failure}", channel.kind()));
+        assert!(!format!("{delivered:?}").contains(token), "{}: {delivered:?}", channel.kind());
+    }
+}
+
+/// Answers each request with what is made of it.
+fn echo(status: &'static str, body: impl Fn(&sink::Asked) -> String + Send + 'static) -> Sink {
+    Sink::serving(move |listener, _| {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let Some(request) = sink::read(&mut stream) else { continue };
+            let body = body(&request);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    })
+}
+
+/// One channel of each kind over HTTP, each with this token wherever it can stand.
+fn with_secret(sink: &Sink, token: &str, secret: &impl Fn(&str, &str) -> SecretRef) -> Vec<Channel> {
+    let url = secret("url", &sink.url(&format!("/hooks/{token}?key={token}&api-version=2026-01-01")));
+    let base = Some(sink.url(""));
     let token_at = secret("token", token);
     let name = String::from("x");
-    let channels = [
+    vec![
         Channel::Webhook(Webhook { name: name.clone(), url: url.to_string(), ..Webhook::default() }),
         Channel::Slack(Slack { name: name.clone(), url: url.clone() }),
         Channel::Teams(Teams { name: name.clone(), url: url.clone() }),
         Channel::Discord(Discord { name: name.clone(), url: url.clone() }),
         Channel::Mattermost(Mattermost { name: name.clone(), url: url.clone() }),
-        Channel::Rocketchat(Rocketchat { name: name.clone(), url }),
+        Channel::Rocketchat(Rocketchat { name: name.clone(), url: url.clone() }),
         Channel::Telegram(Telegram {
             name: name.clone(),
             token: token_at.clone(),
@@ -238,14 +267,13 @@ fn no_secret_is_told_whatever_the_other_side_answers() {
             url: base,
             label: None,
         }),
+        Channel::Alertmanager(Alertmanager {
+            name: name.clone(),
+            urls: vec![url.to_string()],
+            ..Alertmanager::default()
+        }),
         Channel::Gitea(Gitea { name, repository: "o/r".into(), token: token_at, url: sink.url("") }),
-    ];
-    for channel in channels {
-        let failure = told(&channel, &sink).expect_err(channel.kind());
-        assert_eq!(failure.reason, FailureReason::ClientError, "{}: {failure}", channel.kind());
-        assert!(!format!("{failure:?}").contains(token), "{}: {failure:?}", channel.kind());
-        assert!(!crate::preview(&channel, &sample::notice()).contains(token));
-    }
+    ]
 }
 
 /// A server that speaks TLS with a certificate of our making.

@@ -2,7 +2,7 @@
 
 use alignwatch_model::{
     config::{SecretRef, channels::Discord},
-    notice::{Delivered, Failure, FailureReason, Notice},
+    notice::{Delivered, Failure, Notice},
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::{
     Tell, Way,
     colour::colour,
     http::{self, Request},
-    limits, retry_in_body,
+    limits,
     text::{self, Markup},
 };
 
@@ -26,17 +26,11 @@ const MARKUP: Markup = Markup {
 
 impl Tell for Discord {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let mut url = http::address(&self.url.to_string())?;
         // So that it answers with the message, and not before there is one.
-        url.query_pairs_mut().append_pair("wait", "true");
-        let request = Request::json("POST", url, &message(notice)).with_secret_path();
-        let answer = http::send(&request, way)?;
-        if answer.status == 429 {
-            let wait = retry_in_body(&answer.json()["retry_after"], 1.0);
-            return Err(answer.as_failure_after(FailureReason::RateLimited, wait));
-        }
-        let answer = answer.judged(way.now)?;
-        Ok(answer.delivered(answer.json()["id"].as_str().map(|id| text::cut(id, 40))))
+        let to = http::address(&self.url.to_string(), way)?.with_query([("wait", "true")]);
+        let request = Request::json("POST", to, &message(notice));
+        let answer = http::deliver_or_wait(&request, way, "/retry_after", 1.0)?;
+        Ok(answer.delivered(answer.text(&answer.json()["id"], 40)))
     }
 
     fn draft(&self, notice: &Notice) -> String {

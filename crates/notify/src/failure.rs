@@ -18,13 +18,15 @@ pub(crate) fn broken(reason: FailureReason, detail: impl Into<String>) -> Failur
 /// What the status of an answer means; `None` = it arrived.
 ///
 /// Source: RFC 9110, section 15; Standard Webhooks for 410; `says` is the body, since some services say
-/// that something is too long by a plain 400.
+/// that something is too long by a plain 400, and GitHub that it is asked too often by 403 (docs.github.com, rate
+/// limits for the REST API).
 pub(crate) fn by_status(status: u16, says: &str) -> Option<FailureReason> {
     let says = says.to_ascii_lowercase();
     let is_about_length = ["too long", "too large", "too big", "maximum length", "max length", "exceeds"];
     match status {
         200..=299 => None,
         300..=399 => Some(FailureReason::Redirected),
+        403 if says.contains("rate limit") => Some(FailureReason::RateLimited),
         401 | 403 | 407 => Some(FailureReason::AuthError),
         408 => Some(FailureReason::TimedOut),
         410 => Some(FailureReason::Gone),

@@ -12,7 +12,7 @@ use alignwatch_model::{
     notice::{Delivered, Failure, FailureReason, Notice},
 };
 
-use crate::{Tell, Way, failure::failed, fitted, limits, webhook::ours};
+use crate::{Tell, Way, failure::failed, fitted, limits, plain_file, webhook::ours};
 
 impl Tell for File {
     fn tell(&self, notice: &Notice, _: Way<'_>) -> Result<Delivered, Failure> {
@@ -36,14 +36,10 @@ fn line(notice: &Notice) -> String {
     format!("{}\n", ours(&fitted(notice, limits::FILE_LINE.at_most, size)))
 }
 
-/// One write, so that lines of two writers do not mix. A pipe or a device could block for ever and is refused.
+/// One write, so that lines of two writers do not mix.
 fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     let is_new = !path.exists();
-    let flags = rustix::fs::OFlags::NONBLOCK.bits();
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags as i32).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no plain file"));
-    }
+    let mut file = plain_file::open(OpenOptions::new().append(true).create(true).mode(0o600), path)?;
     file.write_all(line)?;
     file.sync_data()?;
     // The name of a new file is on the disk only when its folder is.

@@ -4,15 +4,14 @@ use alignwatch_model::{
     config::{SecretRef, channels::Github},
     notice::{Delivered, Failure, FailureReason, Notice},
 };
-use serde_json::{Value, json};
-use url::Url;
+use serde_json::json;
 
 use crate::{
     Tell, Way,
     failure::broken,
-    http::{self, Answer, Request},
-    issue::{self, Issue, Limits, Tracker},
-    limits, secret, secret_of,
+    http::{self, Address, Answer, Request},
+    issue::{self, Issue, Limits, PAGE, Tracker},
+    key_and_address, limits, secret,
 };
 
 const LIMITS: Limits = Limits { title: limits::GITHUB_TITLE, body: limits::GITHUB_BODY };
@@ -26,17 +25,17 @@ impl Tell for Github {
     }
 
     fn draft(&self, notice: &Notice) -> String {
-        format!("{}\n\n{}", issue::title(notice, LIMITS.title), issue::body(notice, LIMITS.body))
+        issue::draft(notice, LIMITS)
     }
 
     fn secrets(&self) -> Vec<SecretRef> {
-        std::iter::once(self.token.clone()).chain(self.url.as_deref().and_then(secret_of)).collect()
+        key_and_address(&self.token, self.url.as_deref())
     }
 }
 
 /// The issues of one repository.
 struct At<'a> {
-    issues: Url,
+    issues: Address,
     token: String,
     label: &'a str,
     way: Way<'a>,
@@ -44,11 +43,11 @@ struct At<'a> {
 
 impl<'a> At<'a> {
     fn of(channel: &'a Github, way: Way<'a>) -> Result<At<'a>, Failure> {
-        let base = http::address(channel.url.as_deref().unwrap_or("https://api.github.com"))?;
+        let base = http::address(channel.url.as_deref().unwrap_or("https://api.github.com"), way)?;
         let (owner, name) = owner_and_name(&channel.repository)?;
-        let issues = http::below(&base, &["repos", owner, name, "issues"])?;
+        let issues = base.below(&["repos", owner, name, "issues"])?;
         let label = channel.label.as_deref().unwrap_or(LABEL);
-        Ok(At { issues, token: secret::read(&channel.token)?, label, way })
+        Ok(At { issues, token: secret::read(&channel.token, way)?, label, way })
     }
 
     fn ask(&self, request: Request) -> Result<Answer, Failure> {
@@ -58,38 +57,29 @@ impl<'a> At<'a> {
             .with("x-github-api-version", "2022-11-28");
         http::deliver(&request, self.way)
     }
-
-    fn of_issue(&self, issue: &Issue, below: &[&str]) -> Result<Url, Failure> {
-        let number = issue.number.to_string();
-        let parts: Vec<&str> = std::iter::once(number.as_str()).chain(below.iter().copied()).collect();
-        http::below(&self.issues, &parts)
-    }
 }
 
 impl Tracker for At<'_> {
     fn open_issues(&self) -> Result<Vec<Issue>, Failure> {
-        let mut url = self.issues.clone();
-        url.query_pairs_mut()
-            .append_pair("state", "open")
-            .append_pair("labels", self.label)
-            .append_pair("per_page", "100");
-        let listed = self.ask(Request::plain("GET", url))?.json();
-        Ok(listed
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|issue| of_json(issue, "number", "body", "html_url"))
-            .collect())
+        issue::all_pages(["number", "body", "html_url"], |page| {
+            let query = [("state", "open"), ("labels", self.label), ("per_page", PAGE), ("page", page)];
+            self.ask(Request::list(self.issues.with_query(query)))
+        })
     }
 
     fn create(&self, title: &str, body: &str) -> Result<Option<String>, Failure> {
         let new = json!({ "title": title, "body": body, "labels": [self.label] });
         let answer = self.ask(Request::json("POST", self.issues.clone(), &new))?;
-        Ok(answer.json()["html_url"].as_str().map(str::to_owned))
+        Ok(answer.text(&answer.json()["html_url"], issue::URL_AT_MOST))
     }
 
     fn comment(&self, issue: &Issue, text: &str) -> Result<(), Failure> {
-        self.ask(Request::json("POST", self.of_issue(issue, &["comments"])?, &json!({ "body": text }))).map(drop)
+        self.ask(Request::json(
+            "POST",
+            self.issues.below(&[&issue.number.to_string(), "comments"])?,
+            &json!({ "body": text }),
+        ))
+        .map(drop)
     }
 
     fn update(&self, issue: &Issue, title: &str, body: &str, is_over: bool) -> Result<(), Failure> {
@@ -98,7 +88,7 @@ impl Tracker for At<'_> {
             change["state"] = json!("closed");
             change["state_reason"] = json!("completed");
         }
-        self.ask(Request::json("PATCH", self.of_issue(issue, &[])?, &change)).map(drop)
+        self.ask(Request::json("PATCH", self.issues.below(&[&issue.number.to_string()])?, &change)).map(drop)
     }
 }
 
@@ -108,14 +98,5 @@ pub(crate) fn owner_and_name(repository: &str) -> Result<(&str, &str), Failure> 
         repository.split_once('/').filter(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains('/'));
     parts.ok_or_else(|| {
         broken(FailureReason::Configuration, format!("`{repository}` is no repository: write it like `owner/name`"))
-    })
-}
-
-/// An issue from what an API says of it. `None` = it is none.
-pub(crate) fn of_json(issue: &Value, number: &str, body: &str, url: &str) -> Option<Issue> {
-    Some(Issue {
-        number: issue[number].as_u64()?,
-        body: issue[body].as_str().unwrap_or_default().to_owned(),
-        url: issue[url].as_str().map(str::to_owned),
     })
 }

@@ -27,11 +27,24 @@ use crate::{
     secret, text, trust,
 };
 
-/// What is read of an answer, in bytes. Source: ours; the list of open issues of a group is the longest.
+/// What is read of an answer, in bytes. Source: ours; what is created or refused is told in a few kilobytes.
 const ANSWER_AT_MOST: u64 = 1 << 20;
+
+/// What is read of a list, in bytes. Source: ours; twenty issues of 65,000 bytes, escaped as JSON.
+const LIST_AT_MOST: u64 = 8 << 20;
 
 /// What is told of an answer, in characters.
 const TOLD_AT_MOST: usize = 200;
+
+/// The shortest part of a secret address that counts as secret. Source: ours; shorter ones are words like `hooks`.
+const SECRET_AT_LEAST: usize = 8;
+
+/// An address, and what in it must not be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    url: Url,
+    secrets: Vec<String>,
+}
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -42,14 +55,15 @@ pub(crate) struct Request {
     pub body: Vec<u8>,
     /// Texts that must not be told, whatever the other side answers.
     pub secrets: Vec<String>,
+    answer_at_most: u64,
 }
 
 /// An answer of any status.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub status: u16,
-    /// As far as it was read.
-    pub body: String,
+    /// What it says, or why that could not be read: it was too long, or the connection broke.
+    body: Result<String, String>,
     retry_after: Option<String>,
     host: String,
     secrets: Vec<String>,
@@ -57,16 +71,34 @@ pub(crate) struct Answer {
 
 impl Request {
     /// A request whose body is JSON.
-    pub(crate) fn json(method: &'static str, url: Url, body: &serde_json::Value) -> Request {
+    pub(crate) fn json(method: &'static str, to: Address, body: &serde_json::Value) -> Request {
         // Values of our own making are plain JSON.
         let body = serde_json::to_vec(body).unwrap_or_default();
         let headers = vec![("content-type", "application/json".to_owned())];
-        Request { method, url, headers, body, secrets: Vec::new() }
+        Request { headers, body, ..Request::plain(method, to) }
     }
 
     /// A request without a body.
-    pub(crate) fn plain(method: &'static str, url: Url) -> Request {
-        Request { method, url, headers: Vec::new(), body: Vec::new(), secrets: Vec::new() }
+    pub(crate) fn plain(method: &'static str, to: Address) -> Request {
+        Request {
+            method,
+            url: to.url,
+            headers: Vec::new(),
+            body: Vec::new(),
+            secrets: to.secrets,
+            answer_at_most: ANSWER_AT_MOST,
+        }
+    }
+
+    /// A request whose body is plain text.
+    pub(crate) fn text(method: &'static str, to: Address, body: &str) -> Request {
+        let headers = vec![("content-type", "text/plain; charset=utf-8".to_owned())];
+        Request { headers, body: body.as_bytes().to_vec(), ..Request::plain(method, to) }
+    }
+
+    /// A request for a list.
+    pub(crate) fn list(of: Address) -> Request {
+        Request { answer_at_most: LIST_AT_MOST, ..Request::plain("GET", of) }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Request {
@@ -80,37 +112,57 @@ impl Request {
         self.secrets.push(secret.to_owned());
         self
     }
-
-    /// The path and query of the address are secret.
-    pub(crate) fn with_secret_path(mut self) -> Request {
-        let parts = self.url.path_segments().into_iter().flatten().map(str::to_owned);
-        self.secrets.extend(parts.chain(self.url.query().map(str::to_owned)).filter(|part| part.len() >= 8));
-        self
-    }
 }
 
-/// Reads an address as it is written, or where it is read.
-pub(crate) fn address(written: &str) -> Result<Url, Failure> {
+/// Reads an address as it is written, or where it is read; then it is a secret as a whole.
+pub(crate) fn address(written: &str, way: Way<'_>) -> Result<Address, Failure> {
     let is_written = written.starts_with("https://") || written.starts_with("http://");
     let text = if is_written {
         written.to_owned()
     } else {
         let reference = SecretRef::parse(written)
             .map_err(|problem| broken(FailureReason::Configuration, format!("the address {problem}")))?;
-        secret::read(&reference)?
+        secret::read(&reference, way)?
     };
     let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| {
+    let url = url.ok_or_else(|| {
         broken(FailureReason::Configuration, format!("what `{}` holds is no web address", without_path(written)))
-    })
+    })?;
+    let secrets = if is_written { Vec::new() } else { parts(&url) };
+    Ok(Address { url, secrets })
 }
 
-/// An address with something more at the end of its path.
-pub(crate) fn below(base: &Url, parts: &[&str]) -> Result<Url, Failure> {
-    let mut url = base.clone();
-    let no_path = || broken(FailureReason::Configuration, "the address can have no path");
-    url.path_segments_mut().map_err(|()| no_path())?.pop_if_empty().extend(parts);
-    Ok(url)
+/// What in an address may be a secret: each part of its path, its query, each value in that, and a password.
+fn parts(url: &Url) -> Vec<String> {
+    let path = url.path_segments().into_iter().flatten().map(str::to_owned);
+    let query = url.query().unwrap_or_default();
+    let written = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned());
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    let rest = [query, url.password().unwrap_or_default()].map(str::to_owned);
+    path.chain(written).chain(values).chain(rest).filter(|part| SECRET_AT_LEAST <= part.len()).collect()
+}
+
+impl Address {
+    /// All of it is secret, wherever it was read.
+    pub(crate) fn all_secret(mut self) -> Address {
+        self.secrets = parts(&self.url);
+        self
+    }
+
+    /// With something more at the end of its path.
+    pub(crate) fn below(&self, parts: &[&str]) -> Result<Address, Failure> {
+        let mut below = self.clone();
+        let no_path = || broken(FailureReason::Configuration, "the address can have no path");
+        below.url.path_segments_mut().map_err(|()| no_path())?.pop_if_empty().extend(parts);
+        Ok(below)
+    }
+
+    /// With something more in its query.
+    pub(crate) fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Address {
+        let mut with = self.clone();
+        with.url.query_pairs_mut().extend_pairs(pairs);
+        with
+    }
 }
 
 fn without_path(written: &str) -> &str {
@@ -130,11 +182,11 @@ pub(crate) fn send(request: &Request, way: Way<'_>) -> Result<Answer, Failure> {
         .map_err(|_| broken(FailureReason::Configuration, "a header or the address holds what HTTP does not allow"))?;
     let mut answer = agent.run(built).map_err(|error| failure_of(error, &host))?;
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = answer.body_mut().with_config().limit(ANSWER_AT_MOST).lossy_utf8(true).read_to_string();
+    let body = answer.body_mut().with_config().limit(request.answer_at_most).lossy_utf8(true).read_to_string();
     Ok(Answer {
         status: answer.status().as_u16(),
-        // It is read to know more; without it the status still says what happened.
-        body: body.unwrap_or_default(),
+        // The status says what happened all the same; who needs more looks whether it is there.
+        body: body.map_err(|error| error.to_string()),
         retry_after,
         host,
         secrets: request.secrets.clone(),
@@ -146,25 +198,58 @@ pub(crate) fn deliver(request: &Request, way: Way<'_>) -> Result<Answer, Failure
     send(request, way)?.judged(way.now)
 }
 
+/// The same for a service that says in its body how long to wait: there, and so many of its units are a second.
+pub(crate) fn deliver_or_wait(
+    request: &Request,
+    way: Way<'_>,
+    there: &str,
+    per_second: f64,
+) -> Result<Answer, Failure> {
+    let answer = send(request, way)?;
+    let wait = answer.json().pointer(there).and_then(|value| retry_in_body(value, per_second));
+    let judged = answer.judged(way.now);
+    judged.map_err(|failure| match failure.reason {
+        FailureReason::RateLimited => Failure { retry_after: wait.or(failure.retry_after), ..failure },
+        _ => failure,
+    })
+}
+
+/// How long to wait, as a service says it.
+fn retry_in_body(value: &serde_json::Value, per_second: f64) -> Option<Span> {
+    let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok())? / per_second;
+    retry_after(&seconds.to_string(), Timestamp::default())
+}
+
+/// Posts a message to a webhook whose address is a secret.
+pub(crate) fn post(to: &SecretRef, message: &serde_json::Value, way: Way<'_>) -> Result<Delivered, Failure> {
+    let request = Request::json("POST", address(&to.to_string(), way)?, message);
+    Ok(deliver(&request, way)?.delivered(None))
+}
+
 impl Answer {
     /// The answer itself when its status is good. Errors: what its status means.
     pub(crate) fn judged(self, now: Timestamp) -> Result<Answer, Failure> {
-        match by_status(self.status, &self.body) {
+        match self.reason() {
             None => Ok(self),
             Some(reason) => Err(self.as_failure(reason, now)),
+        }
+    }
+
+    /// GitHub says 403 to who asks too often, and then how long to wait.
+    fn reason(&self) -> Option<FailureReason> {
+        match by_status(self.status, self.body()) {
+            Some(FailureReason::AuthError) if self.status == 403 && self.retry_after.is_some() => {
+                Some(FailureReason::RateLimited)
+            }
+            reason => reason,
         }
     }
 
     /// Why it is a failure, in the words of the other side.
     pub(crate) fn as_failure(&self, reason: FailureReason, now: Timestamp) -> Failure {
         let retry_after = self.retry_after.as_deref().and_then(|value| retry_after(value, now));
-        self.as_failure_after(reason, retry_after)
-    }
-
-    /// The same, where it says in its body how long to wait.
-    pub(crate) fn as_failure_after(&self, reason: FailureReason, retry_after: Option<Span>) -> Failure {
         let status = status_words(self.status);
-        let said = self.said();
+        let said = self.harmless(self.body(), TOLD_AT_MOST);
         let detail = if said.is_empty() {
             format!("{} answered {status}", self.host)
         } else {
@@ -173,13 +258,21 @@ impl Answer {
         Failure { reason, detail, is_permanent: is_permanent(reason), retry_after }
     }
 
+    /// A text in the answer, as it may be told; `None` = it is no text.
+    pub(crate) fn text(&self, value: &serde_json::Value, at_most: usize) -> Option<String> {
+        value.as_str().map(|text| self.harmless(text, at_most))
+    }
+
     /// What the other side said, on one bounded line and without what must not be told.
-    fn said(&self) -> String {
-        let mut said = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in self.secrets.iter().filter(|secret| !secret.is_empty()) {
+    fn harmless(&self, said: &str, at_most: usize) -> String {
+        let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut secrets: Vec<&String> = self.secrets.iter().filter(|secret| !secret.is_empty()).collect();
+        // One that holds another one goes as a whole.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in secrets {
             said = said.replace(secret.as_str(), "[secret]");
         }
-        text::cut(&alignwatch_model::escape::terminal(&said), TOLD_AT_MOST)
+        text::cut(&alignwatch_model::escape::terminal(&said), at_most)
     }
 
     /// It arrived.
@@ -187,9 +280,24 @@ impl Answer {
         Delivered { answer: status_words(self.status), reference }
     }
 
-    /// The body as JSON; `Null` when it is none.
+    /// The body; nothing when it could not be read.
+    fn body(&self) -> &str {
+        self.body.as_deref().unwrap_or_default()
+    }
+
+    /// The body as JSON, for what may be missing: `Null` when it is none.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
+        serde_json::from_str(self.body()).unwrap_or_default()
+    }
+
+    /// The list that the body is. Errors: it is none, or could not be read to its end.
+    pub(crate) fn listed(&self) -> Result<Vec<serde_json::Value>, Failure> {
+        let unread = |why: String| {
+            failed(FailureReason::ServerError, format!("{}: its list could not be read: {why}", self.host))
+        };
+        let body = self.body.as_ref().map_err(|why| unread(why.clone()))?;
+        // What is wrong with it could repeat it.
+        serde_json::from_str(body).map_err(|_| unread("it is no list in JSON".to_owned()))
     }
 }
 

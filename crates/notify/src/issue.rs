@@ -7,11 +7,14 @@
 
 use alignwatch_model::{
     escape,
-    notice::{Delivered, Failure, Notice, NoticeReason, NoticeStatus},
+    notice::{Delivered, Failure, FailureReason, Notice, NoticeReason, NoticeStatus},
 };
+use serde_json::Value;
 
 use crate::{
+    failure::failed,
     group_hash, hash,
+    http::Answer,
     limits::Limit,
     text::{self, Markup},
 };
@@ -39,15 +42,70 @@ pub(crate) struct Issue {
     pub url: Option<String>,
 }
 
+/// Issues on a page. Source: ours; so many of the longest fit into what is read of a list.
+pub(crate) const PAGE: &str = "20";
+
+/// Pages that are looked through. Source: ours; a thousand open issues.
+const PAGES_AT_MOST: usize = 50;
+
+/// The longest address of an issue that is kept, in characters. Source: ours.
+pub(crate) const URL_AT_MOST: usize = 500;
+
+/// The open issues of all pages; `names` are those of an issue's number, text and address.
+///
+/// Errors: a page that is no list, or more pages than are looked through. What can't be read is not "no issues": then
+/// each attempt would open another one, and an end would close none.
+pub(crate) fn all_pages(
+    names: [&str; 3],
+    page: impl Fn(&str) -> Result<Answer, Failure>,
+) -> Result<Vec<Issue>, Failure> {
+    let mut issues = Vec::new();
+    for nth in 1..=PAGES_AT_MOST {
+        let (n_listed, found) = listed(&page(&nth.to_string())?, names)?;
+        if n_listed == 0 {
+            return Ok(issues);
+        }
+        issues.extend(found);
+    }
+    let detail = format!("there are more than {PAGES_AT_MOST} pages of open issues, so that ours can't be found");
+    Err(failed(FailureReason::ServerError, detail))
+}
+
+/// How many entries a page has, and those that are issues.
+fn listed(answer: &Answer, [number, body, url]: [&str; 3]) -> Result<(usize, Vec<Issue>), Failure> {
+    let listed = answer.listed()?;
+    let issue = |issue: &Value| {
+        Some(Issue {
+            number: issue[number].as_u64()?,
+            body: issue[body].as_str().unwrap_or_default().to_owned(),
+            url: answer.text(&issue[url], URL_AT_MOST),
+        })
+    };
+    Ok((listed.len(), listed.iter().filter_map(issue).collect()))
+}
+
+/// What would be written, as people can read it.
+pub(crate) fn draft(notice: &Notice, limits: Limits) -> String {
+    format!("{}\n\n{}", title(notice, limits.title), body(notice, limits.body))
+}
+
 /// Markdown as forges read it.
 pub(crate) const MARKDOWN: Markup = Markup {
-    text: escape::markdown,
+    text: escaped,
     bold: |text| format!("**{}**", escape::markdown(text)),
     code: escape::markdown_code,
     link: |url, words| format!("[{}]({url})", escape::markdown(words)),
     line: "  \n",
     paragraph: "\n\n",
 };
+
+/// A line of GitLab that begins with `/` is an order, such as `/close`. Source: docs.gitlab.com, quick actions.
+fn escaped(text: &str) -> String {
+    let text = escape::markdown(text);
+    let n_before = text.len() - text.trim_start().len();
+    let (space, rest) = text.split_at(n_before);
+    if rest.starts_with('/') { format!("{space}\\{rest}") } else { text }
+}
 
 /// How much a place takes.
 #[derive(Clone, Copy)]
@@ -61,7 +119,9 @@ pub(crate) fn tell(tracker: &impl Tracker, limits: Limits, notice: &Notice) -> R
     let said = |what: &str, url: Option<String>| Ok(Delivered { answer: what.to_owned(), reference: url });
     let is_over = notice.status == NoticeStatus::Resolved;
     let group = group_hash(notice);
-    let found = tracker.open_issues()?.into_iter().find(|issue| marked(&issue.body, "group") == Some(&group));
+    let ours = tracker.open_issues()?.into_iter().filter(|issue| marked(&issue.body, "group") == Some(&group));
+    // Whoever can read our mark can copy it, but into a newer issue only.
+    let found = ours.min_by_key(|issue| issue.number);
     let (title, body) = (title(notice, limits.title), body(notice, limits.body));
     match found {
         None if is_over => said("there is no open issue to close", None),
@@ -164,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn an_issue_that_copies_our_mark_is_not_ours() {
+        let wall = Wall::default();
+        let copy = body(&sample::notice(), limits::GITHUB_BODY);
+        let issue = |number| Issue { number, body: copy.clone(), url: None };
+        *wall.issues.borrow_mut() = vec![issue(9), issue(7), issue(8)];
+        tell(&wall, LIMITS, &sample::over()).expect("it works");
+        assert_eq!(wall.done.into_inner(), ["comment 7", "update 7 true"]);
+    }
+
+    #[test]
     fn an_issue_is_markdown_with_two_marks() {
         assert_snapshot!(body(&sample::notice(), limits::GITHUB_BODY), @r"
         **ERROR** feature/0 is 240 commits behind main (limit 200\)  
@@ -186,6 +256,7 @@ mod tests {
         let forged = body(&Notice { group_key: "other".into(), ..sample::notice() }, limits::GITHUB_BODY);
         for name in sample::NAUGHTY.into_iter().chain([forged.as_str()]) {
             let body = body(&sample::hostile(name), limits::GITHUB_BODY);
+            assert!(body.lines().all(|line| !line.trim_start().starts_with('/')), "{body}");
             assert_eq!(marked(&body, "group"), Some(group_hash(&sample::notice()).as_str()), "{body}");
             assert!(!title(&sample::hostile(name), limits::GITHUB_TITLE).contains('@'));
         }

@@ -5,7 +5,7 @@ use alignwatch_model::{
     notice::{Delivered, Failure, Notice},
 };
 
-use crate::{Tell, Way, opsgenie};
+use crate::{Tell, Way, key_and_address, opsgenie};
 
 impl Tell for JiraServiceManagement {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
@@ -22,6 +22,6 @@ impl Tell for JiraServiceManagement {
     }
 
     fn secrets(&self) -> Vec<SecretRef> {
-        opsgenie::secrets(&self.key, self.url.as_deref())
+        key_and_address(&self.key, self.url.as_deref())
     }
 }

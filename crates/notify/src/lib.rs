@@ -19,6 +19,7 @@ mod file;
 mod gitea;
 mod github;
 mod gitlab;
+pub mod heartbeat;
 mod http;
 mod issue;
 mod jira_service_management;
@@ -31,6 +32,7 @@ mod opsgenie;
 mod pagerduty;
 #[cfg(test)]
 mod peers;
+mod plain_file;
 mod program;
 mod rocketchat;
 #[cfg(test)]
@@ -51,7 +53,7 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use alignwatch_model::{
-    Span, Timestamp,
+    Timestamp,
     config::{Channel, SecretRef},
     notice::{Delivered, Failure, FailureReason, Notice, NoticeAlert},
 };
@@ -157,22 +159,39 @@ fn secret_of(address: &str) -> Option<SecretRef> {
     SecretRef::parse(address).ok()
 }
 
-/// How long to wait, as a service says it in its body; `per_second` is its unit.
-fn retry_in_body(value: &serde_json::Value, per_second: f64) -> Option<Span> {
-    let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok())? / per_second;
-    failure::retry_after(&seconds.to_string(), Timestamp::default())
+/// The secrets of a channel with a key, and an address that may be written elsewhere.
+fn key_and_address(key: &SecretRef, url: Option<&str>) -> Vec<SecretRef> {
+    std::iter::once(key.clone()).chain(url.and_then(secret_of)).collect()
 }
 
 /// Half of a notice: half of the alerts, or half of what is said of the only one.
 pub(crate) fn halved(notice: &Notice) -> Notice {
-    let mut half = notice.clone();
-    if let [alert] = &half.alerts[..] {
-        half.alerts = vec![shortened(alert)];
-        return half;
+    let (alerts, n_left_out) = match &notice.alerts[..] {
+        [alert] => (vec![shortened(alert)], 0),
+        alerts => (alerts[..alerts.len() / 2].to_vec(), alerts.len().div_ceil(2)),
+    };
+    let mut half = Notice { alerts, n_left_out: notice.n_left_out + n_left_out as u64, ..bare(notice) };
+    // What stands last in a letter matters least.
+    if let Some(letter) = &mut half.letter {
+        letter.paragraphs.truncate(letter.paragraphs.len() / 2);
     }
-    half.alerts.truncate(notice.alerts.len() / 2);
-    half.n_left_out += (notice.alerts.len() - half.alerts.len()) as u64;
     half
+}
+
+/// A notice without its alerts, which may be many.
+pub(crate) fn bare(notice: &Notice) -> Notice {
+    Notice {
+        key: notice.key.clone(),
+        group_key: notice.group_key.clone(),
+        group_labels: notice.group_labels.clone(),
+        status: notice.status,
+        reason: notice.reason,
+        receiver: notice.receiver.clone(),
+        alerts: Vec::new(),
+        n_left_out: notice.n_left_out,
+        external_url: notice.external_url.clone(),
+        letter: notice.letter.clone(),
+    }
 }
 
 fn shortened(alert: &NoticeAlert) -> NoticeAlert {

@@ -28,12 +28,15 @@ use alignwatch_model::{
     notice::{Delivered, Failure, FailureReason, Notice},
 };
 use lettre::{
-    Message,
+    Address, Message,
+    address::Envelope,
     message::{Mailbox, MultiPart, header},
     transport::smtp::{
         authentication::{Credentials, DEFAULT_MECHANISMS},
         client::{Certificate, CertificateStore, SmtpConnection, TlsParameters},
-        extension::ClientId,
+        commands::{Data, Mail as MailFrom, Rcpt},
+        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+        response::Response,
     },
 };
 
@@ -49,6 +52,12 @@ use crate::{
 
 /// How long the server may be silent at once.
 const SILENT_AT_MOST: Duration = Duration::from_secs(15);
+
+/// How long it has to be silent before it is asked over a private line.
+const SILENT_AT_LEAST: Duration = Duration::from_millis(1);
+
+/// What is told of an answer, in characters.
+const TOLD_AT_MOST: usize = 200;
 
 /// Conversations that may go on behind our back, since their server drips. Source: ours.
 const ABANDONED_AT_MOST: usize = 8;
@@ -69,7 +78,8 @@ const HTML: Markup = Markup {
 impl Tell for Mail {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
         let message = message(self, notice, way.now)?;
-        let login = self.password.as_ref().map(secret::read).transpose()?.map(|password| login(self, password));
+        let login = self.password.as_ref().map(|password| secret::read(password, way)).transpose()?;
+        let login = login.map(|password| login_of(self, password));
         let addresses = way.egress.addresses(&self.server, self.port(), way.left())?;
         let tls = if self.tls == MailTls::None { None } else { Some(tls(&self.server, &way.egress.certificates)?) };
         let talk = Talk { server: self.server.clone(), addresses, kind: self.tls, tls, login, hello: hello() };
@@ -91,7 +101,7 @@ impl Tell for Mail {
     }
 }
 
-fn login(mail: &Mail, password: String) -> Credentials {
+fn login_of(mail: &Mail, password: String) -> Credentials {
     let address = mail.from.parse::<Mailbox>().map(|mailbox| mailbox.email.to_string());
     Credentials::new(mail.user.clone().or(address.ok()).unwrap_or_default(), password)
 }
@@ -176,27 +186,136 @@ struct Talk {
 
 impl Talk {
     fn send(&self, message: &Message) -> Result<Delivered, Failure> {
-        let failed = |error| failure_of(&error, &self.server);
-        let mut connection = self.connected().map_err(failed)?;
-        if let (MailTls::Starttls, Some(tls)) = (self.kind, &self.tls) {
-            if !connection.can_starttls() {
-                let detail = format!(
-                    "{} offers no private line (STARTTLS); write `tls: implicit`, or `tls: none` for one in the clear",
-                    self.server
-                );
-                return Err(broken(FailureReason::Tls, detail));
+        let mut connection = self.connected().map_err(|error| failure_of(&error, &self.server))?;
+        let outcome = self.talk(&mut connection, message);
+        match outcome {
+            // It has the mail; how it says good-bye changes nothing.
+            Ok(_) => drop(connection.quit()),
+            Err(_) => connection.abort(),
+        }
+        outcome
+    }
+
+    fn talk(&self, connection: &mut SmtpConnection, message: &Message) -> Result<Delivered, Failure> {
+        self.make_private(connection)?;
+        self.log_in(connection)?;
+        let text = message.formatted();
+        let refused = self.announce(connection, message.envelope(), text.is_ascii())?;
+        let go = connection.command(Data).map_err(|error| failure_of(&error, &self.server))?;
+        self.demand(&go, 354)?;
+        let answer = connection.message(&text).map_err(|error| failure_of(&error, &self.server))?;
+        let said = text::cut(&escape::terminal(answer.first_line().unwrap_or_default()), TOLD_AT_MOST);
+        let refused = if refused.is_empty() { String::new() } else { format!("; refused: {}", refused.join(", ")) };
+        Ok(Delivered { answer: format!("{} {said}{refused}", answer.code()), reference: None })
+    }
+
+    /// Begins to speak TLS where that is configured. Afterwards nothing is there yet that the server may have said before.
+    ///
+    /// lettre keeps what it read already, so that somebody in between could put answers behind `220 go on` in the clear.
+    fn make_private(&self, connection: &mut SmtpConnection) -> Result<(), Failure> {
+        let (MailTls::Starttls, Some(tls)) = (self.kind, &self.tls) else { return Ok(()) };
+        if !connection.can_starttls() {
+            let detail = format!(
+                "{} offers no private line (STARTTLS); write `tls: implicit`, or `tls: none` for one in the clear",
+                self.server
+            );
+            return Err(broken(FailureReason::Tls, detail));
+        }
+        connection.starttls(tls, &self.hello).map_err(|error| failure_of(&error, &self.server))?;
+        let wait = |patience| {
+            let set =
+                |error| failed(FailureReason::LocalError, format!("no time can be set for {}: {error}", self.server));
+            move |connection: &mut SmtpConnection| connection.set_timeout(Some(patience)).map_err(set)
+        };
+        wait(SILENT_AT_LEAST)(connection)?;
+        let heard = connection.read_response();
+        wait(SILENT_AT_MOST)(connection)?;
+        match heard {
+            Err(error) if error.is_timeout() || was_silent(&error) => Ok(()),
+            _ => Err(failed(
+                FailureReason::Tls,
+                format!("{} said more than it was asked, before the private line", self.server),
+            )),
+        }
+    }
+
+    fn log_in(&self, connection: &mut SmtpConnection) -> Result<(), Failure> {
+        let Some(login) = &self.login else { return Ok(()) };
+        let answer = connection.auth(DEFAULT_MECHANISMS, login).map_err(|error| {
+            let failure = failure_of(&error, &self.server);
+            // A server may repeat what it was sent, and that was the password.
+            let code = error.status().map(u16::from);
+            code.map_or(failure.clone(), |code| Failure {
+                detail: format!("{} answered {code} to the login", self.server),
+                ..failure
+            })
+        })?;
+        self.demand(&answer, 235)
+    }
+
+    /// Says from whom and to whom. Gives the recipients that are refused; one at least is not.
+    fn announce(
+        &self,
+        connection: &mut SmtpConnection,
+        envelope: &Envelope,
+        is_ascii: bool,
+    ) -> Result<Vec<String>, Failure> {
+        let failure = |error| failure_of(&error, &self.server);
+        let parameters = self.parameters(connection, envelope, is_ascii)?;
+        connection.command(MailFrom::new(envelope.from().cloned(), parameters)).map_err(failure)?;
+        let mut refused = Vec::new();
+        for to in envelope.to() {
+            match connection.command(Rcpt::new(to.clone(), Vec::new())).map_err(failure) {
+                Ok(_) => {}
+                // Without an answer there is nobody to go on with.
+                Err(why) if matches!(why.reason, FailureReason::TimedOut | FailureReason::Connection) => {
+                    return Err(why);
+                }
+                Err(why) => refused.push((to, why)),
             }
-            connection.starttls(tls, &self.hello).map_err(failed)?;
         }
-        if let Some(login) = &self.login {
-            connection.auth(DEFAULT_MECHANISMS, login).map_err(failed)?;
+        if refused.len() == envelope.to().len() {
+            // One that is refused for now may be taken later.
+            let later = refused.iter().position(|(_, why)| !why.is_permanent).unwrap_or(0);
+            let nobody = broken(FailureReason::Configuration, "it has no recipient");
+            return Err(refused.into_iter().nth(later).map_or(nobody, |(_, why)| why));
         }
-        let answer = connection.send(message.envelope(), &message.formatted()).map_err(failed)?;
-        // It has the mail; how it says good-bye changes nothing.
-        let _ = connection.quit();
-        let said = answer.first_line().unwrap_or_default();
-        let said = text::cut(&escape::terminal(said), 200);
-        Ok(Delivered { answer: format!("{} {said}", answer.code()), reference: None })
+        Ok(refused.iter().map(|(to, why)| format!("{to} ({why})", why = why.detail)).collect())
+    }
+
+    /// What the server has to understand. Source: RFC 6531 and RFC 6152.
+    fn parameters(
+        &self,
+        connection: &SmtpConnection,
+        envelope: &Envelope,
+        is_ascii: bool,
+    ) -> Result<Vec<MailParameter>, Failure> {
+        let mut parameters = Vec::new();
+        let mut need = |extension, parameter, what: &str| match connection.server_info().supports_feature(extension) {
+            true => {
+                parameters.push(parameter);
+                Ok(())
+            }
+            false => Err(broken(FailureReason::ClientError, format!("{} takes no {what}", self.server))),
+        };
+        let has_other_letters = |address: &Address| !AsRef::<str>::as_ref(address).is_ascii();
+        if envelope.from().into_iter().chain(envelope.to()).any(has_other_letters) {
+            need(Extension::SmtpUtfEight, MailParameter::SmtpUtfEight, "address with other letters than ASCII")?;
+        }
+        if !is_ascii {
+            let body = MailParameter::Body(MailBodyParameter::EightBitMime);
+            need(Extension::EightBitMime, body, "text with other letters than ASCII")?;
+        }
+        Ok(parameters)
+    }
+
+    /// Any other answer belongs to another question.
+    fn demand(&self, answer: &Response, code: u16) -> Result<(), Failure> {
+        if answer.has_code(code) {
+            return Ok(());
+        }
+        let detail = format!("{} answered {} where SMTP wants {code}", self.server, answer.code());
+        Err(failed(FailureReason::ServerError, detail))
     }
 
     fn connected(&self) -> Result<SmtpConnection, lettre::transport::smtp::Error> {
@@ -208,7 +327,7 @@ impl Talk {
 fn failure_of(error: &lettre::transport::smtp::Error, server: &str) -> Failure {
     let source = std::error::Error::source(error).map(ToString::to_string);
     let said = source.unwrap_or_else(|| error.to_string());
-    let said = text::cut(&escape::terminal(&said), 200);
+    let said = text::cut(&escape::terminal(&said), TOLD_AT_MOST);
     let code = error.status().map(u16::from);
     let detail = match code {
         Some(code) => format!("{server} answered {code}: {said}"),
@@ -463,6 +582,125 @@ mod tests {
         assert_eq!((failure.reason, failure.is_permanent), (FailureReason::ServerError, false));
         assert_eq!(refusing(".", "552 5.3.4 too big\r\n").reason, FailureReason::TooLarge);
         assert_eq!(refusing("MAIL", "530 5.7.0 log in first\r\n").reason, FailureReason::AuthError);
+        // Another code than the one that is due belongs to another question.
+        let failure = refusing("DATA", "250 2.0.0 ok\r\n");
+        assert_eq!(failure.detail, "127.0.0.1 answered 250 where SMTP wants 354");
+    }
+
+    #[test]
+    fn who_takes_the_mail_gets_it_though_another_one_is_refused() {
+        let sink = Sink::serving(|listener, asked| {
+            let Ok((stream, _)) = listener.accept() else { return };
+            let mut told = String::new();
+            let mut is_data = false;
+            let _ = (&stream).write_all(b"220 sink ESMTP\r\n");
+            for line in BufReader::new(stream.try_clone().expect("a socket")).lines().map_while(Result::ok) {
+                told.push_str(&(line.clone() + "\n"));
+                is_data = is_data && line != ".";
+                let answer = match line.split([' ', ':']).next().unwrap_or_default() {
+                    _ if is_data => "",
+                    "RCPT" if line.contains("team@") => "550 5.1.1 no such user\r\n",
+                    word => usual(word),
+                };
+                is_data = is_data || answer.starts_with("354");
+                let _ = (&stream).write_all(answer.as_bytes());
+            }
+            let _ = asked.send(Asked { line: String::new(), headers: Vec::new(), body: told.into_bytes() });
+        });
+        let answer = told(&sink, &sample::notice()).expect("one takes it").answer;
+        assert!(
+            answer.starts_with("250 2.0.0 queued as 4711; refused: team@example.org (127.0.0.1 answered 550"),
+            "{answer}"
+        );
+        assert!(String::from_utf8_lossy(&sink.request().body).contains("Subject: "));
+    }
+
+    #[test]
+    fn what_a_server_says_to_a_login_is_not_told() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("password");
+        std::fs::write(&path, "hunter2").expect("it is written");
+        let login = |answer: &'static str| {
+            let sink = server(move |word| match word {
+                "EHLO" => "250-sink\r\n250 AUTH PLAIN\r\n",
+                "AUTH" => answer,
+                word => usual(word),
+            });
+            let password = Some(SecretRef::File(path.to_string_lossy().into_owned()));
+            let mail = Mail { password, ..channel(sink.port()) };
+            crate::deliver(&Channel::Mail(mail), &sample::notice(), &sink.egress(), NOW).expect_err(answer)
+        };
+        let failure = login("535 5.7.8 not AUTH PLAIN hunter2\r\n");
+        assert_eq!(
+            (failure.reason, failure.detail.as_str()),
+            (FailureReason::AuthError, "127.0.0.1 answered 535 to the login")
+        );
+        assert_eq!(login("250 welcome\r\n").detail, "127.0.0.1 answered 250 where SMTP wants 235");
+    }
+
+    /// A server whose answer to STARTTLS has this behind it, still in the clear.
+    fn smuggling(behind: &'static str) -> (tempfile::TempDir, Sink, Egress) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let certificate = certificate.self_signed(&key).expect("a certificate");
+        let path = dir.path().join("certificate.pem");
+        std::fs::write(&path, certificate.pem()).expect("it is written");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder_with_provider(trust::provider())
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("a pair");
+        let sink = Sink::serving(move |listener, asked| {
+            let Ok((stream, _)) = listener.accept() else { return };
+            let mut clear = BufReader::new(stream.try_clone().expect("a socket"));
+            let _ = (&stream).write_all(b"220 sink ESMTP\r\n");
+            for answer in ["250-sink\r\n250 STARTTLS\r\n".to_owned(), format!("220 go on\r\n{behind}")] {
+                let _ = clear.read_line(&mut String::new());
+                let _ = (&stream).write_all(answer.as_bytes());
+            }
+            let connection = rustls::ServerConnection::new(Arc::new(config)).expect("a connection");
+            let mut private = BufReader::new(rustls::StreamOwned::new(connection, stream));
+            let (mut line, mut is_data, mut told) = (String::new(), false, Vec::new());
+            while private.read_line(&mut line).is_ok_and(|n| 0 < n) {
+                told.extend_from_slice(line.as_bytes());
+                is_data = is_data && line != ".\r\n";
+                let answer = if is_data { "" } else { usual(line.split([' ', ':', '\r']).next().unwrap_or_default()) };
+                is_data = is_data || answer.starts_with("354");
+                let _ = private.get_mut().write_all(answer.as_bytes());
+                line.clear();
+            }
+            let _ = asked.send(Asked { line: String::new(), headers: Vec::new(), body: told });
+        });
+        let egress = Egress::of(&alignwatch_model::config::Egress {
+            allow: vec!["127.0.0.1".into(), "::1".into()],
+            certificates: vec![path.to_string_lossy().into_owned()],
+        });
+        (dir, sink, egress)
+    }
+
+    #[test]
+    fn nothing_that_was_said_in_the_clear_counts_on_a_private_line() {
+        let attempt = |behind| {
+            let (_dir, sink, egress) = smuggling(behind);
+            let mail = Mail { server: "localhost".into(), tls: MailTls::Starttls, ..channel(sink.port()) };
+            let outcome = crate::deliver(&Channel::Mail(mail), &sample::notice(), &egress, NOW);
+            (outcome, String::from_utf8_lossy(&sink.request().body).into_owned())
+        };
+        let (outcome, told) = attempt("");
+        assert_eq!(outcome.expect("nothing is smuggled").answer, "250 2.0.0 queued as 4711");
+        assert!(told.contains("Subject: "), "{told}");
+
+        let whole = "250 sink\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 queued\r\n";
+        let (outcome, told) = attempt(whole);
+        assert_eq!(outcome.expect_err("all is smuggled").reason, FailureReason::Tls);
+        assert!(!told.contains("MAIL"), "{told}");
+
+        let (outcome, told) = attempt("250 sink\r\n");
+        outcome.expect_err("each answer is one too early");
+        assert!(!told.contains("Subject: "), "{told}");
     }
 
     #[test]

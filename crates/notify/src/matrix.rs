@@ -3,15 +3,16 @@
 use alignwatch_model::{
     config::{SecretRef, channels::Matrix},
     escape,
-    notice::{Delivered, Failure, FailureReason, Notice},
+    notice::{Delivered, Failure, Notice},
 };
 use serde_json::{Value, json};
 
 use crate::{
     Tell, Way, hash,
     http::{self, Request},
+    key_and_address,
     limits::{self, Limit},
-    retry_in_body, secret, secret_of,
+    secret,
     text::{self, Markup, PLAIN},
 };
 
@@ -26,18 +27,13 @@ const MARKUP: Markup = Markup {
 
 impl Tell for Matrix {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let token = secret::read(&self.token)?;
+        let token = secret::read(&self.token, way)?;
         let transaction = hash(&notice.key);
         let parts = ["_matrix", "client", "v3", "rooms", &self.room, "send", "m.room.message", &transaction];
-        let url = http::below(&http::address(&self.url)?, &parts)?;
-        let request = Request::json("PUT", url, &message(notice)).with_secret("authorization", "Bearer ", &token);
-        let answer = http::send(&request, way)?;
-        if answer.status == 429 {
-            let wait = retry_in_body(&answer.json()["retry_after_ms"], 1_000.0);
-            return Err(answer.as_failure_after(FailureReason::RateLimited, wait));
-        }
-        let answer = answer.judged(way.now)?;
-        Ok(answer.delivered(answer.json()["event_id"].as_str().map(|id| text::cut(id, 255))))
+        let to = http::address(&self.url, way)?.below(&parts)?;
+        let request = Request::json("PUT", to, &message(notice)).with_secret("authorization", "Bearer ", &token);
+        let answer = http::deliver_or_wait(&request, way, "/retry_after_ms", 1_000.0)?;
+        Ok(answer.delivered(answer.text(&answer.json()["event_id"], 255)))
     }
 
     fn draft(&self, notice: &Notice) -> String {
@@ -45,7 +41,7 @@ impl Tell for Matrix {
     }
 
     fn secrets(&self) -> Vec<SecretRef> {
-        std::iter::once(self.token.clone()).chain(secret_of(&self.url)).collect()
+        key_and_address(&self.token, Some(&self.url))
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     Tell, Way,
     colour::colour,
-    http::{self, Request},
+    http,
     limits::{self, Limit},
     text::{self, Markup},
 };
@@ -29,7 +29,7 @@ const MARKUP: Markup = Markup {
 
 impl Tell for Mattermost {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        post(&self.url, &message(notice, limits::MATTERMOST_TITLE, limits::MATTERMOST_TEXT), way)
+        http::post(&self.url, &message(notice, limits::MATTERMOST_TITLE, limits::MATTERMOST_TEXT), way)
     }
 
     fn draft(&self, notice: &Notice) -> String {
@@ -39,12 +39,6 @@ impl Tell for Mattermost {
     fn secrets(&self) -> Vec<SecretRef> {
         vec![self.url.clone()]
     }
-}
-
-pub(crate) fn post(url: &SecretRef, message: &Value, way: Way<'_>) -> Result<Delivered, Failure> {
-    let url = http::address(&url.to_string())?;
-    let request = Request::json("POST", url, message).with_secret_path();
-    Ok(http::deliver(&request, way)?.delivered(None))
 }
 
 /// One attachment: it has a colour and a title, and mentions in it call nobody.

@@ -16,13 +16,13 @@ use crate::{
 
 impl Tell for Ntfy {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let url = http::address(self.url.as_deref().unwrap_or("https://ntfy.sh"))?;
+        let url = http::address(self.url.as_deref().unwrap_or("https://ntfy.sh"), way)?;
         let mut request = Request::json("POST", url, &message(&self.topic, notice));
         if let Some(token) = &self.token {
-            request = request.with_secret("authorization", "Bearer ", &secret::read(token)?);
+            request = request.with_secret("authorization", "Bearer ", &secret::read(token, way)?);
         }
         let answer = http::deliver(&request, way)?;
-        Ok(answer.delivered(answer.json()["id"].as_str().map(|id| text::cut(id, 40))))
+        Ok(answer.delivered(answer.text(&answer.json()["id"], 40)))
     }
 
     fn draft(&self, notice: &Notice) -> String {

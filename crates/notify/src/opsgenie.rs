@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     Tell, Way, group_hash,
     http::{self, Request},
-    limits, secret, secret_of,
+    key_and_address, limits, secret,
     text::{self, PLAIN},
 };
 
@@ -27,24 +27,17 @@ impl Tell for Opsgenie {
     }
 
     fn secrets(&self) -> Vec<SecretRef> {
-        secrets(&self.key, self.url.as_deref())
+        key_and_address(&self.key, self.url.as_deref())
     }
 }
 
 pub(crate) fn tell(base: &str, key: &SecretRef, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-    let key = secret::read(key)?;
-    let base = http::address(base)?;
+    let key = secret::read(key, way)?;
     let alias = group_hash(notice);
     let is_over = notice.status == NoticeStatus::Resolved;
-    let mut url = if is_over {
-        http::below(&base, &["v2", "alerts", &alias, "close"])?
-    } else {
-        http::below(&base, &["v2", "alerts"])?
-    };
-    if is_over {
-        url.query_pairs_mut().append_pair("identifierType", "alias");
-    }
-    let request = Request::json("POST", url, &body(notice)).with_secret("authorization", "GenieKey ", &key);
+    let alerts = http::address(base, way)?.below(&["v2", "alerts"])?;
+    let to = if is_over { alerts.below(&[&alias, "close"])?.with_query([("identifierType", "alias")]) } else { alerts };
+    let request = Request::json("POST", to, &body(notice)).with_secret("authorization", "GenieKey ", &key);
     let answer = http::send(&request, way)?;
     // Nobody opened it, or somebody closed it already: there is nothing left to close.
     if is_over && answer.status == 404 {
@@ -55,10 +48,6 @@ pub(crate) fn tell(base: &str, key: &SecretRef, notice: &Notice, way: Way<'_>) -
 
 pub(crate) fn draft(notice: &Notice) -> String {
     format!("{:#}", body(notice))
-}
-
-pub(crate) fn secrets(key: &SecretRef, url: Option<&str>) -> Vec<SecretRef> {
-    std::iter::once(key.clone()).chain(url.and_then(secret_of)).collect()
 }
 
 fn body(notice: &Notice) -> Value {

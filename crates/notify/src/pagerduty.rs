@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use crate::{
     Tell, Way, group_hash,
     http::{self, Request},
-    limits, secret, secret_of,
+    key_and_address, limits, secret,
     text::{self, PLAIN},
 };
 
 impl Tell for Pagerduty {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let key = secret::read(&self.key)?;
-        let base = http::address(self.url.as_deref().unwrap_or("https://events.pagerduty.com"))?;
-        let url = http::below(&base, &["v2", "enqueue"])?;
+        let key = secret::read(&self.key, way)?;
+        let base = http::address(self.url.as_deref().unwrap_or("https://events.pagerduty.com"), way)?;
+        let url = base.below(&["v2", "enqueue"])?;
         let mut body = event(notice);
         body["routing_key"] = json!(key);
         let mut request = Request::json("POST", url, &body);
@@ -33,7 +33,7 @@ impl Tell for Pagerduty {
     }
 
     fn secrets(&self) -> Vec<SecretRef> {
-        std::iter::once(self.key.clone()).chain(self.url.as_deref().and_then(secret_of)).collect()
+        key_and_address(&self.key, self.url.as_deref())
     }
 }
 

@@ -6,15 +6,14 @@
 
 use std::{
     env,
-    io::{Read, Write},
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    io::{self, ErrorKind, Read, Write},
+    os::{fd::AsFd, unix::process::CommandExt},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 /// Variables of ours that it sees.
 const SEEN: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TZ", "XDG_RUNTIME_DIR"];
@@ -22,8 +21,8 @@ const SEEN: [&str; 6] = ["PATH", "HOME", "USER", "LANG", "TZ", "XDG_RUNTIME_DIR"
 /// How often it is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How long what it wrote is waited for when it is over: another process may hold the other end.
-const LINGER: Duration = Duration::from_millis(500);
+/// What a pipe of Linux holds: one read takes all that lies in it.
+const PIPE_BYTES: usize = 64 << 10;
 
 /// A program that ended.
 #[derive(Debug)]
@@ -46,7 +45,7 @@ pub(crate) fn run(
 ) -> Result<Ended, String> {
     let (program, arguments) = words.split_first().ok_or("it names no program")?;
     let seen = SEEN.into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(arguments)
         .env_clear()
         .envs(seen)
@@ -58,66 +57,131 @@ pub(crate) fn run(
         .process_group(0)
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
-    feed(&mut child, input.to_vec());
-    let output = kept(child.stdout.take(), output_at_most);
-    let complaint = kept(child.stderr.take(), output_at_most);
-    let status = waited_for(&mut child, patience);
-    let status = status.map_err(|why| format!("`{program}` {why}"))?;
+    let mut running = Running::of(child, input, output_at_most);
+    let status = running.ended_within(patience).map_err(|why| format!("`{program}` {why}"))?;
     Ok(Ended {
         code: status.code(),
-        output: output.recv_timeout(LINGER).unwrap_or_default(),
-        complaint: complaint.recv_timeout(LINGER).unwrap_or_default(),
+        output: std::mem::take(&mut running.output.begin),
+        complaint: std::mem::take(&mut running.complaint.begin),
     })
 }
 
-/// It may end without reading: then the rest of its input is nobody's loss.
-fn feed(child: &mut Child, input: Vec<u8>) {
-    if let Some(mut stdin) = child.stdin.take() {
-        thread::spawn(move || stdin.write_all(&input));
-    }
+/// A started program. Dropped, it and what it started in its group are ended.
+struct Running<'a> {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    input: &'a [u8],
+    output: Heard<ChildStdout>,
+    complaint: Heard<ChildStderr>,
+    status: Option<ExitStatus>,
 }
 
-/// The begin of what is written there; the rest is read and dropped, so that the program can go on.
-fn kept(source: Option<impl Read + Send + 'static>, at_most: usize) -> mpsc::Receiver<Vec<u8>> {
-    let (done, all) = mpsc::channel();
-    if let Some(mut source) = source {
-        thread::spawn(move || {
-            let mut begin = Vec::new();
-            let _ = source.by_ref().take(at_most as u64).read_to_end(&mut begin);
-            let _ = std::io::copy(&mut source, &mut std::io::sink());
-            let _ = done.send(begin);
-        });
+impl<'a> Running<'a> {
+    fn of(mut child: Child, input: &'a [u8], at_most: usize) -> Running<'a> {
+        let stdin = child.stdin.take();
+        let output = Heard { pipe: child.stdout.take(), begin: Vec::new(), at_most };
+        let complaint = Heard { pipe: child.stderr.take(), begin: Vec::new(), at_most };
+        Running { child, stdin, input, output, complaint, status: None }
     }
-    all
-}
 
-/// Waits for its end, and ends what it left behind before its number can be another's.
-fn waited_for(child: &mut Child, patience: Duration) -> Result<std::process::ExitStatus, String> {
-    let until = Instant::now() + patience;
-    let is_over = loop {
-        match is_over(child) {
-            Ok(false) if Instant::now() < until => thread::sleep(LOOK_EVERY),
-            Ok(is_over) => break is_over,
-            Err(error) => return Err(format!("cannot be waited for: {error}")),
+    /// Feeds it and hears it until it is over. Errors: why it was stopped, as a sentence part.
+    fn ended_within(&mut self, patience: Duration) -> Result<ExitStatus, String> {
+        let broken = |error: io::Error| format!("cannot be waited for: {error}");
+        let until = Instant::now() + patience;
+        self.let_no_pipe_block().map_err(broken)?;
+        while !self.is_over().map_err(|error| broken(error.into()))? {
+            if until <= Instant::now() {
+                return Err(format!("took longer than {} s and was stopped", patience.as_secs_f64()));
+            }
+            let moved = [self.feed(), self.output.hear(), self.complaint.hear()];
+            if !moved.contains(&true) {
+                thread::sleep(LOOK_EVERY);
+            }
         }
-    };
-    if let Some(group) = pid(child) {
-        // Mostly there is nobody left.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        // All that it wrote lies in the pipes, whoever else holds them open and may write for ever.
+        self.output.hear();
+        self.complaint.hear();
+        self.end().map_err(broken)
     }
-    let status = child.wait().map_err(|error| format!("cannot be waited for: {error}"))?;
-    if is_over { Ok(status) } else { Err(format!("took longer than {} s and was stopped", patience.as_secs_f64())) }
+
+    fn let_no_pipe_block(&self) -> io::Result<()> {
+        let pipes = [
+            self.stdin.as_ref().map(AsFd::as_fd),
+            self.output.pipe.as_ref().map(AsFd::as_fd),
+            self.complaint.pipe.as_ref().map(AsFd::as_fd),
+        ];
+        pipes.into_iter().flatten().try_for_each(|pipe| Ok(rustix::io::ioctl_fionbio(pipe, true)?))
+    }
+
+    /// Has something gone? It may end or close its input without reading: then the rest is nobody's loss.
+    fn feed(&mut self) -> bool {
+        let Some(stdin) = &mut self.stdin else { return false };
+        if self.input.is_empty() {
+            self.stdin = None;
+            return true;
+        }
+        match stdin.write(self.input) {
+            Ok(sent) => self.input = &self.input[sent..],
+            Err(error) if is_later(&error) => return false,
+            Err(_) => self.stdin = None,
+        }
+        true
+    }
+
+    /// Is it over? Its number stays its own until it is waited for.
+    fn is_over(&self) -> Result<bool, rustix::io::Errno> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match rustix::process::waitid(WaitId::Pid(Pid::from_child(&self.child)), options) {
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            found => Ok(found?.is_some()),
+        }
+    }
+
+    /// Ends what is left of its group, before the number can be another's.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        // Mostly there is nobody left.
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let status = self.child.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
 }
 
-/// Is it over? Its number stays its own until it is waited for.
-fn is_over(child: &Child) -> Result<bool, rustix::io::Errno> {
-    let Some(pid) = pid(child) else { return Ok(true) };
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(rustix::process::waitid(WaitId::Pid(pid), options)?.is_some())
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            let _ = self.end();
+        }
+    }
 }
 
-fn pid(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+/// The begin of what is written to a pipe; the rest is read and dropped, so that the program can go on.
+struct Heard<R> {
+    pipe: Option<R>,
+    begin: Vec<u8>,
+    at_most: usize,
+}
+
+impl<R: Read> Heard<R> {
+    /// Takes what is there. Was there something, or its end?
+    fn hear(&mut self) -> bool {
+        let Some(pipe) = &mut self.pipe else { return false };
+        let mut chunk = [0; PIPE_BYTES];
+        match pipe.read(&mut chunk) {
+            Ok(0) => self.pipe = None,
+            Ok(n_bytes) => {
+                let room = self.at_most - self.begin.len();
+                self.begin.extend_from_slice(&chunk[..n_bytes.min(room)]);
+            }
+            Err(error) if is_later(&error) => return false,
+            Err(_) => self.pipe = None,
+        }
+        true
+    }
+}
+
+fn is_later(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
@@ -142,11 +206,44 @@ mod tests {
         assert_eq!(String::from_utf8(ended.expect("it runs").output).expect("text"), "x; y-none\n");
     }
 
+    /// Is there a process of this number that is not over?
+    fn is_alive(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        state.is_some_and(|state| !"ZX".contains(state))
+    }
+
     #[test]
     fn a_program_that_takes_too_long_ends_with_all_that_it_started() {
-        let told =
-            run(&words("sleep 600 & sleep 600"), b"", &[], Duration::from_millis(50), 9).expect_err("it is stopped");
-        assert!(told.ends_with("took longer than 0.05 s and was stopped"), "{told}");
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}.new; mv {0}.new {0}; sleep 600", path.display());
+        let told = run(&words(&script), b"", &[], Duration::from_millis(1_500), 9).expect_err("it is stopped");
+        assert!(told.ends_with("took longer than 1.5 s and was stopped"), "{told}");
+        let pid = std::fs::read_to_string(path).expect("it was started");
+        let until = Instant::now() + Duration::from_secs(30);
+        while is_alive(pid.trim()) {
+            assert!(Instant::now() < until, "{pid} lives");
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    #[test]
+    fn what_a_program_said_is_kept_when_a_helper_holds_its_pipes() {
+        // In a group of its own, so that it outlives the program, as a daemon does.
+        let script = "setsid sleep 5 & echo \"pid $!\"; echo oh >&2; exit 3";
+        let ended = run(&words(script), b"", &[], LONG, 99).expect("it runs");
+        assert_eq!((ended.code, ended.complaint), (Some(3), b"oh\n".to_vec()));
+        assert!(ended.output.starts_with(b"pid "), "{:?}", ended.output);
+    }
+
+    #[test]
+    fn a_program_that_talks_before_it_listens_is_heard_and_fed() {
+        let much = vec![b'x'; 1 << 20];
+        let script = "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; wc -c";
+        let ended = run(&words(script), &much, &[], LONG, 300_020).expect("it runs");
+        assert_eq!(ended.output[300_000..].trim_ascii(), b"1048576");
+        assert_eq!(ended.complaint.len(), 300_000);
     }
 
     #[test]

@@ -5,15 +5,11 @@ use alignwatch_model::{
     notice::{Delivered, Failure, Notice},
 };
 
-use crate::{Tell, Way, limits, mattermost};
+use crate::{Tell, Way, http, limits, mattermost};
 
 impl Tell for Rocketchat {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        mattermost::post(
-            &self.url,
-            &mattermost::message(notice, limits::ROCKETCHAT_TITLE, limits::ROCKETCHAT_TEXT),
-            way,
-        )
+        http::post(&self.url, &mattermost::message(notice, limits::ROCKETCHAT_TITLE, limits::ROCKETCHAT_TEXT), way)
     }
 
     fn draft(&self, notice: &Notice) -> String {

@@ -8,7 +8,7 @@ use alignwatch_model::{
 };
 
 /// Names that hurt somebody once, as branches and words of branches.
-pub(crate) const NAUGHTY: [&str; 22] = [
+pub(crate) const NAUGHTY: [&str; 24] = [
     "evil\u{202e}gnp",
     "\x1b]0;title\x07\x1b[2J",
     "line\nfeed\r\nBcc: victim@example.org\r\n\r\n.\r\nMAIL FROM:<x@y>",
@@ -31,6 +31,8 @@ pub(crate) const NAUGHTY: [&str; 22] = [
     "--> <!-- alignwatch group -->",
     ":emoji: /giphy x /shrug",
     "\u{ff20}everyone",
+    "/close",
+    "  /assign @me",
 ];
 
 /// One alert that fires.

@@ -69,6 +69,11 @@ impl Sink {
         self.asked.recv_timeout(Duration::from_secs(60)).expect("it was asked")
     }
 
+    /// A request that came already.
+    pub(crate) fn next(&self) -> Option<Asked> {
+        self.asked.try_recv().ok()
+    }
+
     /// How many requests came besides.
     pub(crate) fn n_more(&self) -> usize {
         self.asked.try_iter().count()

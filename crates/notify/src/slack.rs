@@ -10,17 +10,14 @@ use alignwatch_model::{
 use serde_json::{Value, json};
 
 use crate::{
-    Tell, Way,
-    http::{self, Request},
+    Tell, Way, http,
     limits::{self, Limit},
     text::{self, PLAIN},
 };
 
 impl Tell for Slack {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let url = http::address(&self.url.to_string())?;
-        let request = Request::json("POST", url, &message(notice)).with_secret_path();
-        Ok(http::deliver(&request, way)?.delivered(None))
+        http::post(&self.url, &message(notice), way)
     }
 
     fn draft(&self, notice: &Notice) -> String {

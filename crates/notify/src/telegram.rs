@@ -5,16 +5,16 @@
 
 use alignwatch_model::{
     config::{SecretRef, channels::Telegram},
-    notice::{Delivered, Failure, FailureReason, Notice},
+    notice::{Delivered, Failure, Notice},
 };
 use serde_json::{Value, json};
 
 use crate::{
     Tell, Way,
-    failure::by_status,
     http::{self, Request},
+    key_and_address,
     limits::{self, Limit},
-    retry_in_body, secret, secret_of,
+    secret,
     text::{self, Markup},
 };
 
@@ -29,23 +29,13 @@ const MARKUP: Markup = Markup {
 
 impl Tell for Telegram {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let token = secret::read(&self.token)?;
-        let base = http::address(self.url.as_deref().unwrap_or("https://api.telegram.org"))?;
-        let url = http::below(&base, &[&format!("bot{token}"), "sendMessage"])?;
-        let mut request = Request::json("POST", url, &message(&self.chat, notice)).with_secret_path();
+        let token = secret::read(&self.token, way)?;
+        let base = http::address(self.url.as_deref().unwrap_or("https://api.telegram.org"), way)?;
+        let to = base.below(&[&format!("bot{token}"), "sendMessage"])?;
+        let mut request = Request::json("POST", to, &message(&self.chat, notice));
         request.secrets.push(token);
-        let answer = http::send(&request, way)?;
-        let json = answer.json();
-        match by_status(answer.status, &answer.body) {
-            Some(FailureReason::RateLimited) => {
-                let wait = retry_in_body(&json["parameters"]["retry_after"], 1.0);
-                Err(answer.as_failure_after(FailureReason::RateLimited, wait))
-            }
-            _ => {
-                let answer = answer.judged(way.now)?;
-                Ok(answer.delivered(json["result"]["message_id"].as_i64().map(|id| id.to_string())))
-            }
-        }
+        let answer = http::deliver_or_wait(&request, way, "/parameters/retry_after", 1.0)?;
+        Ok(answer.delivered(answer.json()["result"]["message_id"].as_i64().map(|id| id.to_string())))
     }
 
     fn draft(&self, notice: &Notice) -> String {
@@ -53,7 +43,7 @@ impl Tell for Telegram {
     }
 
     fn secrets(&self) -> Vec<SecretRef> {
-        std::iter::once(self.token.clone()).chain(self.url.as_deref().and_then(secret_of)).collect()
+        key_and_address(&self.token, self.url.as_deref())
     }
 }
 

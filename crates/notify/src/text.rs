@@ -75,17 +75,19 @@ pub(crate) fn title(notice: &Notice, limit: Limit) -> String {
     format!("{mark} {}{place}", cut_to(&said, Limit { at_most: room, ..limit }))
 }
 
-/// `[ERROR]`, `[OVER]`, `[3 FIRING, 1 OVER]`: what is never cut.
+/// `[ERROR]`, `[OVER]`, `[3 FIRING, 1 OVER, 9 MORE, ERROR]`: what is never cut.
 fn mark(notice: &Notice) -> String {
     let (n_firing, n_over) = notice.counts();
     let n_all = (n_firing + n_over) as u64 + notice.n_left_out;
     let worst = notice.severity().map_or("", severity_word);
-    let state = match (notice.status, n_firing, n_over, n_all) {
-        (NoticeStatus::Resolved, .., 0 | 1) => "OVER".to_owned(),
-        (NoticeStatus::Resolved, ..) => format!("{n_all} OVER"),
-        (NoticeStatus::Firing, .., 0 | 1) => worst.to_owned(),
-        (NoticeStatus::Firing, _, 0, _) => format!("{n_all} FIRING, {worst}"),
-        (NoticeStatus::Firing, ..) => format!("{} FIRING, {n_over} OVER, {worst}", n_firing as u64 + notice.n_left_out),
+    // Of those that are left out it is not known which of them fire.
+    let counts = [(n_firing as u64, "FIRING"), (n_over as u64, "OVER"), (notice.n_left_out, "MORE")];
+    let counts = counts.into_iter().filter(|(n, _)| 0 < *n).map(|(n, word)| format!("{n} {word}"));
+    let state = match (notice.status, n_all) {
+        (NoticeStatus::Resolved, 0 | 1) => "OVER".to_owned(),
+        (NoticeStatus::Resolved, _) => counts.collect::<Vec<_>>().join(", "),
+        (NoticeStatus::Firing, 0 | 1) => worst.to_owned(),
+        (NoticeStatus::Firing, _) => counts.chain([worst.to_owned()]).collect::<Vec<_>>().join(", "),
     };
     if notice.reason == NoticeReason::Test { format!("[TEST] [{state}]") } else { format!("[{state}]") }
 }
@@ -318,7 +320,7 @@ mod tests {
     #[test]
     fn many_alerts_are_listed_shorter_and_then_counted() {
         let notice = sample::many(30);
-        assert_snapshot!(title(&notice, MAIL_SUBJECT), @"[35 FIRING, ERROR] far-behind (a.git)");
+        assert_snapshot!(title(&notice, MAIL_SUBJECT), @"[30 FIRING, 5 MORE, ERROR] far-behind (a.git)");
         let text = body(&notice, &PLAIN, Limit { at_most: 700, ..DISCORD_TEXT }, 50);
         assert_snapshot!(text, @r"
         New in this group.
@@ -340,6 +342,18 @@ mod tests {
 
         … 32 more, see the rest: https://watch.example.org/alerts
         ");
+    }
+
+    #[test]
+    fn what_is_left_out_is_neither_firing_nor_over() {
+        let mut mixed = sample::many(3);
+        mixed.alerts[2].is_firing = false;
+        assert_eq!(mark(&mixed), "[2 FIRING, 1 OVER, 5 MORE, ERROR]");
+        mixed.n_left_out = 0;
+        assert_eq!(mark(&mixed), "[2 FIRING, 1 OVER, ERROR]");
+        mixed.status = NoticeStatus::Resolved;
+        mixed.alerts.iter_mut().for_each(|alert| alert.is_firing = false);
+        assert_eq!(mark(&mixed), "[3 OVER]");
     }
 
     #[test]

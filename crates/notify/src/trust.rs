@@ -1,7 +1,7 @@
 //! Whose certificates we believe: the authorities that this system trusts, and those that are configured.
 
 use std::{
-    fs,
+    path::Path,
     sync::{Arc, LazyLock},
 };
 
@@ -11,10 +11,10 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use crate::failure::broken;
+use crate::{failure::failed, plain_file};
 
 /// The largest file of certificates, in bytes. Source: ours; the public ones of a system are about 250 KB.
-const FILE_AT_MOST: u64 = 4 << 20;
+const FILE_AT_MOST: usize = 4 << 20;
 
 /// The one provider of cryptography, also for libraries that ask for the one of this process.
 ///
@@ -42,23 +42,33 @@ pub(crate) fn roots(files: &[String]) -> Result<Vec<CertificateDer<'static>>, Fa
     if roots.is_empty() {
         let detail =
             "this system trusts no authority (install ca-certificates, or name files in `egress: {certificates: […]}`)";
-        return Err(broken(FailureReason::Configuration, detail));
+        return Err(failed(FailureReason::Configuration, detail));
     }
     Ok(roots)
 }
 
 fn of_file(path: &str) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    // It may be there again in a moment, as when somebody replaces it.
     let wrong =
-        |why: &str| broken(FailureReason::Configuration, format!("cannot read the certificates in `{path}`: {why}"));
-    let size = fs::metadata(path).map_err(|error| wrong(&error.to_string()))?.len();
-    if size > FILE_AT_MOST {
-        return Err(wrong("the file is too large"));
-    }
-    let pem = fs::read(path).map_err(|error| wrong(&error.to_string()))?;
+        |why: &str| failed(FailureReason::Configuration, format!("cannot read the certificates in `{path}`: {why}"));
+    let pem = plain_file::read(Path::new(path), FILE_AT_MOST).map_err(|error| wrong(&error.to_string()))?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => Err(wrong("it holds none in PEM form")),
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(wrong(&error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_that_cannot_be_read_now_are_looked_for_again() {
+        for path in ["/no/such/file", "/dev/zero", "/etc/passwd"] {
+            let failure = roots(&[path.to_owned()]).expect_err(path);
+            assert!(!failure.is_permanent && failure.detail.contains(path), "{failure:?}");
+        }
     }
 }

@@ -20,13 +20,13 @@ use crate::{Tell, Way, failure::broken, fitted, http, http::Request, limits, sec
 
 impl Tell for Webhook {
     fn tell(&self, notice: &Notice, way: Way<'_>) -> Result<Delivered, Failure> {
-        let url = http::address(&self.url)?;
-        let secrets =
-            self.secret.iter().map(|secret| key_of(&secret::read(secret)?, secret)).collect::<Result<Vec<_>, _>>()?;
-        let mut request = Request::json("POST", url, &payload(self.payload, notice));
-        if secret_of(&self.url).is_some() {
-            request = request.with_secret_path();
-        }
+        let to = http::address(&self.url, way)?;
+        let secrets = self
+            .secret
+            .iter()
+            .map(|secret| key_of(&secret::read(secret, way)?, secret))
+            .collect::<Result<Vec<_>, _>>()?;
+        let request = Request::json("POST", to, &payload(self.payload, notice));
         let request = signed(request, &notice.key, way.now, &secrets);
         Ok(http::deliver(&request, way)?.delivered(None))
     }

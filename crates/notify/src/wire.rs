@@ -3,7 +3,7 @@
 use alignwatch_model::{
     Timestamp,
     config::{Channel, SecretRef, channels::*},
-    notice::{Delivered, Notice},
+    notice::{Delivered, FailureReason, Notice},
 };
 use serde_json::{Value, json};
 
@@ -179,9 +179,9 @@ fn asked_of_a_forge(make: impl Fn(&World) -> Channel, open: impl Fn(&str) -> Str
     let body = created["body"].as_str().or(created["description"].as_str()).expect("a body").to_owned();
 
     let list = open(&body);
-    let last = World::answering(&[&list, "{}", "{}"]);
+    let last = World::answering(&[&list, "[]", "{}", "{}"]);
     assert_eq!(last.tell(&make(&last), &sample::over()).answer, "closed the issue");
-    asked.extend([(); 3].map(|()| last.sink.request()));
+    asked.extend([(); 4].map(|()| last.sink.request()));
     asked
 }
 
@@ -206,16 +206,17 @@ fn issues_of_github_are_opened_changed_and_closed() {
     assert_eq!(
         lines(&asked),
         [
-            "GET /repos/o/r/issues?state=open&labels=alignwatch&per_page=100",
+            "GET /repos/o/r/issues?state=open&labels=alignwatch&per_page=20&page=1",
             "POST /repos/o/r/issues",
-            "GET /repos/o/r/issues?state=open&labels=alignwatch&per_page=100",
+            "GET /repos/o/r/issues?state=open&labels=alignwatch&per_page=20&page=1",
+            "GET /repos/o/r/issues?state=open&labels=alignwatch&per_page=20&page=2",
             "POST /repos/o/r/issues/7/comments",
             "PATCH /repos/o/r/issues/7",
         ]
     );
     assert!(asked.iter().all(|asked| asked.header("authorization") == Some("Bearer t0ken")));
     assert_eq!(asked[1].json()["labels"], json!(["alignwatch"]));
-    assert_eq!((&asked[4].json()["state"], &asked[4].json()["state_reason"]), (&json!("closed"), &json!("completed")));
+    assert_eq!((&asked[5].json()["state"], &asked[5].json()["state_reason"]), (&json!("closed"), &json!("completed")));
 }
 
 #[test]
@@ -233,15 +234,16 @@ fn issues_of_gitlab_are_opened_changed_and_closed() {
     assert_eq!(
         lines(&asked),
         [
-            "GET /api/v4/projects/g%2Fs%2Fp/issues?state=opened&labels=drift&per_page=100",
+            "GET /api/v4/projects/g%2Fs%2Fp/issues?state=opened&labels=drift&per_page=20&page=1",
             "POST /api/v4/projects/g%2Fs%2Fp/issues",
-            "GET /api/v4/projects/g%2Fs%2Fp/issues?state=opened&labels=drift&per_page=100",
+            "GET /api/v4/projects/g%2Fs%2Fp/issues?state=opened&labels=drift&per_page=20&page=1",
+            "GET /api/v4/projects/g%2Fs%2Fp/issues?state=opened&labels=drift&per_page=20&page=2",
             "POST /api/v4/projects/g%2Fs%2Fp/issues/7/notes",
             "PUT /api/v4/projects/g%2Fs%2Fp/issues/7",
         ]
     );
     assert!(asked.iter().all(|asked| asked.header("private-token") == Some("t0ken")));
-    assert_eq!(asked[4].json()["state_event"], json!("close"));
+    assert_eq!(asked[5].json()["state_event"], json!("close"));
 }
 
 #[test]
@@ -259,10 +261,56 @@ fn issues_of_gitea_are_found_among_all_pages() {
     assert_eq!(
         lines(&asked),
         [
-            "GET /git/api/v1/repos/o/r/issues?state=open&type=issues&limit=50&page=1",
-            "GET /git/api/v1/repos/o/r/issues?state=open&type=issues&limit=50&page=2",
+            "GET /git/api/v1/repos/o/r/issues?state=open&type=issues&limit=20&page=1",
+            "GET /git/api/v1/repos/o/r/issues?state=open&type=issues&limit=20&page=2",
             "POST /git/api/v1/repos/o/r/issues",
         ]
     );
     assert!(asked.iter().all(|asked| asked.header("authorization") == Some("token t0ken")));
+}
+
+#[test]
+fn a_list_of_issues_that_could_not_be_read_is_not_an_empty_one() {
+    let too_long = format!("[{{\"number\": 1, \"body\": \"{}\"}}]", "x".repeat(9 << 20));
+    let html = "<!DOCTYPE html><title>Maintenance</title>";
+    let full = r#"[{"number": 1, "body": "another"}]"#;
+    let answers = [html.to_owned(), "{}".to_owned(), too_long, "[{\"number\": 1".to_owned(), full.to_owned()];
+    for answer in answers {
+        let answers: Vec<&str> = vec![&answer; 60];
+        let world = World::answering(&answers);
+        let forges = [
+            Channel::Github(Github {
+                repository: "o/r".into(),
+                token: world.secret("t0ken"),
+                url: world.base(),
+                ..Github::default()
+            }),
+            Channel::Gitlab(Gitlab {
+                project: "o/r".into(),
+                token: world.secret("t0ken"),
+                url: world.base(),
+                ..Gitlab::default()
+            }),
+            Channel::Gitea(Gitea {
+                repository: "o/r".into(),
+                token: world.secret("t0ken"),
+                url: world.sink.url(""),
+                ..Gitea::default()
+            }),
+        ];
+        // The full page is looked through to its bound, for which one forge is enough.
+        let n_forges = if answer == full { 1 } else { 3 };
+        for channel in &forges[..n_forges] {
+            for notice in [sample::notice(), sample::over()].iter().take(n_forges) {
+                let egress = world.sink.egress();
+                let way = Way::new(&egress, Timestamp(0), DEADLINE);
+                let failure = attempt(channel, notice, way).expect_err(channel.kind());
+                assert_eq!(failure.reason, FailureReason::ServerError, "{}: {failure}", channel.kind());
+                assert!(!failure.is_permanent);
+            }
+        }
+        while let Some(asked) = world.sink.next() {
+            assert!(asked.line.starts_with("GET "), "{}", asked.line);
+        }
+    }
 }

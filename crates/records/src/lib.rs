@@ -1,8 +1,8 @@
 //! Records: runs a command untouched, and keeps what is reported of alignment runs in files.
 //!
 //! [`Spool`] is the source of truth while no daemon is there: a file a run, an event a line. [`wrap`] starts
-//! the command that somebody wants to be watched, and measures it. Together with `git` this is the only place
-//! that starts a process, and it starts nothing but that one command.
+//! the command that somebody wants to be watched, and measures it. It starts nothing
+//! but that one command; who else starts programs stands in docs/ARCHITECTURE.md.
 
 pub mod fresh;
 pub mod leases;

@@ -100,6 +100,22 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// All findings of some checks in a repository, the last ones first, at most so many. Errors: [`StoreError`].
+    pub fn findings_of(
+        &self,
+        repository: &str,
+        checks: &[String],
+        at_most: usize,
+    ) -> Result<Vec<PastFinding>, StoreError> {
+        let mut rows = self.connection.prepare_cached(
+            "SELECT repository, key, check_id, severity, summary, document, began_at, seen_at, ended_at FROM finding
+             WHERE repository = ?1 AND check_id IN (SELECT value FROM json_each(?2)) ORDER BY began_at DESC, key LIMIT ?3",
+        )?;
+        let checks = serde_json::Value::from(checks).to_string();
+        let rows = rows.query_map(params![repository, checks, at_most as i64], finding)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The series of a metric: of one repository or of all.
     pub fn series(&self, metric: Option<&str>, repository: Option<&str>) -> Result<Vec<SeriesRow>, StoreError> {
         let mut rows = self.connection.prepare_cached(

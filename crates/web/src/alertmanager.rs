@@ -8,11 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use alignwatch_model::{
     Timestamp,
     alert::{
-        Alert, Labels, Matcher, Phase, Silence, Wish,
+        Alert, Labels, Matcher, Silence, Wish,
         book::Posted,
         matcher::{all_match, parse_all},
         mute::{By, SilenceState},
-        unsent,
+        unsent::{self, Holding},
     },
     turn::Alerting,
 };
@@ -59,7 +59,8 @@ async fn receivers(State(shared): State<Arc<Shared>>) -> Json<Vec<Receiver>> {
     let routes = alerting.policy.routes.iter();
     let names =
         routes.flat_map(|route| route.channels.iter().chain(route.steps.iter().flat_map(|step| &step.channels)));
-    let names: std::collections::BTreeSet<_> = names.cloned().collect();
+    let now = crate::now();
+    let names: std::collections::BTreeSet<_> = names.map(|who| who.channel(now).to_owned()).collect();
     Json(names.into_iter().map(|name| Receiver { name }).collect())
 }
 
@@ -146,9 +147,8 @@ struct ShownStatus {
     muted_by: Vec<String>,
 }
 
-fn shown(alerting: &Alerting, alert: &Alert, now: Timestamp) -> Shown {
-    let Alerting { book, policy, .. } = alerting;
-    let mute = unsent::held(book, policy, alert, now);
+fn shown(alerting: &Alerting, holding: &Holding<'_>, alert: &Alert, now: Timestamp) -> Shown {
+    let mute = holding.back(alert);
     let mut status = ShownStatus { state: "active", silenced_by: vec![], inhibited_by: vec![], muted_by: vec![] };
     match mute.map(|mute| mute.by) {
         None => {}
@@ -161,7 +161,8 @@ fn shown(alerting: &Alerting, alert: &Alert, now: Timestamp) -> Shown {
             }
         }
     }
-    let mut receivers: Vec<_> = unsent::receivers(policy, alert, now).into_iter().map(|(_, to)| to.channel).collect();
+    let mut receivers: Vec<_> =
+        unsent::receivers(&alerting.policy, alert, now).into_iter().map(|(_, to)| to.channel).collect();
     receivers.dedup();
     let texts = [("summary", &alert.summary), ("description", &alert.description), ("runbook_url", &alert.runbook)];
     let annotations = texts.into_iter().filter(|(_, text)| !text.is_empty());
@@ -181,8 +182,9 @@ fn shown(alerting: &Alerting, alert: &Alert, now: Timestamp) -> Shown {
 
 fn all_shown(shared: &Shared, wanted: &Wanted) -> Vec<Shown> {
     let (alerting, now) = (shared.alerting(), crate::now());
-    let firing = alerting.book.alerts().filter(|alert| alert.phase == Phase::Firing);
-    firing.map(|alert| shown(&alerting, alert, now)).filter(|shown| wanted.takes(shown)).collect()
+    let holding = Holding::of(&alerting.book, &alerting.policy, now);
+    let firing = alerting.book.firing();
+    firing.map(|alert| shown(&alerting, &holding, alert, now)).filter(|shown| wanted.takes(shown)).collect()
 }
 
 async fn alerts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<Json<Vec<Shown>>, Problem> {
@@ -200,8 +202,9 @@ async fn groups(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) ->
     let wanted = Wanted::of(query.as_deref())?;
     let (alerting, now) = (shared.alerting(), crate::now());
     let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
+    let holding = Holding::of(&alerting.book, &alerting.policy, now);
     for alert in alerting.book.firing() {
-        let shown = shown(&alerting, alert, now);
+        let shown = shown(&alerting, &holding, alert, now);
         if !wanted.takes(&shown) {
             continue;
         }

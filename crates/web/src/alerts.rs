@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use alignwatch_model::{
     Timestamp,
-    alert::{Ack, Alert, Phase, Wish, explain, mute::Mute, outbox::Outgoing, unsent},
+    alert::{Ack, Alert, Phase, Wish, explain, mute::Mute, outbox::Outgoing, unsent::Holding},
     record::RecordKind,
-    turn::Alerting,
 };
 use axum::{
     Json,
@@ -58,8 +57,8 @@ pub(crate) struct Shown {
     held: Option<Mute>,
 }
 
-fn shown(alerting: &Alerting, alert: &Alert, now: Timestamp) -> Shown {
-    let held = alert.is_firing().then(|| unsent::held(&alerting.book, &alerting.policy, alert, now)).flatten();
+fn shown(holding: &Holding<'_>, alert: &Alert) -> Shown {
+    let held = alert.is_firing().then(|| holding.back(alert)).flatten();
     Shown { alert: alert.clone(), held }
 }
 
@@ -71,9 +70,10 @@ pub(crate) async fn alerts(
     State(shared): State<Arc<Shared>>,
     Asked(which): Asked<Which>,
 ) -> Result<Json<Alerts>, Problem> {
-    let (alerting, now) = (shared.alerting(), crate::now());
+    let alerting = shared.alerting();
     let wanted = alerting.book.alerts().filter(|alert| which.all || alert.is_firing());
-    let mut alerts: Vec<Shown> = wanted.map(|alert| shown(&alerting, alert, now)).collect();
+    let holding = Holding::of(&alerting.book, &alerting.policy, crate::now());
+    let mut alerts: Vec<Shown> = wanted.map(|alert| shown(&holding, alert)).collect();
     alerts.sort_by_key(|shown| {
         (order(shown.alert.phase), std::cmp::Reverse(shown.alert.severity), shown.alert.starts_at)
     });
@@ -246,6 +246,23 @@ pub(crate) async fn list_messages(
     Ok(Json(Messages { schema: "alignwatch.messages/1", messages }))
 }
 
+/// Ends an alert by hand, such as one of a repository that is watched no more. What is still bad fires again.
+#[utoipa::path(post, path = "/api/v1/alerts/{id}/end", params(("id" = String, Path, description = "Its id or fingerprint.")), responses(
+    (status = 204, description = "It is over."),
+    (status = 400, description = "That is no id.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "It is not known.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn end(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<String>,
+    who: Who,
+) -> Result<StatusCode, Response> {
+    known(&shared, &id).map_err(Problem::into_response)?;
+    done(&shared, Wish::End { alert: id, who: who.by_the_api() }).await
+}
+
 /// Tries a message again that could not be delivered.
 #[utoipa::path(post, path = "/api/v1/messages/{key}/retry", params(("key" = String, Path, description = "Its key.")), responses(
     (status = 204, description = "It will be."),
@@ -259,10 +276,32 @@ pub(crate) async fn retry(
     Named(key): Named<String>,
     who: Who,
 ) -> Result<StatusCode, Response> {
-    if !shared.alerting().book.outbox.contains_key(&key) {
+    known_message(&shared, &key).map_err(Problem::into_response)?;
+    done(&shared, Wish::Retry { key, who: who.by_the_api() }).await
+}
+
+/// Gives a message up that could not be delivered.
+#[utoipa::path(delete, path = "/api/v1/messages/{key}", params(("key" = String, Path, description = "Its key.")), responses(
+    (status = 204, description = "It is given up; the store keeps it."),
+    (status = 400, description = "That is no key.", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no message with this key.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn give_up(
+    State(shared): State<Arc<Shared>>,
+    Named(key): Named<String>,
+    who: Who,
+) -> Result<StatusCode, Response> {
+    known_message(&shared, &key).map_err(Problem::into_response)?;
+    done(&shared, Wish::Drop { key, who: who.by_the_api() }).await
+}
+
+fn known_message(shared: &Shared, key: &str) -> Result<(), Problem> {
+    let is_known = shared.alerting().book.outbox.contains_key(key);
+    is_known.then_some(()).ok_or_else(|| {
         let detail =
             format!("there is no message `{key}` that waits or could not be delivered; /api/v1/messages lists all");
-        return Err(Problem::new(StatusCode::NOT_FOUND, detail).into_response());
-    }
-    done(&shared, Wish::Retry { key, who: who.by_the_api() }).await
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    })
 }

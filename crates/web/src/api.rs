@@ -19,8 +19,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, reports, runs, tasks, trends,
-    upkeep,
+    Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
+    trends, upkeep,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -112,7 +112,10 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(alerts::alert))
         .routes(routes!(alerts::ack, alerts::unack))
         .routes(routes!(alerts::list_messages))
+        .routes(routes!(alerts::end))
         .routes(routes!(alerts::retry))
+        .routes(routes!(alerts::give_up))
+        .routes(routes!(promises::promises))
 }
 
 /// Is the process alive?

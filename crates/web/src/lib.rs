@@ -15,6 +15,7 @@ mod metrics;
 mod pages;
 mod ping;
 mod problem;
+mod promises;
 mod reports;
 mod runs;
 mod tasks;

@@ -9,15 +9,18 @@
 
 use std::{
     collections::hash_map::RandomState,
+    future::poll_fn,
     hash::{BuildHasher, Hasher},
+    pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use alignwatch_model::run::{Document, Finished, Happened, Moment, Outcome, RunEvent, RunId, event::Started};
 use alignwatch_store::WhichRuns;
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, HttpBody},
     extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -29,6 +32,12 @@ use crate::{Shared, runs::kept};
 
 /// Bytes of a body that are kept. Source: the default of Healthchecks, announced in `Ping-Body-Limit`.
 const BODY_KEPT: usize = 10_000;
+
+/// Bytes of a body that are read and dropped besides. Source: ours; a log that somebody sends by mistake.
+const BODY_READ: usize = 64 << 20;
+
+/// How long a body is waited for. Source: ours; half of what a request may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs among which the one that a ping ends is looked for. Source: ours; more do not overlap.
 const RUNS_LOOKED_AT: usize = 20;
@@ -63,8 +72,8 @@ struct Ping {
 
 type Here = State<Arc<Shared>>;
 
-async fn one(shared: Here, Path(a): Path<String>, query: RawQuery, headers: HeaderMap, body: Bytes) -> Response {
-    answer(shared, [Some(a), None, None], query, &headers, &body).await
+async fn one(shared: Here, Path(a): Path<String>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
+    answer(shared, [Some(a), None, None], query, &headers, body).await
 }
 
 async fn two(
@@ -72,9 +81,9 @@ async fn two(
     Path((a, b)): Path<(String, String)>,
     query: RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    answer(shared, [Some(a), Some(b), None], query, &headers, &body).await
+    answer(shared, [Some(a), Some(b), None], query, &headers, body).await
 }
 
 async fn three(
@@ -82,9 +91,9 @@ async fn three(
     Path((a, b, c)): Path<(String, String, String)>,
     query: RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    answer(shared, [Some(a), Some(b), Some(c)], query, &headers, &body).await
+    answer(shared, [Some(a), Some(b), Some(c)], query, &headers, body).await
 }
 
 async fn answer(
@@ -92,7 +101,7 @@ async fn answer(
     parts: [Option<String>; 3],
     RawQuery(query): RawQuery,
     headers: &HeaderMap,
-    body: &[u8],
+    body: Body,
 ) -> Response {
     if is_of_another_site(headers) {
         return told(StatusCode::FORBIDDEN, "from another site");
@@ -109,6 +118,7 @@ async fn answer(
         Ok(ping) => ping,
         Err((status, words)) => return told(status, words),
     };
+    let body = begin_of(body).await;
     let is_known = shared.loaded.config.workflows.iter().any(|rule| rule.name == ping.workflow);
     let which = WhichRuns { repository: None, workflow: Some(&ping.workflow), before: None };
     let past = match shared.read(|store| store.runs(which, RUNS_LOOKED_AT)) {
@@ -120,12 +130,30 @@ async fn answer(
         return told(StatusCode::NOT_FOUND, "not found");
     }
     let documents: Vec<Document> = past.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
-    let events = events(&ping, &documents, now(), random(), body);
+    let events = events(&ping, &documents, now(), random(), &body);
     match kept(&shared, events).await {
         Ok(()) if is_new => told(StatusCode::CREATED, "Created"),
         Ok(()) => told(StatusCode::OK, "OK"),
         Err(refusal) => refusal,
     }
+}
+
+/// The begin of a body. What a ping says stands in its path, so that a body which is too long, too slow or broken off takes
+/// nothing from it; the rest is read and dropped, since some clients fail when they can't send it.
+async fn begin_of(mut body: Body) -> Vec<u8> {
+    let mut begin = Vec::new();
+    let reading = async {
+        let mut n_read = 0;
+        while n_read < BODY_READ {
+            let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await else { return };
+            let Ok(data) = frame.into_data() else { continue };
+            n_read += data.len();
+            begin.extend_from_slice(&data[..data.len().min(BODY_KEPT - begin.len())]);
+        }
+    };
+    // What came until then is kept.
+    let _ = tokio::time::timeout(BODY_PATIENCE, reading).await;
+    begin
 }
 
 fn told(status: StatusCode, words: &'static str) -> Response {
@@ -210,7 +238,7 @@ fn events(ping: &Ping, past: &[Document], now: Moment, random: [u8; 10], body: &
         }
     };
     if let (Some(last), false) = (events.last_mut(), body.is_empty()) {
-        let kept = String::from_utf8_lossy(&body[..body.len().min(BODY_KEPT)]).into_owned();
+        let kept = String::from_utf8_lossy(body).into_owned();
         last.attributes.insert("ping_body".to_owned(), Value::from(kept));
     }
     events
@@ -259,6 +287,13 @@ mod tests {
 
     fn says(path: &str) -> Result<(String, Says), (u16, &'static str)> {
         ping(path, "").map(|ping| (ping.workflow, ping.says))
+    }
+
+    #[test]
+    fn the_begin_of_a_body_is_kept_however_long_it_is() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let kept = |n_bytes: usize| runtime.block_on(begin_of(Body::from(vec![b'x'; n_bytes]))).len();
+        assert_eq!([0, 9_999, 10_001, 3 << 20].map(kept), [0, 9_999, BODY_KEPT, BODY_KEPT]);
     }
 
     #[test]

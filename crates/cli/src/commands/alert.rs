@@ -9,7 +9,7 @@ use alignwatch_model::{
         Alert as Known, Matcher, Phase, Silence,
         mute::SilenceState,
         outbox::{Outcome, Outgoing, State},
-        unsent,
+        unsent::Holding,
     },
     config::{Config, parse_length},
     turn::Alerting,
@@ -73,6 +73,11 @@ enum What {
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
     },
+    /// End an alert that nobody can see to be over, such as one of a repository that is watched no more
+    End {
+        /// Its id, as `alert list` shows it
+        id: String,
+    },
     /// Hold back what matches, for a time
     Silence {
         /// Conditions on labels, such as alertname=conflict or severity!=critical; all must hold
@@ -103,8 +108,13 @@ enum What {
     Silences,
     /// Messages that could not be delivered
     Dead,
-    /// Try such a message again
+    /// Try such a message again, as things stand now
     Retry {
+        /// Its key
+        key: String,
+    },
+    /// Give such a message up
+    Drop {
         /// Its key
         key: String,
     },
@@ -141,6 +151,14 @@ pub(crate) fn run(global: &Global, asked: &AlertArgs) -> Result<Exit, Failure> {
             asking.daemon().post(&format!("/api/v1/messages/{key}/retry"), &Value::Null)?;
             asking.done(&json!({"message": key}), format!("{key} is tried again\n"))
         }
+        What::Drop { key } => {
+            asking.daemon().delete(&format!("/api/v1/messages/{key}"))?;
+            asking.done(&json!({"message": key}), format!("{key} is given up\n"))
+        }
+        What::End { id } => {
+            asking.daemon().post(&format!("/api/v1/alerts/{id}/end"), &Value::Null)?;
+            asking.done(&json!({"alert": id}), format!("{id} is over; what is still bad fires again\n"))
+        }
     };
     surroundings::answer(text.as_bytes())?;
     Ok(Exit::Fine)
@@ -172,9 +190,8 @@ impl Asking<'_> {
         let (alerting, now) = (self.alerting()?, surroundings::now());
         let mut alerts: Vec<&Known> = alerting.book.alerts().filter(|alert| all || alert.is_firing()).collect();
         alerts.sort_by_key(|alert| (alert.phase != Phase::Firing, std::cmp::Reverse(alert.severity), alert.starts_at));
-        let held = |alert: &Known| {
-            alert.is_firing().then(|| unsent::held(&alerting.book, &alerting.policy, alert, now)).flatten()
-        };
+        let holding = Holding::of(&alerting.book, &alerting.policy, now);
+        let held = |alert: &Known| alert.is_firing().then(|| holding.back(alert)).flatten();
         if self.form == Format::Json {
             let shown: Vec<_> = alerts.iter().map(|alert| json!({"alert": alert, "held": held(alert)})).collect();
             return Ok(escape::json(&json!({"schema": "alignwatch.alerts/1", "alerts": shown})));
@@ -331,7 +348,7 @@ fn dead_line(row: &Outgoing) -> String {
     });
     let subjects: Vec<_> = row.telling.alerts.iter().map(|told| told.alert.summary.as_str()).collect();
     format!(
-        "{} to {}, decided {}, {} attempts: {} ({})\n    {}\n    do: alignwatch alert retry {}\n",
+        "{} to {}, decided {}, {} attempts: {} ({})\n    {}\n    do: alignwatch alert retry {}; or give it up: alignwatch alert drop {}\n",
         row.key,
         escape::terminal(&row.telling.channel),
         row.decided_at,
@@ -339,6 +356,7 @@ fn dead_line(row: &Outgoing) -> String {
         escape::terminal(why),
         last.unwrap_or_default(),
         escape::terminal(&subjects.join("; ")),
+        row.key,
         row.key
     )
 }

@@ -1,9 +1,12 @@
 //! `alignwatch notify`
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
+use alignwatch_daemon::alerts;
 use alignwatch_model::{
-    config::{Channel, Config},
+    Timestamp,
+    alert::canary::Canary,
+    config::{CanaryEntry, Channel, Config},
     notice::{Delivered, Failure as NotDelivered, FailureReason, Notice, NoticeStatus},
 };
 use alignwatch_notify::{self as notify, Egress, SecretState};
@@ -25,7 +28,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  alignwatch notify list                    channels, and whether their secrets can be read
+  alignwatch notify list                    channels, their secrets, and when a scheduled test last arrived
   alignwatch notify test team-slack         send a test, and say what the other side answered
   alignwatch notify test on-call --over     send its end: closes what the test opened
   alignwatch notify test team-mail --preview   show what would be sent, and send nothing
@@ -38,7 +41,7 @@ pub(crate) struct NotifyArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// List the channels, and whether their secrets can be read
+    /// List the channels, whether their secrets can be read, and when a scheduled test last arrived
     List,
     /// Send a test notice to a channel
     Test {
@@ -58,7 +61,7 @@ pub(crate) fn run(global: &Global, asked: &NotifyArgs) -> Result<Exit, Failure> 
     let form = global.form("notify", &[Format::Human, Format::Json])?;
     let config = configuring::configure(global)?;
     match &asked.what {
-        What::List => list(&config, form),
+        What::List => list(&config, &Tests::of(&config), form),
         What::Test { channel, over, preview } => {
             let channel = named(&config, channel)?;
             let notice = test_notice(&config, &channel, *over);
@@ -194,23 +197,82 @@ fn as_json(channel: &Channel, notice: &Notice, outcome: &Result<Delivered, NotDe
     })
 }
 
-fn list(config: &Config, form: Format) -> Result<Exit, Failure> {
+/// What is known of scheduled tests.
+struct Tests<'a> {
+    entries: &'a [CanaryEntry],
+    /// By channel; or why nothing is known.
+    known: Result<BTreeMap<String, Canary>, String>,
+    now: Timestamp,
+}
+
+impl Tests<'_> {
+    fn of(config: &Config) -> Tests<'_> {
+        let now = surroundings::now();
+        let dir = configuring::data_dir(config).ok_or_else(|| "there is no data directory".to_owned());
+        let known = dir.and_then(|dir| alerts::alerting(&dir, config, now));
+        Tests { entries: &config.canaries, known: known.map(|alerting| alerting.book.canaries), now }
+    }
+
+    fn entry(&self, channel: &str) -> Option<&CanaryEntry> {
+        self.entries.iter().find(|entry| entry.channels.iter().any(|name| name == channel))
+    }
+
+    fn of_channel(&self, channel: &str) -> Option<Canary> {
+        self.known.as_ref().ok().map(|known| known.get(channel).cloned().unwrap_or_default())
+    }
+
+    /// When it is tested, and what came of it; nothing for one that is not.
+    fn line(&self, channel: &str) -> Option<String> {
+        let entry = self.entry(channel)?;
+        let zone = entry.zone.as_ref().map(|zone| format!(" ({zone})")).unwrap_or_default();
+        let said = match (&self.known, self.of_channel(channel).unwrap_or_default()) {
+            (Err(reason), _) => format!("nothing is known of its tests: {reason}"),
+            (_, Canary { failure: Some(why), arrived_at, .. }) => {
+                format!("the last test did not arrive: {why}; {}", self.arrived(arrived_at))
+            }
+            (_, Canary { arrived_at, .. }) => self.arrived(arrived_at),
+        };
+        Some(format!("  tested {}{zone}: {}\n", escape::terminal(&entry.due), escape::terminal(&said)))
+    }
+
+    fn arrived(&self, at: Option<Timestamp>) -> String {
+        match at {
+            Some(at) => format!("the last success was at {}, {} ago", at.rfc3339(), self.now.since(at)),
+            None => "no test has arrived yet".to_owned(),
+        }
+    }
+
+    fn json(&self, channel: &str) -> Value {
+        let Some(entry) = self.entry(channel) else { return Value::Null };
+        let canary = self.of_channel(channel);
+        json!({
+            "due": entry.due,
+            "zone": entry.zone,
+            "is_known": canary.is_some(),
+            "sent_at": canary.as_ref().and_then(|canary| canary.sent_at).map(|at| at.rfc3339()),
+            "arrived_at": canary.as_ref().and_then(|canary| canary.arrived_at).map(|at| at.rfc3339()),
+            "failure": canary.and_then(|canary| canary.failure),
+        })
+    }
+}
+
+fn list(config: &Config, tests: &Tests<'_>, form: Format) -> Result<Exit, Failure> {
     let channels = config.channels.all();
     let answer = match form {
         Format::Json => {
-            let channels: Vec<Value> = channels.iter().map(channel_json).collect();
+            let channels: Vec<Value> = channels.iter().map(|channel| channel_json(channel, tests)).collect();
             escape::json(&json!({ "schema": "alignwatch.channels/1", "channels": channels }))
         }
         _ if channels.is_empty() => {
             "no channel is configured; `alignwatch config explain channels` tells how\n".to_owned()
         }
-        _ => channels.iter().map(channel_lines).collect(),
+        _ => channels.iter().map(|channel| channel_lines(channel, tests)).collect(),
     };
     surroundings::answer(answer.as_bytes())?;
     Ok(Exit::Fine)
 }
 
-fn channel_json(channel: &Channel) -> Value {
+fn channel_json(channel: &Channel, tests: &Tests<'_>) -> Value {
     let secrets = notify::secrets(channel).into_iter().map(|secret| {
         let state = notify::secret_state(&secret);
         json!({
@@ -219,15 +281,21 @@ fn channel_json(channel: &Channel) -> Value {
             "problem": state.problem(),
         })
     });
-    json!({ "name": channel.name(), "kind": channel.kind(), "secrets": secrets.collect::<Vec<_>>() })
+    json!({
+        "name": channel.name(),
+        "kind": channel.kind(),
+        "secrets": secrets.collect::<Vec<_>>(),
+        "canary": tests.json(channel.name()),
+    })
 }
 
-fn channel_lines(channel: &Channel) -> String {
+fn channel_lines(channel: &Channel, tests: &Tests<'_>) -> String {
     let mut lines = format!("{:<24} {}\n", channel.name(), channel.kind());
     for secret in notify::secrets(channel) {
         let state = notify::secret_state(&secret);
         let said = state.problem().unwrap_or("can be read");
         lines.push_str(&format!("  {}: {}\n", escape::terminal(&secret.to_string()), escape::terminal(said)));
     }
+    lines.extend(tests.line(channel.name()));
     lines
 }

@@ -1,5 +1,6 @@
 //! `channels`: can people be told? Are the secrets there that channels need?
 
+use alignwatch_daemon::alerts;
 use alignwatch_model::{
     Finding, Remedy, Severity,
     config::{Channel, SecretRef},
@@ -28,7 +29,27 @@ fn examine(around: &Around) -> Told {
     let findings = channels
         .iter()
         .flat_map(|channel| notify::secrets(channel).into_iter().filter_map(|secret| finding(channel, &secret)));
-    findings.fold(told, Told::but)
+    let told = findings.fold(told, Told::but);
+    canaries(around).into_iter().fold(told, Told::but)
+}
+
+/// Scheduled tests that did not arrive.
+fn canaries(around: &Around) -> Vec<Finding> {
+    if around.config.canaries.is_empty() {
+        return Vec::new();
+    }
+    // What can't be read is told by `store`.
+    let known = around.data_dir.as_ref().and_then(|dir| alerts::alerting(dir, &around.config, around.now).ok());
+    let planned = |name: &String| around.config.canaries.iter().any(|canary| canary.channels.contains(name));
+    let failed = known.into_iter().flat_map(|alerting| alerting.book.canaries).filter(|(name, _)| planned(name));
+    failed
+        .filter_map(|(name, canary)| {
+            let summary = format!("the scheduled test of the channel `{name}` did not arrive: {}", canary.failure?);
+            let commands = vec![format!("alignwatch notify test {name}")];
+            let remedy = Remedy::reversible("Mend what it says, then try the channel.", commands);
+            Some(EXAMINATION.finding(&format!("{name}:canary"), Severity::Error, summary, remedy))
+        })
+        .collect()
 }
 
 fn finding(channel: &Channel, secret: &SecretRef) -> Option<Finding> {

@@ -13,6 +13,7 @@ mod daemon;
 mod data_dir;
 mod disk;
 mod git;
+mod heartbeat;
 mod journal;
 mod limits;
 mod program;
@@ -40,6 +41,7 @@ pub static ALL: &[&Examination] = &[
     &data_dir::EXAMINATION,
     &remembered::EXAMINATION,
     &daemon::EXAMINATION,
+    &heartbeat::EXAMINATION,
     &store::EXAMINATION,
     &journal::EXAMINATION,
     &clock::EXAMINATION,

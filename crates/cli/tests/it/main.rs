@@ -13,6 +13,7 @@ mod documents;
 mod explain;
 mod full_disk;
 mod gate;
+mod heartbeat;
 mod hooks;
 mod hostile;
 mod kills;

@@ -71,6 +71,23 @@ fn a_test_is_sent_and_says_that_it_is_one() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let (port, asked) = sink("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let dir = world(&format!("  webhook: [{{name: team, url: \"http://127.0.0.1:{port}/x\"}}]\n"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    command.arg("--config").arg(dir.path().join("a.yaml")).arg("--data-dir").arg(dir.path());
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"] {
+        command.env(name, format!("http://{}", proxy.local_addr().unwrap()));
+    }
+    let (code, text) = said(&command.args(["notify", "test", "team"]).current_dir(dir.path()).output().unwrap());
+    assert_eq!(code, Some(0), "{text}");
+    asked.join().unwrap();
+    assert!(proxy.accept().is_err(), "the proxy was called");
+}
+
+#[test]
 fn why_a_test_did_not_arrive_is_told_with_what_to_look_at() {
     let (port, _asked) = sink("HTTP/1.1 403 Forbidden\r\ncontent-length: 13\r\n\r\ninvalid token");
     let dir = world(&format!("  webhook: [{{name: team, url: \"http://127.0.0.1:{port}/x\"}}]\n"));

@@ -24,8 +24,13 @@ fn pings_are_runs_that_begin_and_end() {
     assert_eq!(outcomes(&daemon, "nightly"), ["failed"]);
     assert_eq!(ping("/ping/key/nightly"), (200, "OK".to_owned()));
     assert_eq!(outcomes(&daemon, "nightly"), ["aligned", "failed"]);
+    // A body is never a reason to lose a ping.
+    assert_eq!(ping("/ping/key/nightly/start"), (200, "OK".to_owned()));
+    let long = Value::from("x".repeat(3 << 20));
+    assert_eq!(crate::daemon::post(daemon.port, "/ping/key/nightly/9", &long), Some(200));
+    assert_eq!(outcomes(&daemon, "nightly"), ["failed", "aligned", "failed"]);
     let (status, _) = daemon.ask("GET /ping/key/nightly", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n").unwrap();
-    assert_eq!((status, outcomes(&daemon, "nightly").len()), (403, 2));
+    assert_eq!((status, outcomes(&daemon, "nightly").len()), (403, 3));
     let head = daemon.head("HEAD /ping/key/nightly", "Host: localhost\r\n").to_ascii_lowercase();
     assert!(head.contains("200 ok") && head.contains("ping-body-limit: 10000"), "{head}");
 }

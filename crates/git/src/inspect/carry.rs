@@ -6,12 +6,14 @@
 //!
 //! * The line went forward along its own first-parent line, and the merge bases of
 //!   the branch all lie in its old history, so they are still the same.
-//! * No path that any new commit touched was changed by the branch; nor did one side
-//!   add where the other removed in the same folder, since a folder may have moved.
+//! * No path that any new commit touched was changed by the branch; neither has a file where the
+//!   other has a folder; no folder came or went on one side in which the other added something,
+//!   since the folder may have moved; and no attributes changed.
 //! * Where renames had a part in the merge, every path that moved was only modified
 //!   and stands in each merge base, so it is no end of a rename.
+//! * No path of a conflict is named after the old tip.
 
-use std::hash::Hasher;
+use std::{hash::Hasher, iter};
 
 use alignwatch_model::{Drift, Oid};
 use rustc_hash::{FxHashSet, FxHasher};
@@ -22,7 +24,7 @@ use crate::{
     memory::{Memory, Shelf},
     merge,
     objects::{Objects, ReadError},
-    tree_diff::{self, Side, WalkError},
+    tree_diff::{self, Side, WalkError, folder, leaf},
 };
 
 /// New commits of a line up to which verdicts are carried over. Source: ours; a sweep comes long before.
@@ -50,7 +52,7 @@ pub(super) fn carry(
     merges: &mut merge::Remembered,
     branches: &[Carried<'_>],
 ) {
-    let mut lines = memory.shelf("lines", "1");
+    let mut lines = memory.shelf("tips", "1");
     let now = graph.oid(trunk.tip());
     let before = lines.get(line).and_then(|bytes| Oid::from_bytes(bytes).ok());
     if before != Some(now) {
@@ -71,6 +73,8 @@ struct Move {
     before: Oid,
     before_at: usize,
     keys: FxHashSet<u64>,
+    /// Attributes say how other paths are merged.
+    has_attributes: bool,
     /// Paths that were modified and nothing else, in all new commits; `None` if there were others.
     modified: Option<Vec<Vec<u8>>>,
 }
@@ -80,16 +84,31 @@ impl Move {
     fn between(graph: &Graph, trunk: &Trunk, before: Oid, objects: &Objects) -> Result<Option<Move>, WalkError> {
         let at = graph.find(&before).filter(|&at| trunk.is_on_line(at)).and_then(|at| trunk.intro(at));
         let Some(before_at) = at.filter(|at| trunk.line().len() - at <= COMMITS_AT_MOST) else { return Ok(None) };
-        let mut moved = Move { before, before_at, keys: FxHashSet::default(), modified: Some(Vec::new()) };
+        let mut moved =
+            Move { before, before_at, keys: FxHashSet::default(), has_attributes: false, modified: Some(Vec::new()) };
         for pair in trunk.line()[before_at..].windows(2) {
             let (old, new) = (graph.tree(pair[0]), graph.tree(pair[1]));
-            tree_diff::changes(objects, Some(old), Some(new), &mut |path, old, new| moved.touch(path, old, new))?;
+            tree_diff::entries(objects, Some(old), Some(new), &mut |path, old, new| moved.touch(path, old, new))?;
         }
-        Ok(Some(moved))
+        Ok(Some(moved).filter(|moved| !moved.has_attributes))
     }
 
     fn touch(&mut self, path: &[u8], old: Side, new: Side) {
-        self.keys.extend(keys_of(path, old, new));
+        if folder(old).is_some() != folder(new).is_some() {
+            self.keys.insert(hash(Key::FolderOfLine, path));
+        }
+        let (old, new) = (leaf(old), leaf(new));
+        if old == new {
+            return;
+        }
+        self.has_attributes |= path.rsplit(|&byte| byte == b'/').next() == Some(b".gitattributes");
+        self.keys.insert(hash(Key::Path, path));
+        if old.is_none() {
+            self.keys.insert(hash(Key::FileOfLine, path));
+            for around in folders_around(path) {
+                self.keys.extend([hash(Key::FileOfBranch, around), hash(Key::FolderOfBranch, around)]);
+            }
+        }
         let is_file = |side: Side| side.is_some_and(|(mode, _)| mode.is_file());
         match &mut self.modified {
             Some(paths) if is_file(old) && is_file(new) => paths.push(path.to_vec()),
@@ -106,7 +125,7 @@ impl Move {
         merges: &mut merge::Remembered,
         branches: &[Carried<'_>],
     ) {
-        let mut touched = memory.shelf("touched", "1");
+        let mut touched = memory.shelf("touched", "2");
         let mut proofs = landed::Remembered::open(memory);
         let now = graph.oid(trunk.tip());
         for branch in branches {
@@ -167,11 +186,23 @@ const TOO_MANY: u64 = 0;
 fn branch_keys(objects: &Objects, base: Oid, tip: Oid) -> Result<Vec<u8>, WalkError> {
     let mut keys: FxHashSet<u64> = FxHashSet::default();
     let mut n_paths = 0;
-    // Seen from the other side: what the branch added meets what the line removed, and the other way round.
     let tree = objects.commit(&tip)?.tree;
-    tree_diff::changes(objects, Some(base), Some(tree), &mut |path, old, new| {
+    tree_diff::entries(objects, Some(base), Some(tree), &mut |path, old, new| {
+        if folder(old).is_some() && folder(new).is_none() {
+            keys.insert(hash(Key::FolderOfBranch, path));
+        }
+        let (old, new) = (leaf(old), leaf(new));
+        if old == new {
+            return;
+        }
         n_paths += 1;
-        keys.extend(keys_of(path, new, old));
+        keys.insert(hash(Key::Path, path));
+        if old.is_none() {
+            keys.insert(hash(Key::FileOfBranch, path));
+            for around in folders_around(path) {
+                keys.extend([hash(Key::FileOfLine, around), hash(Key::FolderOfLine, around)]);
+            }
+        }
     })?;
     if PATHS_AT_MOST < n_paths {
         keys = FxHashSet::from_iter([TOO_MANY]);
@@ -179,17 +210,31 @@ fn branch_keys(objects: &Objects, base: Oid, tip: Oid) -> Result<Vec<u8>, WalkEr
     Ok(keys.into_iter().flat_map(u64::to_le_bytes).collect())
 }
 
-/// Keys of one changed path: itself, and its folder where something came or went.
-fn keys_of(path: &[u8], old: Side, new: Side) -> impl Iterator<Item = u64> {
-    let folder = &path[..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)];
-    let came = old.is_none().then(|| hash(1, folder));
-    let went = new.is_none().then(|| hash(2, folder));
-    [Some(hash(0, path)), came, went].into_iter().flatten()
+/// What both sides can have in common. Both hold the key where the one changed what it names in a way that
+/// touches what the other did there.
+#[derive(Clone, Copy)]
+enum Key {
+    /// Both changed this path.
+    Path,
+    /// The line has a new file here, and the branch something new beneath it.
+    FileOfLine,
+    /// The branch has a new file here, and the line something new beneath it.
+    FileOfBranch,
+    /// This folder came or went on the line, and the branch has something new beneath it.
+    FolderOfLine,
+    /// This folder went on the branch, and the line has something new beneath it.
+    FolderOfBranch,
 }
 
-fn hash(kind: u8, path: &[u8]) -> u64 {
+/// The folders around a path, the nearest first, without the root.
+fn folders_around(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let around = |path: &'_ [u8]| path.iter().rposition(|&byte| byte == b'/');
+    iter::successors(around(path).map(|end| &path[..end]), move |path| around(path).map(|end| &path[..end]))
+}
+
+fn hash(key: Key, path: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
-    hasher.write_u8(kind);
+    hasher.write_u8(key as u8);
     hasher.write(path);
     // Never the value that stands for too many.
     hasher.finish() | 1

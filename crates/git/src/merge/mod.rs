@@ -492,11 +492,14 @@ pub(crate) struct Remembered(Shelf);
 
 impl Remembered {
     /// Remembers for the tip that the line has `now` what was found `before`; where renames had a part
-    /// in it, only if the line's move has no end of a rename.
+    /// in it, only if the line's move has no end of a rename. Paths that Git named after the old tip are not carried.
     pub(crate) fn carry(&mut self, before: &Oid, now: &Oid, tip: &Oid, no_rename_ends: bool) {
         let Some(record) = self.0.get(&key(before, tip)).map(<[u8]>::to_vec) else { return };
-        // The first byte says whether renames had no part.
-        if no_rename_ends || record.first() == Some(&1) {
+        let Ok((is_simple, merge)) = postcard::from_bytes::<(bool, Merge)>(&record) else { return };
+        let old_name = before.hex();
+        let is_named_after = |conflict: &Conflict| conflict.path.contains(&old_name);
+        let names_it = merge.conflicts.iter().flatten().any(is_named_after);
+        if (no_rename_ends || is_simple) && !names_it {
             self.0.put(&key(now, tip), record);
         }
     }

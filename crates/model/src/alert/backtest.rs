@@ -16,10 +16,19 @@ use crate::{
 pub struct Past {
     /// Its path.
     pub path: String,
+    /// When it was first looked at.
+    pub watched_since: Option<Timestamp>,
     /// Numbers of the metric of the rule, in order of time.
     pub readings: Vec<Reading>,
     /// Findings of the checks of the rule: from when, until when.
     pub findings: Vec<PastFinding>,
+}
+
+impl Past {
+    fn begins_at(&self) -> Option<Timestamp> {
+        let readings = self.readings.first().map(|reading| reading.at);
+        readings.into_iter().chain(self.watched_since).min()
+    }
 }
 
 /// A finding with its time.
@@ -29,6 +38,8 @@ pub struct PastFinding {
     pub check: String,
     /// Its key.
     pub key: String,
+    /// What it is about.
+    pub subject: String,
     /// How bad it was last.
     pub severity: Severity,
     /// In one sentence.
@@ -78,8 +89,11 @@ const STEPS_AT_MOST: i64 = 200_000;
 
 /// Replays.
 ///
+/// The replay begins with the first thing that is known of this time, so that times before the first look count as nothing.
 /// A number holds until the next one, for two steps at most; where there is none, the rule is in doubt, as it would have been.
 pub fn backtest(rule: &Rule, pasts: &[Past], from: Timestamp, to: Timestamp, step: Span) -> Backtest {
+    let first = pasts.iter().filter_map(Past::begins_at).min().unwrap_or(to);
+    let from = from.max(first).min(to);
     let mut world = World::new(Policy::of_rule(rule.clone()), from);
     let step = step.0.max(1).max(to.since(from).0 / STEPS_AT_MOST);
     let mut cursors = vec![0; pasts.len()];
@@ -143,7 +157,7 @@ fn findings(past: &Past, at: i64) -> Vec<Judged> {
             check: check.id,
             key: past.key.clone(),
             severity: past.severity,
-            subject: String::new(),
+            subject: past.subject.clone(),
             summary: past.summary.clone(),
             evidence: Default::default(),
             threshold: None,

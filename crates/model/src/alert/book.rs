@@ -3,8 +3,12 @@
 //! All changes go through here. Each marks the rows that it touched; [`Book::records`] gives them to be kept, and
 //! nothing is told before the decision to tell it was kept.
 
+mod canaries;
 mod kept;
 mod letters;
+mod own;
+#[cfg(test)]
+mod tests;
 mod told;
 mod wished;
 
@@ -15,11 +19,13 @@ pub use wished::{Posted, Wish};
 use super::{
     Alert, Phase, Policy, Silence,
     burn::Ratios,
+    canary::Canary,
     evaluate::{Evaluated, Instance, Known, Numbers, Others, Seen, evaluate},
     fingerprint,
     lifecycle::{self, Moved, Result as Seen1},
     mute,
-    outbox::{Outgoing, State},
+    outbox::{self, Outgoing, State},
+    own::{Broken, Heartbeat},
     rule::{Of, Rule},
     unsent::{self, To, Told},
 };
@@ -42,18 +48,36 @@ pub struct Book {
     pub told: BTreeMap<To, Told>,
     /// What is to be told and is not delivered, and dead letters.
     pub outbox: BTreeMap<String, Outgoing>,
+    /// What became of the scheduled tests, by channel.
+    pub canaries: BTreeMap<String, Canary>,
+    /// What became of the heartbeat.
+    pub heartbeat: Heartbeat,
+    /// The promises of alignwatch itself that were not kept when that was last looked at; `None` = it was not yet.
+    pub broken: Option<Vec<Broken>>,
     ratios: BTreeMap<String, Ratios>,
+    /// When rules of the configuration last had something to look at, by name.
+    matched: BTreeMap<String, own::Matched>,
     /// What is being delivered, by channel.
     under_way: BTreeMap<String, String>,
+    /// Since when each channel takes nothing that is tried.
+    failing: BTreeMap<String, Timestamp>,
     /// When each channel was told lately.
     lately: BTreeMap<String, VecDeque<Timestamp>>,
     changed: BTreeSet<Row>,
     being_kept: BTreeSet<Row>,
     notes: Vec<Record>,
+    notes_being_kept: Vec<Record>,
+    /// How things were before what somebody wanted, which is not on the disk yet.
+    wished: Vec<wished::Before>,
+    wishes_being_kept: Vec<wished::Before>,
+    being_kept_at: Timestamp,
+    /// What was hidden when it was last decided, by fingerprint.
+    held: BTreeSet<String>,
     decide_at: Option<Timestamp>,
     began_at: Timestamp,
     settled_at: Timestamp,
-    n_refused: usize,
+    /// Alerts that were refused for want of room, and when the last one was.
+    refused: Option<(usize, Timestamp)>,
     n_made: u64,
     /// How often anything changed.
     pub version: u64,
@@ -66,6 +90,9 @@ enum Row {
     Silence(String),
     Told(To),
     Outgoing(String),
+    Rule(String),
+    Canary(String),
+    Heartbeat,
 }
 impl Book {
     /// A book with nothing in it, that begins to tell at `now` and the time that the policy gives things to settle.
@@ -85,55 +112,36 @@ impl Book {
         let seen = Seen { ratios: Some(&ratios), ..*seen };
         let numbers = Numbers::of(&seen, &policy.rules);
         for rule in &policy.rules {
-            let place = if rule.is_about_machine() { "" } else { seen.path };
             let is_firing = |fingerprint: &str| self.alerts.get(fingerprint).is_some_and(Alert::is_firing);
-            let any = self.places.contains_key(&(rule.name.clone(), place.to_owned()));
+            // An alert about the machine may have been found at the look at another repository.
+            let any = rule.is_about_machine() || self.places.contains_key(&(rule.name.clone(), seen.path.to_owned()));
             if let Some(evaluated) = evaluate(rule, &seen, &numbers, Known { any, is_firing: &is_firing }) {
-                self.apply(policy, rule, place, evaluated, seen.now);
+                self.note_match(rule, evaluated.matched, seen.now);
+                self.apply(rule, seen.path, evaluated, seen.now);
             }
         }
     }
 
     /// Numbers of the last days of the repository at this path, from before this start.
-    pub fn recall_ratios(&mut self, repository: &str, points: impl IntoIterator<Item = (Timestamp, f64)>) {
+    pub fn recall_ratios(
+        &mut self,
+        policy: &Policy,
+        repository: &str,
+        points: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) {
         let ratios = self.ratios.entry(repository.to_owned()).or_default();
-        points.into_iter().for_each(|(at, ratio)| ratios.push(at, Some(ratio)));
+        for (at, ratio) in points {
+            let counts = policy.open_window(repository, at).is_none();
+            ratios.push(at, counts.then_some(ratio));
+        }
     }
 
-    /// Takes in which promises of alignwatch itself are not kept: a stable name and a sentence each.
-    pub fn take_in_own(&mut self, policy: &Policy, broken: &[(&str, String)], now: Timestamp) {
-        let Some(rule) = policy.rules.iter().find(|rule| rule.of == Of::OwnPromise) else { return };
-        let own = self.own_troubles();
-        let bad = broken.iter().map(|(name, text)| (*name, text.clone())).chain(own).map(|(name, text)| Instance {
-            labels: [("alertname", rule.name.as_str()), ("promise", name)]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            severity: Severity::Error,
-            value: None,
-            summary: text,
-            description: rule.why.clone(),
-            commands: vec!["alignwatch doctor".to_owned()],
-            runbook: String::new(),
-        });
-        let evaluated = Evaluated { bad: bad.collect(), others: Others::WellBut(BTreeMap::new()) };
-        self.apply(policy, rule, "", evaluated, now);
-    }
-
-    fn own_troubles(&self) -> Vec<(&'static str, String)> {
-        let n_dead = self.outbox.values().filter(|row| matches!(row.state, State::Dead(_))).count();
-        let dead = (0 < n_dead)
-            .then(|| ("deliver", format!("{n_dead} messages could not be delivered: `alignwatch alert dead`")));
-        let full = (0 < self.n_refused)
-            .then(|| ("alerts", format!("{} alerts were refused: {ALERTS_AT_MOST} are known already", self.n_refused)));
-        dead.into_iter().chain(full).collect()
-    }
-
-    fn apply(&mut self, policy: &Policy, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {
+    fn apply(&mut self, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {
         let mut bad = BTreeSet::new();
         for instance in evaluated.bad {
             let fingerprint = fingerprint(&instance.labels);
             if bad.insert(fingerprint.clone()) {
-                self.is_bad(policy, rule, repository, &fingerprint, instance, now);
+                self.is_bad(rule, repository, &fingerprint, instance, now);
             }
         }
         let place = (rule.name.clone(), repository.to_owned());
@@ -142,21 +150,18 @@ impl Book {
         for fingerprint in others {
             let Some(alert) = self.alerts.get(&fingerprint) else { continue };
             let result = evaluated.others.result(alert);
-            self.step(policy, &fingerprint, &result, rule.timing, now);
+            self.step(&fingerprint, &result, rule.timing, now);
         }
     }
 
-    fn is_bad(
-        &mut self,
-        policy: &Policy,
-        rule: &Rule,
-        repository: &str,
-        fingerprint: &str,
-        instance: Instance,
-        now: Timestamp,
-    ) {
+    fn is_bad(&mut self, rule: &Rule, repository: &str, fingerprint: &str, instance: Instance, now: Timestamp) {
         let severity = instance.severity;
         let is_full = ALERTS_AT_MOST <= self.alerts.len();
+        if self.alerts.get(fingerprint).is_some_and(|alert| alert.repository != repository) {
+            // Found here last: here it is well when it is not found any more.
+            let alert = self.take(fingerprint).map(|alert| Alert { repository: repository.to_owned(), ..alert });
+            alert.into_iter().for_each(|alert| self.put(alert));
+        }
         match self.alerts.get_mut(fingerprint) {
             Some(alert) => {
                 // What it says may have moved on; that alone is nothing to write.
@@ -164,7 +169,7 @@ impl Book {
                 (alert.commands, alert.runbook, alert.value) = (instance.commands, instance.runbook, instance.value);
             }
             None if is_full => {
-                self.n_refused += 1;
+                self.refuse(now);
                 return;
             }
             None => {
@@ -172,12 +177,15 @@ impl Book {
                 self.touch(Row::Alert(fingerprint.to_owned()));
             }
         }
-        self.step(policy, fingerprint, &Seen1::Bad(severity), rule.timing, now);
+        self.step(fingerprint, &Seen1::Bad(severity), rule.timing, now);
     }
 
     /// One result of one alert, and what follows from it.
-    fn step(&mut self, policy: &Policy, fingerprint: &str, result: &Seen1, timing: super::Timing, now: Timestamp) {
-        let Some(alert) = self.alerts.get_mut(fingerprint) else { return };
+    fn step(&mut self, fingerprint: &str, result: &Seen1, timing: super::Timing, now: Timestamp) -> Moved {
+        if matches!(result, Seen1::Bad(_)) {
+            self.unsay_end(fingerprint);
+        }
+        let Some(alert) = self.alerts.get_mut(fingerprint) else { return Moved::No };
         let (was, severity) = (alert.clone(), alert.severity);
         let moved = lifecycle::step(alert, result, timing, now);
         mute::outgrown(alert, severity);
@@ -186,20 +194,13 @@ impl Book {
         match moved {
             Moved::Gone => {
                 self.remove(fingerprint);
-                return;
+                return moved;
             }
-            Moved::No if !(is_new_doubt || counts) => return,
-            // Somebody has not heard yet that it had ended: for them it never did.
-            Moved::Fired if was.phase == Phase::Resolved && self.is_told(&was.id) => {
-                if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                    (alert.id, alert.starts_at) = (was.id, was.starts_at);
-                }
-            }
+            Moved::No if !(is_new_doubt || counts) => return moved,
             Moved::Resolved => {
-                let held =
-                    self.alerts.get(fingerprint).and_then(|alert| unsent::held(self, policy, alert, now)).is_some();
+                let was_held = self.held.contains(fingerprint);
                 if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                    alert.was_muted = held;
+                    alert.was_muted = was_held;
                 }
             }
             _ => {}
@@ -208,28 +209,80 @@ impl Book {
             self.decide_soon(now);
         }
         self.touch(Row::Alert(fingerprint.to_owned()));
+        moved
     }
 
-    fn is_told(&self, id: &str) -> bool {
-        self.told.values().any(|told| told.firing.contains_key(id))
+    /// For those who have not heard yet that it had ended, an alert that is bad again never did.
+    fn unsay_end(&mut self, fingerprint: &str) {
+        let ended = self.alerts.get(fingerprint).filter(|alert| alert.phase == Phase::Resolved);
+        if !ended.is_some_and(|alert| self.told.values().any(|told| told.firing.contains_key(&alert.id))) {
+            return;
+        }
+        if let Some(alert) = self.alerts.get_mut(fingerprint) {
+            (alert.phase, alert.ends_at, alert.good_since, alert.was_muted) = (Phase::Firing, None, None, false);
+        }
+        self.touch(Row::Alert(fingerprint.to_owned()));
+    }
+
+    fn refuse(&mut self, now: Timestamp) {
+        let n_before = self.refused.map_or(0, |(n, _)| n);
+        self.refused = Some((n_before + 1, now));
     }
 
     fn put(&mut self, alert: Alert) {
-        let place = (alert.rule.clone(), alert.repository.clone());
-        self.places.entry(place).or_default().insert(alert.fingerprint.clone());
+        // What others posted ends when they say so: no rule of ours looks for it.
+        if !alert.is_foreign() {
+            let place = (alert.rule.clone(), alert.repository.clone());
+            self.places.entry(place).or_default().insert(alert.fingerprint.clone());
+        }
         self.alerts.insert(alert.fingerprint.clone(), alert);
     }
 
-    fn remove(&mut self, fingerprint: &str) {
-        let Some(alert) = self.alerts.remove(fingerprint) else { return };
-        let place = (alert.rule, alert.repository);
+    fn take(&mut self, fingerprint: &str) -> Option<Alert> {
+        let alert = self.alerts.remove(fingerprint)?;
+        let place = (alert.rule.clone(), alert.repository.clone());
         if let Some(known) = self.places.get_mut(&place) {
             known.remove(fingerprint);
             if known.is_empty() {
                 self.places.remove(&place);
             }
         }
-        self.touch(Row::Alert(fingerprint.to_owned()));
+        Some(alert)
+    }
+
+    fn remove(&mut self, fingerprint: &str) {
+        if self.take(fingerprint).is_some() {
+            self.touch(Row::Alert(fingerprint.to_owned()));
+        }
+    }
+
+    /// The clock was set back to `now`: nothing may wait for the times that it gave before.
+    pub fn follow_the_clock(&mut self, now: Timestamp) {
+        self.nothing_after(now);
+        self.decide_at = Some(now);
+        for at in [&mut self.began_at, &mut self.settled_at] {
+            *at = (*at).min(now);
+        }
+    }
+
+    /// What was kept by a clock that was ahead happened now at the latest.
+    fn nothing_after(&mut self, now: Timestamp) {
+        let late = |at: &mut Timestamp| *at = (*at).min(now);
+        let late_if = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now));
+        for alert in self.alerts.values_mut() {
+            let times = [&mut alert.bad_since, &mut alert.good_since, &mut alert.starts_at, &mut alert.ends_at];
+            times.into_iter().for_each(late_if);
+            late(&mut alert.seen_at);
+        }
+        self.told.values_mut().for_each(|told| late(&mut told.at));
+        self.lately.values_mut().flatten().for_each(late);
+        for row in self.outbox.values_mut() {
+            late(&mut row.decided_at);
+            if outbox::LONGEST_WAIT < row.next_at.since(now) {
+                row.next_at = now;
+            }
+        }
+        self.ratios.values_mut().for_each(|ratios| ratios.forget_after(now));
     }
     /// All alerts: pending, firing, ended lately.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> + Clone {
@@ -263,8 +316,8 @@ impl Book {
     pub(super) fn is_undelivered(&self, to: &To, id: &str) -> bool {
         let covers =
             |row: &&Outgoing| row.telling.channel == to.channel && row.telling.covers.contains_key(&to.group_key);
-        let waiting = self.outbox.values().filter(|row| row.is_waiting()).filter(covers);
-        waiting.flat_map(|row| &row.telling.alerts).any(|told| told.alert.id == id && told.alert.is_firing())
+        let open = self.outbox.values().filter(|row| row.is_open()).filter(covers);
+        open.flat_map(|row| &row.telling.alerts).any(|told| told.alert.id == id && told.alert.is_firing())
     }
 
     pub(super) fn tellings_of(&self, channel: &str) -> impl Iterator<Item = Timestamp> {

@@ -86,14 +86,32 @@ impl Ratios {
         }
         let rate = |window| self.bad(window, now).map(|bad| bad / budget);
         let mut is_known = false;
+        let mut gap = None;
         for pair in PAIRS {
-            let (Some(short), Some(long)) = (rate(pair.short), rate(pair.long)) else { continue };
-            is_known = true;
-            if pair.factor < short && pair.factor < long {
-                return Ok(Some((pair, long)));
+            match (rate(pair.short), rate(pair.long)) {
+                (Some(short), Some(long)) if pair.factor < short && pair.factor < long => {
+                    return Ok(Some((pair, long)));
+                }
+                (Some(_), Some(_)) => is_known = true,
+                // A watch that began lately knows nothing of a long window; one that goes on has a gap in it.
+                _ if self.reaches_back(pair.long, now) => gap = gap.or(Some(pair.long)),
+                _ => {}
             }
         }
-        if is_known { Ok(None) } else { Err("not enough of the last hour is known".to_owned()) }
+        match gap {
+            Some(window) => Err(format!("too little of the last {window} is known")),
+            None if is_known => Ok(None),
+            None => Err("not enough of the last hour is known".to_owned()),
+        }
+    }
+
+    fn reaches_back(&self, window: Span, now: Timestamp) -> bool {
+        self.0.front().is_some_and(|(first, _)| KNOWN_AT_LEAST * window.0 as f64 <= now.since(*first).0 as f64)
+    }
+
+    /// Forgets points that a clock gave which was ahead.
+    pub fn forget_after(&mut self, now: Timestamp) {
+        self.0.retain(|(at, _)| *at <= now);
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Evaluated {
     pub bad: Vec<Instance>,
     /// What is to be thought of alerts that were bad before and are not among these.
     pub others: Others,
+    /// There was something that it is about, bad or not.
+    pub matched: bool,
 }
 
 /// What is to be thought of what is not bad.
@@ -97,7 +99,9 @@ impl<'a> Numbers<'a> {
         let mut numbers: HashMap<&str, Vec<(Labels, f64)>> = HashMap::new();
         for reading in seen.readings.iter().filter(|reading| wanted.contains(reading.metric)) {
             let mut labels: Labels = serde_json::from_str(&reading.labels).unwrap_or_default();
-            labels.insert("repository".to_owned(), seen.path.to_owned());
+            if !reading.repository.is_empty() {
+                labels.insert("repository".to_owned(), seen.path.to_owned());
+            }
             numbers.entry(reading.metric).or_default().push((labels, reading.value));
         }
         Numbers(numbers)
@@ -117,14 +121,15 @@ pub struct Known<'a> {
 ///
 /// `None`: the rule is not about repositories.
 pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Known<'_>) -> Option<Evaluated> {
-    let unseen = |reason: &str| Evaluated { bad: Vec::new(), others: Others::Unknown(reason.to_owned()) };
+    let unseen =
+        |reason: &str| Evaluated { bad: Vec::new(), others: Others::Unknown(reason.to_owned()), matched: false };
     Some(match (&rule.of, seen.judged) {
-        (Of::OwnPromise, _) => return None,
+        (Of::OwnPromise | Of::SilenceEnds | Of::RuleIdle, _) => return None,
         (Of::Unseen, Err(reason)) => {
             let others = Others::WellBut(BTreeMap::new());
-            Evaluated { bad: vec![cannot_be_seen(rule, seen, reason)], others }
+            Evaluated { bad: vec![cannot_be_seen(rule, seen, reason)], others, matched: true }
         }
-        (Of::Unseen, Ok(_)) => Evaluated { bad: Vec::new(), others: Others::WellBut(BTreeMap::new()) },
+        (Of::Unseen, Ok(_)) => well(),
         (_, Err(reason)) => unseen(reason),
         (Of::Findings { checks, at_least, matchers }, Ok(judged)) => {
             findings(rule, (checks, *at_least, matchers), judged, seen)
@@ -140,9 +145,15 @@ pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Know
     })
 }
 
+/// Nothing is bad.
+fn well() -> Evaluated {
+    Evaluated { bad: Vec::new(), others: Others::WellBut(BTreeMap::new()), matched: true }
+}
+
 fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, String)>) -> Labels {
     let mut labels: Labels = own.into_iter().collect();
-    if !rule.is_about_machine() {
+    let is_number = matches!(rule.of, Of::Metric { .. });
+    if !is_number && !rule.is_about_machine() {
         labels.insert("repository".to_owned(), seen.path.to_owned());
     }
     labels.extend(rule.labels.clone());
@@ -154,10 +165,11 @@ fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, S
 type Wanted<'a> = (&'a [String], Severity, &'a [Matcher]);
 
 fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Judged], seen: &Seen<'_>) -> Evaluated {
-    let (mut bad, mut doubts) = (Vec::new(), BTreeMap::new());
+    let (mut bad, mut doubts, mut matched) = (Vec::new(), BTreeMap::new(), false);
     for judged in judged.iter().filter(|judged| checks.iter().any(|id| id == judged.check.id)) {
-        if let Some(reason) = &judged.reason {
-            doubts.insert(judged.check.id.to_owned(), reason.clone());
+        match &judged.reason {
+            Some(reason) => drop(doubts.insert(judged.check.id.to_owned(), reason.clone())),
+            None => matched = true,
         }
         for finding in judged.findings.iter().filter(|finding| at_least <= finding.severity) {
             let own = [("check", judged.check.id), ("subject", &finding.subject), ("key", &finding.key)];
@@ -176,7 +188,7 @@ fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Jud
             });
         }
     }
-    Evaluated { bad, others: Others::WellBut(doubts) }
+    Evaluated { bad, others: Others::WellBut(doubts), matched }
 }
 
 fn of_metric(
@@ -187,8 +199,9 @@ fn of_metric(
     limit: &dyn Fn(&str) -> f64,
     seen: &Seen<'_>,
 ) -> Evaluated {
-    let (mut bad, mut well) = (Vec::new(), BTreeSet::new());
+    let (mut bad, mut well, mut matched) = (Vec::new(), BTreeSet::new(), false);
     for (own, value) in series.into_iter().flatten() {
+        matched = matched || bad_when.is_about(own);
         // Most numbers are well and were before: nothing is worked out for them.
         if !any_known && !bad_when.comparison.holds(*value, bad_when.number) || !bad_when.is_about(own) {
             continue;
@@ -204,7 +217,7 @@ fn of_metric(
             well.insert(fingerprint);
         }
     }
-    Evaluated { bad, others: Others::WellOnly(well) }
+    Evaluated { bad, others: Others::WellOnly(well), matched }
 }
 
 fn of_number(rule: &Rule, bad: &Expression, labels: Labels, value: f64) -> Instance {
@@ -234,7 +247,7 @@ fn cannot_be_seen(rule: &Rule, seen: &Seen<'_>, reason: &str) -> Instance {
 }
 
 fn budget(rule: &Rule, seen: &Seen<'_>) -> Evaluated {
-    let nothing = |others| Evaluated { bad: Vec::new(), others };
+    let nothing = |others| Evaluated { bad: Vec::new(), others, matched: true };
     let burning = match seen.ratios.map(|ratios| ratios.burning(seen.objective, seen.now)) {
         None => return nothing(Others::Unknown("nothing of the last hour is known".to_owned())),
         Some(Err(reason)) => return nothing(Others::Unknown(reason)),
@@ -254,7 +267,7 @@ fn budget(rule: &Rule, seen: &Seen<'_>) -> Evaluated {
         commands: vec![format!("alignwatch branches {} --sort behind", crate::quote::shell_word(seen.path.as_bytes()))],
         runbook: rule.runbook.clone().unwrap_or_default(),
     };
-    Evaluated { bad: vec![instance], others: Others::WellBut(BTreeMap::new()) }
+    Evaluated { bad: vec![instance], others: Others::WellBut(BTreeMap::new()), matched: true }
 }
 
 /// A number with as many digits as people read.

@@ -55,7 +55,7 @@ pub fn chain(book: &Book, policy: &Policy, alert: &Alert, past: &[Outgoing], now
         return links;
     }
     if alert.is_firing() {
-        let held = unsent::held(book, policy, alert, now);
+        let held = unsent::Holding::of(book, policy, now).back(alert);
         links.push(match &held {
             None => link("held", "nothing holds it: no cause, window, silence or acknowledgement"),
             Some(mute) => stop("held", mute.text.clone()),
@@ -186,6 +186,7 @@ fn of_message(row: &Outgoing) -> Link {
             link("waiting", format!("{what}: {} attempts, the next at {}{last}", row.n_attempts, row.next_at))
         }
         State::Superseded(by) => link("superseded", format!("{what}: {by} told the same and more")),
+        State::Buried => stop("dead", format!("{what}: given up, as the oldest of too many{last}")),
         State::Dead(why) => stop("dead", format!("{what}: given up, {why}")),
     }
 }

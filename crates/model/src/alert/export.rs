@@ -17,27 +17,35 @@ pub fn prometheus(policy: &Policy) -> String {
         .to_owned();
     for rule in &policy.rules {
         match expressions(rule) {
-            Some(all) => all.iter().for_each(|(expr, severity)| text.push_str(&entry(rule, expr, *severity))),
-            None => text.push_str(&format!("      # {}: only alignwatch can know it\n", rule.name)),
+            Ok(all) => all.iter().for_each(|(expr, severity)| text.push_str(&entry(rule, expr, *severity))),
+            Err(reason) => text.push_str(&format!("      # {}: {reason}\n", rule.name)),
         }
     }
     text
 }
 
-/// What Prometheus evaluates, each with its severity.
-fn expressions(rule: &Rule) -> Option<Vec<(String, Severity)>> {
+/// What Prometheus evaluates, each with its severity. Errors: why it can't.
+fn expressions(rule: &Rule) -> Result<Vec<(String, Severity)>, &'static str> {
     let severity = rule.severity.unwrap_or(Severity::Warning);
     match &rule.of {
-        Of::OwnPromise | Of::Unseen => None,
-        Of::Metric { bad, .. } => Some(vec![(bad.to_string().replace("repository=", "repo="), severity)]),
+        Of::OwnPromise | Of::Unseen | Of::SilenceEnds | Of::RuleIdle => Err("only alignwatch can know it"),
+        Of::Metric { bad, .. } if bad.matchers.iter().any(|matcher| matcher.name == "repository") => {
+            Err("it names a repository by its path; to Prometheus it has an id, the label `repo`")
+        }
+        Of::Metric { bad, .. } => Ok(vec![(bad.to_string(), severity)]),
         Of::Findings { checks, at_least, .. } => {
             let all = [Severity::Critical, Severity::Error, Severity::Warning, Severity::Info];
             let checks = checks.join("|");
-            let of = |severity: Severity| {
-                let expr = format!("alignwatch_check_status{{check=~\"{checks}\",status=\"{severity}\"}} == 1");
-                (expr, rule.severity.unwrap_or(severity))
-            };
-            Some(all.into_iter().filter(|severity| at_least <= severity).map(of).collect())
+            let expr =
+                |status: &str| format!("alignwatch_check_status{{check=~\"{checks}\",status=~\"{status}\"}} == 1");
+            let wanted: Vec<Severity> = all.into_iter().filter(|severity| at_least <= severity).collect();
+            Ok(match rule.severity {
+                Some(severity) => {
+                    let words: Vec<&str> = wanted.iter().map(|severity| severity.word()).collect();
+                    vec![(expr(&words.join("|")), severity)]
+                }
+                None => wanted.into_iter().map(|severity| (expr(severity.word()), severity)).collect(),
+            })
         }
         // Of one severity there is one rule: two of the same name and labels would be one to Prometheus.
         Of::BudgetBurns => {
@@ -46,7 +54,7 @@ fn expressions(rule: &Rule) -> Option<Vec<(String, Severity)>> {
                 let all: Vec<_> = pairs.map(|pair| burns(pair.short, pair.long, pair.factor)).collect();
                 (all.join(" or "), severity)
             };
-            Some([Severity::Critical, Severity::Warning].map(of).into())
+            Ok([Severity::Critical, Severity::Warning].map(of).into())
         }
     }
 }

@@ -15,6 +15,7 @@
 pub mod backtest;
 pub mod book;
 pub mod burn;
+pub mod canary;
 pub mod evaluate;
 pub mod explain;
 pub mod export;
@@ -22,7 +23,9 @@ pub mod expression;
 pub mod lifecycle;
 pub mod matcher;
 pub mod mute;
+pub mod on_call;
 pub mod outbox;
+pub mod own;
 pub mod policy;
 pub mod route;
 pub mod rule;
@@ -99,6 +102,11 @@ impl Alert {
     /// Is somebody to know that it is bad?
     pub fn is_firing(&self) -> bool {
         self.phase == Phase::Firing
+    }
+
+    /// Did somebody else post it, such as a Prometheus?
+    pub fn is_foreign(&self) -> bool {
+        self.ends_unless_posted_by.is_some()
     }
 
     /// Its labels with its severity, as matchers see them.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Alert, Matcher, Policy, matcher::all_match};
 use crate::{Severity, Span, Timestamp};
 
+/// How long what is over is remembered, so that coming and going is seen. Source: ours.
+pub const OVER_KEPT: Span = Span::days(1);
+
 /// Holds everything that matches, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Silence {
@@ -53,6 +56,11 @@ impl Silence {
         } else {
             SilenceState::Active
         }
+    }
+
+    /// Is it over for so long that nobody asks about it any more?
+    pub fn is_long_over(&self, now: Timestamp) -> bool {
+        OVER_KEPT <= now.since(self.ends_at)
     }
 
     /// Would it hold this alert?
@@ -131,6 +139,8 @@ pub struct Inhibit {
     pub target: Vec<Matcher>,
     /// Labels in which both are the same.
     pub equal: Vec<String>,
+    /// Only what alignwatch itself found is a cause, not what others posted.
+    pub of_own: bool,
 }
 
 /// The values of the labels in which cause and consequence agree.
@@ -147,7 +157,8 @@ impl<'a> Causes<'a> {
     /// Finds the causes among alerts that fire.
     pub fn among(firing: impl Iterator<Item = &'a Alert> + Clone, inhibit: &[Inhibit]) -> Causes<'a> {
         let of_rule = |rule: &Inhibit| {
-            let sources = firing.clone().filter(|alert| all_match(&rule.source, &alert.labels_now()));
+            let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign());
+            let sources = firing.clone().filter(may_be).filter(|alert| all_match(&rule.source, &alert.labels_now()));
             sources.map(|alert| (same(alert, &rule.equal), alert)).collect()
         };
         Causes { of_rules: inhibit.iter().map(of_rule).collect() }

@@ -3,12 +3,14 @@
 //! At least once: it is on the disk before the first attempt, with a key that never changes, and stays there until a channel
 //! says that it has it. What can't be delivered at all becomes a dead letter, which is kept and told of.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::unsent::{Telling, TellingAlert};
 use crate::{
     Span, Timestamp,
-    notice::{Delivered, Failure, Notice, NoticeAlert, NoticeStatus},
+    notice::{Delivered, Failure, Notice, NoticeAlert, NoticeReason, NoticeStatus},
 };
 
 /// Something that is to be told.
@@ -30,6 +32,9 @@ pub struct Outgoing {
     pub n_attempts: u32,
     /// The row that it stands in for, where another channel could not be reached.
     pub instead_of: Option<String>,
+    /// The alerts of it that the channel that stands in was told, by their ids.
+    #[serde(default)]
+    pub stood_in: BTreeSet<String>,
 }
 
 /// Where something that is told is.
@@ -44,6 +49,8 @@ pub enum State {
     Superseded(String),
     /// It can't be delivered, for this reason.
     Dead(String),
+    /// It can't be delivered, and too many others neither: it stands in the history only.
+    Buried,
 }
 
 /// One attempt.
@@ -70,9 +77,6 @@ impl From<Result<Delivered, Failure>> for Outcome {
         attempt.map_or_else(Outcome::Failed, Outcome::Delivered)
     }
 }
-
-/// Alerts that stand in one message. Source: ours; more than anyone reads.
-const ALERTS_TOLD_AT_MOST: usize = 100;
 
 fn notice_alert(told: &TellingAlert, decided_at: Timestamp) -> NoticeAlert {
     let alert = &told.alert;
@@ -107,6 +111,9 @@ const FIRST_PAUSE: Span = Span(10);
 /// The longest pause. Source: Standard Webhooks advises retries over several days, hours apart at the end.
 const LONGEST_PAUSE: Span = Span::hours(1);
 
+/// The longest that an attempt is put off: what a channel may ask for, and a little more.
+pub const LONGEST_WAIT: Span = Span(Span::days(1).0 + Span::hours(2).0);
+
 /// How long it is tried. Source: Standard Webhooks, its example: ten tries in 75 h 35 min.
 const TRIED_FOR: Span = Span::days(3);
 
@@ -125,14 +132,15 @@ impl Outgoing {
             attempts: Vec::new(),
             n_attempts: 0,
             instead_of: None,
+            stood_in: BTreeSet::new(),
         }
     }
 
-    /// What the channel is given. `external_url` is where the whole can be read, if anywhere.
+    /// What the channel is given: all alerts, of which it tells as many as it takes. `external_url` is where the whole can
+    /// be read, if anywhere.
     pub fn notice(&self, external_url: &str) -> Notice {
         let mut alerts: Vec<&TellingAlert> = self.telling.alerts.iter().collect();
         alerts.sort_by_key(|told| (!told.alert.is_firing(), std::cmp::Reverse(told.alert.severity)));
-        let n_left_out = alerts.len().saturating_sub(ALERTS_TOLD_AT_MOST);
         let letter = self.telling.letter.as_deref().cloned();
         // A letter is no end of anything.
         let is_firing = letter.is_some() || alerts.iter().any(|told| told.alert.is_firing());
@@ -143,12 +151,8 @@ impl Outgoing {
             status: if is_firing { NoticeStatus::Firing } else { NoticeStatus::Resolved },
             reason: self.telling.reason,
             receiver: self.telling.channel.clone(),
-            alerts: alerts
-                .into_iter()
-                .take(ALERTS_TOLD_AT_MOST)
-                .map(|told| notice_alert(told, self.decided_at))
-                .collect(),
-            n_left_out: n_left_out as u64,
+            alerts: alerts.into_iter().map(|told| notice_alert(told, self.decided_at)).collect(),
+            n_left_out: 0,
             external_url: letter
                 .as_ref()
                 .map_or_else(|| external_url.to_owned(), |letter| format!("{external_url}{}", letter.path)),
@@ -156,9 +160,32 @@ impl Outgoing {
         }
     }
 
+    /// Is it a scheduled test of the channel?
+    pub fn is_canary(&self) -> bool {
+        self.telling.reason == NoticeReason::Test
+    }
+
+    /// Why the last attempt failed; `None` = it did not, or there was none.
+    pub fn last_failure(&self) -> Option<String> {
+        match &self.attempts.last()?.outcome {
+            Outcome::Failed(failure) => Some(failure.detail.clone()),
+            Outcome::Delivered(_) => None,
+        }
+    }
+
     /// Is it neither delivered nor given up?
     pub fn is_waiting(&self) -> bool {
         self.state == State::Waiting
+    }
+
+    /// Is there still something to do about it, for us or a person?
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Dead(_))
+    }
+
+    /// Does its channel fail for so long that another stands in?
+    pub fn falls_back(&self) -> bool {
+        self.is_waiting() && FALLS_BACK_AFTER <= self.n_attempts
     }
 
     /// Takes in what became of an attempt. True: the channel that stands in should be told now.
@@ -252,5 +279,14 @@ mod tests {
         let mut row = Outgoing::new("k".into(), sample::telling(), Timestamp(0));
         let falls: Vec<bool> = (0..5).map(|at| row.attempted(failed(false, None), Timestamp(at))).collect();
         assert_eq!(falls, [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn a_channel_is_given_every_alert() {
+        let mut telling = sample::telling();
+        let one = TellingAlert { alert: sample::pending(), is_late: false, was_muted: false, is_unheard: false };
+        telling.alerts = vec![one; 1_000];
+        let notice = Outgoing::new("k".into(), telling, Timestamp(0)).notice("");
+        assert_eq!((notice.alerts.len(), notice.n_left_out), (1_000, 0));
     }
 }

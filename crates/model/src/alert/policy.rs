@@ -2,12 +2,15 @@
 
 use super::{
     Matcher,
+    canary::{self, CanaryPlan},
     mute::Inhibit,
-    route::{Route, Step},
+    route::{Route, Step, Who},
     rule::Rule,
 };
+use std::collections::BTreeSet;
+
 use crate::{
-    Span, Timestamp,
+    Span, Timestamp, checks,
     config::{Config, RouteEntry, WindowRule},
     window::{Opening, Purpose, Window},
 };
@@ -31,6 +34,10 @@ pub struct Policy {
     pub settle: Span,
     /// The channel that is told where another can't be reached.
     pub fallback: Option<String>,
+    /// The ids of the checks that are made at all.
+    pub checks_on: BTreeSet<&'static str>,
+    /// When which channel is tested.
+    pub canaries: Vec<CanaryPlan>,
 }
 
 impl Policy {
@@ -49,6 +56,11 @@ impl Policy {
         if routes.is_empty() {
             routes.extend(route_to_all(config).map(|entry| route_of(&entry, config, &windows)));
         }
+        let canaries: Vec<CanaryPlan> = config.canaries.iter().flat_map(CanaryPlan::of).collect();
+        if !canaries.is_empty() {
+            let stand_in = route_of_canaries(config).map(|entry| route_of(&entry, config, &windows));
+            routes.splice(0..0, stand_in);
+        }
         Policy {
             rules,
             routes,
@@ -58,6 +70,12 @@ impl Policy {
             silence_at_most: alerts.silence_at_most,
             settle: alerts.settle,
             fallback: alerts.fallback.clone(),
+            checks_on: checks::ALL
+                .iter()
+                .filter(|check| config.checks.wants(check.id).is_ok())
+                .map(|check| check.id)
+                .collect(),
+            canaries,
         }
     }
 
@@ -72,6 +90,14 @@ impl Policy {
             self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && rule.is_about(path));
         let open = about.filter_map(|(rule, window)| Some((rule.name.as_str(), window.open_at(now)?)));
         open.max_by_key(|(_, opening)| opening.until)
+    }
+
+    /// The window for maintenance of all repositories that is open, with the latest end: quiet hours.
+    pub fn quiet_at(&self, now: Timestamp) -> Option<Opening> {
+        let is_of_all = |rule: &WindowRule| rule.repositories.is_empty();
+        let quiet =
+            self.windows.iter().filter(|(rule, window)| window.purpose == Purpose::Maintenance && is_of_all(rule));
+        quiet.filter_map(|(_, window)| window.open_at(now)).max_by_key(|opening| opening.until)
     }
 
     /// The rule with this name.
@@ -94,12 +120,25 @@ fn route_to_all(config: &Config) -> Option<RouteEntry> {
     })
 }
 
+/// A channel whose test does not arrive is told where others are told instead, besides the usual ways.
+fn route_of_canaries(config: &Config) -> Option<RouteEntry> {
+    let fallback = config.alerts.fallback.clone()?;
+    let is_only = config.channels.all().len() == 1;
+    (!is_only).then(|| RouteEntry {
+        name: canary::NAME.to_owned(),
+        matchers: vec![format!("promise=\"{}\"", canary::NAME)],
+        channels: vec![fallback],
+        then: crate::config::Then::GoOn,
+        ..RouteEntry::default()
+    })
+}
+
 fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)]) -> Route {
     let alerts = &config.alerts;
     let window = |name: &String| windows.iter().find(|(rule, _)| rule.name == *name).map(|(_, window)| window.clone());
     let steps = entry.escalate.iter().map(|step| Step {
         after: step.after,
-        channels: step.channels.clone(),
+        channels: who(&step.channels, config),
         during: step.during.as_ref().and_then(window),
     });
     let group_by = if entry.group_by.is_empty() {
@@ -110,7 +149,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     Route {
         name: entry.name.clone(),
         matchers: matchers(&entry.matchers),
-        channels: entry.channels.clone(),
+        channels: who(&entry.channels, config),
         group_by,
         group_wait: entry.group_wait.unwrap_or(alerts.group_wait),
         group_interval: entry.group_interval.unwrap_or(alerts.group_interval),
@@ -120,6 +159,15 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
     }
 }
 
+/// Channels, and those who are told in turn. Turns that can't be read tell nobody; checking has told it.
+fn who(names: &[String], config: &Config) -> Vec<Who> {
+    let who = |name: &String| match config.on_call.iter().find(|turns| turns.name == *name) {
+        Some(turns) => turns.turns().ok().map(Who::InTurn),
+        None => Some(Who::Channel(name.clone())),
+    };
+    names.iter().filter_map(who).collect()
+}
+
 /// What follows from a repository that can't be seen is not told besides that, nor what is in doubt because of it; then
 /// those of the configuration.
 fn inhibitions(config: &Config) -> Vec<Inhibit> {
@@ -127,16 +175,19 @@ fn inhibitions(config: &Config) -> Vec<Inhibit> {
         source: vec![Matcher::equal("alertname", "repository-unseen")],
         target: Vec::new(),
         equal: vec!["repository".to_owned()],
+        of_own: true,
     };
     let damaged = Inhibit {
         source: vec![Matcher::equal("alertname", "repository-damaged")],
         target: vec![Matcher::equal("alertname", "run-failed")],
         equal: vec!["repository".to_owned()],
+        of_own: true,
     };
     let own = config.inhibit.iter().map(|entry| Inhibit {
         source: matchers(&entry.source),
         target: matchers(&entry.target),
         equal: entry.equal.clone(),
+        of_own: false,
     });
     [unseen, damaged].into_iter().chain(own).collect()
 }

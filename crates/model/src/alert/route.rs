@@ -1,6 +1,6 @@
 //! Who hears of an alert, together with what, how often, and who after them.
 
-use super::{Alert, Labels, Matcher, matcher::all_match};
+use super::{Alert, Labels, Matcher, matcher::all_match, on_call::Turns};
 use crate::{Span, Timestamp, window::Window};
 
 /// A way to people.
@@ -10,8 +10,8 @@ pub struct Route {
     pub name: String,
     /// Which alerts go it.
     pub matchers: Vec<Matcher>,
-    /// The channels that are told first.
-    pub channels: Vec<String>,
+    /// Those who are told first.
+    pub channels: Vec<Who>,
     /// Labels in which alerts agree that are told together.
     pub group_by: Vec<String>,
     /// How long the first of a group waits for others.
@@ -26,13 +26,40 @@ pub struct Route {
     pub goes_on: bool,
 }
 
+/// Somebody who can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Who {
+    /// Always this channel.
+    Channel(String),
+    /// Whoever's turn it is.
+    InTurn(Turns),
+}
+
+impl Who {
+    /// The channel that is told now.
+    pub fn channel(&self, now: Timestamp) -> &str {
+        match self {
+            Who::Channel(name) => name,
+            Who::InTurn(turns) => turns.at(now),
+        }
+    }
+
+    /// When it is somebody else.
+    fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Who::Channel(_) => None,
+            Who::InTurn(turns) => turns.next_after(now),
+        }
+    }
+}
+
 /// A step of an escalation.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// How long after it began to fire.
     pub after: Span,
-    /// The channels.
-    pub channels: Vec<String>,
+    /// Those who are told then.
+    pub channels: Vec<Who>,
     /// Only while this window is open.
     pub during: Option<Window>,
 }
@@ -64,8 +91,8 @@ impl Route {
         for (step, from, channels) in first.into_iter().chain(later) {
             let Some(from) = from else { continue };
             let group_key = self.group_key(step, &group_labels);
-            receivers.extend(channels.iter().map(|channel| Receiver {
-                channel: channel.clone(),
+            receivers.extend(channels.iter().map(|who| Receiver {
+                channel: who.channel(now).to_owned(),
                 group_key: group_key.clone(),
                 group_labels: group_labels.clone(),
                 from,
@@ -73,6 +100,12 @@ impl Route {
             }));
         }
         receivers
+    }
+
+    /// When somebody else's turn begins.
+    pub fn turn_ends_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let all = self.channels.iter().chain(self.steps.iter().flat_map(|step| &step.channels));
+        all.filter_map(|who| who.changes_after(now)).min()
     }
 
     fn group(&self, alert: &Alert) -> Labels {

@@ -60,6 +60,10 @@ pub enum Of {
     Unseen,
     /// A promise of alignwatch itself that is not kept.
     OwnPromise,
+    /// A silence that ends soon, and under which something fires.
+    SilenceEnds,
+    /// A rule of the configuration that matches nothing for long.
+    RuleIdle,
 }
 
 impl fmt::Display for Of {
@@ -74,6 +78,8 @@ impl fmt::Display for Of {
             Of::BudgetBurns => f.write_str("an error budget that goes too fast, over two windows at once"),
             Of::Unseen => f.write_str("repositories that cannot be looked at"),
             Of::OwnPromise => f.write_str("promises of alignwatch itself that it does not keep"),
+            Of::SilenceEnds => f.write_str("silences that end soon, and under which something fires"),
+            Of::RuleIdle => f.write_str("rules of the configuration that match nothing for a week"),
         }
     }
 }
@@ -94,6 +100,8 @@ enum What {
     BudgetBurns,
     Unseen,
     OwnPromise,
+    SilenceEnds,
+    RuleIdle,
 }
 
 /// The rules that are there without any configuration, the gravest first.
@@ -223,6 +231,22 @@ const BUILT_IN: &[BuiltIn] = &[
         keep_firing: Span::minutes(15),
         why: "On a machine that is full or overloaded, alignments fail in ways that look like other faults",
     },
+    BuiltIn {
+        name: "silence-ends-soon",
+        severity: Some(Severity::Warning),
+        of: What::SilenceEnds,
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "When it ends, all that fires under it is told at once",
+    },
+    BuiltIn {
+        name: "rule-matches-nothing",
+        severity: Some(Severity::Warning),
+        of: What::RuleIdle,
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "A rule that can never fire looks like one that has nothing to tell",
+    },
 ];
 
 impl Rule {
@@ -241,6 +265,8 @@ impl Rule {
             What::BudgetBurns => Of::BudgetBurns,
             What::Unseen => Of::Unseen,
             What::OwnPromise => Of::OwnPromise,
+            What::SilenceEnds => Of::SilenceEnds,
+            What::RuleIdle => Of::RuleIdle,
         };
         Rule {
             name: rule.name.to_owned(),

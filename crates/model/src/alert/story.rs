@@ -28,12 +28,16 @@ impl World {
         policy.routes = vec![route::Route {
             name: "all".into(),
             matchers: Vec::new(),
-            channels: vec!["team".into()],
+            channels: vec![route::Who::Channel("team".into())],
             group_by: vec!["alertname".into()],
             group_wait: Span(0),
             group_interval: Span::minutes(1),
             repeat_interval: Span::hours(4),
-            steps: vec![route::Step { after: Span::minutes(30), channels: vec!["lead".into()], during: None }],
+            steps: vec![route::Step {
+                after: Span::minutes(30),
+                channels: vec![route::Who::Channel("lead".into())],
+                during: None,
+            }],
             goes_on: false,
         }];
         World(world::World::new(policy, Timestamp(0)))

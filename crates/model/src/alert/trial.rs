@@ -235,6 +235,12 @@ impl Trials {
     }
 }
 
+/// A line of the story that a test is.
+enum Line<'a> {
+    Act(&'a Act),
+    Expected(&'a Expected),
+}
+
 /// The series of a test, ready to be read.
 struct Measured {
     metric: &'static str,
@@ -269,23 +275,28 @@ impl Trial {
                 }
             }
             let until = offset + interval;
-            for (act, at) in self
-                .acts
-                .iter()
-                .map(|act| (act, act.at.map_or(0, |at| at.0.0)))
-                .filter(|(_, at)| (offset..until).contains(at))
-            {
+            for (at, line) in self.lines().into_iter().filter(|(at, _)| (offset..until).contains(at)) {
                 world.wait_until(Timestamp(begin.0 + at));
-                act.perform(&mut world)?;
-            }
-            for expected in self.expect.iter().filter(|expected| (offset..until).contains(&expected.at.0.0)) {
-                world.wait_until(Timestamp(begin.0 + expected.at.0.0));
-                let told = world.told[n_told..].iter().map(|(_, telling)| told_as(telling)).collect();
-                n_told = world.told.len();
-                wrong.extend(expected.differs(&world, told));
+                match line {
+                    Line::Act(act) => act.perform(&mut world)?,
+                    Line::Expected(expected) => {
+                        let told = world.told[n_told..].iter().map(|(_, telling)| told_as(telling)).collect();
+                        n_told = world.told.len();
+                        wrong.extend(expected.differs(&world, told));
+                    }
+                }
             }
         }
         Ok(wrong)
+    }
+
+    /// What is done and expected, in order of time; what is done at a time comes before what is expected of it.
+    fn lines(&self) -> Vec<(i64, Line<'_>)> {
+        let acts = self.acts.iter().map(|act| (act.at.map_or(0, |at| at.0.0), Line::Act(act)));
+        let expected = self.expect.iter().map(|expected| (expected.at.0.0, Line::Expected(expected)));
+        let mut lines: Vec<_> = acts.chain(expected).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines
     }
 
     fn repositories(&self, series: &[Measured]) -> BTreeSet<String> {
@@ -385,7 +396,11 @@ fn readings(series: &[Measured], repository: &str, number: usize, at: Timestamp)
     let here = series.iter().filter(|series| series.repository == repository);
     let reading = |series: &Measured| {
         let value = series.values.get(number).copied().flatten()?;
-        let (repository, labels) = (repository.to_owned(), series.labels.clone());
+        let labels: Labels = serde_json::from_str(&series.labels).ok()?;
+        let role = labels.get("role").map(String::as_str);
+        let is_of_machine = metrics::by_name(series.metric).is_some_and(|metric| metric.is_of_machine(role));
+        let repository = if is_of_machine { "" } else { repository }.to_owned();
+        let labels = series.labels.clone();
         Some(Reading { repository, metric: series.metric, labels, at, value })
     };
     here.filter_map(reading).collect()
@@ -483,7 +498,7 @@ impl Expected {
 fn alerts(world: &World) -> Vec<ExpectedAlert> {
     let alerts = world.book.alerts().filter(|alert| alert.phase != Phase::Resolved);
     let shown = alerts.map(|alert| {
-        let held = unsent::held(&world.book, &world.policy, alert, world.now).map(|mute| match mute.by {
+        let held = unsent::Holding::of(&world.book, &world.policy, world.now).back(alert).map(|mute| match mute.by {
             By::Cause(_) => "cause",
             By::Window(_) => "window",
             By::Silence(_) => "silence",

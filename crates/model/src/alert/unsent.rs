@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Alert, Book, Labels, Policy,
-    mute::{Causes, Mute, muted},
+    mute::{By, Causes, Mute, Silence, muted},
     route::{Receiver, Route, routes_of},
 };
 use crate::{Severity, Span, Timestamp, notice::NoticeReason as Reason, report::Letter};
@@ -74,6 +74,8 @@ pub struct Decided {
     pub tellings: Vec<Telling>,
     /// When something is to be decided again without any news.
     pub next_at: Option<Timestamp>,
+    /// The alerts that are hidden from people, by their fingerprints.
+    pub held: BTreeSet<String>,
 }
 
 /// How late something is told before that is said. Source: ours; two intervals of a group.
@@ -93,14 +95,20 @@ struct Group<'a> {
 /// Decides.
 pub fn decide(book: &Book, policy: &Policy, now: Timestamp) -> Decided {
     let mut decided = Decided::default();
-    let groups = groups(book, policy, now, &mut decided.next_at);
+    let groups = groups(book, policy, now, &mut decided);
     let firing = book.firing_ids();
     let mut due: BTreeMap<&str, Vec<Telling>> = BTreeMap::new();
     for (to, group) in &groups {
         match telling(book, to, group, &firing, now) {
             Due::Never => {}
             Due::At(at) => sooner(&mut decided.next_at, at),
-            Due::Now(telling) => due.entry(&to.channel).or_default().push(telling),
+            Due::Now(telling) => {
+                // What goes on is told again, though nothing happens until then.
+                if let Some(route) = group.route.filter(|_| !group.firing.is_empty()) {
+                    sooner(&mut decided.next_at, Timestamp(now.0.saturating_add(route.repeat_interval.0.max(1))));
+                }
+                due.entry(&to.channel).or_default().push(telling);
+            }
         }
     }
     for (channel, tellings) in due {
@@ -114,21 +122,20 @@ fn sooner(next_at: &mut Option<Timestamp>, at: Timestamp) {
 }
 
 /// All groups in which something fires or of which somebody was told.
-fn groups<'a>(
-    book: &'a Book,
-    policy: &'a Policy,
-    now: Timestamp,
-    next_at: &mut Option<Timestamp>,
-) -> BTreeMap<To, Group<'a>> {
-    let causes = Causes::among(book.firing(), &policy.inhibit);
+fn groups<'a>(book: &'a Book, policy: &'a Policy, now: Timestamp, decided: &mut Decided) -> BTreeMap<To, Group<'a>> {
+    let holding = Holding::of(book, policy, now);
     let mut groups: BTreeMap<To, Group<'a>> = BTreeMap::new();
     for to in book.told.keys() {
         groups.insert(to.clone(), Group::default());
     }
     for alert in book.firing() {
-        let mute = muted(alert, &causes, &book.silences, policy, now);
+        let mute = holding.back(alert);
         if let Some(until) = mute.as_ref().and_then(|mute| mute.until) {
-            sooner(next_at, until);
+            sooner(&mut decided.next_at, until);
+        }
+        // Whoever acknowledged it was told.
+        if mute.as_ref().is_some_and(|mute| !matches!(mute.by, By::Ack(_))) {
+            decided.held.insert(alert.fingerprint.clone());
         }
         for (route, receiver) in receivers(policy, alert, now) {
             let Receiver { channel, group_key, group_labels, from, step } = receiver;
@@ -137,8 +144,11 @@ fn groups<'a>(
             if mute.is_some() {
                 continue;
             }
+            if let Some(at) = route.turn_ends_after(now) {
+                sooner(&mut decided.next_at, at);
+            }
             if now < from {
-                sooner(next_at, from);
+                sooner(&mut decided.next_at, from);
             } else {
                 group.firing.push((alert, from));
             }
@@ -266,8 +276,23 @@ fn digest(channel: &str, tellings: Vec<Telling>) -> Telling {
     }
 }
 
-/// Why an alert is not told now, for people; `None` = nothing holds it.
-pub fn held(book: &Book, policy: &Policy, alert: &Alert, now: Timestamp) -> Option<Mute> {
-    let causes = Causes::among(book.firing(), &policy.inhibit);
-    muted(alert, &causes, &book.silences, policy, now)
+/// What holds back the telling of alerts at one time.
+#[derive(Debug)]
+pub struct Holding<'a> {
+    causes: Causes<'a>,
+    silences: &'a BTreeMap<String, Silence>,
+    policy: &'a Policy,
+    now: Timestamp,
+}
+
+impl<'a> Holding<'a> {
+    /// As it is now: looked up once, for all alerts.
+    pub fn of(book: &'a Book, policy: &'a Policy, now: Timestamp) -> Holding<'a> {
+        Holding { causes: Causes::among(book.firing(), &policy.inhibit), silences: &book.silences, policy, now }
+    }
+
+    /// Why this alert is not told now, for people; `None` = nothing holds it.
+    pub fn back(&self, alert: &Alert) -> Option<Mute> {
+        muted(alert, &self.causes, self.silences, self.policy, self.now)
+    }
 }

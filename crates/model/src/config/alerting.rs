@@ -268,7 +268,7 @@ pub struct RouteEntry {
     /// The channels that are told.
     ///
     /// Unit: names of channels.
-    /// Range: names that stand in `channels`.
+    /// Range: names that stand in `channels` or `on_call`.
     /// Default: [].
     /// Reason: a route that tells nobody keeps what it matches from the routes after it.
     /// Example: `[deploy-bot]`
@@ -360,7 +360,7 @@ pub struct StepEntry {
     /// The channels that are told then.
     ///
     /// Unit: names of channels.
-    /// Range: names that stand in `channels`.
+    /// Range: names that stand in `channels` or `on_call`.
     /// Default: [].
     /// Reason: a step that tells nobody is a mistake.
     /// Example: `[deploy-bot]`
@@ -416,15 +416,18 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     let mut mistakes: Vec<Mistake> =
         config.rules.iter().enumerate().filter_map(|(at, rule)| of_rule(config, at, rule)).collect();
     mistakes.extend(config.alerts.skip_rules.iter().enumerate().filter_map(|(at, name)| of_skipped(at, name)));
+    let channels = config.channels.names();
+    let turns = config.on_call.iter().map(|turns| turns.name.as_str());
+    let receivers: Vec<&str> = channels.iter().copied().chain(turns).collect();
     let fallback = config.alerts.fallback.as_deref();
-    mistakes.extend(fallback.and_then(|name| of_channel(config, "alerts.fallback".to_owned(), name)));
+    mistakes.extend(fallback.and_then(|name| of_channel(&channels, "alerts.fallback".to_owned(), name)));
     for (at, route) in config.routes.iter().enumerate() {
         let named = route.channels.iter().enumerate().map(|(i, name)| (format!("routes[{at}].channels[{i}]"), name));
         let steps = route.escalate.iter().enumerate().flat_map(|(step, entry)| {
             let path = move |i| format!("routes[{at}].escalate[{step}].channels[{i}]");
             entry.channels.iter().enumerate().map(move |(i, name)| (path(i), name))
         });
-        mistakes.extend(named.chain(steps).filter_map(|(path, name)| of_channel(config, path, name)));
+        mistakes.extend(named.chain(steps).filter_map(|(path, name)| of_channel(&receivers, path, name)));
         let windows = route.escalate.iter().enumerate();
         mistakes.extend(windows.filter_map(|(step, entry)| of_during(config, at, step, entry.during.as_deref()?)));
     }
@@ -466,9 +469,8 @@ fn of_skipped(at: usize, name: &str) -> Option<Mistake> {
     })
 }
 
-pub(super) fn of_channel(config: &Config, path: String, name: &str) -> Option<Mistake> {
-    let all = config.channels.all();
-    let names: Vec<&str> = all.iter().map(|channel| channel.name()).collect();
+/// Names nothing that can be told.
+pub(super) fn of_channel(names: &[&str], path: String, name: &str) -> Option<Mistake> {
     if names.contains(&name) {
         return None;
     }

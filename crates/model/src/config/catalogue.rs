@@ -97,6 +97,8 @@ pub enum Shape {
     Zone,
     /// A cron pattern of five fields, or two times with `/` between them.
     Opening,
+    /// A date and a time of the day, without an offset.
+    Moment,
     /// A sentence for people.
     Sentence,
     /// A metric and the numbers that are bad.
@@ -245,6 +247,7 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "cadence" => return Shape::Cadence,
         "zone" => return Shape::Zone,
         "opening" => return Shape::Opening,
+        "moment" => return Shape::Moment,
         "words" => return Shape::Sentence,
         "expression" => return Shape::Expression,
         "matcher" => return Shape::Matcher,

@@ -242,7 +242,7 @@ fn wrong_kind(node: &Node, shape: &Shape, key: &Key) -> Wrong {
         _ => "one value is",
     };
     let good = match (shape, &node.content) {
-        (Shape::List { .. }, Content::Scalar(scalar)) if key.item_keys().is_empty() => {
+        (Shape::List { .. }, Content::Scalar(scalar)) if key.item_keys().is_empty() && !shape.is_secret() => {
             format!("[{}]", for_message(&scalar.text))
         }
         (Shape::Section(_), _) => key.doc.example.trim_start_matches('[').trim_end_matches(']').to_owned(),

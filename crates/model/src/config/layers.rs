@@ -186,11 +186,9 @@ impl<'a> Stack<'a> {
         problems.sort_by_key(|problem| problem.at);
         self.n_untold += problems.len().saturating_sub(TOLD_AT_MOST);
         let told = problems.into_iter().take(TOLD_AT_MOST);
-        let is_secret = |problem: &Problem| self.catalogue.find(&problem.key).is_some_and(|key| key.shape.is_secret());
-        self.errors.extend(told.map(|problem| match is_secret(&problem) {
-            // The line may be the secret.
-            true => ConfigError::in_file(problem, file.name, ""),
-            false => ConfigError::in_file(problem, file.name, text),
+        self.errors.extend(told.map(|problem| {
+            let text = if may_be_secret(&problem.key, self.catalogue) { "" } else { text };
+            ConfigError::in_file(problem, file.name, text)
         }));
         self.places = decoded.places;
         for setting in decoded.settings {
@@ -264,11 +262,21 @@ impl<'a> Stack<'a> {
         let error = match (self.origins.of(leaf), file) {
             (Origin::Variable(name), _) => ConfigError::at_place(Place::Variable(name), problem),
             (Origin::Flag(name), _) => ConfigError::at_place(Place::Flag(name), problem),
-            (_, Some(file)) => ConfigError::in_file(problem, file.name, self.text),
+            (_, Some(file)) => {
+                let text = if may_be_secret(&problem.key, self.catalogue) { "" } else { self.text };
+                ConfigError::in_file(problem, file.name, text)
+            }
             (_, None) => ConfigError::at_place(Place::Variable("ALIGNWATCH_*".to_owned()), problem),
         };
         self.errors.push(error);
     }
+}
+
+/// May the line of a mistake hold a secret that should not stand there? Among the channels each line may: a misspelled key
+/// or a key that stands there twice has no shape to tell by.
+fn may_be_secret(key: &str, catalogue: &Key) -> bool {
+    let is_channel = key == "channels" || key.starts_with("channels.") || key.starts_with("channels[");
+    is_channel || catalogue.find(key).is_some_and(|key| key.shape.is_secret())
 }
 
 /// The text of a file, or why it is none.

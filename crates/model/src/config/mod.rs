@@ -20,8 +20,10 @@ mod decode;
 mod effective;
 mod egress;
 mod error;
+mod heartbeat;
 mod layers;
 mod nearest;
+mod on_call;
 mod pattern;
 mod reports;
 mod retention;
@@ -50,8 +52,10 @@ pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
+pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
+pub use on_call::OnCall;
 pub use pattern::{BadName, Patterns};
 pub use reports::{ReportEntry, ReportPeriod};
 pub use retention::Retention;
@@ -150,6 +154,14 @@ pub struct Config {
     /// Reason: with none, everything from a warning on goes to all channels.
     /// Example: `[{name: quiet, channels: []}]`
     pub routes: Vec<RouteEntry>,
+    /// People who are told in turn. Routes name them as they name a channel.
+    ///
+    /// Unit: turns.
+    /// Range: any number with different names.
+    /// Default: [].
+    /// Reason: who is on duty cannot be guessed.
+    /// Example: `[{name: on-duty, channels: [deploy-bot], from: "2026-01-05T09:00"}]`
+    pub on_call: Vec<OnCall>,
     /// Which alerts hide others, besides what follows from a repository that can't be seen.
     ///
     /// Unit: rules.
@@ -166,6 +178,16 @@ pub struct Config {
     /// Reason: who wants to read what, and when, cannot be guessed.
     /// Example: `[{name: weekly, due: "0 8 * * 1", channels: [deploy-bot]}]`
     pub reports: Vec<ReportEntry>,
+    /// The dead man's switch: who notices outside when alignwatch itself fails.
+    pub heartbeat: Heartbeat,
+    /// Scheduled tests of channels. One that does not arrive is told through the others.
+    ///
+    /// Unit: rules.
+    /// Range: any number of rules.
+    /// Default: [].
+    /// Reason: whose day a test disturbs is for you to say.
+    /// Example: `[{channels: [deploy-bot], due: "0 9 * * 1"}]`
+    pub canaries: Vec<CanaryEntry>,
     /// Upkeep that nobody has to ask for.
     pub maintenance: Maintenance,
     /// When single tasks run by themselves, and where.

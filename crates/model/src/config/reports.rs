@@ -143,7 +143,9 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
 }
 
 fn of_channel(config: &Config, path: String, name: &str) -> Option<Mistake> {
-    let Some(channel) = config.channels.named(name) else { return alerting::of_channel(config, path, name) };
+    let Some(channel) = config.channels.named(name) else {
+        return alerting::of_channel(&config.channels.names(), path, name);
+    };
     OF_ALERTS_ONLY.contains(&channel.kind()).then(|| Mistake {
         path,
         problem: format!(

@@ -7,6 +7,7 @@ use super::{
     catalogue::{Doc, Shape},
     egress::Network,
     nearest::nearest,
+    on_call::check_moment,
     pattern::{BadName, check_name, check_path_pattern, check_pattern},
     secret::{self, SecretRef},
     tree::{Scalar, for_message},
@@ -51,6 +52,7 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Cadence => named(text, &shown, scheduled(Cadence::parse(text, "UTC").map(drop), &like)),
         Shape::Zone => named(text, &shown, scheduled(schedule::zone_named(text).map(drop), &like)),
         Shape::Opening => named(text, &shown, scheduled(check_opening(text), &like)),
+        Shape::Moment => named(text, &shown, scheduled(check_moment(text), &like)),
         Shape::Sentence => named(text, &shown, check_sentence(text, &like)),
         Shape::Expression => told(&shown, Rule::reads(text), &like).map(|()| Value::from(text)),
         Shape::Matcher => {

@@ -180,6 +180,10 @@ text_shape!(
     OpeningText, "opening", "minLength": 9
 );
 text_shape!(
+    /// A date and a time of the day: `2026-01-05T09:00`.
+    MomentText, "moment", "minLength": 10
+);
+text_shape!(
     /// An IP address: `127.0.0.1`.
     AddressText, "address", "minLength": 2
 );

@@ -12,6 +12,7 @@ mod alignment;
 mod branches;
 mod health;
 mod host;
+mod own;
 mod repository;
 mod weeks;
 
@@ -62,6 +63,9 @@ pub const ALL: &[&Metric] = &[
     &host::LOAD,
     &host::DISK_RATIO,
     &host::INODES_RATIO,
+    &own::BROKEN_PROMISES,
+    &own::HEARTBEAT,
+    &own::CANARY,
 ];
 
 /// Something that is measured.
@@ -142,6 +146,14 @@ pub struct Sample {
     pub labels: Vec<String>,
     /// The value, in the unit of the metric.
     pub value: f64,
+}
+
+impl Metric {
+    /// Is a sample of it about the machine, whichever repository was looked at? `role` is its label of that name.
+    pub fn is_of_machine(&self, role: Option<&str>) -> bool {
+        // Each repository has a file system of its own.
+        self.breadth == Breadth::Machine && role != Some("repository")
+    }
 }
 
 impl Kind {

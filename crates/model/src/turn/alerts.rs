@@ -1,9 +1,10 @@
 //! What the daemon does about alerts: takes in what was seen, what is wanted, and what became of messages.
 
-use super::{Effect, Pace, Receipt, Refusal, State, reports::answer};
+use super::{Effect, Pace, Receipt, Refusal, State, audit, reports::answer};
 use crate::{
     Span, Timestamp,
     alert::{Book, Policy, Wish, outbox::Outcome},
+    config::Config,
 };
 
 /// How often it is looked whether alignwatch keeps its own promises.
@@ -25,6 +26,11 @@ impl Alerting {
     /// What was known, by this policy.
     pub fn of(book: Book, policy: Policy, now: Timestamp) -> Alerting {
         Alerting { book, policy, is_recalled: true, ..Alerting::none(now) }
+    }
+
+    pub(super) fn follow_the_clock(&mut self, now: Timestamp) {
+        self.own_at = self.own_at.min(now);
+        self.book.follow_the_clock(now);
     }
 
     /// Nothing is known, and nobody is told.
@@ -69,8 +75,8 @@ pub(super) fn delivered(state: &mut State, key: &str, outcome: Outcome, now: Tim
 }
 
 /// Decides what is told. What was decided is kept before it is told; only a store that cannot keep anything is not waited for.
-pub(super) fn tell(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
-    look_at_ourselves(state, pace, now);
+pub(super) fn tell(state: &mut State, config: &Config, pace: Pace, now: Timestamp) -> Vec<Effect> {
+    look_at_ourselves(state, config, pace, now);
     let Alerting { book, policy, .. } = &mut state.alerting;
     book.decide(policy, now);
     let cannot_keep = state.keep_again_at.is_some();
@@ -78,19 +84,13 @@ pub(super) fn tell(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect>
     ready.into_iter().map(|row| Effect::Deliver(Box::new(row))).collect()
 }
 
-fn look_at_ourselves(state: &mut State, pace: Pace, now: Timestamp) {
+fn look_at_ourselves(state: &mut State, config: &Config, pace: Pace, now: Timestamp) {
     if now < state.alerting.own_at {
         return;
     }
-    let n_overdue = state.overdue(pace, now);
-    let is_young = now.since(state.alerting.book.settled_at()) < Span(2 * pace.interval.0);
-    let overdue = (0 < n_overdue && !is_young).then(|| {
-        let repositories = crate::words::count(n_overdue, "repository");
-        ("sweeps", format!("{repositories} not looked at for twice the interval"))
-    });
-    let store = state.store_trouble.as_ref().map(|reason| ("store", format!("the store is in trouble: {reason}")));
-    let broken: Vec<_> = overdue.into_iter().chain(store).collect();
+    let mut broken = audit::broken(state, config, pace, now);
+    broken.extend(state.alerting.book.heartbeat.broken().filter(|_| config.heartbeat.url.is_some()));
     let Alerting { book, policy, own_at, .. } = &mut state.alerting;
-    book.take_in_own(policy, &broken, now);
+    book.take_in_own(policy, broken, now);
     *own_at = Timestamp(now.0 + OWN_EVERY.0);
 }

@@ -8,7 +8,7 @@ use crate::{
     checks::Judged,
     config::Config,
     kept::KeptBranch,
-    metrics::{self, Breadth, Measured, Metric, Sample},
+    metrics::{self, Measured, Metric, Sample},
     record::{self, Commit, FindingRow, Reading, Sweep, SweepOutcome},
 };
 
@@ -73,10 +73,10 @@ fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
 fn readings(measured: &Measured<'_>) -> Vec<Reading> {
     let mut readings = Vec::new();
     for metric in metrics::ALL {
-        let repository =
-            if metric.breadth == Breadth::Machine { String::new() } else { measured.snapshot.repository.id.clone() };
         for sample in (metric.read)(measured) {
-            readings.push(reading(&repository, metric, sample, measured.now, false));
+            let role = sample.labels.first().map(String::as_str);
+            let repository = if metric.is_of_machine(role) { "" } else { &measured.snapshot.repository.id };
+            readings.push(reading(repository, metric, sample, measured.now, false));
         }
     }
     readings

@@ -120,6 +120,7 @@ impl World {
             Effect::Tend(path) => panic!("nobody handed {path} over"),
             Effect::Do(wish) => panic!("nobody wished for {wish:?}"),
             Effect::Write(name, _) => panic!("nobody asked for the report {name}"),
+            Effect::Beat(_) => panic!("nobody watches over us"),
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {
                     let id = self.waiting.remove(&receipt).expect("somebody waits for each answer, and hears it once");

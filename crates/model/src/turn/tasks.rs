@@ -13,6 +13,8 @@ const ASK_EVERY: Span = Span::minutes(1);
 
 /// Wishes that wait at most. Source: ours; each may take minutes.
 const WISHES_AT_MOST: usize = 16;
+/// After how long without being asked a repository is late. Source: ours; another one's repack may take hours.
+pub(super) const LATE_AFTER: Span = Span::hours(12);
 
 /// What is known of upkeep.
 #[derive(Debug, Default)]
@@ -46,6 +48,12 @@ impl Tending {
         self.asked_at.insert(next.clone(), now);
         self.under_way = Some(next.clone());
         Some(Effect::Tend(next))
+    }
+
+    /// Should the repository at this path have been asked long ago?
+    pub(super) fn is_late(&self, path: &str, began_at: Timestamp, now: Timestamp) -> bool {
+        let asked_at = self.asked_at.get(path).copied().unwrap_or(began_at);
+        LATE_AFTER < now.since(asked_at)
     }
 
     /// It came to its end.

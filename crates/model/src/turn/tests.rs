@@ -24,6 +24,8 @@ impl Day {
             Effect::Tend(path) => format!("tend {path}"),
             Effect::Do(wish) => format!("do {wish:?}"),
             Effect::Write(name, at) => format!("write {name} of {at}"),
+            Effect::Beat(reasons) if reasons.is_empty() => "call: all is well".to_owned(),
+            Effect::Beat(reasons) => format!("call: {}", reasons.join("; ")),
             Effect::Keep(commit) => {
                 let sweeps = commit.sweeps.iter().map(|sweep| sweep.repository.clone());
                 let events = commit.events.iter().map(|event| event.id.clone());

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use alignwatch_model::{
     Timestamp,
-    alert::{Alert, Phase, Silence, explain, mute::SilenceState, outbox, unsent},
+    alert::{Alert, Phase, Silence, explain, mute::SilenceState, outbox, unsent::Holding},
     record::RecordKind,
     turn::Alerting,
     words::{agree, count},
@@ -146,21 +146,22 @@ fn headline(alerting: &Alerting, firing: &[Row]) -> String {
 fn rows(alerting: &Alerting, phase: Phase, now: Timestamp) -> Vec<Row> {
     let mut alerts: Vec<&Alert> = alerting.book.alerts().filter(|alert| alert.phase == phase).collect();
     alerts.sort_by_key(|alert| (Reverse(alert.severity), Reverse(alert.starts_at), &alert.fingerprint));
-    alerts.into_iter().take(SHOWN * 4).map(|alert| Row::of(alerting, alert, now)).collect()
+    let holding = Holding::of(&alerting.book, &alerting.policy, now);
+    alerts.into_iter().take(SHOWN * 4).map(|alert| Row::of(&holding, alert, now)).collect()
 }
 
 /// Alerts that fire, for other pages.
 pub(super) fn firing(shared: &Shared, at_most: usize) -> (Vec<Row>, usize) {
     let alerting = shared.alerting();
     let mut rows = rows(&alerting, Phase::Firing, crate::now());
-    let n_all = rows.len();
+    let n_all = alerting.book.firing().count();
     rows.truncate(at_most);
     (rows, n_all)
 }
 
 impl Row {
-    fn of(alerting: &Alerting, alert: &Alert, now: Timestamp) -> Row {
-        let held = alert.is_firing().then(|| unsent::held(&alerting.book, &alerting.policy, alert, now)).flatten();
+    fn of(holding: &Holding<'_>, alert: &Alert, now: Timestamp) -> Row {
+        let held = alert.is_firing().then(|| holding.back(alert)).flatten();
         let since = match alert.phase {
             Phase::Pending => alert.bad_since,
             Phase::Firing => alert.starts_at,
@@ -210,6 +211,7 @@ impl MessageRow {
             outbox::State::Waiting => (Mark { tone: "info", shape: "half", word: "waits" }, String::new()),
             outbox::State::Delivered => (Mark { tone: "ok", shape: "disc", word: "delivered" }, String::new()),
             outbox::State::Superseded(_) => (Mark { tone: "info", shape: "dash", word: "superseded" }, String::new()),
+            outbox::State::Buried => (Mark { tone: "error", shape: "cross", word: "given up" }, "too old".to_owned()),
             outbox::State::Dead(why) => (Mark { tone: "error", shape: "cross", word: "given up" }, why.clone()),
         };
         let last = row.attempts.last().map(|attempt| match &attempt.outcome {
@@ -295,7 +297,8 @@ fn alert_page(shared: &Shared, id: &str) -> Result<AlertPage, Failed> {
 pub(super) fn held_by(shared: &Shared, silence: &Silence, now: Timestamp) -> Vec<Row> {
     let alerting = shared.alerting();
     let held = alerting.book.firing().filter(|alert| silence.is_about(alert));
-    held.map(|alert| Row::of(&alerting, alert, now)).collect()
+    let holding = Holding::of(&alerting.book, &alerting.policy, now);
+    held.map(|alert| Row::of(&holding, alert, now)).collect()
 }
 
 /// An id that no silence has.

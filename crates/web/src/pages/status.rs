@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use alignwatch_model::{Span, Timestamp, words::count};
+use alignwatch_model::{Span, Timestamp, alert::Book, words::count};
 use alignwatch_store::RepositoryRow;
 use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
@@ -25,6 +25,15 @@ struct StatusPage {
     mark: Mark,
     headline: String,
     repositories: Vec<Repository>,
+    own: Own,
+}
+
+/// Whether alignwatch itself does what it should. What it does not is for those who may see alerts.
+struct Own {
+    mark: Mark,
+    told: &'static str,
+    /// When somebody outside last heard that all is well, where there is somebody.
+    heard: Option<Ago>,
 }
 
 struct Repository {
@@ -49,9 +58,20 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
         let rows = shared.read(|store| store.repositories())?;
         let (mark, headline) = headline(&rows);
         let repositories = rows.iter().map(|row| repository(shared, row, shell.now));
-        Ok(StatusPage { mark, headline, repositories: repositories.collect::<Result<_, _>>()?, shell })
+        let own = own(&shared.alerting().book, shared.loaded.config.heartbeat.url.is_some(), shell.now);
+        Ok(StatusPage { mark, headline, repositories: repositories.collect::<Result<_, _>>()?, own, shell })
     })
     .await
+}
+
+fn own(book: &Book, is_watched_over: bool, now: Timestamp) -> Own {
+    let (status, told) = match &book.broken {
+        Some(broken) if broken.is_empty() => ("ok", "alignwatch itself does all that it should"),
+        Some(_) => ("error", "alignwatch itself does not do all that it should"),
+        None => ("unknown", "it is not known yet whether alignwatch itself does all that it should"),
+    };
+    let heard = book.heartbeat.well_at.filter(|_| is_watched_over).map(|at| Ago::new(at, now));
+    Own { mark: told::health(status), told, heard }
 }
 
 fn repository(shared: &Shared, row: &RepositoryRow, now: Timestamp) -> Result<Repository, Failed> {

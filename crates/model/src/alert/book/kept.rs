@@ -5,6 +5,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{super::Labels, *};
 use crate::record::RecordKind;
 
+/// The key of what is known of the heartbeat.
+const HEARTBEAT: &str = "heartbeat";
+
+/// What stands in front of a channel in the key of what is known of its tests.
+const CANARY: &str = "canary ";
+
 impl Book {
     /// The book that these records are, as they were last kept. A record that can't be read is left out and named.
     pub fn of_records(records: &[Record], policy: &Policy, now: Timestamp) -> (Book, Vec<String>) {
@@ -15,6 +21,8 @@ impl Book {
                 bad.push(format!("{} {}: {reason}", record.kind.word(), record.key));
             }
         }
+        book.nothing_after(now);
+        book.forget_rules(policy);
         book.end_what_no_rule_finds(policy, now);
         (book, bad)
     }
@@ -39,18 +47,35 @@ impl Book {
                 let row: Outgoing = read(document)?;
                 self.outbox.insert(row.key.clone(), row);
             }
+            RecordKind::Rule => {
+                self.matched.insert(record.key.clone(), read(document)?);
+            }
+            RecordKind::Promise if record.key == HEARTBEAT => self.heartbeat = read(document)?,
+            RecordKind::Promise => {
+                let channel = record.key.strip_prefix(CANARY).unwrap_or(&record.key);
+                self.canaries.insert(channel.to_owned(), read(document)?);
+            }
             RecordKind::Audit | RecordKind::Report => {}
         }
         Ok(())
     }
 
-    /// A rule that was taken out finds nothing any more: what it found is over.
+    fn forget_rules(&mut self, policy: &Policy) {
+        let gone: Vec<_> = self.matched.keys().filter(|name| policy.rule(name).is_none()).cloned().collect();
+        for name in gone {
+            self.matched.remove(&name);
+            self.touch(Row::Rule(name));
+        }
+    }
+
+    /// What a rule or check found that is not in force any more is over.
     pub(super) fn end_what_no_rule_finds(&mut self, policy: &Policy, now: Timestamp) {
-        let is_orphan = |alert: &Alert| {
-            alert.phase != Phase::Resolved
-                && alert.ends_unless_posted_by.is_none()
-                && policy.rule(&alert.rule).is_none()
+        let finds = |alert: &Alert| {
+            let is_on = |check: &String| policy.checks_on.contains(check.as_str());
+            let rule = policy.rule(&alert.rule).filter(|rule| rule.labels.iter().all(|own| has(&alert.labels, own)));
+            rule.is_some() && alert.labels.get("check").is_none_or(is_on)
         };
+        let is_orphan = |alert: &Alert| alert.phase != Phase::Resolved && !alert.is_foreign() && !finds(alert);
         let orphans: Vec<_> =
             self.alerts.values().filter(|alert| is_orphan(alert)).map(|alert| alert.fingerprint.clone()).collect();
         for fingerprint in orphans {
@@ -60,7 +85,7 @@ impl Book {
                 continue;
             }
             (alert.phase, alert.ends_at) = (Phase::Resolved, Some(now));
-            alert.summary.push_str(" (its rule was taken out)");
+            alert.summary.push_str(" (nothing looks for it any more)");
             self.touch(Row::Alert(fingerprint));
         }
     }
@@ -68,9 +93,12 @@ impl Book {
     /// What changed since it was last kept. It counts as being kept until [`Book::kept`] or [`Book::not_kept`].
     pub fn records(&mut self, now: Timestamp) -> Vec<Record> {
         self.being_kept = std::mem::take(&mut self.changed);
+        self.being_kept_at = now;
+        self.notes_being_kept = std::mem::take(&mut self.notes);
+        self.wishes_being_kept = std::mem::take(&mut self.wished);
         let rows: Vec<_> = self.being_kept.iter().cloned().collect();
         let mut records: Vec<_> = rows.iter().flat_map(|row| self.record(row, now)).collect();
-        records.append(&mut self.notes);
+        records.extend(self.notes_being_kept.iter().cloned());
         records
     }
 
@@ -81,17 +109,30 @@ impl Book {
 
     /// What was being kept is on the disk.
     pub fn kept(&mut self) {
-        self.being_kept.clear();
-        let is_done = |row: &Outgoing| matches!(row.state, State::Delivered | State::Superseded(_));
-        let changed = std::mem::take(&mut self.changed);
-        self.outbox.retain(|key, row| !is_done(row) || changed.contains(&Row::Outgoing(key.clone())));
-        self.changed = changed;
+        self.notes_being_kept.clear();
+        self.wishes_being_kept.clear();
+        for row in std::mem::take(&mut self.being_kept).difference(&self.changed) {
+            match row {
+                Row::Outgoing(key) if self.outbox.get(key).is_some_and(|row| !row.is_open()) => {
+                    self.outbox.remove(key);
+                }
+                Row::Silence(id) if self.silences.get(id).is_some_and(|it| it.is_long_over(self.being_kept_at)) => {
+                    self.silences.remove(id);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What was being kept is not on the disk.
     pub fn not_kept(&mut self) {
         let again = std::mem::take(&mut self.being_kept);
         self.changed.extend(again);
+        let since = std::mem::take(&mut self.notes);
+        self.notes = std::mem::take(&mut self.notes_being_kept);
+        self.notes.extend(since);
+        let wished = std::mem::take(&mut self.wishes_being_kept);
+        self.take_back(wished);
     }
 
     pub(super) fn touch(&mut self, row: Row) {
@@ -99,8 +140,10 @@ impl Book {
         self.changed.insert(row);
     }
 
-    pub(super) fn is_unkept(&self, row: &Row) -> bool {
-        self.changed.contains(row) || self.being_kept.contains(row)
+    /// Was the decision to tell this kept? One that was tried was.
+    pub(super) fn is_on_disk(&self, row: &Outgoing) -> bool {
+        let key = Row::Outgoing(row.key.clone());
+        0 < row.n_attempts || !(self.changed.contains(&key) || self.being_kept.contains(&key))
     }
 
     pub(super) fn record(&self, row: &Row, now: Timestamp) -> Vec<Record> {
@@ -126,11 +169,17 @@ impl Book {
                 let document = self.told.get(to).and_then(|told| text(&(to, told)));
                 vec![record(RecordKind::Told, &key, document.is_some(), document)]
             }
+            Row::Rule(name) => {
+                let document = self.matched.get(name).and_then(text);
+                vec![record(RecordKind::Rule, name, document.is_some(), document)]
+            }
+            Row::Canary(channel) => {
+                let document = self.canaries.get(channel).and_then(text);
+                vec![record(RecordKind::Promise, &format!("{CANARY}{channel}"), true, document)]
+            }
+            Row::Heartbeat => vec![record(RecordKind::Promise, HEARTBEAT, true, text(&self.heartbeat))],
             Row::Outgoing(key) => match self.outbox.get(key) {
-                Some(row) => {
-                    let is_open = row.is_waiting() || matches!(row.state, State::Dead(_));
-                    vec![record(RecordKind::Outgoing, key, is_open, text(row))]
-                }
+                Some(row) => vec![record(RecordKind::Outgoing, key, row.is_open(), text(row))],
                 None => Vec::new(),
             },
         }
@@ -161,6 +210,10 @@ impl Book {
             }
         }
     }
+}
+
+fn has(labels: &Labels, (name, value): (&String, &String)) -> bool {
+    labels.get(name) == Some(value)
 }
 
 fn text<T: Serialize>(value: &T) -> Option<String> {

@@ -9,8 +9,8 @@ use super::{
     *,
 };
 
-/// How long one that is over is remembered, so that coming and going is seen.
-const RESOLVED_KEPT: Span = Span::days(1);
+/// Dead letters that wait for a person, at most. Source: ours; each is up to some 100 KB.
+const DEAD_AT_MOST: usize = 1_000;
 
 /// Deliveries under way at once, each to another channel.
 const DELIVERIES_AT_MOST: usize = 8;
@@ -28,16 +28,19 @@ impl Book {
         self.end_what_was_not_posted_again(now);
         self.end_silences(now);
         let decided = unsent::decide(self, policy, now);
-        self.decide_at = [decided.next_at, self.next_end(now)].into_iter().flatten().min();
+        self.held = decided.held;
+        let next_canary = self.send_canaries(policy, now);
+        self.decide_at = [decided.next_at, self.next_end(now), next_canary].into_iter().flatten().min();
         for telling in decided.tellings {
-            self.tell(telling, now);
+            self.tell(policy, telling, now);
         }
         self.clear_away(now);
     }
 
-    pub(super) fn tell(&mut self, mut telling: Telling, now: Timestamp) {
+    pub(super) fn tell(&mut self, policy: &Policy, mut telling: Telling, now: Timestamp) {
         let key = self.fresh_id(&telling.channel, now);
-        self.supersede(&mut telling, &key);
+        let is_down = self.outbox.values().any(|row| row.telling.channel == telling.channel && row.falls_back());
+        let stood_in = self.supersede(&mut telling, &key);
         for (group_key, firing) in &telling.covers {
             let to = To { channel: telling.channel.clone(), group_key: group_key.clone() };
             self.touch(Row::Told(to.clone()));
@@ -52,20 +55,27 @@ impl Book {
         }
         self.lately.entry(telling.channel.clone()).or_default().push_back(now);
         self.touch(Row::Outgoing(key.clone()));
-        self.outbox.insert(key.clone(), Outgoing::new(key, telling, now));
+        self.outbox.insert(key.clone(), Outgoing { stood_in, ..Outgoing::new(key.clone(), telling, now) });
+        if is_down {
+            self.stand_in(policy, &key, now);
+        }
     }
 
     /// What waits for the same group is told with what is told now: of ends that were not heard yet, none may be lost.
-    pub(super) fn supersede(&mut self, telling: &mut Telling, by: &str) {
+    ///
+    /// Returns the alerts of it that a channel that stands in was told.
+    pub(super) fn supersede(&mut self, telling: &mut Telling, by: &str) -> BTreeSet<String> {
         let covers = |row: &Outgoing| {
             row.telling.covers.len() == 1 && row.telling.covers.keys().all(|group| telling.covers.contains_key(group))
         };
         let mut ended = Vec::new();
         let mut touched = Vec::new();
+        let mut stood_in = BTreeSet::new();
         for row in self.outbox.values_mut() {
             let is_free = row.is_waiting() && self.under_way.get(&row.telling.channel) != Some(&row.key);
             if is_free && row.telling.channel == telling.channel && covers(row) {
                 row.state = State::Superseded(by.to_owned());
+                stood_in.extend(row.stood_in.iter().cloned());
                 touched.push(Row::Outgoing(row.key.clone()));
                 ended.extend(row.telling.alerts.iter().filter(|told| !told.alert.is_firing()).cloned());
             }
@@ -77,6 +87,7 @@ impl Book {
                 telling.alerts.push(TellingAlert { is_late: true, ..told });
             }
         }
+        stood_in
     }
 
     /// What is to be delivered now. Each is under way until [`Book::delivered`].
@@ -84,12 +95,11 @@ impl Book {
     /// What is not on the disk waits, but with `cannot_keep` it is told all the same that a promise of alignwatch itself is
     /// broken: such as that it cannot keep anything. The end of that is not told if it is killed meanwhile.
     pub fn deliveries(&mut self, now: Timestamp, cannot_keep: bool) -> Vec<Outgoing> {
-        let heads = self.heads();
-        let is_ready = |row: &&&Outgoing| {
-            let is_of_promise = |told: &TellingAlert| told.alert.labels.contains_key("promise");
-            let is_own = || row.telling.letter.is_none() && row.telling.alerts.iter().all(is_of_promise);
-            row.next_at <= now && (!self.is_unkept(&Row::Outgoing(row.key.clone())) || cannot_keep && is_own())
-        };
+        let is_of_promise = |told: &TellingAlert| told.alert.labels.contains_key("promise");
+        let is_own = |row: &Outgoing| row.telling.letter.is_none() && row.telling.alerts.iter().all(is_of_promise);
+        // While nothing can be kept, what was not kept before stands in nobody's way.
+        let heads = self.heads(|row| !cannot_keep || self.is_on_disk(row) || is_own(row));
+        let is_ready = |row: &&&Outgoing| row.next_at <= now && (cannot_keep || self.is_on_disk(row));
         let room = DELIVERIES_AT_MOST.saturating_sub(self.under_way.len());
         let ready: Vec<Outgoing> = heads.values().filter(is_ready).take(room).map(|row| (*row).clone()).collect();
         for row in &ready {
@@ -99,13 +109,15 @@ impl Book {
     }
 
     /// For each channel that is free, what waits longest for it: a channel hears things in the order in which they happened.
-    pub(super) fn heads(&self) -> BTreeMap<&str, &Outgoing> {
+    /// A scheduled test waits for all of them.
+    pub(super) fn heads(&self, may_go: impl Fn(&Outgoing) -> bool) -> BTreeMap<&str, &Outgoing> {
         let mut heads: BTreeMap<&str, &Outgoing> = BTreeMap::new();
         let waiting =
             self.outbox.values().filter(|row| row.is_waiting() && !self.under_way.contains_key(&row.telling.channel));
-        for row in waiting {
+        for row in waiting.filter(|row| may_go(row)) {
             let head = heads.entry(&row.telling.channel).or_insert(row);
-            if (row.decided_at, &row.key) < (head.decided_at, &head.key) {
+            let order = |row: &Outgoing| (row.is_canary(), row.decided_at);
+            if (order(row), &row.key) < (order(head), &head.key) {
                 *head = row;
             }
         }
@@ -117,22 +129,65 @@ impl Book {
         self.under_way.retain(|_, under_way| under_way != key);
         let Some(row) = self.outbox.get_mut(key) else { return };
         let falls_back = row.is_waiting() && row.attempted(outcome, now);
-        let (channel, telling, is_stand_in) =
-            (row.telling.channel.clone(), row.telling.clone(), row.instead_of.is_some());
+        let channel = row.telling.channel.clone();
+        let (is_canary, has_arrived) = (row.is_canary(), row.state == State::Delivered);
+        match has_arrived {
+            true => drop(self.failing.remove(&channel)),
+            false => drop(self.failing.entry(channel.clone()).or_insert(now)),
+        }
         self.touch(Row::Outgoing(key.to_owned()));
-        if let Some(other) = policy.fallback.as_ref().filter(|other| falls_back && !is_stand_in && **other != channel) {
-            let stand_in = self.fresh_id(other, now);
-            let telling = Telling { channel: other.clone(), ..telling };
-            let row = Outgoing { instead_of: Some(key.to_owned()), ..Outgoing::new(stand_in.clone(), telling, now) };
-            self.outbox.insert(stand_in.clone(), row);
-            self.touch(Row::Outgoing(stand_in));
+        if is_canary {
+            // That it did not arrive is told, and not the test.
+            self.canary_attempted(key, falls_back, now);
+            return;
+        }
+        if falls_back {
+            // What waits behind it would only be tried when this one is given up.
+            let behind = self.outbox.values().filter(|row| row.is_waiting() && row.telling.channel == channel);
+            let keys: BTreeSet<_> = behind.map(|row| row.key.clone()).chain([key.to_owned()]).collect();
+            keys.iter().for_each(|key| self.stand_in(policy, key, now));
+        }
+    }
+
+    /// Tells the channel that stands in what another can't be told, and remembers that it heard it, so that it hears the end.
+    fn stand_in(&mut self, policy: &Policy, key: &str, now: Timestamp) {
+        let Some(row) = self.outbox.get(key).filter(|row| row.instead_of.is_none()) else { return };
+        let Some(other) = policy.fallback.as_ref().filter(|other| **other != row.telling.channel) else { return };
+        let is_new = |told: &&TellingAlert| !row.stood_in.contains(&told.alert.id);
+        let alerts: Vec<TellingAlert> = row.telling.alerts.iter().filter(is_new).cloned().collect();
+        if alerts.is_empty() {
+            return;
+        }
+        let firing: BTreeSet<&String> =
+            alerts.iter().map(|told| &told.alert).filter(|it| it.is_firing()).map(|it| &it.id).collect();
+        let mut covers = BTreeMap::new();
+        for (group_key, of_group) in &row.telling.covers {
+            let to = To { channel: other.clone(), group_key: group_key.clone() };
+            let mut heard = self.told.get(&to).map(|told| told.firing.clone()).unwrap_or_default();
+            heard.extend(of_group.iter().filter(|(id, _)| firing.contains(id)).map(|(id, at)| (id.clone(), *at)));
+            covers.insert(group_key.clone(), heard);
+        }
+        let ids: Vec<String> = alerts.iter().map(|told| told.alert.id.clone()).collect();
+        let telling = Telling { channel: other.clone(), alerts, covers, ..row.telling.clone() };
+        for (group_key, firing) in telling.covers.clone().into_iter().filter(|(_, firing)| !firing.is_empty()) {
+            let to = To { channel: other.clone(), group_key };
+            self.touch(Row::Told(to.clone()));
+            self.told.insert(to, Told { firing, at: now });
+        }
+        let stand_in = self.fresh_id(other, now);
+        let stood_in = Outgoing { instead_of: Some(key.to_owned()), ..Outgoing::new(stand_in.clone(), telling, now) };
+        self.touch(Row::Outgoing(stand_in.clone()));
+        self.outbox.insert(stand_in, stood_in);
+        if let Some(row) = self.outbox.get_mut(key) {
+            row.stood_in.extend(ids);
+            self.touch(Row::Outgoing(key.to_owned()));
         }
     }
 
     /// When something is due without news.
     pub fn wakes_at(&self) -> Option<Timestamp> {
-        let heads = self.heads();
-        let kept = heads.values().filter(|row| !self.is_unkept(&Row::Outgoing(row.key.clone())));
+        let heads = self.heads(|_| true);
+        let kept = heads.values().filter(|row| self.is_on_disk(row));
         let waiting = kept.map(|row| row.next_at);
         waiting.chain(self.decide_at).min()
     }
@@ -180,21 +235,37 @@ impl Book {
 
     /// Forgets what is over, told, and old. The store keeps it.
     pub(super) fn clear_away(&mut self, now: Timestamp) {
-        let is_old = |at: Option<Timestamp>| at.is_some_and(|at| RESOLVED_KEPT < now.since(at));
+        let is_old = |at: Option<Timestamp>| at.is_some_and(|at| mute::OVER_KEPT < now.since(at));
         let over = self.alerts.values().filter(|alert| alert.phase == Phase::Resolved && is_old(alert.ends_at));
+        let told: BTreeSet<&String> = self.told.values().flat_map(|told| told.firing.keys()).collect();
         let over: Vec<_> =
-            over.filter(|alert| !self.is_told(&alert.id)).map(|alert| alert.fingerprint.clone()).collect();
+            over.filter(|alert| !told.contains(&alert.id)).map(|alert| alert.fingerprint.clone()).collect();
         over.iter().for_each(|fingerprint| self.remove(fingerprint));
-        self.silences.retain(|_, silence| {
-            now.since(silence.ends_at) < RESOLVED_KEPT || is_unkept_silence(&self.changed, silence)
-        });
+        let silences = self.silences.values().filter(|silence| silence.is_long_over(now));
+        let silences: Vec<_> = silences.map(|silence| Row::Silence(silence.id.clone())).collect();
+        // They are forgotten when the disk knows that they are over.
+        silences.into_iter().for_each(|row| self.touch(row));
+        self.bury(now);
         for times in self.lately.values_mut() {
             times.retain(|at| now.since(*at) < Span::hours(1));
         }
-        self.n_refused = 0;
     }
-}
 
-fn is_unkept_silence(changed: &BTreeSet<Row>, silence: &Silence) -> bool {
-    changed.contains(&Row::Silence(silence.id.clone()))
+    /// Of very many dead letters, the oldest are history.
+    fn bury(&mut self, now: Timestamp) {
+        let mut dead: Vec<_> = self.outbox.values_mut().filter(|row| matches!(row.state, State::Dead(_))).collect();
+        let n_over = dead.len().saturating_sub(DEAD_AT_MOST);
+        if n_over == 0 {
+            return;
+        }
+        dead.sort_by_key(|row| row.decided_at);
+        let mut buried = Vec::new();
+        for row in dead.into_iter().take(n_over) {
+            row.state = State::Buried;
+            buried.push(Row::Outgoing(row.key.clone()));
+        }
+        buried.into_iter().for_each(|row| self.touch(row));
+        let what = format!("gave up {}", crate::words::count(n_over, "dead letter"));
+        self.note("alignwatch", &what, "the oldest, of more than can be waited for; the store has them", now);
+    }
 }

@@ -1,11 +1,27 @@
 //! Keys of a channel that starts a program.
 
-use crate::Span;
-use crate::config::{
-    amount,
-    channels::channel,
-    schema::{LengthText, ReasonText},
+use super::{Channels, Mistake};
+use crate::{
+    Span,
+    config::{
+        amount,
+        channels::channel,
+        schema::{LengthText, ReasonText},
+        tree::for_message,
+    },
 };
+
+/// Programs that are not named by their path, as a secret's program is.
+pub(super) fn mistakes(channels: &Channels) -> impl Iterator<Item = Mistake> {
+    let programs =
+        channels.command.iter().enumerate().filter_map(|(index, channel)| Some((index, channel.run.first()?)));
+    programs.filter(|(_, program)| !program.starts_with('/')).map(|(index, program)| Mistake {
+        path: format!("channels.command[{index}].run[0]"),
+        problem: format!("`{}` would be another program by another PATH", for_message(program)),
+        fix: format!("write its path from the root, like `/usr/local/bin/{}`", for_message(program)),
+        also_at: None,
+    })
+}
 
 channel! {
     /// A program that gets each notice as JSON on its standard input. Exit code 0 means that it was told.

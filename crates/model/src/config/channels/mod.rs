@@ -99,8 +99,13 @@ macro_rules! channels {
                 all
             }
 
+            /// The names, in the same order.
+            pub(super) fn names(&self) -> Vec<&str> {
+                self.places().into_iter().map(|(name, _)| name).collect()
+            }
+
             /// Names with their places, in the same order.
-            fn names(&self) -> Vec<(&str, String)> {
+            fn places(&self) -> Vec<(&str, String)> {
                 let mut names = Vec::new();
                 $(names.extend(self.$key.iter().enumerate().map(|(index, channel)| {
                     (channel.name.as_str(), format!("channels.{}[{index}].name", stringify!($key)))
@@ -136,7 +141,7 @@ impl Channels {
 
 /// Channels that do not go together.
 pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
-    let names = config.channels.names();
+    let names = config.channels.places();
     let twice = names.iter().enumerate().filter_map(|(index, (name, path))| {
         let (_, first) = names[..index].iter().find(|(other, _)| other == name && !name.is_empty())?;
         Some(Mistake {
@@ -146,7 +151,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
             also_at: Some(first.clone()),
         })
     });
-    twice.chain(mail::mistakes(&config.channels)).collect()
+    twice.chain(mail::mistakes(&config.channels)).chain(command::mistakes(&config.channels)).collect()
 }
 
 channels! {
@@ -340,6 +345,33 @@ mod tests {
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert!(!format!("{:?} {}", errors[0], errors[0]).contains("hunter2"), "{errors:?}");
         assert!(errors[0].to_string().contains("`file:/path`"), "{}", errors[0]);
+    }
+
+    #[test]
+    fn a_program_is_named_by_its_path_from_the_root() {
+        assert_eq!(
+            told("channels:\n  command:\n  - {name: a, run: [page, --urgent]}\n"),
+            ["f:3:21: channels.command[0].run[0]: `page` would be another program by another PATH \
+                 (write its path from the root, like `/usr/local/bin/page`)"]
+        );
+    }
+
+    #[test]
+    fn no_mistake_in_a_channel_repeats_what_may_be_a_secret() {
+        let webhook =
+            |keys: &str| format!("channels:\n  webhook:\n  - name: a\n    url: \"https://x.example/h\"\n{keys}");
+        for text in [
+            webhook("    secret: whsec_X9X9X9\n"),
+            webhook("    secret: [[whsec_X9X9X9]]\n"),
+            webhook("    tokn: whsec_X9X9X9\n"),
+            webhook("    url: \"https://y.example/whsec_X9X9X9\"\n"),
+            webhook("  - {name: a, url: \"https://y.example/whsec_X9X9X9\"}\n"),
+            "channels: {slak: [{name: a, url: whsec_X9X9X9}]}\n".to_owned(),
+        ] {
+            let errors = Config::from_yaml(&text, "f").expect_err(&text);
+            assert!(!format!("{errors:?}").contains("whsec_X9X9X9"), "{errors:?}");
+            assert!(!errors.iter().any(|error| error.to_string().contains("whsec_X9X9X9")), "{errors:?}");
+        }
     }
 
     #[test]

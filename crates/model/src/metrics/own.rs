@@ -1,0 +1,55 @@
+//! Whether alignwatch itself does what it should. What these are read from is known to the daemon alone, so that they
+//! stand on its metrics page only.
+
+use super::{Breadth, Kind, Metric};
+
+/// Promises of alignwatch itself.
+pub(super) static BROKEN_PROMISES: Metric = Metric {
+    name: "alignwatch_broken_promises",
+    kind: Kind::Gauge,
+    unit: "",
+    labels: &[],
+    help: "Promises of alignwatch itself that it does not keep",
+    formula: "count of what its audit finds: looks, judgements of expected runs, decisions, messages, scheduled tests of channels, the store and its backup, maintenance that did not happen in time; on the daemon's page only",
+    why: "While alignwatch itself does not do what it should, silence means nothing",
+    worry: "above 0 for five minutes (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// The dead man's switch.
+pub(super) static HEARTBEAT: Metric = Metric {
+    name: "alignwatch_heartbeat_timestamp_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[],
+    help: "When the address outside last heard that all is well",
+    formula: "Unix time of the last call of `heartbeat.url` that said so and was taken; no sample before the first; on the daemon's page only",
+    why: "When it stands still, either alignwatch is not well or nobody outside hears that it is",
+    worry: "older than three times `heartbeat.every` (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// Scheduled tests of channels.
+pub(super) static CANARY: Metric = Metric {
+    name: "alignwatch_canary_timestamp_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &["channel"],
+    help: "When a scheduled test last arrived in the channel",
+    formula: "Unix time of the last attempt that the channel took; no sample before the first; on the daemon's page only",
+    why: "A channel that is silent for weeks may be broken for weeks",
+    worry: "older than twice the interval of the canary (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};

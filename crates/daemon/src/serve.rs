@@ -355,6 +355,7 @@ impl Body {
         let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
+            after_others();
             let began = Instant::now();
             let look = || look_at(Path::new(&path), &settings, stop.clone());
             // A bug of ours in one repository must not stop the watch over it, and over all others.
@@ -440,6 +441,14 @@ impl Body {
             *self.shared.alerting.write().unwrap_or_else(PoisonError::into_inner) = copy;
         }
     }
+}
+
+/// Lets this thread, and those and the processes that it begins, have what processors others leave: pages and people at
+/// work come first. Where the system refuses, it is as fast as others.
+fn after_others() {
+    /// The niceness of most work in the background (systemd's own jobs, Debian's cron jobs for apt).
+    const NICENESS: i32 = 10;
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
 fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_model::Snapshot, String> {

@@ -42,6 +42,9 @@ use alignwatch_model::{
 use alignwatch_store::Store;
 pub use upkeep::{Planned, TaskAbout};
 
+/// Readers that are kept open. Source: ours; each has a cache of 2 MB, and more requests seldom read at once.
+const READERS_KEPT: usize = 8;
+
 /// What the pages show, and whom they can ask. Shared with the daemon.
 pub struct Shared {
     /// Where the store is.
@@ -56,10 +59,10 @@ pub struct Shared {
     pub asks: Asks,
     /// The configuration in force, with the origin of each value.
     pub loaded: Loaded,
-    /// A reader of the store, opened with the first request.
-    reader: Mutex<Option<Store>>,
+    /// Readers of the store that nobody uses now: who asks waits for nobody else.
+    readers: Mutex<Vec<Store>>,
     /// What pages read of each repository, until its next sweep.
-    views: pages::Views,
+    views: Arc<pages::Views>,
     /// Plans of tasks that were asked for.
     tickets: upkeep::Tickets,
 }
@@ -149,8 +152,8 @@ impl Shared {
             trouble,
             asks,
             loaded,
-            reader: Mutex::default(),
-            views: pages::Views::default(),
+            readers: Mutex::default(),
+            views: Arc::default(),
             tickets: upkeep::Tickets::default(),
         }
     }
@@ -173,14 +176,17 @@ impl Shared {
         &self,
         ask: impl FnOnce(&Store) -> Result<T, alignwatch_store::StoreError>,
     ) -> Result<T, alignwatch_store::StoreError> {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = match reader.take() {
+        let free = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let store = match free {
             Some(store) => store,
             None => alignwatch_store::open_to_read(&self.store)?,
         };
         let answer = ask(&store)?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         // What can't be written now may be written the next time, and only a new reader sees that.
-        *reader = Some(store).filter(|store| !store.is_frozen());
+        if !store.is_frozen() && readers.len() < READERS_KEPT {
+            readers.push(store);
+        }
         Ok(answer)
     }
 }

@@ -111,6 +111,10 @@ any more goes into `tasks.old.jsonl`, which the next time is replaced; what take
 a month. A task that is held writes one line for each reason. With `mode: report` a task plans on its schedule, and
 `task history` shows what it would have done.
 
+The maintenance page of the dashboard plans a task, and runs what the plan shows in repositories of `maintenance.repositories`; each
+run can be taken back there as well. That needs the scope `operate`, and who asked stands in the audit log (`/alerts`). For
+programs: `POST /api/v1/tasks/plan`, `GET /api/v1/tasks/plans/TICKET`, `POST /api/v1/tasks/run`, `POST /api/v1/tasks/ID/undo`.
+
 ### By themselves, in their windows
 
 ```yaml
@@ -404,6 +408,24 @@ tests:
 
 Values are written as `promtool test rules` has them (`5x3`, `0+2x3`, `_`), one for each look. Other acts: `ack: RULE`, `down: CHANNEL`,
 `up: CHANNEL`; `unseen: [{repository: …, from: 10m, until: 20m}]` for a repository that can't be looked at; `in_doubt: true` for a check that can't.
+
+## Reports
+
+`alignwatch report` tells how a period went (`--period day`, `week`, `month`, `quarter`): as text, `--format markdown`, `json` or `html`
+(one file, for a browser, a mail or paper). `/report` in the dashboard shows the same, `GET /api/v1/report` gives it to programs.
+
+```yaml
+reports:
+  - {name: weekly, due: \"0 8 * * 1\", zone: Europe/Berlin, channels: [team]}
+```
+
+sends one by itself, through the outbox of alerts. What came due while nothing ran is sent once, at the next start; a daemon
+that is killed neither loses nor repeats one. How it is counted stands in each report: what a look saw counts until the next
+look, for twice `serve.interval` at most; all else is a gap, in which nothing is known; means of ratios leave maintenance windows
+out; what lies before the first look was rebuilt from history and has the mark `~`. Noise is an alert that was over within ten minutes
+and that nobody took on, or one that flapped.
+
+`alignwatch top` shows branches, runs, alerts and tasks live in a terminal. It reads the daemon, and the store when none answers.
 
 ## How fast it is
 

@@ -26,6 +26,16 @@ impl Daemon {
         Daemon { address: format!("http://{}", core::net::SocketAddr::from((address, port))) }
     }
 
+    /// Where it answers.
+    pub(crate) fn address(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// Asks for a document. Errors: nobody answers, or why there is none.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.answered(self.prepared(agent().get(format!("{}{path}", self.address))).call())
+    }
+
     /// Sends a document, and gives what comes back. Errors: nobody answers, or why it can't be done.
     pub(crate) fn post(&self, path: &str, document: &Value) -> Result<Value, Failure> {
         let request = self.prepared(agent().post(format!("{}{path}", self.address)));

@@ -27,6 +27,7 @@ mod recording;
 pub mod report;
 mod surroundings;
 mod tasking;
+mod top;
 
 pub use exit::Exit;
 

@@ -5,9 +5,11 @@
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
+//! * [`mod@board`]: the last of everything, for a live view.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
 //! * [`mod@serve`]: the daemon itself.
+//! * [`mod@reporting`]: what a report on a period is made from.
 //! * [`mod@runs`]: the alignment runs that are recorded, wherever they are.
 //! * [`mod@spooled`]: takes in what was reported while no daemon was there.
 //! * [`mod@supervisor`]: tells systemd that we live.
@@ -16,11 +18,13 @@
 
 pub mod alerts;
 mod announce;
+pub mod board;
 mod deliver;
 mod guard;
 pub mod health;
 mod keep;
 pub mod look;
+pub mod reporting;
 mod reports;
 pub mod runs;
 mod serve;

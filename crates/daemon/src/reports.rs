@@ -13,6 +13,7 @@ use std::{
 use alignwatch_model::{
     alert::Wish,
     run::RunEvent,
+    task::TaskWish,
     turn::{Event, Receipt, Refusal},
 };
 
@@ -42,6 +43,11 @@ impl Reports {
     /// Hands a wish to the loop; likewise.
     pub(crate) fn wish(&self, wish: Wish, tell: Tell) {
         self.post(|receipt| Event::Wished(receipt, wish), tell);
+    }
+
+    /// Hands a wish about maintenance to the loop; likewise.
+    pub(crate) fn upkeep(&self, wish: TaskWish, tell: Tell) {
+        self.post(|receipt| Event::TaskWished(receipt, wish), tell);
     }
 
     fn post(&self, event: impl FnOnce(Receipt) -> Event, tell: Tell) {

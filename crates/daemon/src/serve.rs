@@ -20,15 +20,23 @@ use alignwatch_model::{
     alert::{Book, Policy, book::WITHIN_BUDGET},
     checks::{self, ALL},
     config::{Config, Loaded, Origins, StatusPage},
-    record::RECONSTRUCTED,
+    record::{RECONSTRUCTED, Record},
+    task::TaskWish,
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
 use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_tasks::journal::{Journal, Told};
-use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskRun};
+use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, TaskRun};
 
 use crate::{
-    announce, deliver::Deliverer, keep::Keeper, look, reports::Reports, spooled, supervisor::Supervisor, tend::tend,
+    announce,
+    deliver::Deliverer,
+    keep::Keeper,
+    look, reporting,
+    reports::Reports,
+    spooled,
+    supervisor::Supervisor,
+    tend::{Acted, act, tend},
     watch,
 };
 
@@ -79,16 +87,18 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let listener = alignwatch_web::listen(settings.listen)?;
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
-    let wished = Arc::clone(&reports);
+    let (wished, upkeep) = (Arc::clone(&reports), Arc::clone(&reports));
     let asks = Asks {
         look: wishes(inbox.clone()),
         report: hand_over(Arc::clone(&reports)),
         tasks: tasks_of(&settings.data_dir),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
+        upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
+        known_tasks: alignwatch_tasks::ALL.iter().map(|task| about(task)).collect(),
     };
     let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
     let policy = Policy::of(&settings.config);
-    let book = recalled(&folder, &policy, say)?;
+    let recalled = recalled(&folder, &policy, say)?;
     let (commits, to_keep) = sync_channel(1);
     let keeper = Keeper::new(folder, store, settings.config.store.clone()).start(to_keep, inbox.clone());
     let access = match settings.listen.ip().is_loopback() {
@@ -104,8 +114,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
     let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
     let mut state = State::watching(paths, now());
-    if let Some(book) = book {
-        state = state.with_alerts(book, policy);
+    if let Some(recalled) = recalled {
+        state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
     let body =
         Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, deliverer, shared };
@@ -157,9 +167,9 @@ fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreE
 
 /// What was known of alerts when the daemon ended; `None` = it can't be read now. Beginning without it would forget silences
 /// and tell everything anew, so that nobody is told anything until then. Errors: it never can be read.
-fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option<Book>, StoreError> {
+fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option<Recalled>, StoreError> {
     if !alignwatch_store::is_there(folder) {
-        return Ok(Some(Book::new(policy, now())));
+        return Ok(Some(Recalled { book: Book::new(policy, now()), records: Vec::new() }));
     }
     match read_book(folder, policy, say) {
         Err(error) if error.may_pass() => Ok(None),
@@ -167,14 +177,21 @@ fn recalled(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Option
     }
 }
 
-fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Book, StoreError> {
+/// What the daemon begins with.
+struct Recalled {
+    book: Book,
+    records: Vec<Record>,
+}
+
+fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Recalled, StoreError> {
     let store = alignwatch_store::open_to_read(folder)?;
-    let (mut book, bad) = Book::of_records(&store.open_records()?, policy, now());
+    let records = store.open_records()?;
+    let (mut book, bad) = Book::of_records(&records, policy, now());
     for record in bad {
         say(&format!("cannot read what was kept of {record}: it is left out"));
     }
     recall_ratios(&store, &mut book, policy)?;
-    Ok(book)
+    Ok(Recalled { book, records })
 }
 
 /// The last days of the numbers that the promise on alignment is judged by.
@@ -215,6 +232,10 @@ fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
     })
 }
 
+fn about(task: &alignwatch_tasks::Task) -> TaskAbout {
+    TaskAbout { id: task.id, title: task.title, why: task.why, undo: task.undo }
+}
+
 fn hand_over(reports: Arc<Reports>) -> Box<alignwatch_web::Report> {
     Box::new(move |events, tell| reports.hand_over(events, tell))
 }
@@ -232,6 +253,8 @@ fn tasks_of(data_dir: &Path) -> Box<alignwatch_web::Tasks> {
             plan: run.plan.cloned(),
             report: run.report.cloned(),
             is_healed: run.is_healed,
+            state: run.state(),
+            can_be_undone: run.undo.is_some() && run.undone.is_none(),
         };
         Ok(said.runs().into_iter().rev().take(at_most).map(told).collect())
     })
@@ -306,7 +329,7 @@ impl Body {
         let policy = Policy::of(&self.settings.config);
         let folder = self.settings.data_dir.join("store");
         match recalled(&folder, &policy, &|_| {}) {
-            Ok(Some(book)) => state.with_alerts(book, policy),
+            Ok(Some(recalled)) => state.with_alerts(recalled.book, policy).with_letters(&recalled.records),
             // It is tried again with the next commit.
             Ok(None) | Err(_) => state,
         }
@@ -317,6 +340,8 @@ impl Body {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
             Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
             Effect::Tend(path) => Ok(Some(self.tend(path))),
+            Effect::Do(wish) => Ok(Some(self.act(wish))),
+            Effect::Write(name, due_at) => Ok(Some(self.write(name, due_at))),
             Effect::Beat(reasons) => Ok(Some(self.deliverer.call(reasons, self.inbox.clone()))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
@@ -331,6 +356,7 @@ impl Body {
         let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
+            after_others();
             let began = Instant::now();
             let look = || look_at(Path::new(&path), &settings, stop.clone());
             // A bug of ours in one repository must not stop the watch over it, and over all others.
@@ -365,6 +391,39 @@ impl Body {
         })
     }
 
+    /// Does what somebody wants about maintenance. It ends with an event, whatever happens.
+    fn act(&self, wish: TaskWish) -> JoinHandle<()> {
+        let (settings, inbox, shared) = (Arc::clone(&self.settings), self.inbox.clone(), Arc::clone(&self.shared));
+        let stop = Stop::new(None, Arc::clone(&self.stop));
+        thread::spawn(move || {
+            let acted = || act(&wish, &settings.config, &settings.data_dir, &stop);
+            let acted = panic::catch_unwind(panic::AssertUnwindSafe(acted));
+            let has_effect = match (acted.unwrap_or_else(|_| Err("a bug in alignwatch ended it".to_owned())), &wish) {
+                (Ok(Acted::Planned(plan, hold)), TaskWish::Plan { ticket, .. }) => {
+                    shared.planned(*ticket, Ok((*plan, hold)));
+                    false
+                }
+                (Err(reason), TaskWish::Plan { ticket, .. }) => {
+                    shared.planned(*ticket, Err(reason));
+                    false
+                }
+                // What went wrong is in the journal of tasks.
+                (acted, _) => matches!(acted, Ok(Acted::Changed(true))),
+            };
+            let _ = inbox.send(Event::Tended(wish.repository().to_owned(), has_effect));
+        })
+    }
+
+    fn write(&self, name: String, due_at: Timestamp) -> JoinHandle<()> {
+        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        thread::spawn(move || {
+            let write = || reporting::write(&settings.data_dir, &settings.config, &name, due_at, now());
+            let letter = panic::catch_unwind(panic::AssertUnwindSafe(write));
+            let letter = letter.unwrap_or_else(|_| Err("a bug in alignwatch ended it".to_owned()));
+            let _ = inbox.send(Event::Written(name, due_at, letter));
+        })
+    }
+
     /// Puts the newest numbers and troubles where pages find them.
     fn show(&self, state: &State) {
         let readings = Arc::new(state.readings().cloned().chain(state.own_readings(now())).collect());
@@ -391,6 +450,14 @@ impl Body {
             *self.shared.alerting.write().unwrap_or_else(PoisonError::into_inner) = copy;
         }
     }
+}
+
+/// Lets this thread, and those and the processes that it begins, have what processors others leave: pages and people at
+/// work come first. Where the system refuses, it is as fast as others.
+fn after_others() {
+    /// The niceness of most work in the background (systemd's own jobs, Debian's cron jobs for apt).
+    const NICENESS: i32 = 10;
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
 fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_model::Snapshot, String> {

@@ -60,9 +60,9 @@ pub struct Tokens {
 pub const TOKENS_FILE: &str = "tokens.json";
 
 impl Tokens {
-    /// What the token with this SHA-256 allows; `None` = there is none.
-    pub fn scope_of(&self, sha256: &str) -> Option<Scope> {
-        self.tokens.iter().find(|token| token.sha256 == sha256).map(|token| token.scope)
+    /// The token with this SHA-256; `None` = there is none.
+    pub fn of(&self, sha256: &str) -> Option<&KeptToken> {
+        self.tokens.iter().find(|token| token.sha256 == sha256)
     }
 }
 

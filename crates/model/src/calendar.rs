@@ -37,8 +37,7 @@ fn event(text: &mut String, rule: &WindowRule, window: &Window, opening: Opening
         Purpose::Freeze => "freeze",
         Purpose::Hours => "hours",
     };
-    let about =
-        if rule.repositories.is_empty() { "all repositories".to_owned() } else { rule.repositories.join(", ") };
+    let about = if rule.repositories.is_empty() { "all repositories".to_owned() } else { rule.repositories.join(", ") };
     let description = [window.reason.as_str(), &about].into_iter().filter(|part| !part.is_empty());
     let description = description.collect::<Vec<_>>().join("\n");
     line(text, "BEGIN:VEVENT");

@@ -31,6 +31,7 @@ pub mod record;
 mod refname;
 pub mod relation;
 pub mod remedy;
+pub mod report;
 pub mod run;
 pub mod schedule;
 mod severity;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Severity, Span, Timestamp};
+use crate::{Severity, Span, Timestamp, report::Letter};
 
 /// One message to one receiver.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Notice {
     /// Where the whole can be read; empty when nothing answers there.
     #[serde(default)]
     pub external_url: String,
+    /// What is told instead of alerts: a report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Letter>,
 }
 
 /// One alert, as it is told.
@@ -119,7 +122,7 @@ pub enum NoticeReason {
     Escalated,
     /// Somebody tries the channel.
     Test,
-    /// Nothing is wrong: what upkeep plans, or did.
+    /// It is time for a report.
     Report,
 }
 
@@ -195,7 +198,7 @@ impl NoticeReason {
             NoticeReason::Digest => "many at once",
             NoticeReason::Escalated => "nobody took it on",
             NoticeReason::Test => "a test of this channel",
-            NoticeReason::Report => "a report of maintenance",
+            NoticeReason::Report => "a report",
         }
     }
 }
@@ -344,6 +347,7 @@ mod tests {
             ],
             n_left_out: 2,
             external_url: String::new(),
+            letter: None,
         }
     }
 

@@ -116,13 +116,15 @@ pub enum RecordKind {
     Rule,
     /// Who did what.
     Audit,
+    /// When a report was last sent.
+    Report,
     /// What is known of a promise of alignwatch itself: the heartbeat, the scheduled test of a channel.
     Promise,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 7] = [
+    pub const ALL: [RecordKind; 8] = [
         RecordKind::Alert,
         RecordKind::Silence,
         RecordKind::Told,
@@ -130,6 +132,7 @@ impl RecordKind {
         RecordKind::Rule,
         RecordKind::Audit,
         RecordKind::Promise,
+        RecordKind::Report,
     ];
 
     /// Its name in the store.
@@ -141,6 +144,7 @@ impl RecordKind {
             RecordKind::Outgoing => "outgoing",
             RecordKind::Rule => "rule",
             RecordKind::Audit => "audit",
+            RecordKind::Report => "report",
             RecordKind::Promise => "promise",
         }
     }

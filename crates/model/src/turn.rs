@@ -8,6 +8,7 @@ mod alerts;
 mod audit;
 mod heartbeat;
 mod judged;
+mod letters;
 #[cfg(test)]
 mod promises;
 mod reports;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 pub use alerts::Alerting;
 use judged::judged_commit;
+pub use letters::Letters;
 pub use reports::{Receipt, Refusal};
 use reports::{Reports, answer, report};
 
@@ -34,7 +36,9 @@ use crate::{
     checks::{self, Judged},
     config::Config,
     record::{Commit, Reading, Sweep, SweepOutcome},
+    report::Letter,
     run::{RunEvent, RunId},
+    task::TaskWish,
 };
 
 /// How long refs must rest before a move is looked at: a push of many branches is one move.
@@ -58,6 +62,8 @@ pub enum Event {
     Reported(Receipt, Vec<RunEvent>),
     /// Somebody wants something done about alerts, and waits to hear that it is kept.
     Wished(Receipt, Wish),
+    /// Somebody wants something done about maintenance, and waits to hear that it is kept.
+    TaskWished(Receipt, TaskWish),
     /// An attempt to deliver the message with this key ended.
     Delivered(String, Outcome),
     /// A call to whoever watches over us ended.
@@ -66,6 +72,8 @@ pub enum Event {
     Inspected(Box<Inspected>),
     /// Messages about maintenance that are due; one that was announced before is the same.
     Announced(Vec<Outgoing>),
+    /// The report with this name, due at this time, was written; or could not be, for this reason.
+    Written(String, Timestamp, Result<Letter, String>),
     /// The due tasks of the repository at this path came to their end; did one of them change something?
     Tended(String, bool),
     /// A commit was kept; with what went wrong beside it, such as the daily backup.
@@ -98,6 +106,10 @@ pub enum Effect {
     Inspect(String),
     /// Run the due tasks of the repository at this path.
     Tend(String),
+    /// Do what somebody wants about maintenance.
+    Do(TaskWish),
+    /// Write the report with this name, which is due at this time.
+    Write(String, Timestamp),
     /// Keep this.
     Keep(Box<Commit>),
 }
@@ -114,6 +126,8 @@ pub struct State {
     reported: Reports,
     /// What is known of alerts, and what decides about them.
     pub alerting: Alerting,
+    /// Which reports were sent when.
+    letters: Letters,
     /// Who waits for what is being kept.
     kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
@@ -188,7 +202,8 @@ impl State {
     /// When something is due without an event.
     pub fn wakes_at(&self) -> Option<Timestamp> {
         let due = self.repositories.values().filter(|watched| !watched.is_inspected).map(|watched| watched.due_at);
-        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(self.beating.wakes_at()).min()
+        let promises = [self.beating.wakes_at(), self.letters.wakes_at()].into_iter().flatten();
+        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(promises).min()
     }
 
     /// The paths that are watched.
@@ -218,7 +233,9 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::Tick => {}
         Event::Reported(receipt, events) => effects.extend(report(state, receipt, events, now)),
         Event::Wished(receipt, wish) => effects.extend(alerts::wished(state, receipt, wish, now)),
+        Event::TaskWished(receipt, wish) => effects.extend(tasks::wished(state, receipt, wish, config, now)),
         Event::Delivered(key, outcome) => alerts::delivered(state, &key, outcome, now),
+        Event::Written(name, due_at, letter) => letters::written(state, &name, due_at, letter, config, now),
         Event::Called(outcome) => heartbeat::called(state, &outcome, config, now),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
@@ -234,12 +251,14 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             (state.is_keeping, state.has_kept) = (false, true);
             state.store_trouble = trouble;
             state.alerting.book.kept();
+            state.letters.kept();
             effects.extend(answer(std::mem::take(&mut state.kept_for), Ok(())));
         }
         Event::NotKept(commit, reason) => {
             state.is_keeping = false;
             state.store_trouble = Some(reason.clone());
             state.alerting.book.not_kept();
+            state.letters.not_kept();
             // Whoever reported does it again; a sweep is only made once.
             effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
@@ -254,6 +273,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
     }
     effects.extend(alerts::tell(state, config, pace, now));
     effects.extend(heartbeat::due(state, config, pace, now));
+    effects.extend(letters::due(state, config, now));
     effects.extend(due(state, pace, now));
     effects.extend(state.tending.due(state.repositories.keys().map(String::as_str), config, now));
     effects
@@ -383,12 +403,15 @@ fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
         effects.push(Effect::Inspect(path.clone()));
     }
     let may_keep = !state.is_keeping && state.keep_again_at.is_none_or(|at| at <= now);
-    let is_nothing_new =
-        state.unkept.is_empty() && state.reported.receipts.is_empty() && !state.alerting.book.has_changed();
+    let is_nothing_new = state.unkept.is_empty()
+        && state.reported.receipts.is_empty()
+        && !state.alerting.book.has_changed()
+        && !state.letters.have_changed();
     if may_keep && !is_nothing_new {
         let reported = std::mem::take(&mut state.reported);
         state.kept_for = reported.receipts;
-        let records = state.alerting.book.records(now);
+        let mut records = state.alerting.book.records(now);
+        records.extend(state.letters.records(now));
         let mut all = Commit { events: reported.events, records, ..Commit::default() };
         for commit in std::mem::take(&mut state.unkept).into_values() {
             all.sweeps.extend(commit.sweeps);

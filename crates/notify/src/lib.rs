@@ -171,7 +171,12 @@ pub(crate) fn halved(notice: &Notice) -> Notice {
         [alert] => (vec![shortened(alert)], 0),
         alerts => (alerts[..alerts.len() / 2].to_vec(), alerts.len().div_ceil(2)),
     };
-    Notice { alerts, n_left_out: notice.n_left_out + n_left_out as u64, ..bare(notice) }
+    let mut half = Notice { alerts, n_left_out: notice.n_left_out + n_left_out as u64, ..bare(notice) };
+    // What stands last in a letter matters least.
+    if let Some(letter) = &mut half.letter {
+        letter.paragraphs.truncate(letter.paragraphs.len() / 2);
+    }
+    half
 }
 
 /// A notice without its alerts, which may be many.
@@ -186,6 +191,7 @@ pub(crate) fn bare(notice: &Notice) -> Notice {
         alerts: Vec::new(),
         n_left_out: notice.n_left_out,
         external_url: notice.external_url.clone(),
+        letter: notice.letter.clone(),
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn notice() -> Notice {
         alerts: vec![alert(0)],
         n_left_out: 0,
         external_url: "https://watch.example.org/alerts".into(),
+        letter: None,
     }
 }
 

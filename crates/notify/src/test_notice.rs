@@ -45,5 +45,6 @@ pub fn test_notice(receiver: &str, status: NoticeStatus, host: &str, external_ur
         alerts: vec![alert],
         n_left_out: 0,
         external_url: external_url.to_owned(),
+        letter: None,
     }
 }

@@ -8,6 +8,7 @@ use alignwatch_model::{
     Severity, Timestamp,
     escape::terminal,
     notice::{Notice, NoticeAlert, NoticeReason, NoticeStatus},
+    report::Letter,
 };
 
 use crate::limits::Limit;
@@ -57,6 +58,9 @@ enum Detail {
 
 /// A notice as one line, without markup.
 pub(crate) fn title(notice: &Notice, limit: Limit) -> String {
+    if let Some(letter) = &notice.letter {
+        return cut_to(&format!("[REPORT] {}", terminal(&letter.title)), limit);
+    }
     let mark = mark(notice);
     let n_all = notice.alerts.len() as u64 + notice.n_left_out;
     let said = match &notice.alerts[..] {
@@ -92,6 +96,9 @@ fn mark(notice: &Notice) -> String {
 ///
 /// Promise: no longer than `limit`, unless not even the id and the link fit; with `n_at_most` paragraphs at most.
 pub(crate) fn body(notice: &Notice, markup: &Markup, limit: Limit, n_at_most: usize) -> String {
+    if let Some(letter) = &notice.letter {
+        return letter_told(letter, notice, markup, limit);
+    }
     let whole = |detail| written(notice, markup, limit, n_at_most, detail);
     let all = |(_, n_told): &(String, usize)| *n_told == notice.alerts.len().min(n_at_most);
     let full = whole(Detail::Full);
@@ -117,6 +124,23 @@ fn written(notice: &Notice, markup: &Markup, limit: Limit, n_at_most: usize, det
         n_told += 1;
     }
     (joined(&text, &closing(notice, markup, n_all - n_told as u64), markup), n_told)
+}
+
+/// A letter: its summary, and as many of its paragraphs as there is room for.
+fn letter_told(letter: &Letter, notice: &Notice, markup: &Markup, limit: Limit) -> String {
+    let part = |text: &str| (markup.text)(&cut(&terminal(text), PART_AT_MOST));
+    let link = url(&notice.external_url).map(|url| (markup.link)(&url, "see all")).unwrap_or_default();
+    let mut text = part(&letter.summary);
+    for paragraph in &letter.paragraphs {
+        let head = (markup.bold)(&cut(&terminal(&paragraph.title), SUMMARY_SHORT));
+        let lines = [head].into_iter().chain(paragraph.lines.iter().map(|line| part(line)));
+        let next = joined(&text, &lines.collect::<Vec<_>>().join(markup.line), markup);
+        if limit.at_most < limit.size_of(&joined(&next, &link, markup)) {
+            break;
+        }
+        text = next;
+    }
+    joined(&text, &link, markup)
 }
 
 fn joined(before: &str, after: &str, markup: &Markup) -> String {

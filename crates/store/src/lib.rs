@@ -12,6 +12,7 @@
 //!   [`mod@pack`]) with sums beside them.
 //! * [`mod@past`] takes in, once, what was before the first look.
 //! * [`mod@age`] rolls up what is old and drops what is too old, a little at a time.
+//! * [`mod@held`] is all that a report is made from.
 //! * [`mod@query`] and [`mod@points`] are the questions that a page, a report or a trend asks.
 //! * [`mod@engine`] is what a second engine beside SQLite has to do.
 //! * [`mod@backup`] copies the whole file, checks the copy, and keeps the newest few.
@@ -23,6 +24,7 @@ mod branches;
 mod chunk;
 mod commit;
 mod engine;
+mod held;
 mod open;
 mod pack;
 mod past;

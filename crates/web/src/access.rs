@@ -11,8 +11,11 @@ use std::{
     time::SystemTime,
 };
 
-use alignwatch_model::access::{Scope, Tokens};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use alignwatch_model::access::{KeptToken, Scope, Tokens};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
@@ -32,6 +35,37 @@ pub struct Access {
 struct TokenFile {
     path: PathBuf,
     read: Mutex<Option<(SystemTime, u64, Tokens)>>,
+}
+
+/// Who asks: the name of the token, where one is needed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Who(Option<String>);
+
+impl Who {
+    /// What is written down of somebody who says this name.
+    pub(crate) fn says(&self, name: &str) -> String {
+        match (name.trim(), &self.0) {
+            (name, None) => name.to_owned(),
+            ("", Some(token)) => format!("the token {token}"),
+            (name, Some(token)) => format!("{name} (token {token})"),
+        }
+    }
+
+    /// The same of somebody who can't say a name.
+    pub(crate) fn by_the_api(&self) -> String {
+        match &self.0 {
+            None => "somebody on this machine, by the API".to_owned(),
+            Some(token) => format!("the token {token}, by the API"),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Who {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, Self::Rejection> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
 }
 
 impl Access {
@@ -58,24 +92,25 @@ impl Access {
         path == "/healthz" || is_ping || self.is_status_public && is_of_status
     }
 
-    /// Why the request is refused; `None` = it may pass.
-    pub(crate) fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> {
-        let file = self.tokens.as_ref().filter(|_| !self.is_public(path))?;
+    /// Who asks. Errors: why the request is refused.
+    pub(crate) fn admit(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Who, Problem> {
+        let Some(file) = self.tokens.as_ref().filter(|_| !self.is_public(path)) else { return Ok(Who(None)) };
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         // A client of a cron monitor sends no header: its key stands in the address.
         let Some(token) = given.and_then(token).or_else(|| ping_key(path)) else {
             let detail =
                 "a token is needed: `alignwatch token add` makes one; send it as `Authorization: Bearer TOKEN`";
-            return Some(Problem::new(StatusCode::UNAUTHORIZED, detail));
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
         };
         let needed = needed(method, path);
-        match file.scope_of(&token) {
-            Err(reason) => Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
-            Ok(None) => Some(Problem::new(StatusCode::UNAUTHORIZED, "the token is not known")),
-            Ok(Some(scope)) if scope.allows(needed) => None,
-            Ok(Some(scope)) => {
-                let detail = format!("this needs the scope `{}`, and the token has `{}`", needed.word(), scope.word());
-                Some(Problem::new(StatusCode::FORBIDDEN, detail))
+        match file.known(&token) {
+            Err(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
+            Ok(None) => Err(Problem::new(StatusCode::UNAUTHORIZED, "the token is not known")),
+            Ok(Some(token)) if token.scope.allows(needed) => Ok(Who(Some(token.name))),
+            Ok(Some(token)) => {
+                let (needed, has) = (needed.word(), token.scope.word());
+                let detail = format!("this needs the scope `{needed}`, and the token has `{has}`");
+                Err(Problem::new(StatusCode::FORBIDDEN, detail))
             }
         }
     }
@@ -108,8 +143,8 @@ fn needed(method: &Method, path: &str) -> Scope {
 }
 
 impl TokenFile {
-    /// What the token allows. Errors: the file can't be read; then nobody gets in.
-    fn scope_of(&self, token: &str) -> Result<Option<Scope>, String> {
+    /// The token, as it is kept. Errors: the file can't be read; then nobody gets in.
+    fn known(&self, token: &str) -> Result<Option<KeptToken>, String> {
         let failed = |error: &dyn std::fmt::Display| format!("cannot read the tokens: {error}");
         let about = match fs::metadata(&self.path) {
             Ok(about) => about,
@@ -126,14 +161,12 @@ impl TokenFile {
         }
         // Hashes are compared, not secrets: how long that takes tells nothing about a token.
         let hash = Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        Ok(read.as_ref().and_then(|(_, _, tokens)| tokens.scope_of(&hash)))
+        Ok(read.as_ref().and_then(|(_, _, tokens)| tokens.of(&hash).cloned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alignwatch_model::access::KeptToken;
-
     use super::*;
 
     fn file(tokens: &[(&str, Scope)]) -> (tempfile::TempDir, Access) {
@@ -155,7 +188,7 @@ mod tests {
         if let Some(token) = token {
             headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
         }
-        access.refusal(&method, path, &headers).map_or(200, |problem| problem.status().as_u16())
+        access.admit(&method, path, &headers).map_or_else(|problem| problem.status().as_u16(), |_| 200)
     }
 
     #[test]
@@ -177,7 +210,7 @@ mod tests {
         let (_folder, access) = file(&[("r", Scope::Read)]);
         let given = |value: &str| {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())]);
-            access.refusal(&Method::GET, "/", &headers).map_or(200, |problem| problem.status().as_u16())
+            access.admit(&Method::GET, "/", &headers).map_or_else(|problem| problem.status().as_u16(), |_| 200)
         };
         let basic = |pair: &str| given(&format!("Basic {}", BASE64_STANDARD.encode(pair)));
         assert_eq!(

@@ -26,7 +26,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Shared, problem::Problem, runs::refused};
+use crate::{Shared, access::Who, problem::Problem, runs::refused};
 
 /// What somebody else's alert lasts at most. Source: ours; Prometheus sends them again every few minutes.
 const POSTED_AT_MOST: usize = 5_000;
@@ -349,10 +349,14 @@ async fn post_silence(
     shared.wish(wish).await.map(|()| Json(json!({"silenceID": id}))).map_err(|refusal| refused(&refusal))
 }
 
-async fn delete_silence(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<StatusCode, Response> {
+async fn delete_silence(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    who: Who,
+) -> Result<StatusCode, Response> {
     if !shared.alerting().book.silences.contains_key(&id) {
         return Err(no_silence(&id).into_response());
     }
-    let wish = Wish::Unsilence { id, who: "somebody, by the API".to_owned() };
+    let wish = Wish::Unsilence { id, who: who.by_the_api() };
     shared.wish(wish).await.map(|()| StatusCode::OK).map_err(|refusal| refused(&refusal))
 }

@@ -18,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Shared,
+    access::Who,
     api::{Asked, Named},
     problem::Problem,
     runs::refused,
@@ -165,11 +166,18 @@ pub(crate) struct Care {
 pub(crate) async fn ack(
     State(shared): State<Arc<Shared>>,
     Named(id): Named<String>,
+    who: Who,
     care: Result<Json<Care>, JsonRejection>,
 ) -> Result<StatusCode, Response> {
     let Json(care) = care.map_err(|wrong| Problem::new(StatusCode::BAD_REQUEST, wrong.body_text()).into_response())?;
     known(&shared, &id).map_err(Problem::into_response)?;
-    let ack = Ack { who: care.who, note: care.note, at: crate::now(), until: care.until, is_sticky: care.is_sticky };
+    let ack = Ack {
+        who: who.says(&care.who),
+        note: care.note,
+        at: crate::now(),
+        until: care.until,
+        is_sticky: care.is_sticky,
+    };
     done(&shared, Wish::Ack { alert: id, ack }).await
 }
 
@@ -180,13 +188,14 @@ pub(crate) async fn ack(
     (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn unack(State(shared): State<Arc<Shared>>, Named(id): Named<String>) -> Result<StatusCode, Response> {
+pub(crate) async fn unack(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<String>,
+    who: Who,
+) -> Result<StatusCode, Response> {
     known(&shared, &id).map_err(Problem::into_response)?;
-    done(&shared, Wish::Unack { alert: id, who: BY_API.to_owned() }).await
+    done(&shared, Wish::Unack { alert: id, who: who.by_the_api() }).await
 }
-
-/// Who wants something, where the call does not say.
-const BY_API: &str = "somebody, by the API";
 
 fn known(shared: &Shared, id: &str) -> Result<(), Problem> {
     shared.alerting().book.alert(id).map(drop).ok_or_else(|| unknown(id))
@@ -245,9 +254,13 @@ pub(crate) async fn list_messages(
     (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn end(State(shared): State<Arc<Shared>>, Named(id): Named<String>) -> Result<StatusCode, Response> {
+pub(crate) async fn end(
+    State(shared): State<Arc<Shared>>,
+    Named(id): Named<String>,
+    who: Who,
+) -> Result<StatusCode, Response> {
     known(&shared, &id).map_err(Problem::into_response)?;
-    done(&shared, Wish::End { alert: id, who: BY_API.to_owned() }).await
+    done(&shared, Wish::End { alert: id, who: who.by_the_api() }).await
 }
 
 /// Tries a message again that could not be delivered.
@@ -261,9 +274,10 @@ pub(crate) async fn end(State(shared): State<Arc<Shared>>, Named(id): Named<Stri
 pub(crate) async fn retry(
     State(shared): State<Arc<Shared>>,
     Named(key): Named<String>,
+    who: Who,
 ) -> Result<StatusCode, Response> {
     known_message(&shared, &key).map_err(Problem::into_response)?;
-    done(&shared, Wish::Retry { key, who: BY_API.to_owned() }).await
+    done(&shared, Wish::Retry { key, who: who.by_the_api() }).await
 }
 
 /// Gives a message up that could not be delivered.
@@ -277,9 +291,10 @@ pub(crate) async fn retry(
 pub(crate) async fn give_up(
     State(shared): State<Arc<Shared>>,
     Named(key): Named<String>,
+    who: Who,
 ) -> Result<StatusCode, Response> {
     known_message(&shared, &key).map_err(Problem::into_response)?;
-    done(&shared, Wish::Drop { key, who: BY_API.to_owned() }).await
+    done(&shared, Wish::Drop { key, who: who.by_the_api() }).await
 }
 
 fn known_message(shared: &Shared, key: &str) -> Result<(), Problem> {

@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, runs, trends};
+use crate::{
+    Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
+    trends, upkeep,
+};
 
 /// Findings in one answer, when nobody says how many.
 const FINDINGS: usize = 100;
@@ -96,9 +99,15 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(series))
         .routes(routes!(points))
         .routes(routes!(trends::trends))
+        .routes(routes!(reports::report))
         .routes(routes!(runs::report))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))
+        .routes(routes!(tasks::tasks))
+        .routes(routes!(upkeep::plan))
+        .routes(routes!(upkeep::planned))
+        .routes(routes!(upkeep::run))
+        .routes(routes!(upkeep::undo))
         .routes(routes!(alerts::alerts))
         .routes(routes!(alerts::alert))
         .routes(routes!(alerts::ack, alerts::unack))

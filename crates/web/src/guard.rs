@@ -17,7 +17,10 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use crate::{access::Access, problem::Problem};
+use crate::{
+    access::{Access, Who},
+    problem::Problem,
+};
 
 /// Bytes of a request's body. Source: ours; a batch of a thousand events.
 const BODY_BYTES: usize = 1 << 20;
@@ -57,10 +60,13 @@ struct Door {
 }
 
 impl Door {
-    fn refusal(&self, request: &Request) -> Option<Problem> {
+    /// Who asks. Errors: why the request is refused.
+    fn admit(&self, request: &Request) -> Result<Who, Problem> {
         let (method, headers) = (request.method(), request.headers());
-        let foreign = refusal(method, headers, &self.access.names);
-        foreign.or_else(|| self.access.refusal(method, request.uri().path(), headers))
+        match refusal(method, headers, &self.access.names) {
+            Some(foreign) => Err(foreign),
+            None => self.access.admit(method, request.uri().path(), headers),
+        }
     }
 }
 
@@ -81,14 +87,17 @@ impl Drop for Inside<'_> {
     }
 }
 
-async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let inside = Inside::enter(&door.n_inside);
-    let refused = door.refusal(&request);
+    let admitted = door.admit(&request);
     let is_browser = wants_page(request.headers());
-    let mut response = match (&inside, refused) {
+    let mut response = match (&inside, admitted) {
         (None, _) => full(),
-        (_, Some(problem)) => challenged(problem, is_browser),
-        (Some(_), None) => next.run(request).await,
+        (_, Err(problem)) => challenged(problem, is_browser),
+        (Some(_), Ok(who)) => {
+            request.extensions_mut().insert(who);
+            next.run(request).await
+        }
     };
     for (name, value) in ALWAYS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -16,8 +16,11 @@ mod pages;
 mod ping;
 mod problem;
 mod promises;
+mod reports;
 mod runs;
+mod tasks;
 mod trends;
+mod upkeep;
 
 use std::{
     io,
@@ -33,10 +36,14 @@ use alignwatch_model::{
     config::Loaded,
     record::Reading,
     run::RunEvent,
-    task::Plan,
+    task::{Plan, TaskWish},
     turn::{Alerting, Refusal},
 };
 use alignwatch_store::Store;
+pub use upkeep::{Planned, TaskAbout};
+
+/// Readers that are kept open. Source: ours; each has a cache of 2 MB, and more requests seldom read at once.
+const READERS_KEPT: usize = 8;
 
 /// What the pages show, and whom they can ask. Shared with the daemon.
 pub struct Shared {
@@ -52,10 +59,12 @@ pub struct Shared {
     pub asks: Asks,
     /// The configuration in force, with the origin of each value.
     pub loaded: Loaded,
-    /// A reader of the store, opened with the first request.
-    reader: Mutex<Option<Store>>,
+    /// Readers of the store that nobody uses now: who asks waits for nobody else.
+    readers: Mutex<Vec<Store>>,
     /// What pages read of each repository, until its next sweep.
-    views: pages::Views,
+    views: Arc<pages::Views>,
+    /// Plans of tasks that were asked for.
+    tickets: upkeep::Tickets,
 }
 
 /// Asks for a look at the repository at this path. Errors: the inbox is full.
@@ -86,9 +95,17 @@ pub struct TaskRun {
     pub report: Option<alignwatch_model::task::Report>,
     /// It was ended half-way, and what it left was put right since.
     pub is_healed: bool,
+    /// Where it stands, in one word.
+    pub state: &'static str,
+    /// There is something that takes it back.
+    pub can_be_undone: bool,
 }
+
 /// Hands over what somebody wants done about alerts.
 pub type WishFor = dyn Fn(Wish, Tell) + Send + Sync;
+
+/// Hands over what somebody wants done about maintenance.
+pub type UpkeepFor = dyn Fn(TaskWish, Tell) + Send + Sync;
 
 /// What can be asked of the daemon.
 pub struct Asks {
@@ -100,6 +117,10 @@ pub struct Asks {
     pub tasks: Box<Tasks>,
     /// To do something about alerts.
     pub wish: Box<WishFor>,
+    /// To do something about maintenance.
+    pub upkeep: Box<UpkeepFor>,
+    /// The maintenance tasks that there are.
+    pub known_tasks: Vec<TaskAbout>,
 }
 
 /// There is more in the inbox than the daemon can take.
@@ -131,8 +152,9 @@ impl Shared {
             trouble,
             asks,
             loaded,
-            reader: Mutex::default(),
-            views: pages::Views::default(),
+            readers: Mutex::default(),
+            views: Arc::default(),
+            tickets: upkeep::Tickets::default(),
         }
     }
 
@@ -154,14 +176,17 @@ impl Shared {
         &self,
         ask: impl FnOnce(&Store) -> Result<T, alignwatch_store::StoreError>,
     ) -> Result<T, alignwatch_store::StoreError> {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = match reader.take() {
+        let free = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let store = match free {
             Some(store) => store,
             None => alignwatch_store::open_to_read(&self.store)?,
         };
         let answer = ask(&store)?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         // What can't be written now may be written the next time, and only a new reader sees that.
-        *reader = Some(store).filter(|store| !store.is_frozen());
+        if !store.is_frozen() && readers.len() < READERS_KEPT {
+            readers.push(store);
+        }
         Ok(answer)
     }
 }

@@ -94,7 +94,8 @@ pub(crate) fn run(global: &Global, asked: &Check) -> Result<Exit, Failure> {
     let repositories = asked.path.iter().map(check_one).collect();
     let report = CheckReport { repositories, fail_on: asked.fail_on.severity(), limit: asked.limit };
     let answer = match form {
-        Format::Human => human::check(&report, &surroundings::screen(global)),
+        // The list of forms has no HTML: the dashboard shows a check.
+        Format::Human | Format::Html => human::check(&report, &surroundings::screen(global)),
         Format::Json => json::check(&report),
         Format::Markdown => markdown::check(&report),
         Format::Sarif => sarif::check(&report),

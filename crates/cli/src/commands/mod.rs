@@ -25,11 +25,13 @@ pub(crate) mod import;
 mod length;
 pub(crate) mod man;
 pub(crate) mod notify;
+pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod task;
 pub(crate) mod token;
+pub(crate) mod top;
 pub(crate) mod verify;
 pub(crate) mod window;
 
@@ -134,6 +136,8 @@ pub(crate) enum Command {
     Notify(notify::NotifyArgs),
     Backup(backup::Backup),
     Window(window::WindowArgs),
+    Report(report::Report),
+    Top(top::Top),
     Token(token::TokenArgs),
     Man(man::Man),
 }
@@ -141,7 +145,7 @@ pub(crate) enum Command {
 /// Runs the command, prints its answer or why there is none.
 pub(crate) fn run(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
-    let is_daemon = matches!(command, Command::Serve(_));
+    let is_daemon = matches!(command, Command::Serve(_) | Command::Top(_));
     let ended = match command {
         Command::Check(check) => check::run(&global, &check),
         Command::Branches(branches) => branches::run(&global, &branches),
@@ -161,6 +165,8 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::Alert(alert) => alert::run(&global, &alert),
         Command::Rules(rules) => rules::run(&global, &rules),
         Command::Notify(notify) => notify::run(&global, &notify),
+        Command::Report(report) => report::run(&global, &report),
+        Command::Top(top) => top::run(&global, &top),
         Command::Token(token) => token::run(&global, &token),
         Command::Man(man) => man::run(&man),
     };
@@ -168,7 +174,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         surroundings::talk(&failure.told());
         failure.exit
     });
-    // For the daemon, an interruption is the usual end.
+    // For the daemon and the live view, an interruption is the usual end.
     if !surroundings::was_interrupted() || is_daemon {
         return exit;
     }

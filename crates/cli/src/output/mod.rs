@@ -27,6 +27,8 @@ pub enum Format {
     Sarif,
     /// JUnit XML, for continuous integration
     Junit,
+    /// One file for a browser, a mail or paper
+    Html,
 }
 
 impl Format {
@@ -38,6 +40,7 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Sarif => "sarif",
             Format::Junit => "junit",
+            Format::Html => "html",
         }
     }
 }

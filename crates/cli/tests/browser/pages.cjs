@@ -21,6 +21,7 @@ const PAGES = {
   runs: "/runs",
   run: `/runs/${facts.run}`,
   maintenance: "/maintenance",
+  report: "/report?period=week",
   checks: "/about/checks",
   metrics: "/about/metrics",
   configuration: "/about/configuration",

@@ -83,3 +83,24 @@ fn nothing_of_a_hostile_repository_runs_or_becomes_markup() {
         .collect();
     drive("hostile.cjs", &daemon, &json!({"id": id(&daemon), "branches": branches}));
 }
+
+#[test]
+#[ignore = "needs a browser"]
+fn a_task_is_planned_run_and_taken_back_from_the_page() {
+    let repo = sketch("main: a b c\n one: b x").draw();
+    let log = repo.path().join("gc.log");
+    std::fs::write(&log, "warning: there are too many unreachable loose objects\n").unwrap();
+    let week = std::time::Duration::from_secs(7 * 86_400);
+    std::fs::File::options().write(true).open(&log).unwrap().set_modified(SystemTime::now() - week).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let config = data.path().join("alignwatch.yaml");
+    // It must not run by itself while the page is driven.
+    let text = format!(
+        "maintenance: {{repositories: [\"{}\"]}}\ntasks: [{{name: gc-log, mode: off}}]\n",
+        repo.path().display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
+    daemon.until_ready();
+    drive("tending.cjs", &daemon, &json!({"log": log}));
+}

@@ -105,6 +105,11 @@ impl Daemon {
         found.rsplit(' ').next()?.parse().ok()
     }
 
+    /// Where it remembers.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data_dir
+    }
+
     pub(crate) fn kill(mut self) -> PathBuf {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -5,6 +5,7 @@
 
 mod canaries;
 mod kept;
+mod letters;
 mod own;
 #[cfg(test)]
 mod tests;

@@ -114,6 +114,7 @@ pub(super) fn telling(channel: &str, now: Timestamp) -> Telling {
         reason: NoticeReason::Test,
         alerts: vec![TellingAlert { alert, is_late: false, was_muted: false, is_unheard: false }],
         covers: Default::default(),
+        letter: None,
     }
 }
 

@@ -141,7 +141,9 @@ impl Outgoing {
     pub fn notice(&self, external_url: &str) -> Notice {
         let mut alerts: Vec<&TellingAlert> = self.telling.alerts.iter().collect();
         alerts.sort_by_key(|told| (!told.alert.is_firing(), std::cmp::Reverse(told.alert.severity)));
-        let is_firing = alerts.iter().any(|told| told.alert.is_firing());
+        let letter = self.telling.letter.as_deref().cloned();
+        // A letter is no end of anything.
+        let is_firing = letter.is_some() || alerts.iter().any(|told| told.alert.is_firing());
         Notice {
             key: self.key.clone(),
             group_key: self.telling.group_key.clone(),
@@ -151,7 +153,10 @@ impl Outgoing {
             receiver: self.telling.channel.clone(),
             alerts: alerts.into_iter().map(|told| notice_alert(told, self.decided_at)).collect(),
             n_left_out: 0,
-            external_url: external_url.to_owned(),
+            external_url: letter
+                .as_ref()
+                .map_or_else(|| external_url.to_owned(), |letter| format!("{external_url}{}", letter.path)),
+            letter,
         }
     }
 

@@ -44,5 +44,6 @@ pub(crate) fn telling() -> Telling {
         reason: Reason::First,
         alerts: Vec::new(),
         covers: BTreeMap::new(),
+        letter: None,
     }
 }

@@ -13,7 +13,7 @@ use super::{
     mute::{By, Causes, Mute, Silence, muted},
     route::{Receiver, Route, routes_of},
 };
-use crate::{Severity, Span, Timestamp, notice::NoticeReason as Reason};
+use crate::{Severity, Span, Timestamp, notice::NoticeReason as Reason, report::Letter};
 
 /// A channel and what is told to it together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct Telling {
     pub alerts: Vec<TellingAlert>,
     /// The groups that it tells of, with what the channel has heard to fire in each when it has this: by alert, the severity.
     pub covers: BTreeMap<String, BTreeMap<String, Severity>>,
+    /// What is told instead of alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Box<Letter>>,
 }
 
 /// An alert in a message.
@@ -209,6 +212,7 @@ fn telling(book: &Book, to: &To, group: &Group<'_>, all_firing: &BTreeSet<&str>,
         reason,
         alerts,
         covers: BTreeMap::from([(to.group_key.clone(), heard)]),
+        letter: None,
     })
 }
 
@@ -268,6 +272,7 @@ fn digest(channel: &str, tellings: Vec<Telling>) -> Telling {
         reason: Reason::Digest,
         alerts: tellings.into_iter().flat_map(|telling| telling.alerts).collect(),
         covers,
+        letter: None,
     }
 }
 

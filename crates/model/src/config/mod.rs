@@ -25,6 +25,7 @@ mod layers;
 mod nearest;
 mod on_call;
 mod pattern;
+mod reports;
 mod retention;
 mod rules;
 mod scalar;
@@ -56,6 +57,7 @@ pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use on_call::OnCall;
 pub use pattern::{BadName, Patterns};
+pub use reports::{ReportEntry, ReportPeriod};
 pub use retention::Retention;
 pub(crate) use schema::LengthText;
 pub use schema::schema;
@@ -168,6 +170,14 @@ pub struct Config {
     /// Reason: what follows from what, where you are, cannot be guessed.
     /// Example: `[{source: ["alertname=\"host-unwell\""], target: ["alertname=\"run-failed\""]}]`
     pub inhibit: Vec<InhibitEntry>,
+    /// Reports that are sent by themselves.
+    ///
+    /// Unit: reports.
+    /// Range: any number of reports with different names.
+    /// Default: [].
+    /// Reason: who wants to read what, and when, cannot be guessed.
+    /// Example: `[{name: weekly, due: "0 8 * * 1", channels: [deploy-bot]}]`
+    pub reports: Vec<ReportEntry>,
     /// The dead man's switch: who notices outside when alignwatch itself fails.
     pub heartbeat: Heartbeat,
     /// Scheduled tests of channels. One that does not arrive is told through the others.

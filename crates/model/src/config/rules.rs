@@ -35,6 +35,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     found.extend(super::channels::mistakes(config));
     found.extend(super::on_call::mistakes(config));
     found.extend(super::alerting::mistakes(config));
+    found.extend(super::reports::mistakes(config));
     found.extend(super::heartbeat::mistakes(config));
     found
 }

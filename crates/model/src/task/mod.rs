@@ -11,10 +11,12 @@ pub mod report;
 pub mod retention;
 pub mod slots;
 pub mod stale;
+mod wish;
 
 use serde::{Deserialize, Serialize};
 
 pub use numbers::{Limit, Measure};
+pub use wish::TaskWish;
 
 use crate::{Span, Timestamp, words};
 

@@ -3,7 +3,7 @@
 //! One sentence for who only glances, and one for each thing that is or was more than nothing.
 
 use super::{Came, Decision, Plan, Report};
-use crate::{Severity, Span, window::Opening, words};
+use crate::{Span, window::Opening, words};
 
 /// A run of a task in a window.
 #[derive(Clone, Debug)]
@@ -30,8 +30,6 @@ pub struct Planned {
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// How much it matters.
-    pub severity: Severity,
     /// In one sentence.
     pub summary: String,
     /// One sentence each, the ones that matter most first.
@@ -64,7 +62,7 @@ pub fn before(window: &str, opening: Opening, planned: &[Planned]) -> Told {
         ),
     };
     let details = acts.iter().copied().chain(refused).map(planned_told);
-    Told { severity: Severity::Info, summary, details: at_most(details) }
+    Told { summary, details: at_most(details) }
 }
 
 fn planned_told(one: &Planned) -> String {
@@ -101,19 +99,13 @@ pub fn after(window: &str, opening: Opening, runs: &[Ran]) -> Told {
             Span(seconds as i64)
         ),
     };
-    let has_lost = runs.iter().any(|run| run.report.is_critical);
-    let severity = match (has_lost, n(Came::Failed)) {
-        (true, _) => Severity::Critical,
-        (false, 0) => Severity::Info,
-        (false, _) => Severity::Warning,
-    };
     // What ran and changed nothing is in the journal.
     let told = came(Came::Failed).chain(came(Came::Effect)).chain(came(Came::Skipped));
     let details = told.map(|run| {
         let word = if run.report.is_critical { "lost something" } else { run.report.result.word() };
         format!("{} {} {word}: {} ({:.1} s)", run.repository, run.task, run.report.because, run.report.took_seconds)
     });
-    Told { severity, summary, details: at_most(details) }
+    Told { summary, details: at_most(details) }
 }
 
 /// `1.2 GiB won`, in words.
@@ -172,7 +164,6 @@ mod tests {
             told.details,
             ["/srv/b backup failed: because (30.0 s)", "/srv/a full-repack effect: because (30.0 s)"]
         );
-        assert_eq!(told.severity, Severity::Warning);
         assert_eq!(
             after("night", NIGHT, &[]).summary,
             "Window `night` closed at 1970-01-01T03:00:00Z: nothing was due"

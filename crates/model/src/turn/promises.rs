@@ -86,6 +86,8 @@ impl World {
                 self.hear(&row, arrives);
                 self.post(Event::Delivered(row.key, outcome(arrives)));
             }
+            Effect::Do(wish) => panic!("nobody wished for {wish:?}"),
+            Effect::Write(name, _) => panic!("nobody asked for the report {name}"),
             Effect::Beat(reasons) => {
                 let arrives = !self.down.contains("outside");
                 let said = if reasons.is_empty() { "all is well".to_owned() } else { reasons.join("; ") };

@@ -118,6 +118,8 @@ impl World {
                 self.under_way.push((self.now + takes, Doing::Delivery(row)));
             }
             Effect::Tend(path) => panic!("nobody handed {path} over"),
+            Effect::Do(wish) => panic!("nobody wished for {wish:?}"),
+            Effect::Write(name, _) => panic!("nobody asked for the report {name}"),
             Effect::Beat(_) => panic!("nobody watches over us"),
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {

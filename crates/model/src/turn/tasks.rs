@@ -3,18 +3,21 @@
 //! Asking is cheap: the journal of tasks says what was asked when, so that nothing is lost with this state. One
 //! repository at a time: two repacks at once make each other slow, and everybody else, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::Effect;
+use super::{Effect, Receipt, Refusal, State, reports::answer};
 use crate::{
     Span, Timestamp,
     alert::{Book, outbox::Outgoing},
     config::Config,
+    task::TaskWish,
 };
 
 /// How often a repository is asked what is due. Source: ours; the finest that a cadence can be.
 const ASK_EVERY: Span = Span::minutes(1);
 
+/// Wishes that wait at most. Source: ours; each may take minutes.
+const WISHES_AT_MOST: usize = 16;
 /// After how long without being asked a repository is late. Source: ours; another one's repack may take hours.
 pub(super) const LATE_AFTER: Span = Span::hours(12);
 
@@ -22,6 +25,8 @@ pub(super) const LATE_AFTER: Span = Span::hours(12);
 #[derive(Debug, Default)]
 pub(super) struct Tending {
     under_way: Option<String>,
+    /// What somebody wants done: in this order, and before what is only due.
+    wishes: VecDeque<TaskWish>,
     asked_at: BTreeMap<String, Timestamp>,
     /// Keys of messages that were put into the outbox since the start.
     announced: BTreeSet<String>,
@@ -37,6 +42,10 @@ impl Tending {
     ) -> Option<Effect> {
         if self.under_way.is_some() {
             return None;
+        }
+        if let Some(wish) = self.wishes.pop_front() {
+            self.under_way = Some(wish.repository().to_owned());
+            return Some(Effect::Do(wish));
         }
         let asked = |path: &str| self.asked_at.get(path).copied();
         // A time that lies ahead is by a clock that was set back since.
@@ -77,9 +86,104 @@ impl Tending {
     }
 }
 
+/// Takes in what somebody wants about maintenance, or says why not. What changes something is answered when it is written down
+/// who wants it, and only done in a repository that was handed over.
+pub(super) fn wished(
+    state: &mut State,
+    receipt: Receipt,
+    wish: TaskWish,
+    config: &Config,
+    now: Timestamp,
+) -> Option<Effect> {
+    match refusal(state, &wish, config) {
+        Some(refusal) => answer(vec![receipt], Err(refusal)),
+        None => {
+            let note = wish.note().ok().flatten();
+            let is_noted = note.is_some();
+            if let Some((who, what, of)) = note {
+                state.alerting.book.noted(who, what, &of, now);
+                state.reported.receipts.push(receipt);
+            }
+            state.tending.wishes.push_back(wish);
+            if is_noted { None } else { answer(vec![receipt], Ok(())) }
+        }
+    }
+}
+
+fn refusal(state: &State, wish: &TaskWish, config: &Config) -> Option<Refusal> {
+    let path = wish.repository();
+    if !state.repositories.contains_key(path) {
+        return Some(Refusal::Impossible(format!("no repository is watched at {path}")));
+    }
+    if let Err(reason) = wish.note() {
+        return Some(Refusal::Impossible(reason));
+    }
+    let changes = !matches!(wish, TaskWish::Plan { .. });
+    if changes && !config.is_tended(path) {
+        return Some(Refusal::Impossible(format!(
+            "{path} was not handed over: name it in `maintenance.repositories`, or use `alignwatch task run`"
+        )));
+    }
+    if changes && !state.alerting.is_recalled {
+        return Some(Refusal::NotKept("the store could not be read yet".to_owned()));
+    }
+    (WISHES_AT_MOST <= state.tending.wishes.len()).then_some(Refusal::TooMuch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        alert::{Book, Policy},
+        turn::{Event, Pace, turn},
+    };
+
+    const PACE: Pace = Pace { interval: Span::minutes(5), at_once: 1 };
+
+    fn run(who: &str, repository: &str) -> TaskWish {
+        TaskWish::Run { task: "pack-refs".into(), repository: repository.into(), who: who.into() }
+    }
+
+    #[test]
+    fn what_somebody_wants_is_written_down_answered_then_and_done_in_its_turn() {
+        let config = Config::from_yaml("maintenance: {repositories: [/srv/*]}\n", "f").unwrap().0;
+        let policy = Policy::of(&config);
+        let book = Book::new(&policy, Timestamp(0));
+        let mut state = State::watching(PATHS.map(str::to_owned), Timestamp(0)).with_alerts(book, policy);
+        let mut then = |event, now| turn(&mut state, event, &config, PACE, Timestamp(now));
+        let first = then(Event::Tick, 0);
+        assert!(first.contains(&Effect::Tend("/srv/a".into())), "{first:?}");
+        let wished = then(Event::TaskWished(Receipt(1), run("kim", "/srv/b")), 1);
+        let Some(Effect::Keep(commit)) = wished.iter().find(|effect| matches!(effect, Effect::Keep(_))) else {
+            panic!("{wished:?}")
+        };
+        assert!(commit.records.iter().any(|record| record.document.as_ref().unwrap().contains("pack-refs in /srv/b")));
+        assert!(!wished.iter().any(|effect| matches!(effect, Effect::Answer(..) | Effect::Do(_))), "{wished:?}");
+        assert_eq!(then(Event::Kept(None), 2)[0], Effect::Answer(vec![Receipt(1)], Ok(())));
+        let done = then(Event::Tended("/srv/a".into(), false), 3);
+        assert!(done.contains(&Effect::Do(run("kim", "/srv/b"))), "{done:?}");
+        let plan = TaskWish::Plan { ticket: 7, task: "pack-refs".into(), repository: "/home/c".into() };
+        let planned = then(Event::TaskWished(Receipt(2), plan.clone()), 4);
+        assert_eq!(planned[0], Effect::Answer(vec![Receipt(2)], Ok(())), "a plan changes nothing, so that it is free");
+        let done = then(Event::Tended("/srv/b".into(), true), 5);
+        assert!(done.contains(&Effect::Do(plan)), "{done:?}");
+    }
+
+    #[test]
+    fn what_was_not_handed_over_is_not_changed_and_nobody_stays_unnamed() {
+        let config = Config::from_yaml("maintenance: {repositories: [/srv/*]}\n", "f").unwrap().0;
+        let policy = Policy::of(&config);
+        let book = Book::new(&policy, Timestamp(0));
+        let mut state = State::watching(PATHS.map(str::to_owned), Timestamp(0)).with_alerts(book, policy);
+        let mut told =
+            |wish| match &turn(&mut state, Event::TaskWished(Receipt(1), wish), &config, PACE, Timestamp(0))[0] {
+                Effect::Answer(_, Err(refusal)) => refusal.to_string(),
+                other => panic!("{other:?}"),
+            };
+        assert!(told(run("kim", "/home/c")).contains("was not handed over"));
+        assert!(told(run("kim", "/etc")).contains("no repository is watched"));
+        assert!(told(run(" ", "/srv/a")).contains("Say a name"));
+    }
 
     const PATHS: [&str; 3] = ["/srv/a", "/srv/b", "/home/c"];
 
@@ -110,8 +214,8 @@ mod tests {
 
     #[test]
     fn a_message_that_is_announced_again_is_told_once() {
-        use crate::{Severity, alert::announcement::of_window, task::report::Told};
-        let told = Told { severity: Severity::Info, summary: "it closed".into(), details: Vec::new() };
+        use crate::{alert::announcement::of_window, task::report::Told};
+        let told = Told { summary: "it closed".into(), details: Vec::new() };
         let row = |key: &str| of_window(key, "team", "night", &told, Timestamp(7));
         let (mut tending, mut book) = (Tending::default(), Book::default());
         tending.announce(&mut book, vec![row("a")]);

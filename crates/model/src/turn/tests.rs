@@ -22,6 +22,8 @@ impl Day {
             Effect::Inspect(path) => format!("inspect {path}"),
             Effect::Deliver(row) => format!("deliver {}", row.key),
             Effect::Tend(path) => format!("tend {path}"),
+            Effect::Do(wish) => format!("do {wish:?}"),
+            Effect::Write(name, at) => format!("write {name} of {at}"),
             Effect::Beat(reasons) if reasons.is_empty() => "call: all is well".to_owned(),
             Effect::Beat(reasons) => format!("call: {}", reasons.join("; ")),
             Effect::Keep(commit) => {

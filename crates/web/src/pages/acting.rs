@@ -23,7 +23,7 @@ use super::{
     alerts::{self, Row},
     shell::{Failed, Section, Shell, made},
 };
-use crate::{Shared, problem::Problem};
+use crate::{Shared, access::Who as Token, problem::Problem};
 
 /// Where people are afterwards.
 const ALERTS: &str = "/alerts";
@@ -63,10 +63,12 @@ pub(super) struct Care {
 pub(super) async fn ack(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
+    token: Token,
     Form(care): Form<Care>,
 ) -> Result<Response, Failed> {
     let now = crate::now();
-    let ack = Ack { who: care.who, note: care.note, at: now, until: until(&care.lasts, now)?, is_sticky: false };
+    let ack =
+        Ack { who: token.says(&care.who), note: care.note, at: now, until: until(&care.lasts, now)?, is_sticky: false };
     let back = format!("{ALERTS}/{}", super::told::encoded(&id));
     done(&shared, Wish::Ack { alert: id, ack }, &back).await
 }
@@ -79,26 +81,29 @@ pub(super) struct Who {
 pub(super) async fn unack(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
+    token: Token,
     Form(by): Form<Who>,
 ) -> Result<Response, Failed> {
     let back = format!("{ALERTS}/{}", super::told::encoded(&id));
-    done(&shared, Wish::Unack { alert: id, who: by.who }, &back).await
+    done(&shared, Wish::Unack { alert: id, who: token.says(&by.who) }, &back).await
 }
 
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     Path(key): Path<String>,
+    token: Token,
     Form(by): Form<Who>,
 ) -> Result<Response, Failed> {
-    done(&shared, Wish::Retry { key, who: by.who }, ALERTS).await
+    done(&shared, Wish::Retry { key, who: token.says(&by.who) }, ALERTS).await
 }
 
 pub(super) async fn unsilence(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
+    token: Token,
     Form(by): Form<Who>,
 ) -> Result<Response, Failed> {
-    done(&shared, Wish::Unsilence { id, who: by.who }, ALERTS).await
+    done(&shared, Wish::Unsilence { id, who: token.says(&by.who) }, ALERTS).await
 }
 
 /// A silence, as it is asked for.
@@ -173,7 +178,12 @@ fn silence(shared: &Shared, wanted: &Wanted, now: Timestamp) -> Result<Silence, 
     Ok(silence)
 }
 
-pub(super) async fn make(State(shared): State<Arc<Shared>>, Form(wanted): Form<Wanted>) -> Result<Response, Failed> {
+pub(super) async fn make(
+    State(shared): State<Arc<Shared>>,
+    token: Token,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Failed> {
+    let wanted = Wanted { who: token.says(&wanted.who), ..wanted };
     let silence = silence(&shared, &wanted, crate::now()).map_err(wrong)?;
     done(&shared, Wish::Silence { silence, instead_of: None }, ALERTS).await
 }

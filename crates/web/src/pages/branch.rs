@@ -69,6 +69,8 @@ struct BranchPage {
     attempts: Vec<(String, String, Mark)>,
     runs: Vec<Dealt>,
     charts: Vec<(String, Chart)>,
+    /// Courses of single branches are not kept: the configuration says so.
+    keeps_no_course: bool,
 }
 
 /// A path in conflict.
@@ -126,6 +128,7 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
         attempts: attempts(&view, place),
         runs: runs(shared, id, name, now)?,
         charts: charts(shared, id, name)?,
+        keeps_no_course: shared.loaded.config.serve.branch_series == 0,
         shell,
         place,
         view,

@@ -38,6 +38,9 @@ struct MaintenancePage {
     headline: String,
     calendar: Option<Calendar>,
     windows: Vec<WindowRow>,
+    /// Tasks and repositories that a plan can be asked for.
+    tasks: Vec<(&'static str, &'static str)>,
+    places: Vec<(String, String)>,
     runs: Vec<RunRow>,
     /// Why the history can't be read.
     unread: String,
@@ -92,6 +95,8 @@ struct RunRow {
     /// What it goes by, before and after.
     numbers: Vec<(String, String, String)>,
     undo: String,
+    /// It can be taken back; how that is typed.
+    undo_command: String,
     steps: Vec<String>,
 }
 
@@ -105,7 +110,15 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
             Ok(runs) => (runs, String::new()),
             Err(reason) => (Vec::new(), reason),
         };
+        let rows = shared.read(|store| store.repositories())?;
+        let is_here = |path: &str| shared.loaded.config.is_tended(path);
+        let place = |row: alignwatch_store::RepositoryRow| {
+            let note = if is_here(&row.path) { "" } else { " (plans only: not handed over)" };
+            (format!("{}{note}", told::called(&row.path)), row.path)
+        };
         Ok(MaintenancePage {
+            tasks: shared.asks.known_tasks.iter().map(|task| (task.id, task.title)).collect(),
+            places: rows.into_iter().map(place).collect(),
             headline: headline(&windows, now),
             calendar: (!windows.is_empty()).then(|| Calendar::of(&windows, now)),
             windows: std::iter::zip(rules, &windows).map(|(rule, window)| WindowRow::of(rule, window, now)).collect(),
@@ -225,6 +238,7 @@ impl WindowRow {
 impl RunRow {
     fn of(run: TaskRun, now: Timestamp) -> RunRow {
         let came = match (&run.report, run.is_healed) {
+            _ if run.state == "undone" => Mark { tone: "behind", shape: "frame", word: "taken back" },
             (Some(report), _) => came(report),
             (None, true) => Mark { tone: "warning", shape: "frame", word: "interrupted, healed" },
             (None, false) => Mark { tone: "info", shape: "half", word: "under way, or interrupted" },
@@ -244,6 +258,7 @@ impl RunRow {
             numbers: run.report.as_ref().map(numbers).unwrap_or_default(),
             undo: plan.map(|plan: &Plan| plan.undo.clone()).unwrap_or_default(),
             steps: plan.map(|plan| plan.steps.clone()).unwrap_or_default(),
+            undo_command: if run.can_be_undone { format!("alignwatch task undo {}", run.id) } else { String::new() },
             repository: told::called(&run.repository).to_owned(),
             task: run.task,
         }

@@ -15,8 +15,8 @@ mod assets;
 mod badge;
 mod branch;
 mod branches;
-mod causes;
 mod calendar;
+mod causes;
 mod chart;
 mod course;
 pub(crate) mod escape;
@@ -26,12 +26,14 @@ mod maintenance;
 mod map;
 mod overview;
 mod reference;
+pub(crate) mod report;
 mod repository;
 mod run;
 mod runs;
 mod selection;
 mod shell;
 mod status;
+mod tending;
 mod told;
 mod views;
 
@@ -56,6 +58,10 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/repositories/{id}/branch", get(branch::page))
         .route("/maintenance", get(maintenance::page))
         .route("/windows.ics", get(calendar::calendar))
+        .route("/maintenance/plans", post(tending::plan))
+        .route("/maintenance/plans/{ticket}", get(tending::planned))
+        .route("/maintenance/plans/{ticket}/run", post(tending::run))
+        .route("/maintenance/runs/{id}/undo", get(tending::undo_page).post(tending::undo))
         .route("/alerts", get(alerts::page))
         .route("/alerts/{id}", get(alerts::alert))
         .route("/alerts/{id}/ack", post(acting::ack))
@@ -66,6 +72,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/messages/{key}/retry", post(acting::retry))
         .route("/runs", get(runs::page))
         .route("/runs/{id}", get(run::page))
+        .route("/report", get(report::page))
         .route("/about/checks", get(reference::checks))
         .route("/about/metrics", get(reference::metrics))
         .route("/about/configuration", get(reference::configuration))

@@ -3,12 +3,15 @@
 //! A page about ten thousand branches would otherwise spend most of its time on reading them again.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, mpsc::sync_channel},
+    thread,
+    time::Duration,
 };
 
 use alignwatch_model::{RefName, branch::State, family, kept::KeptBranch};
-use alignwatch_store::RepositoryRow;
+use alignwatch_store::{RepositoryRow, Store, StoreError};
 use serde::Deserialize;
 
 use super::shell::Failed;
@@ -17,12 +20,22 @@ use crate::{Shared, api::not_known};
 /// Views that are kept, the last used. Source: ours; one of ten thousand branches takes some 10 MB.
 const KEPT_AT_MOST: usize = 8;
 
-/// Branches that are read in one go: what others wait for at most.
+/// Branches that are read in one go.
 const BRANCHES_A_STEP: usize = 500;
+
+/// How long a page waits for what a sweep just saw, before it shows what the sweep before saw. Source: ours; nobody notices
+/// that, and reading ten thousand branches with all their conflicts takes seconds while the next sweep goes on.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The views that are kept, the last used at the end.
 #[derive(Default)]
-pub(crate) struct Views(Mutex<Vec<Arc<View>>>);
+pub(crate) struct Views {
+    kept: Mutex<Vec<Arc<View>>>,
+    /// Repositories that are being read anew.
+    under_way: Mutex<BTreeSet<String>>,
+    /// Of a repository that nobody looked at yet, one at a time is read: others wait for that, and have it then.
+    first: Mutex<()>,
+}
 
 /// A repository as its last sweep saw it.
 #[derive(Debug)]
@@ -68,47 +81,90 @@ pub(super) struct SeenLine {
 }
 
 impl Shared {
-    /// The repository with this id as it was last seen.
+    /// The repository with this id as it was last seen. Right after a sweep that may be the sweep before: what is new is
+    /// read meanwhile, and a page asks again by itself.
     pub(super) fn view(&self, id: &str) -> Result<Arc<View>, Failed> {
         let row = self.read(|store| store.repository(id))?.ok_or_else(|| not_known(id))?;
         if let Some(view) = self.views.get(&row) {
             return Ok(view);
         }
-        let view = Arc::new(self.read_view(row)?);
+        match self.views.before(id) {
+            Some(before) => Ok(self.read_beside(row).unwrap_or(before)),
+            None => self.read_first(row),
+        }
+    }
+
+    fn read_first(&self, row: RepositoryRow) -> Result<Arc<View>, Failed> {
+        let _one_at_a_time = self.views.first.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = self.views.get(&row) {
+            return Ok(view);
+        }
+        let view = Arc::new(self.read(|store| read_view(store, row.clone()))?);
         self.views.put(Arc::clone(&view));
         Ok(view)
     }
 
-    fn read_view(&self, row: RepositoryRow) -> Result<View, Failed> {
-        let document = self.read(|store| store.document(&row.id))?;
-        let mut branches: Vec<KeptBranch> = Vec::new();
-        loop {
-            let after = branches.last().map(|branch| branch.name.clone()).unwrap_or_default();
-            let more = self.read(|store| store.branches(&row.id, None, &after, BRANCHES_A_STEP))?;
-            let is_last = more.len() < BRANCHES_A_STEP;
-            branches.extend(more);
-            if is_last {
-                break;
-            }
+    /// Reads it on a thread of its own, once at a time. `None` = it takes longer than a page waits.
+    fn read_beside(&self, row: RepositoryRow) -> Option<Arc<View>> {
+        let id = row.id.clone();
+        if !self.views.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+            return None;
         }
-        let seen = document.map(|text| serde_json::from_str(&text).unwrap_or_default());
-        let (families, conflict_paths) = (families(&branches), conflict_paths(&branches));
-        let n_cut = branches.iter().filter(|branch| is_cut(branch)).count();
-        Ok(View { row, seen, branches, families, conflict_paths, n_cut })
+        let (views, folder) = (Arc::clone(&self.views), self.store.clone());
+        let (done, told) = sync_channel(1);
+        thread::spawn(move || {
+            // What can't be read now is tried again with the next page.
+            if let Ok(view) = read_of(&folder, row) {
+                let view = Arc::new(view);
+                views.put(Arc::clone(&view));
+                // The page may have gone on without it.
+                let _ = done.send(view);
+            }
+            views.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        });
+        told.recv_timeout(PATIENCE).ok()
     }
+}
+
+fn read_of(folder: &Path, row: RepositoryRow) -> Result<View, StoreError> {
+    read_view(&alignwatch_store::open_to_read(folder)?, row)
+}
+
+fn read_view(store: &Store, row: RepositoryRow) -> Result<View, StoreError> {
+    let document = store.document(&row.id)?;
+    let mut branches: Vec<KeptBranch> = Vec::new();
+    loop {
+        let after = branches.last().map(|branch| branch.name.clone()).unwrap_or_default();
+        let more = store.branches(&row.id, None, &after, BRANCHES_A_STEP)?;
+        let is_last = more.len() < BRANCHES_A_STEP;
+        branches.extend(more);
+        if is_last {
+            break;
+        }
+    }
+    let seen = document.map(|text| serde_json::from_str(&text).unwrap_or_default());
+    let (families, conflict_paths) = (families(&branches), conflict_paths(&branches));
+    let n_cut = branches.iter().filter(|branch| is_cut(branch)).count();
+    Ok(View { row, seen, branches, families, conflict_paths, n_cut })
 }
 
 impl Views {
     fn get(&self, row: &RepositoryRow) -> Option<Arc<View>> {
-        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut views = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let place = views.iter().position(|view| view.row == *row)?;
         let view = views.remove(place);
         views.push(Arc::clone(&view));
         Some(view)
     }
 
+    /// As it was seen before.
+    fn before(&self, id: &str) -> Option<Arc<View>> {
+        let views = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        views.iter().find(|view| view.row.id == id).map(Arc::clone)
+    }
+
     fn put(&self, view: Arc<View>) {
-        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut views = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         views.retain(|other| other.row.id != view.row.id);
         views.push(view);
         let n_too_many = views.len().saturating_sub(KEPT_AT_MOST);

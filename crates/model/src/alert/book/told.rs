@@ -95,7 +95,8 @@ impl Book {
     /// What is not on the disk waits, but with `cannot_keep` it is told all the same that a promise of alignwatch itself is
     /// broken: such as that it cannot keep anything. The end of that is not told if it is killed meanwhile.
     pub fn deliveries(&mut self, now: Timestamp, cannot_keep: bool) -> Vec<Outgoing> {
-        let is_own = |row: &Outgoing| row.telling.alerts.iter().all(|told| told.alert.labels.contains_key("promise"));
+        let is_of_promise = |told: &TellingAlert| told.alert.labels.contains_key("promise");
+        let is_own = |row: &Outgoing| row.telling.letter.is_none() && row.telling.alerts.iter().all(is_of_promise);
         // While nothing can be kept, what was not kept before stands in nobody's way.
         let heads = self.heads(|row| !cannot_keep || self.is_on_disk(row) || is_own(row));
         let is_ready = |row: &&&Outgoing| row.next_at <= now && (cannot_keep || self.is_on_disk(row));

@@ -1,0 +1,225 @@
+//! What was aligned, lost, or nearly lost.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::held::{Held, HeldFinding, Times};
+use crate::{
+    Severity, Timestamp,
+    run::{Document, Outcome},
+};
+
+/// Branches that are named; the rest is counted.
+const NAMED: usize = 50;
+
+/// Checks whose findings tell that work is gone, or nearly.
+const OF_LOSS: [&str; 3] = ["dropped-sides", "missing-objects", "incomplete-packs"];
+
+/// What alignment runs did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlignmentPart {
+    /// Runs that began in the period.
+    pub n_runs: usize,
+    /// Runs that began in the one before.
+    pub n_runs_before: usize,
+    /// How they ended, by the word of their outcome; `under_way` has none yet.
+    pub by_outcome: BTreeMap<&'static str, usize>,
+    /// Runs that aligned something or had nothing to do, of those that ended and were judged; `null` without any.
+    pub success_ratio: Option<f64>,
+    /// The same of the period before.
+    pub success_ratio_before: Option<f64>,
+    /// How long runs took, the middle one; `null` without any.
+    pub duration_median_seconds: Option<f64>,
+    /// How long all of them took, with the shortest and the longest; `null` without any.
+    pub duration: Option<Durations>,
+    /// Branches that were aligned, the last first.
+    pub aligned: Vec<Aligned>,
+    /// Branches that are not listed.
+    pub n_more_aligned: usize,
+    /// Work that nothing leads to any more.
+    pub lost: Vec<Lost>,
+    /// Losses that are not listed.
+    pub n_more_lost: usize,
+    /// Work that was left out and can be had again, and what was taken back.
+    pub nearly_lost: Vec<Lost>,
+    /// The same, not listed.
+    pub n_more_nearly_lost: usize,
+    /// Runs that moved something and were not verified: of them nothing is known.
+    pub n_unverified: usize,
+}
+
+/// How long runs took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Durations {
+    /// The mean.
+    pub mean_seconds: f64,
+    /// The shortest.
+    pub least_seconds: f64,
+    /// The longest.
+    pub most_seconds: f64,
+}
+
+/// A branch that was aligned.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Aligned {
+    /// Its full name.
+    pub branch: String,
+    /// The base that it contains now, when that was said.
+    pub base: Option<String>,
+    /// The workflow that did it.
+    pub workflow: String,
+    /// The run.
+    pub run: String,
+    /// When the run ended.
+    pub at: Timestamp,
+}
+
+/// Work that was lost, or nearly.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lost {
+    /// The branch, where it is about one; full name.
+    pub branch: Option<String>,
+    /// How grave.
+    pub severity: Severity,
+    /// In one sentence.
+    pub summary: String,
+    /// What still leads to it.
+    pub kept_by: Option<String>,
+    /// The run, where one did it.
+    pub run: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What alignment runs did in the period.
+pub(super) fn part(held: &Held, times: &Times) -> AlignmentPart {
+    let of = |is_in: &dyn Fn(Timestamp) -> bool| -> Vec<&Document> {
+        held.runs.iter().filter(|run| began(run).is_some_and(is_in)).collect()
+    };
+    let (runs, before) = (of(&|at| times.holds(at)), of(&|at| times.held_before(at)));
+    let mut by_outcome = BTreeMap::new();
+    for run in &runs {
+        *by_outcome.entry(run.outcome.map_or("under_way", Outcome::word)).or_default() += 1;
+    }
+    let (aligned, n_more_aligned) = named(runs.iter().flat_map(|run| aligned(run)).collect());
+    let mut lost: Vec<Lost> = runs.iter().flat_map(|run| losses(run)).collect();
+    lost.extend(found(held, times));
+    lost.extend(taken_back(&runs));
+    lost.sort_by_key(|lost| (std::cmp::Reverse(lost.severity), std::cmp::Reverse(lost.at)));
+    let (gone, kept): (Vec<_>, Vec<_>) = lost.into_iter().partition(|lost| lost.kept_by.is_none());
+    let ((lost, n_more_lost), (nearly_lost, n_more_nearly_lost)) = (named(gone), named(kept));
+    let durations = durations(&runs);
+    AlignmentPart {
+        n_runs: runs.len(),
+        n_runs_before: before.len(),
+        by_outcome,
+        success_ratio: success(&runs),
+        success_ratio_before: success(&before),
+        duration_median_seconds: durations.get(durations.len() / 2).copied(),
+        duration: of_all(&durations),
+        aligned,
+        n_more_aligned,
+        lost,
+        n_more_lost,
+        nearly_lost,
+        n_more_nearly_lost,
+        n_unverified: runs.iter().filter(|run| is_unverified(run)).count(),
+    }
+}
+
+fn named<T>(mut all: Vec<T>) -> (Vec<T>, usize) {
+    let n_more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    (all, n_more)
+}
+
+fn began(run: &Document) -> Option<Timestamp> {
+    run.began_at.map(|at| Timestamp(at.0.div_euclid(1_000)))
+}
+
+fn ended(run: &Document) -> Timestamp {
+    let at = run.ended_at.or(run.heard_at).unwrap_or_default();
+    Timestamp(at.0.div_euclid(1_000))
+}
+
+/// The part of runs that did what they should. One that was not judged says nothing.
+fn success(runs: &[&Document]) -> Option<f64> {
+    let judged = runs.iter().filter_map(|run| run.outcome);
+    let judged: Vec<_> =
+        judged.filter(|outcome| !matches!(outcome, Outcome::Unknown | Outcome::Skipped | Outcome::Blocked)).collect();
+    let n_good = judged.iter().filter(|outcome| matches!(outcome, Outcome::Aligned | Outcome::NoOp)).count();
+    (!judged.is_empty()).then(|| n_good as f64 / judged.len() as f64)
+}
+
+fn durations(runs: &[&Document]) -> Vec<f64> {
+    let seconds = runs.iter().filter_map(|run| run.finished.as_ref()?.duration_seconds);
+    let mut seconds: Vec<f64> = seconds.filter(|seconds| seconds.is_finite()).collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds
+}
+
+fn of_all(sorted: &[f64]) -> Option<Durations> {
+    let (least_seconds, most_seconds) = (*sorted.first()?, *sorted.last()?);
+    Some(Durations { mean_seconds: sorted.iter().sum::<f64>() / sorted.len() as f64, least_seconds, most_seconds })
+}
+
+fn aligned(run: &Document) -> impl Iterator<Item = Aligned> + use<'_> {
+    let operations = run.operations.iter().filter(|operation| operation.outcome == Outcome::Aligned);
+    operations.map(|operation| Aligned {
+        branch: operation.branch.clone(),
+        base: operation.base.clone(),
+        workflow: run.started.as_ref().map_or(String::new(), |started| started.workflow.clone()),
+        run: run.run.to_string(),
+        at: ended(run),
+    })
+}
+
+/// What the verification of a run found.
+fn losses(run: &Document) -> impl Iterator<Item = Lost> + use<'_> {
+    let branches = run.verification.iter().flat_map(|verification| &verification.branches);
+    branches.flat_map(move |branch| {
+        branch.losses.iter().map(move |loss| Lost {
+            branch: Some(branch.branch.clone()),
+            severity: loss.severity,
+            summary: loss.summary.clone(),
+            kept_by: branch.kept_by.clone(),
+            run: Some(run.run.to_string()),
+            at: ended(run),
+        })
+    })
+}
+
+/// Branches that runs took back: the work is there, and is not in line.
+fn taken_back<'a>(runs: &'a [&'a Document]) -> impl Iterator<Item = Lost> + 'a {
+    runs.iter().flat_map(|run| {
+        let taken = run.operations.iter().filter(|operation| operation.outcome == Outcome::RolledBack);
+        taken.map(move |operation| Lost {
+            branch: Some(operation.branch.clone()),
+            severity: Severity::Info,
+            summary: format!("`{}` was taken back to where it was", operation.branch),
+            kept_by: Some("the branch itself".to_owned()),
+            run: Some(run.run.to_string()),
+            at: ended(run),
+        })
+    })
+}
+
+/// What checks found of work that is gone from a line, but is in its history.
+fn found<'a>(held: &'a Held, times: &'a Times) -> impl Iterator<Item = Lost> + 'a {
+    let findings = held.repositories.iter().flat_map(|repository| &repository.findings);
+    let is_new = |finding: &&HeldFinding| times.holds(finding.began_at) && OF_LOSS.contains(&finding.check.as_str());
+    findings.filter(is_new).map(|finding| Lost {
+        branch: None,
+        severity: finding.severity,
+        summary: finding.summary.clone(),
+        kept_by: (finding.check == "dropped-sides").then(|| "the history".to_owned()),
+        run: None,
+        at: finding.began_at,
+    })
+}
+
+fn is_unverified(run: &Document) -> bool {
+    let has_moved = run.finished.as_ref().is_some_and(|finished| 0 < finished.n_moved);
+    has_moved && run.verification.is_none()
+}

@@ -152,9 +152,9 @@ fn named_elsewhere(key: &Key) -> &'static str {
     }
 }
 
-/// Every route, canary and turn names a channel.
+/// Every route, canary, turn and report names a channel.
 fn names_a_channel(key: &Key) -> bool {
-    ["routes[].", "canaries[].", "on_call[]."].iter().any(|start| key.path.starts_with(start))
+    ["routes[].", "canaries[].", "on_call[].", "reports[]."].iter().any(|start| key.path.starts_with(start))
 }
 
 /// The example with what must stand around it.

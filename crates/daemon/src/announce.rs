@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Messages that are due now about these repositories and that no channel was given yet.
 ///
-/// One that was given to a channel is in the store, from its first attempt on. Errors: the store or the journal can't be
+/// One that was decided is in the store. Errors: the store or the journal can't be
 /// read: then it is known of no message whether it was sent, and none is.
 pub(crate) fn due(paths: &[String], config: &Config, data_dir: &Path, stop: &Stop) -> Result<Vec<Outgoing>, String> {
     let channels = &config.maintenance.report_to;

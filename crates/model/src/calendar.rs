@@ -6,7 +6,7 @@
 use crate::{
     Timestamp,
     config::WindowRule,
-    window::{Opening, Purpose, Window},
+    window::{Opening, Window},
 };
 
 /// Openings of one window that stand in a calendar, at most. Source: ours; one a day for a year.
@@ -32,11 +32,7 @@ pub fn calendar(windows: &[WindowRule], from: Timestamp, until: Timestamp) -> St
 }
 
 fn event(text: &mut String, rule: &WindowRule, window: &Window, opening: Opening) {
-    let kind = match window.purpose {
-        Purpose::Maintenance => "maintenance",
-        Purpose::Freeze => "freeze",
-        Purpose::Hours => "hours",
-    };
+    let kind = window.purpose.word();
     let about = if rule.repositories.is_empty() { "all repositories".to_owned() } else { rule.repositories.join(", ") };
     let description = [window.reason.as_str(), &about].into_iter().filter(|part| !part.is_empty());
     let description = description.collect::<Vec<_>>().join("\n");

@@ -21,6 +21,17 @@ pub enum Purpose {
     Hours,
 }
 
+impl Purpose {
+    /// Its name, as the configuration writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Purpose::Maintenance => "maintenance",
+            Purpose::Freeze => "freeze",
+            Purpose::Hours => "hours",
+        }
+    }
+}
+
 /// A window, ready to be asked.
 #[derive(Clone, Debug)]
 pub struct Window {

@@ -63,7 +63,7 @@ pub use egress::Egress;
 pub use secret::{SecretState, secret_state};
 pub use test_notice::test_notice;
 
-/// The longest that one attempt takes, whatever the other side does.
+/// The longest that one attempt takes, whatever the other side does; a command may be given longer by its own `deadline`.
 ///
 /// Source: Standard Webhooks advises 15 to 30 seconds.
 pub const DEADLINE: Duration = Duration::from_secs(30);

@@ -37,6 +37,13 @@ pub struct Task {
     pub perform: fn(&Work<'_>) -> Result<(), String>,
 }
 
+impl Task {
+    /// Does it run by itself in the repository at this path?
+    pub fn is_asked_for(&self, config: &Config, path: &str) -> bool {
+        self.opt_in.is_none() || config.task_rule(self.id, path).is_some()
+    }
+}
+
 /// What must be the same after a task as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {

@@ -272,7 +272,7 @@ fn exit_of(done: &[(Row, Done)]) -> Exit {
 /// Does `all` mean this task here? What a rule has to ask for, it means only with one.
 fn is_meant(task: &Task, config: &Config, path: &Path) -> bool {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
-    task.opt_in.is_none() || config.task_rule(task.id, &path).is_some()
+    task.is_asked_for(config, &path)
 }
 
 fn or_here(paths: &[PathBuf]) -> Vec<PathBuf> {

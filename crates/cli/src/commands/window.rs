@@ -8,7 +8,7 @@ use alignwatch_model::{
     calendar::calendar,
     config::Config,
     task::conflicts::{Conflict, Job, conflicts},
-    window::{Opening, Purpose, Window},
+    window::{Opening, Window},
 };
 use alignwatch_tasks::{
     ALL, Task, by_id,
@@ -94,14 +94,6 @@ fn windows(config: &Config) -> Vec<(Window, String)> {
     config.windows.iter().filter_map(|rule| Some((rule.window().ok()?, about(&rule.repositories)))).collect()
 }
 
-fn word(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Maintenance => "maintenance",
-        Purpose::Freeze => "freeze",
-        Purpose::Hours => "hours",
-    }
-}
-
 fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> {
     let windows = windows(config);
     let text = match form {
@@ -109,7 +101,7 @@ fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> 
             let one = |(window, about): &(Window, String)| {
                 let (open, next) = (window.open_at(now), window.next_after(now));
                 json!({
-                    "name": window.name, "kind": word(window.purpose), "about": about, "reason": window.reason,
+                    "name": window.name, "kind": window.purpose.word(), "about": about, "reason": window.reason,
                     "open": open.map(opening_json), "next": next.map(opening_json),
                 })
             };
@@ -124,7 +116,7 @@ fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> 
                     (None, Some(next)) => format!("opens {} for {}", next.from, next.until.since(next.from)),
                     (None, None) => "over".to_owned(),
                 };
-                let line = format!("{}  {}  {state}  ({about})", pad(word(window.purpose), 11), pad(&window.name, 16));
+                let line = format!("{}  {}  {state}  ({about})", pad(window.purpose.word(), 11), pad(&window.name, 16));
                 text.push_str(&format!("{}\n", escape::terminal(&line)));
             }
             if windows.is_empty() {
@@ -154,7 +146,7 @@ fn next(form: Format, config: &Config, now: Timestamp, n: usize) -> Result<Exit,
     all.sort_by_key(|(opening, _)| (opening.from, opening.until));
     let text = match form {
         Format::Json => {
-            let one = |(opening, window): &(Opening, Window)| json!({ "name": window.name, "kind": word(window.purpose), "from": opening.from, "until": opening.until });
+            let one = |(opening, window): &(Opening, Window)| json!({ "name": window.name, "kind": window.purpose.word(), "from": opening.from, "until": opening.until });
             escape::json(
                 &json!({ "schema": "alignwatch.window_openings/1", "openings": all.iter().map(one).collect::<Vec<_>>() }),
             )
@@ -165,7 +157,7 @@ fn next(form: Format, config: &Config, now: Timestamp, n: usize) -> Result<Exit,
                     "{} to {}  {}  {}",
                     opening.from,
                     opening.until,
-                    pad(word(window.purpose), 11),
+                    pad(window.purpose.word(), 11),
                     window.name
                 );
                 format!("{}\n", escape::terminal(&line))
@@ -187,10 +179,10 @@ fn check(form: Format, config: &Config, now: Timestamp, paths: &[PathBuf], days:
     for path in &named {
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
         let id = repository::open(path).map(|opened| opened.id()).unwrap_or_default();
-        found.push((whole.clone(), conflicts(config, &whole, &jobs(config, &said, &id), now, days)));
+        found.push((whole.clone(), conflicts(config, &whole, &jobs(config, &said, &whole, &id), now, days)));
     }
     if named.is_empty() {
-        found.push(("any repository".to_owned(), conflicts(config, "", &jobs(config, &said, ""), now, days)));
+        found.push(("any repository".to_owned(), conflicts(config, "", &jobs(config, &said, "", ""), now, days)));
     }
     let n_found: usize = found.iter().map(|(_, conflicts)| conflicts.len()).sum();
     let text = match form {
@@ -213,7 +205,7 @@ pub(crate) fn notes(config: &Config, now: Timestamp) -> Vec<String> {
     let paths: Vec<String> = config.maintenance.repositories.iter().cloned().chain([String::new()]).collect();
     let mut ahead: Vec<String> = paths
         .iter()
-        .flat_map(|path| conflicts(config, path, &jobs(config, &Said::default(), ""), now, DAYS))
+        .flat_map(|path| conflicts(config, path, &jobs(config, &Said::default(), path, ""), now, DAYS))
         .map(|conflict| format!("{}: first {}; `alignwatch window check` tells more", conflict.text, conflict.at))
         .collect();
     ahead.sort();
@@ -236,7 +228,7 @@ fn is_repository(path: &Path) -> bool {
 const TAKES: Span = Span::minutes(2);
 
 /// All tasks with the longest time that each took here.
-fn jobs(config: &Config, said: &Said, repository_id: &str) -> Vec<Job> {
+fn jobs(config: &Config, said: &Said, path: &str, repository_id: &str) -> Vec<Job> {
     let takes = |task: &str| {
         let of_it =
             said.runs().into_iter().filter(|run| run.record.task == task && run.record.repository_id == repository_id);
@@ -244,8 +236,7 @@ fn jobs(config: &Config, said: &Said, repository_id: &str) -> Vec<Job> {
         if longest > 0.0 { Span(longest.ceil() as i64) } else { TAKES }
     };
     let job = |task: &&Task| Job { name: task.id.to_owned(), usual: task.usual.to_owned(), takes: takes(task.id) };
-    let runs = |task: &&&Task| task.opt_in.is_none() || config.tasks.iter().any(|rule| rule.name == task.id);
-    ALL.iter().filter(runs).map(job).collect()
+    ALL.iter().filter(|task| task.is_asked_for(config, path)).map(job).collect()
 }
 
 fn told(found: &[(String, Vec<Conflict>)], days: i64) -> String {

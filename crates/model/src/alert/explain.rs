@@ -186,7 +186,7 @@ fn of_message(row: &Outgoing) -> Link {
             link("waiting", format!("{what}: {} attempts, the next at {}{last}", row.n_attempts, row.next_at))
         }
         State::Superseded(by) => link("superseded", format!("{what}: {by} told the same and more")),
-        State::Buried => stop("dead", format!("{what}: given up, as the oldest of too many{last}")),
+        State::Buried(why) => stop("dead", format!("{what}: given up, {why}{last}")),
         State::Dead(why) => stop("dead", format!("{what}: given up, {why}")),
     }
 }

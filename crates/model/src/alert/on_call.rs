@@ -21,13 +21,18 @@ pub struct Turns {
 #[error("{0}")]
 pub struct BadTurns(pub String);
 
+/// A date with a time: `2026-01-05T09:00`. Errors: it is none.
+pub fn moment(text: &str) -> Result<DateTime, BadTurns> {
+    text.parse().map_err(|_| BadTurns("is no date with a time".to_owned()))
+}
+
 impl Turns {
     /// Turns of these channels from a date and time on (`2026-01-05T09:00`), in the zone with this name.
     ///
     /// Errors: it is no time, there is no such zone, or nobody takes turns.
     pub fn new(channels: &[String], from: &str, days: i64, zone: &str) -> Result<Turns, BadTurns> {
         let bad = |reason: &str| BadTurns(reason.to_owned());
-        let from = from.parse().map_err(|_| bad("is no date with a time"))?;
+        let from = moment(from)?;
         let zone = TimeZoneDatabase::bundled().get(zone).map_err(|_| bad("stands in no zone that is known"))?;
         match channels.is_empty() || days < 1 {
             true => Err(bad("begins turns of nobody")),

@@ -49,8 +49,8 @@ pub enum State {
     Superseded(String),
     /// It can't be delivered, for this reason.
     Dead(String),
-    /// It can't be delivered, and too many others neither: it stands in the history only.
-    Buried,
+    /// It was given up, for this reason: it stands in the history only.
+    Buried(String),
 }
 
 /// One attempt.

@@ -9,7 +9,7 @@ use super::{
     schema::{ChannelName, MomentText, ZoneText},
 };
 use crate::{
-    alert::on_call::{BadTurns, Turns},
+    alert::on_call::{self, BadTurns, Turns},
     schedule::BadSchedule,
 };
 
@@ -80,8 +80,7 @@ impl OnCall {
 
 /// Is it a date with a time?
 pub(super) fn check_moment(text: &str) -> Result<(), BadSchedule> {
-    let read = text.parse::<jiff::civil::DateTime>();
-    read.map(drop).map_err(|_| BadSchedule("is no date with a time".to_owned()))
+    on_call::moment(text).map(drop).map_err(|BadTurns(reason)| BadSchedule(reason))
 }
 
 /// Turns that can't be taken.

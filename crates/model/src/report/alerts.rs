@@ -183,7 +183,7 @@ fn messages(all: &[Outgoing], times: &Times) -> Messages {
         match row.state {
             State::Delivered => messages.n_delivered += 1,
             State::Waiting => messages.n_waiting += 1,
-            State::Dead(_) | State::Buried => messages.n_dead += 1,
+            State::Dead(_) | State::Buried(_) => messages.n_dead += 1,
             State::Superseded(_) => {}
         }
     }

@@ -64,8 +64,6 @@ impl Tending {
     }
 
     /// Puts messages about windows into the outbox, each once.
-    ///
-    /// They are on the disk from the first attempt on. When we are killed before, they are due again at the next start.
     pub(super) fn announce(&mut self, book: &mut Book, rows: Vec<Outgoing>) {
         /// Keys that are remembered; in the store are all. Source: ours; more than a day can have.
         const KEYS_AT_MOST: usize = 10_000;
@@ -74,7 +72,7 @@ impl Tending {
         }
         for row in rows {
             if self.announced.insert(row.key.clone()) {
-                book.outbox.entry(row.key.clone()).or_insert(row);
+                book.announce(row);
             }
         }
     }
@@ -221,6 +219,9 @@ mod tests {
         tending.announce(&mut book, vec![row("a")]);
         tending.announce(&mut book, vec![row("a"), row("b")]);
         assert_eq!(book.outbox.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(book.deliveries(Timestamp(7), false).is_empty(), "first they are kept");
+        assert_eq!(book.records(Timestamp(7)).len(), 2);
+        book.kept();
         assert_eq!(book.deliveries(Timestamp(7), false).len(), 1, "a channel hears one after the other");
         // Delivered and kept.
         book.outbox.clear();

@@ -82,7 +82,6 @@ fn nothing_that_the_repository_names_is_run_and_its_branches_stay() {
     let trap = world.data.path().join("trap");
     let program = world.data.path().join("program");
     fs::write(&program, format!("#!/bin/sh\ntouch '{}'\nexec git-upload-pack \"$@\"\n", trap.display())).unwrap();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut fs::metadata(&program).unwrap().permissions(), 0o755);
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let named = program.to_str().unwrap();
     for key in ["remote.origin.uploadpack", "core.sshCommand", "core.fsmonitor", "core.alternateRefsCommand"] {

@@ -211,8 +211,9 @@ impl MessageRow {
             outbox::State::Waiting => (Mark { tone: "info", shape: "half", word: "waits" }, String::new()),
             outbox::State::Delivered => (Mark { tone: "ok", shape: "disc", word: "delivered" }, String::new()),
             outbox::State::Superseded(_) => (Mark { tone: "info", shape: "dash", word: "superseded" }, String::new()),
-            outbox::State::Buried => (Mark { tone: "error", shape: "cross", word: "given up" }, "too old".to_owned()),
-            outbox::State::Dead(why) => (Mark { tone: "error", shape: "cross", word: "given up" }, why.clone()),
+            outbox::State::Dead(why) | outbox::State::Buried(why) => {
+                (Mark { tone: "error", shape: "cross", word: "given up" }, why.clone())
+            }
         };
         let last = row.attempts.last().map(|attempt| match &attempt.outcome {
             outbox::Outcome::Delivered(delivered) => delivered.answer.clone(),

@@ -14,6 +14,14 @@ impl Book {
         self.note(who, what, of, now);
     }
 
+    /// Puts a message that is about no alert into the outbox; one with its key that is there already is the same.
+    pub fn announce(&mut self, row: Outgoing) {
+        if !self.outbox.contains_key(&row.key) {
+            self.touch(Row::Outgoing(row.key.clone()));
+            self.outbox.insert(row.key.clone(), row);
+        }
+    }
+
     /// Puts a letter into the outbox, for each of these channels. It is delivered when it is on the disk.
     ///
     /// Silences, windows and limits are about alerts: what was asked for at a fixed time is not held.
@@ -29,8 +37,7 @@ impl Book {
                 covers: BTreeMap::new(),
                 letter: Some(Box::new(letter.clone())),
             };
-            self.touch(Row::Outgoing(key.clone()));
-            self.outbox.insert(key.clone(), Outgoing::new(key, telling, now));
+            self.announce(Outgoing::new(key, telling, now));
         }
     }
 }

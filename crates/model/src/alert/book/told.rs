@@ -261,7 +261,7 @@ impl Book {
         dead.sort_by_key(|row| row.decided_at);
         let mut buried = Vec::new();
         for row in dead.into_iter().take(n_over) {
-            row.state = State::Buried;
+            row.state = State::Buried("the oldest of too many".to_owned());
             buried.push(Row::Outgoing(row.key.clone()));
         }
         buried.into_iter().for_each(|row| self.touch(row));

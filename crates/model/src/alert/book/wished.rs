@@ -160,7 +160,7 @@ impl Book {
     }
 
     fn drop_dead(&mut self, key: &str, who: &str, now: Timestamp) -> Result<(), String> {
-        self.dead(key)?.state = State::Buried;
+        self.dead(key)?.state = State::Buried(format!("by {who}"));
         self.touch(Row::Outgoing(key.to_owned()));
         self.note(who, "gave up a dead letter", key, now);
         Ok(())

@@ -209,6 +209,10 @@ Each is a folder that comes to be at once: `objects.bundle` (`git clone` reads i
 objects. Retention keeps one of each of the last days, weeks and months; the newest that was restored and compared, all after it
 and what they need stay in any case. Where none was ever proven, nothing goes.
 
+With `backup.recipients` what a backup holds is encrypted (age, <https://age-encryption.org/v1>); names and ids of refs, sizes and
+times lie open in `manifest.json`. Where `backup.identity` names the key, drills go on by themselves; elsewhere only sums are
+proven, and `--identity FILE` restores. Keep that key where the backups are not. By hand: `age -d -i KEY objects.bundle.age`.
+
 By hand: `git clone --mirror objects.bundle NEW`, then `git -C NEW for-each-ref`.
 
 ## When a run lost work

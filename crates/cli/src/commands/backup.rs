@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alignwatch_git::{repository, run::Git, tend};
 use alignwatch_model::{Timestamp, config::Config, words};
-use alignwatch_tasks::backup::{self, BackupError, Kept, Kind, Level, Shelf, Verification};
+use alignwatch_tasks::backup::{self, BackupError, Kept, Keys, Kind, Level, Shelf, Verification};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -41,6 +41,9 @@ pub(crate) struct Backup {
     /// The folder with its backups, where the repository itself is gone
     #[arg(long, global = true, value_name = "FOLDER", conflicts_with = "of")]
     from: Option<PathBuf>,
+    /// The key that reads encrypted backups [default: `backup.identity`]
+    #[arg(long, global = true, value_name = "FILE")]
+    identity: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +97,7 @@ pub(crate) fn run(global: &Global, asked: &Backup) -> Result<Exit, Failure> {
         Some(folder) => Shelf::at(&std::path::absolute(folder).map_err(|error| Failure::caused_by(&error))?),
         None => Shelf::of(&root(&config)?, &opened(&here)?),
     };
+    let shelf = shelf.with_keys(Keys::of(&config).or_identity(asked.identity.as_deref()));
     match &asked.what {
         What::Create { full } => create(form, &here, &shelf, *full),
         What::List => list(form, &shelf),

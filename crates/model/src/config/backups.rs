@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     amount,
-    schema::{LengthText, PathText},
+    schema::{LengthText, PathText, WorkflowText},
 };
 use crate::{Span, task::retention::Spans};
 
@@ -22,6 +22,24 @@ pub struct Backups {
     /// Example: `/mnt/backup/git`
     #[schemars(with = "PathText")]
     pub folder: Option<String>,
+    /// Who can read new backups: public keys of age. What a backup holds is encrypted for all of them.
+    ///
+    /// Unit: recipients of age, as `age-keygen` prints them.
+    /// Range: any number of different ones; without any, nothing is encrypted.
+    /// Default: [].
+    /// Reason: a disk that is far away is read by others; on one of your own, encryption is one more key to lose.
+    /// Example: `[age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]`
+    #[schemars(with = "Vec<WorkflowText>", extend("uniqueItems" = true))]
+    pub recipients: Vec<String>,
+    /// The file with the key that reads encrypted backups, for the restore drill.
+    ///
+    /// Unit: a path from the root.
+    /// Range: an identity file of age, without a passphrase.
+    /// Default: none (then only the sums of encrypted backups are proven here, and they are restored with --identity).
+    /// Reason: whoever has this file reads all backups; it need not lie where they are made.
+    /// Example: `/etc/alignwatch/backup.key`
+    #[schemars(with = "PathText")]
+    pub identity: Option<String>,
     /// How old the newest backup gets before the next is due.
     ///
     /// Unit: a length of time.
@@ -85,6 +103,8 @@ impl Default for Backups {
     fn default() -> Backups {
         Backups {
             folder: None,
+            recipients: Vec::new(),
+            identity: None,
             every: Span::days(1),
             full_every: Span::days(7),
             drill_every: Span::days(7),

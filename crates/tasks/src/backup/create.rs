@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -17,7 +17,9 @@ use alignwatch_model::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Anchor, BackupError, Kept, Manifest, Named, Shelf, failed,
+    Anchor, BackupError, Kept, Keys, Manifest, Named, Shelf,
+    crypt::ENDING,
+    failed,
     manifest::{SCHEMA, text_of},
     seal,
 };
@@ -60,11 +62,11 @@ pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Res
         Some(before) => tend::commits_there(git, &before.tips().map(|tip| tip.oid.clone()).collect::<BTreeSet<_>>())?,
         None => Vec::new(),
     };
-    let bundle = draft.join("objects.bundle");
-    let mut file = BufWriter::new(private(&bundle)?);
-    tend::write_bundle(git, &tips, &without, &mut file)?;
-    let file = file.into_inner().map_err(|error| failed("write", &bundle)(error.into_error()))?;
-    file.sync_all().map_err(failed("write", &bundle))?;
+    let keys = shelf.keys();
+    let bundle = draft.join(name_of("objects.bundle", keys.encrypts()));
+    let mut sink = keys.sink(private(&bundle)?)?;
+    tend::write_bundle(git, &tips, &without, &mut sink)?;
+    sink.finish().map_err(failed("write", &bundle))?;
     let set = ObjectSet::of(git, &tips.iter().map(|(id, _)| id.clone()).collect::<BTreeSet<_>>())?;
     let pair = |(name, id): &(Vec<u8>, String)| Named { name: text_of(name), oid: id.clone() };
     let manifest = Manifest {
@@ -88,7 +90,8 @@ pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Res
         anchors: named.anchors.iter().map(pair).collect(),
         n_objects: set.len() as u64,
         objects_sha256: sum_of(&set),
-        beside: beside(opened, &draft.join("beside"))?,
+        beside: beside(opened, &draft.join("beside"), keys)?,
+        is_encrypted: keys.encrypts(),
         not_covered: not_covered(opened),
     };
     write_whole(
@@ -125,6 +128,11 @@ pub(super) fn sum_of(set: &ObjectSet) -> String {
     seal::hex(&sum.finalize())
 }
 
+/// What a file of a backup is called.
+pub(super) fn name_of(name: &str, is_encrypted: bool) -> String {
+    format!("{name}{}", if is_encrypted { ENDING } else { "" })
+}
+
 fn private(path: &Path) -> Result<File, BackupError> {
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed("make", path))
 }
@@ -135,7 +143,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
 }
 
 /// Copies what is kept beside the objects. Links are left out. Returns the paths below `to`, sorted.
-fn beside(opened: &Opened, to: &Path) -> Result<Vec<String>, BackupError> {
+fn beside(opened: &Opened, to: &Path, keys: &Keys) -> Result<Vec<String>, BackupError> {
     let mut copied = Vec::new();
     let mut left = BESIDE_AT_MOST;
     let mut open: Vec<PathBuf> = BESIDE.iter().chain(&["shallow"]).map(PathBuf::from).collect();
@@ -154,10 +162,10 @@ fn beside(opened: &Opened, to: &Path) -> Result<Vec<String>, BackupError> {
         } else if about.is_file() && is_wanted && about.len() <= left {
             let Some(name) = below.to_str().filter(|name| !name.contains('\n')) else { continue };
             left -= about.len();
-            let target = to.join(&below);
+            let target = to.join(name_of(name, keys.encrypts()));
             let folder = target.parent().unwrap_or(to);
             DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed("make", folder))?;
-            fs::copy(&from, &target).map_err(failed("copy", &from))?;
+            keys.close(&from, &target)?;
             copied.push(name.to_owned());
         }
     }

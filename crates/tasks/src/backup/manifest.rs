@@ -40,6 +40,9 @@ pub struct Manifest {
     pub n_objects: u64,
     /// SHA-256 of their sorted ids.
     pub objects_sha256: String,
+    /// What it holds is encrypted; this file is not.
+    #[serde(default)]
+    pub is_encrypted: bool,
     /// What is beside the objects, as paths below `beside/`.
     pub beside: Vec<String>,
     /// What is in no backup of ours, as sentences.

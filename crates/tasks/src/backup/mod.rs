@@ -6,7 +6,7 @@
 //!     SHA256SUMS                     what `sha256sum -c` reads
 //!     manifest.json                  all refs and anchors, how many objects and which, what is not covered
 //!     objects.bundle                 what `git clone` reads
-//!     beside/                        config, hooks, reflogs: what is no object
+//!     beside/                        config, hooks, reflogs: what is no object (with `.age`, as the bundle, where encrypted)
 //!   verified.jsonl                   when each was looked at, how closely, and what came of it
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! refs that went away. Only who made a backup may read it.
 
 mod create;
+mod crypt;
 mod manifest;
 mod restore;
 mod seal;
@@ -21,6 +22,7 @@ mod shelf;
 mod verify;
 
 pub use create::{Kind, create};
+pub use crypt::Keys;
 pub use manifest::{Anchor, Manifest, Named};
 pub use restore::{restore_ref, restore_whole};
 pub use shelf::{Kept, Shelf, Verification};

@@ -11,17 +11,27 @@ use alignwatch_git::{
     tend::{self, ObjectSet, Scratch},
 };
 
-use super::{BackupError, Manifest, Shelf, failed, manifest::bytes_of, seal};
+use super::{BackupError, Keys, Manifest, Shelf, create::name_of, failed, manifest::bytes_of, seal};
 
 /// Puts the objects of a chain into a repository, the whole backup first.
 pub(super) fn fill(at: &GitAt<'_>, shelf: &Shelf, chain: &[Manifest]) -> Result<(), BackupError> {
     for link in chain {
         let folder = shelf.place(&link.name);
-        let shallow = folder.join("beside/shallow");
+        let shallow = folder.join(name_of("beside/shallow", link.is_encrypted));
         if shallow.is_file() {
-            fs::copy(&shallow, at.opened().common_dir.join("shallow")).map_err(failed("copy", &shallow))?;
+            shelf.keys().open(&shallow, link.is_encrypted, &at.opened().common_dir.join("shallow"))?;
         }
-        tend::unpack_bundle(at, &folder.join("objects.bundle"))?;
+        let bundle = folder.join(name_of("objects.bundle", link.is_encrypted));
+        if !link.is_encrypted {
+            tend::unpack_bundle(at, &bundle)?;
+            continue;
+        }
+        // Git reads a file from where its objects begin, so that it has to lie open for a while, for nobody else.
+        let open = at.opened().common_dir.join("objects.bundle");
+        shelf.keys().open(&bundle, true, &open)?;
+        let unpacked = tend::unpack_bundle(at, &open);
+        fs::remove_file(&open).map_err(failed("remove", &open))?;
+        unpacked?;
     }
     Ok(())
 }
@@ -61,12 +71,18 @@ pub fn restore_whole(git: &Git, shelf: &Shelf, name: &str, into: &Path) -> Resul
     name_all(&at, manifest)?;
     let beside = shelf.place(name).join("beside");
     for below in &manifest.beside {
-        put_beside(&beside, below, &opened.common_dir, manifest)?;
+        put_beside(shelf.keys(), &beside, below, &opened.common_dir, manifest)?;
     }
     Ok(opened.common_dir.clone())
 }
 
-fn put_beside(beside: &Path, below: &str, common_dir: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+fn put_beside(
+    keys: &Keys,
+    beside: &Path,
+    below: &str,
+    common_dir: &Path,
+    manifest: &Manifest,
+) -> Result<(), BackupError> {
     let is_plain = Path::new(below).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     if !is_plain {
         return Err(BackupError::Not(format!("`{below}` leads out of the backup")));
@@ -76,7 +92,7 @@ fn put_beside(beside: &Path, below: &str, common_dir: &Path, manifest: &Manifest
     let to = if is_other { common_dir.join("from-backup").join(below) } else { common_dir.join(below) };
     let folder = to.parent().unwrap_or(common_dir);
     fs::create_dir_all(folder).map_err(failed("make", folder))?;
-    fs::copy(beside.join(below), &to).map(drop).map_err(failed("copy", &to))
+    keys.open(&beside.join(name_of(below, manifest.is_encrypted)), manifest.is_encrypted, &to)
 }
 
 /// Brings one ref of a backup back into a repository that has none of the name `to`. Returns its id.

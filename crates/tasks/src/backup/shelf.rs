@@ -12,7 +12,7 @@ use alignwatch_git::repository::Opened;
 use alignwatch_model::{Timestamp, facts::tasks::Backups, task::retention::Aged};
 use serde::{Deserialize, Serialize};
 
-use super::{BackupError, Level, Manifest, failed};
+use super::{BackupError, Keys, Level, Manifest, failed};
 
 /// The file with what was proven.
 const VERIFIED: &str = "verified.jsonl";
@@ -24,6 +24,7 @@ const MANIFEST_AT_MOST: u64 = 256 << 20;
 #[derive(Clone, Debug)]
 pub struct Shelf {
     folder: PathBuf,
+    keys: Keys,
 }
 
 /// A backup that lies there.
@@ -65,12 +66,23 @@ impl Shelf {
             if opened.is_bare { &opened.common_dir } else { opened.worktree.as_ref().unwrap_or(&opened.common_dir) };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(60).collect();
-        Shelf { folder: root.join(format!("{plain}-{}", opened.id())) }
+        Shelf { folder: root.join(format!("{plain}-{}", opened.id())), keys: Keys::default() }
     }
 
     /// The shelf in this folder, whatever became of its repository.
     pub fn at(folder: &Path) -> Shelf {
-        Shelf { folder: folder.to_owned() }
+        Shelf { folder: folder.to_owned(), keys: Keys::default() }
+    }
+
+    /// The same, with what encrypts new backups and reads old ones.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Shelf {
+        Shelf { keys, ..self }
+    }
+
+    /// What encrypts and reads.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Where it is.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BackupError, Manifest, Shelf, Verification,
     create::sum_of,
+    crypt::NO_IDENTITY,
     manifest::{bytes_of, text_of},
     restore, seal,
 };
@@ -35,6 +36,10 @@ pub enum Level {
 ///
 /// Errors: it could not be looked at, or not be written down; a bad backup is no error.
 pub fn verify(git: &Git, shelf: &Shelf, name: &str, level: Level, now: Timestamp) -> Result<Verification, BackupError> {
+    if level == Level::Drill && !shelf.keys().can_read() && shelf.manifest(name).is_ok_and(|found| found.is_encrypted) {
+        // That says nothing about the backup.
+        return Err(BackupError::Not(format!("`{name}` can't be restored here: {NO_IDENTITY}")));
+    }
     let began = Instant::now();
     let looked = proven(git, shelf, name, level);
     let (is_good, because) = match looked {
@@ -57,6 +62,9 @@ fn proven(git: &Git, shelf: &Shelf, name: &str, level: Level) -> Result<String, 
         seal::check(&shelf.place(&link.name)).map_err(in_words)?;
     }
     let Some(manifest) = chain.last() else { return Err(BackupError::Not("it is empty".to_owned())) };
+    if chain.iter().any(|link| link.is_encrypted) && !shelf.keys().can_read() {
+        return Ok(format!("sums hold ({}); what it holds was not read: {NO_IDENTITY}", links(&chain)));
+    }
     let scratch = Scratch::within(git, shelf.folder(), &manifest.object_format)?;
     let at = git.at(scratch.opened())?;
     restore::fill(&at, shelf, &chain)?;

@@ -6,7 +6,7 @@ use alignwatch_model::{
 };
 
 use crate::{
-    backup::{self, Kept, Kind, Level, Shelf},
+    backup::{self, Kept, Keys, Kind, Level, Shelf},
     numbers,
     task::{Draft, Guard, Seen, Task, Work},
 };
@@ -32,7 +32,7 @@ const AGE: &str = "hours since the newest backup";
 
 pub(super) fn shelf(seen: &Seen<'_>) -> Result<Shelf, String> {
     let root = backup::root(seen.config, Some(seen.data_dir)).ok_or("there is no folder for backups")?;
-    Ok(Shelf::of(&root, seen.opened))
+    Ok(Shelf::of(&root, seen.opened).with_keys(Keys::of(seen.config)))
 }
 
 pub(super) fn kept(seen: &Seen<'_>) -> Result<Vec<Kept>, String> {
@@ -73,6 +73,9 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     };
     if seen.snapshot.repository.is_partial {
         return draft.refuse("objects are missing on purpose here (partial clone): no backup could be whole");
+    }
+    if let Err(error) = Keys::of(seen.config).check() {
+        return draft.refuse(error.to_string());
     }
     let word = if kind(seen, &kept) == Kind::Full { "a whole backup" } else { "what came since the newest one" };
     let draft = draft.step(format!("write {word}, its list of refs, and the sums of all")).step("read all of it again");

@@ -53,6 +53,10 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         Err(reason) => return draft.refuse(reason),
     };
     let Some(newest) = kept.last() else { return draft.rest("there is no backup yet") };
+    let is_closed = newest.manifest.as_ref().is_ok_and(|manifest| manifest.is_encrypted);
+    if is_closed && seen.config.backup.identity.is_none() {
+        return draft.refuse("the newest backup is encrypted, and `backup.identity` names no key to read it with");
+    }
     let bytes: u64 = kept.iter().map(|kept| kept.size_bytes).sum();
     let draft = draft
         .step(format!("restore `{}` into a scratch place", newest.name))

@@ -220,3 +220,80 @@ fn where_objects_are_missing_on_purpose_the_plan_refuses_and_nothing_fails_each_
     assert!(matches!(&plan.decision, Decision::Refuse(why) if why.contains("partial clone")), "{plan:?}");
     assert_eq!(world.came("backup"), Came::Skipped);
 }
+
+#[test]
+fn an_encrypted_backup_is_read_with_its_key_alone_and_comes_back_whole() {
+    use alignwatch_model::config::Config;
+    use alignwatch_tasks::backup::Keys;
+    let world = World::messy();
+    let key = age::x25519::Identity::generate();
+    let identity = world.data.path().join("key");
+    fs::write(&identity, format!("# a comment\n{}\n", age::secrecy::ExposeSecret::expose_secret(&key.to_string())))
+        .unwrap();
+    let text = format!("backup: {{recipients: [{}]}}\n", key.to_public());
+    let keys = Keys::of(&Config::from_yaml(&text, "f").unwrap().0);
+    let secret = "https://ann:pass-word@example.org/x.git";
+    world.repo.git(["remote", "add", "origin", secret]);
+    let hook = world.repo.git_dir().join("hooks/pre-commit");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut backed = Backed::new(world);
+    backed.shelf = backed.shelf.with_keys(keys.clone());
+    let full = backed.create(Kind::Full, 1_000);
+    backed.world.repo.git(["commit", "-q", "--allow-empty", "-m", "later"]);
+    let later = backed.create(Kind::Incremental, 2_000);
+    // Nothing of it lies open.
+    let mut open = vec![backed.shelf.folder().to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            let has = |word: &[u8]| bytes.windows(word.len()).any(|part| part == word);
+            assert!(!has(b"pass-word") && !has(b"PACK"), "{}", path.display());
+        }
+    }
+    // The format is that of age itself, so that `age -d` reads it.
+    let bundle = backed.shelf.folder().join(&full.name).join("objects.bundle.age");
+    assert!(age::decrypt(&key, &fs::read(&bundle).unwrap()).unwrap().starts_with(b"# v2 git bundle"));
+    let (is_good, words) = backed.look(&later.name, Level::Quick);
+    assert!(is_good && words.contains("was not read"), "{words}");
+    let drill =
+        |backed: &Backed| backup::verify(&backed.world.git, &backed.shelf, &later.name, Level::Drill, Timestamp(9));
+    assert!(drill(&backed).unwrap_err().to_string().contains("no key"), "that is no word about the backup");
+    assert!(backed.shelf.list().unwrap().iter().all(|kept| kept.last.as_ref().is_none_or(|look| look.is_good)));
+    backed.shelf = backed.shelf.with_keys(keys.or_identity(Some(&identity)));
+    backed.good(&later.name, Level::Quick);
+    backed.good(&later.name, Level::Drill);
+    let into = backed.world.repo.room().join("restored");
+    backup::restore_whole(&backed.world.git, &backed.shelf, &later.name, &into).unwrap();
+    assert_eq!(refs(&into), refs(backed.world.repo.path()));
+    assert_eq!(git(&into, ["config", "remote.origin.url"]), secret);
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(into.join(".git/hooks/pre-commit")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o100, 0o100, "a hook can be run");
+    assert!(!into.join(".git/objects.bundle").exists() && git_output(&into, ["fsck", "--full"]).status.success());
+    // Another key opens nothing, and a byte that is another is found.
+    let other = age::x25519::Identity::generate();
+    fs::write(&identity, age::secrecy::ExposeSecret::expose_secret(&other.to_string())).unwrap();
+    assert!(!backed.look(&later.name, Level::Quick).0);
+    let mut bytes = fs::read(&bundle).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&bundle, bytes).unwrap();
+    assert!(!backed.look(&full.name, Level::Quick).0);
+}
+
+#[test]
+fn a_recipient_that_is_none_is_told_before_anything_is_written() {
+    use alignwatch_model::{config::Config, task::Decision};
+    let mut world = World::new();
+    // The form is right, and the checksum is not.
+    let text = "backup: {recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8q]}\n";
+    world.config = Config::from_yaml(text, "f").unwrap().0;
+    let plan = world.plan("backup").0;
+    assert!(matches!(&plan.decision, Decision::Refuse(why) if why.contains("no recipient of age")), "{plan:?}");
+    world.config = Config::from_yaml("backup: {recipients: [ssh-ed25519 AAAA]}\n", "f").unwrap().0;
+    assert!(matches!(world.plan("backup").0.decision, Decision::Refuse(_)));
+}

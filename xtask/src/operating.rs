@@ -147,7 +147,7 @@ alone nobody sends them, and `task history` has it all. `task history --trend` s
 ### Remotes
 
 ```sh
-alignwatch task run prefetch --yes          # into refs/prefetch/, which nobody looks at; runs by itself
+alignwatch task run prefetch --yes          # into refs/prefetch/, which nobody looks at
 alignwatch task run fetch --yes             # tracking refs and tags move; by itself only where a rule names it
 alignwatch task run tracking-prune --yes    # refs of branches that are gone there, into refs/archive/; the same
 alignwatch task run remote-head --yes       # follow another default branch; the same

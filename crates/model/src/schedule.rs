@@ -71,8 +71,18 @@ impl Schedule {
 
     /// The first time after `now` at which it is due; `None` = none in the next years.
     pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
-        let next = self.cron.find_next_occurrence(&self.zoned(now)?, false).ok()?;
-        Some(Timestamp(next.timestamp().as_second()))
+        let now = self.zoned(now)?;
+        let next = self.cron.find_next_occurrence(&now, false).map(|next| next.timestamp());
+        let at = next.ok().or_else(|| self.after_a_long_gap(&now))?;
+        Some(Timestamp(at.as_second()))
+    }
+
+    /// Where clocks skip several hours (Antarctica/Casey does), croner finds nothing: what is due then is due right after.
+    fn after_a_long_gap(&self, now: &jiff::Zoned) -> Option<jiff::Timestamp> {
+        let without_gap = TimeZone::fixed(self.zone.to_offset(now.timestamp()));
+        let next = self.cron.find_next_occurrence(&now.timestamp().to_zoned(without_gap), false).ok()?.timestamp();
+        let change = self.zone.following(now.timestamp()).next()?.timestamp();
+        (change <= next).then_some(change)
     }
 
     /// The last time at or before `now` at which it was due.

@@ -11,10 +11,15 @@ use std::{
 use alignwatch_model::{Timestamp, schedule::Schedule};
 use jiff::tz::TimeZoneDatabase;
 
+/// Zones of which the data that machines have may still tell other times of the past. Source: tzdata 2025b, NEWS.
+const CHANGED_SINCE: [&str; 2] = ["Europe/Chisinau", "Europe/Tiraspol"];
+
 #[test]
 #[ignore = "needs python3 and the zones of the machine"]
 fn what_is_due_every_day_is_due_when_python_says_in_all_zones() {
-    let names: Vec<String> = TimeZoneDatabase::bundled().available().map(|name| name.as_str().to_owned()).collect();
+    let all = TimeZoneDatabase::bundled();
+    let names = all.available().map(|name| name.as_str().to_owned());
+    let names: Vec<String> = names.filter(|name| !CHANGED_SINCE.contains(&name.as_str())).collect();
     let told = python(&names.join("\n"));
     let (mut n, mut wrong) = (0, Vec::new());
     for line in told.lines() {
@@ -25,9 +30,9 @@ fn what_is_due_every_day_is_due_when_python_says_in_all_zones() {
         let mut now = numbers.next().unwrap();
         for expected in numbers {
             n += 1;
-            let next = schedule.after(now).unwrap();
-            if next != expected {
-                wrong.push(format!("{zone} `{pattern}` after {now}: {next}, and Python says {expected}"));
+            let next = schedule.after(now);
+            if next != Some(expected) {
+                wrong.push(format!("{zone} `{pattern}` after {now}: {next:?}, and Python says {expected}"));
             }
             now = expected;
         }

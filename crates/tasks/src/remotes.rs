@@ -78,11 +78,6 @@ pub(crate) fn settle(seen: &Seen<'_>, told: &Told) -> Result<(), String> {
     if told.failed.is_empty() { Ok(()) } else { Err(told.failed.join("; ")) }
 }
 
-/// The lines for `FETCH_HEAD` that a run brought.
-pub(crate) fn lines_file(seen: &Seen<'_>) -> PathBuf {
-    file(seen, "fetch-head")
-}
-
 fn file(seen: &Seen<'_>, kind: &str) -> PathBuf {
     folder(seen).join(format!("{}.{kind}", seen.opened.id()))
 }
@@ -164,11 +159,11 @@ pub(crate) fn ask(
     what: &str,
     way: Way,
     judge: &dyn Fn(&Remote, &Fetched) -> Result<(), String>,
-) -> Result<(Vec<RefUndo>, Vec<u8>), String> {
+) -> Result<Vec<RefUndo>, String> {
     let room = folder(&work.seen);
     make(&room)?;
     sweep(&room, work.seen.now);
-    let (mut changes, mut lines, mut failed) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut changes, mut failed) = (BTreeMap::new(), Vec::new());
     let mut n_asked = 0;
     for remote in tend::remotes(work.git) {
         work.may_go_on()?;
@@ -185,7 +180,6 @@ pub(crate) fn ask(
                 if !fetched.refused.is_empty() {
                     failed.push(format!("`{}` refused a part: {}", remote.name, fetched.refused));
                 }
-                lines.extend(fetched.fetch_head);
                 for change in fetched.changes {
                     changes.entry(change.name.clone()).or_insert(change);
                 }
@@ -197,7 +191,7 @@ pub(crate) fn ask(
     }
     let told = Told { at: work.seen.now.0, n_changed: changes.len() as u64, failed, said: BTreeMap::new() };
     Known::keep(&work.seen, what, told)?;
-    Ok((changes.into_values().collect(), lines))
+    Ok(changes.into_values().collect())
 }
 
 /// Removes scratch repositories that a killed run left.

@@ -10,7 +10,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::{
     IntoParams,
-    openapi::schema::{Object, ObjectBuilder, Type},
+    openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type},
 };
 
 use crate::{Shared, TaskRun, api::Asked, problem::Problem};
@@ -25,12 +25,18 @@ pub(crate) struct Which {
     /// How much time: 24 hours, 7, 30 or 91 days. Default: week.
     #[param(schema_with = periods)]
     period: Option<String>,
-    /// When it ended: RFC 3339, or seconds of Unix time. Default: now.
+    /// When it ended: RFC 3339, or seconds of Unix time; of a time to come, it ends now. Default: now.
+    #[param(schema_with = moments)]
     until: Option<String>,
 }
 
 fn periods() -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Period::ALL.map(Period::word))).build()
+}
+
+fn moments() -> Object {
+    let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(time)).build()
 }
 
 impl Which {
@@ -55,9 +61,7 @@ impl Which {
                 .or_else(|| Timestamp::parse(text))
                 .ok_or_else(|| wrong(format!("`{text}` is no time: write it like 2026-11-28T00:00:00Z")))?,
         };
-        if !(0..=now.0).contains(&until.0) {
-            return Err(wrong(format!("{until} does not lie in the past")));
-        }
+        let until = Timestamp(until.0.clamp(0, now.0));
         Ok(Times::of(period, until, &shared.loaded.config.store, now))
     }
 }

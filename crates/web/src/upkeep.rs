@@ -188,6 +188,14 @@ pub(crate) struct PlanMade {
     reason: Option<String>,
 }
 
+/// What was well asked and can't be done as things stand.
+fn declined(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::Impossible(reason) => Problem::new(StatusCode::CONFLICT, reason.clone()).into_response(),
+        Refusal::TooMuch | Refusal::NotKept(_) => refused(refusal),
+    }
+}
+
 fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
     let wrong = |rejection: JsonRejection| Problem::new(rejection.status(), rejection.body_text());
     body.map(|Json(body)| body).map_err(wrong)
@@ -199,7 +207,8 @@ fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It can't be done: there is no such task or run, or not here.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "The journal can't be read.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn plan(
@@ -207,7 +216,7 @@ pub(crate) async fn plan(
     which: Result<Json<WhichTask>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Asked>), Response> {
     let which = body(which).map_err(Problem::into_response)?;
-    let ticket = shared.ask_for_plan(&which.task, &which.repository).await.map_err(|refusal| refused(&refusal))?;
+    let ticket = shared.ask_for_plan(&which.task, &which.repository).await.map_err(|refusal| declined(&refusal))?;
     Ok((StatusCode::ACCEPTED, Json(Asked { ticket })))
 }
 
@@ -238,7 +247,8 @@ pub(crate) async fn planned(
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It can't be done: there is no such task or run, or not here.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn run(
@@ -248,7 +258,7 @@ pub(crate) async fn run(
 ) -> Result<StatusCode, Response> {
     let which = body(which).map_err(Problem::into_response)?;
     let done = shared.ask_for_run(&which.task, &which.repository, who.says(&which.who)).await;
-    done.map(|()| StatusCode::ACCEPTED).map_err(|refusal| refused(&refusal))
+    done.map(|()| StatusCode::ACCEPTED).map_err(|refusal| declined(&refusal))
 }
 
 /// Asks for a run to be taken back: refs, settings and reflogs as they were before.
@@ -258,7 +268,8 @@ pub(crate) async fn run(
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It can't be done: there is no such task or run, or not here.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn undo(
@@ -269,5 +280,5 @@ pub(crate) async fn undo(
 ) -> Result<StatusCode, Response> {
     let by = body(by).map_err(Problem::into_response)?;
     let done = shared.ask_for_undo(id, who.says(&by.who)).await;
-    done.map(|()| StatusCode::ACCEPTED).map_err(|refusal| refused(&refusal))
+    done.map(|()| StatusCode::ACCEPTED).map_err(|refusal| declined(&refusal))
 }

@@ -217,7 +217,7 @@ fn channels_are_told_before_a_window_what_is_planned_and_after_it_what_was_done_
         });
     }
     let told: Vec<String> =
-        heard().iter().map(|notice| notice["alerts"][0]["summary"].as_str().unwrap().to_owned()).collect();
+        heard().iter().map(|notice| notice["letter"]["summary"].as_str().unwrap().to_owned()).collect();
     assert_eq!(told.len(), 2, "a restart tells nothing twice: {told:?}");
     let after = told.iter().find(|words| words.contains("`past` closed")).unwrap();
     assert!(after.contains("1 run in 1 repository, 1 with effect, 0 failed"), "{after}");

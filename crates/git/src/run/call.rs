@@ -361,6 +361,8 @@ fn is_of_init(entry: &super::Entry) -> bool {
             b"core.ignorecase",
             b"core.symlinks",
             b"core.precomposeunicode",
+            // Written by whoever made the scratch repository, for others to read what lands in the real one.
+            b"core.sharedrepository",
         ]
         .contains(&entry.key.as_slice())
 }

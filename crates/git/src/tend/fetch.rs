@@ -10,8 +10,9 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write as _,
     path::Path,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{RefUndo, Scratch};
@@ -19,6 +20,7 @@ use crate::{
     config_text::boolean,
     hazards::without_secrets,
     health::settings::{Rewrites, of_section},
+    repository::Opened,
     run::{GitAt, GitError, Limits},
     stop::Stop,
 };
@@ -62,8 +64,6 @@ pub struct Remote {
 pub struct Fetched {
     /// Refs that are to change, in order of their names. One whose name is no text is left out.
     pub changes: Vec<RefUndo>,
-    /// The lines for `FETCH_HEAD`.
-    pub fetch_head: Vec<u8>,
     /// What git refused, in its words; empty = nothing.
     pub refused: String,
 }
@@ -150,15 +150,19 @@ pub fn fetch(git: &GitAt<'_>, remote: &Remote, way: Way, room: &Path, stop: &Sto
     let before = refs(git).map_err(|error| error.to_string())?;
     let scratch = place.opened();
     let shallow = fs::read(opened.common_dir.join("shallow")).ok();
-    prepare(&scratch.common_dir, &before, shallow.as_deref())?;
+    prepare(&scratch.common_dir, &before, shallow.as_deref(), shared_with(git))?;
     let at = git.git().at(scratch).map_err(|error| error.to_string())?;
     let refused = run(git, &at, remote, way, stop)?;
     if fs::read(scratch.common_dir.join("shallow")).ok() != shallow {
         return Err("the remote moved the border of this shallow repository: fetch it yourself".to_owned());
     }
     let after = refs(&at).map_err(|error| error.to_string())?;
-    let fetch_head = fs::read(scratch.common_dir.join(FETCH_HEAD)).unwrap_or_default();
-    Ok(Fetched { changes: changes(&before, &after, way), fetch_head, refused })
+    let changes = changes(&before, &after, way);
+    match way {
+        Way::Fetch => may_all_move(opened, &changes)?,
+        Way::Prefetch | Way::Prune => {}
+    }
+    Ok(Fetched { changes, refused })
 }
 
 /// Runs git in the scratch repository. Returns what it refused.
@@ -206,14 +210,31 @@ fn told(error: &GitError) -> String {
     without_secrets(&error.to_string())
 }
 
-/// Refs and the border of a shallow repository, as the real one has them.
-fn prepare(scratch: &Path, refs: &BTreeMap<Vec<u8>, String>, shallow: Option<&[u8]>) -> Result<(), String> {
+/// Who else may read what git writes here: git goes by the repository's own file alone.
+fn shared_with<'a>(git: &'a GitAt<'_>) -> Option<&'a str> {
+    let last = git.entries().iter().rev().find(|entry| entry.key == b"core.sharedrepository")?;
+    let value = std::str::from_utf8(last.value.as_deref().unwrap_or(b"true")).ok()?;
+    value.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(value)
+}
+
+/// Refs, the border of a shallow repository and who may read it, as the real one has them.
+fn prepare(
+    scratch: &Path,
+    refs: &BTreeMap<Vec<u8>, String>,
+    shallow: Option<&[u8]>,
+    shared: Option<&str>,
+) -> Result<(), String> {
     let mut packed = b"# pack-refs with: sorted \n".to_vec();
     for (name, id) in refs {
         packed.extend(id.bytes().chain([b' ']).chain(name.iter().copied()).chain([b'\n']));
     }
     let written = fs::write(scratch.join("packed-refs"), packed);
     let written = written.and_then(|()| shallow.map_or(Ok(()), |text| fs::write(scratch.join("shallow"), text)));
+    let written = written.and_then(|()| {
+        let Some(shared) = shared else { return Ok(()) };
+        let mut config = fs::OpenOptions::new().append(true).open(scratch.join("config"))?;
+        config.write_all(format!("[core]\n\tsharedRepository = {shared}\n").as_bytes())
+    });
     written.map_err(|error| format!("cannot write in `{}`: {error}", scratch.display()))
 }
 
@@ -230,10 +251,37 @@ fn refs(git: &GitAt<'_>) -> Result<BTreeMap<Vec<u8>, String>, GitError> {
     Ok(refs)
 }
 
+/// Refs that are never another repository's to move: what was put aside, and what belongs to operations here.
+const OURS: [&str; 8] = [
+    "refs/archive/",
+    "refs/backup/",
+    "refs/alignwatch/",
+    "refs/stash",
+    "refs/replace/",
+    "refs/bisect/",
+    "refs/worktree/",
+    "refs/rewritten/",
+];
+
+/// Errors: one of these must not move here, whatever the refspecs say: git looks after that only where the worktrees are.
+fn may_all_move(opened: &Opened, changes: &[RefUndo]) -> Result<(), String> {
+    let is_ours = |one: &&RefUndo| OURS.iter().any(|ours| one.name.starts_with(ours));
+    if let Some(one) = changes.iter().find(is_ours) {
+        return Err(format!("it would change `{}`, which is not the remote's: fetch it yourself", one.name));
+    }
+    let Some(branch) = changes.iter().find(|one| one.name.starts_with("refs/heads/")) else { return Ok(()) };
+    let worktrees = opened.common_dir.join("worktrees");
+    match opened.is_bare && !worktrees.exists() {
+        true => Ok(()),
+        false => Err(format!("it would move `{}`, which a worktree may hold: fetch it yourself", branch.name)),
+    }
+}
+
 fn changes(before: &BTreeMap<Vec<u8>, String>, after: &BTreeMap<Vec<u8>, String>, way: Way) -> Vec<RefUndo> {
     let is_wanted = |one: &RefUndo| match way {
         Way::Fetch => one.after.is_some(),
-        Way::Prune => one.after.is_none(),
+        // What only looks like the copy of a remote's branch is somebody's own.
+        Way::Prune => one.after.is_none() && one.name.starts_with("refs/remotes/"),
         Way::Prefetch => one.name.starts_with("refs/prefetch/"),
     };
     let names: std::collections::BTreeSet<&Vec<u8>> = before.keys().chain(after.keys()).collect();
@@ -261,12 +309,27 @@ pub fn default_of_remote(git: &GitAt<'_>, remote: &Remote, room: &Path) -> Resul
     Ok(name.and_then(|name| String::from_utf8(name.to_vec()).ok()))
 }
 
-/// Says in `FETCH_HEAD` what was fetched, as git does. Its time is when somebody last asked the remotes.
-pub fn note_fetched(common_dir: &Path, lines: &[u8]) -> Result<(), String> {
-    let path = common_dir.join(FETCH_HEAD);
-    let draft = common_dir.join("FETCH_HEAD.alignwatch");
-    let written = fs::write(&draft, lines).and_then(|()| fs::rename(&draft, &path));
-    written.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+/// Says by the time of `FETCH_HEAD` that the remotes were asked now. What stands in it stays: it may be somebody's.
+///
+/// Where nothing does, it gets a line that nobody can merge by mistake: an empty one is what a failed fetch leaves.
+pub fn note_fetched(git: &GitAt<'_>) -> Result<(), String> {
+    let path = git.opened().git_dir.join(FETCH_HEAD);
+    let about = fs::symlink_metadata(&path).ok();
+    if about.as_ref().is_some_and(|about| !about.is_file()) {
+        return Err(format!("`{}` is no file", path.display()));
+    }
+    let line = match about.as_ref().is_some_and(|about| 0 < about.len()) {
+        true => Vec::new(),
+        false => {
+            let format = "--format=%(objectname)%09not-for-merge%09%(refname), as alignwatch fetched it";
+            let call = git.command("for-each-ref").option("--count=1").option(format).revision("refs/remotes/");
+            call.run().map_err(|error| error.to_string())?.stdout
+        }
+    };
+    let mut options = fs::OpenOptions::new();
+    let noted = if about.is_some() { options.append(true) } else { options.write(true).create_new(true) }.open(&path);
+    let noted = noted.and_then(|mut file| file.write_all(&line).and_then(|()| file.set_modified(SystemTime::now())));
+    noted.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
 #[cfg(test)]

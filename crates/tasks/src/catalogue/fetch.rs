@@ -47,8 +47,7 @@ fn plan(seen: &Seen<'_>, draft: Draft) -> Plan {
 }
 
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
-    let (changes, lines) = remotes::ask(work, WHAT, Way::Fetch, &|_, _| Ok(()))?;
-    remotes::write(&remotes::lines_file(&work.seen), &lines)?;
+    let changes = remotes::ask(work, WHAT, Way::Fetch, &|_, _| Ok(()))?;
     Ok(remotes::undo_of(work, changes))
 }
 
@@ -57,9 +56,7 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
     let told = Known::learnt(&work.seen, WHAT)?;
     // Who asks when was fetched last means all remotes.
     if told.failed.is_empty() {
-        let path = remotes::lines_file(&work.seen);
-        let lines = std::fs::read(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        tend::note_fetched(&work.git.opened().git_dir, &lines)?;
+        tend::note_fetched(work.git)?;
     }
     remotes::settle(&work.seen, &told)
 }

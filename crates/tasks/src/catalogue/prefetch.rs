@@ -16,7 +16,7 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Refs,
     looks: LOOKS,
     usual: "1h",
-    opt_in: None,
+    opt_in: Some("it goes to whatever address the repository names, with the keys of whoever runs alignwatch"),
     undo: "`alignwatch task undo ID`, or delete refs/prefetch/",
     measure,
     plan,
@@ -40,7 +40,7 @@ fn plan(seen: &Seen<'_>, draft: Draft) -> Plan {
 }
 
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
-    let (changes, _) = remotes::ask(work, WHAT, Way::Prefetch, &|_, _| Ok(()))?;
+    let changes = remotes::ask(work, WHAT, Way::Prefetch, &|_, _| Ok(()))?;
     Ok(remotes::undo_of(work, changes))
 }
 

@@ -1,8 +1,10 @@
 //! `tracking-prune`: tracking refs go whose branch is gone at the remote; their commits stay.
 
+use std::collections::BTreeSet;
+
 use alignwatch_git::{
     refs,
-    tend::{Fetched, RefUndo, Remote, Undo, Way},
+    tend::{self, Fetched, RefUndo, Remote, Undo, Way},
 };
 use alignwatch_model::{
     Known,
@@ -19,7 +21,7 @@ pub(super) static TASK: Task = Task {
     id: "tracking-prune",
     title: "Take tracking refs away whose branch is gone at the remote",
     why: "They look like open work and are measured again each time. The last tip that was known may be the only copy: it stays under refs/archive/.",
-    guard: Guard::Refs,
+    guard: Guard::Changes,
     looks: LOOKS,
     usual: "1d",
     opt_in: Some("the last known tip of a branch that somebody deleted goes out of sight"),
@@ -57,14 +59,32 @@ fn plan(seen: &Seen<'_>, draft: Draft) -> Plan {
 }
 
 fn prepare(work: &Work<'_>) -> Result<Undo, String> {
-    let (changes, _) = remotes::ask(work, WHAT, Way::Prune, &|remote, fetched| few_enough(work, remote, fetched))?;
-    let archived = changes.iter().map(|one| RefUndo {
-        name: format!("refs/archive/{}/{}", work.id, one.name.trim_start_matches("refs/")),
-        before: None,
-        after: one.before.clone(),
-    });
-    let refs = archived.collect::<Vec<_>>().into_iter().chain(changes).collect();
+    let mut changes = remotes::ask(work, WHAT, Way::Prune, &|remote, fetched| few_enough(work, remote, fetched))?;
+    let named = named_by_others(work)?;
+    changes.retain(|one| !named.contains(&one.name));
+    let mut refs = Vec::new();
+    let mut anchored = BTreeSet::new();
+    for one in &changes {
+        let name = format!("refs/archive/{}/{}", work.id, one.name.trim_start_matches("refs/"));
+        refs.push(RefUndo { name, before: None, after: one.before.clone() });
+        // Commits that only its reflog knows would be without a name.
+        for id in tend::only_in_reflog_of(work.git, &one.name).map_err(|error| error.to_string())? {
+            if anchored.insert(id.clone()) {
+                let name = format!("refs/archive/{}/reflogs/{id}", work.id);
+                refs.push(RefUndo { name, before: None, after: Some(id) });
+            }
+        }
+    }
+    refs.extend(changes);
     Ok(remotes::undo_of(work, refs))
+}
+
+/// Refs that another ref is a name of: without them it would lead nowhere. `remote-head` mends that first.
+fn named_by_others(work: &Work<'_>) -> Result<BTreeSet<String>, String> {
+    let listed = work.git.command("for-each-ref").option("--format=%(symref)").run();
+    let listed = listed.map_err(|error| error.to_string())?.stdout;
+    let names = listed.split(|&byte| byte == b'\n').filter(|name| !name.is_empty());
+    Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
 /// Errors: so many are gone that something else is the matter: another address, a server that lost them.

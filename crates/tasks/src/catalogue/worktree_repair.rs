@@ -25,7 +25,9 @@ pub(super) static TASK: Task = Task {
     guard: Guard::Refs,
     looks: &[Look::Locks, Look::Worktrees],
     usual: "1d",
-    opt_in: None,
+    opt_in: Some(
+        "a worktree of another repository that is away, at a place where this one had one of the same name, looks the same",
+    ),
     undo: "not needed: the link named a place that was not there",
     measure,
     plan,

@@ -19,7 +19,7 @@ use super::{Record, Said, Step};
 pub const FILE_NAME: &str = "tasks.jsonl";
 
 /// Bytes at the end of the journal that are read at most. Source: ours; it is kept far smaller.
-const AT_MOST_BYTES: u64 = 256 << 20;
+pub(super) const AT_MOST_BYTES: u64 = 256 << 20;
 
 /// The journal of one data directory. What was read of it is kept, so that each line is read once.
 #[derive(Clone, Debug)]

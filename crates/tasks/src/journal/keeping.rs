@@ -13,7 +13,7 @@ use std::{
 
 use alignwatch_model::{Span, Timestamp};
 
-use super::{Journal, JournalError, Record, Said, Step};
+use super::{Journal, JournalError, Record, Said, Step, file::AT_MOST_BYTES};
 
 /// Where what was taken out of the journal lies until more is taken out.
 pub const OLD_FILE_NAME: &str = "tasks.old.jsonl";
@@ -55,6 +55,10 @@ impl Journal {
     pub(super) fn make_small(&self, undo_for: Span, now: Timestamp) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let mut file = self.locked()?;
+        // What is too large to be read as a whole is not shortened by what is known of its end.
+        if AT_MOST_BYTES < file.metadata()?.len() {
+            return Err(io::Error::other(format!("it is larger than {AT_MOST_BYTES} bytes: move it aside")));
+        }
         let (said, _) = self.lines(&mut file)?;
         let stay = Stay::of(&said, undo_for, now);
         let mut text = Vec::new();

@@ -59,19 +59,19 @@ fn a_fetch_brings_what_git_brings_and_can_be_taken_back() {
     for below in ["refs/remotes", "refs/tags"] {
         assert_eq!(refs(world.repo.path(), below), refs(twin.path(), below));
     }
-    let told = |path: &Path| {
-        let text = fs::read_to_string(path.join("FETCH_HEAD")).unwrap();
-        let mut ids: Vec<String> = text.lines().filter_map(|line| line.split('\t').next()).map(str::to_owned).collect();
-        ids.sort();
-        ids
-    };
-    assert_eq!(told(&world.repo.git_dir()), told(&twin.path().join(".git")));
+    let fetch_head = world.repo.git_dir().join("FETCH_HEAD");
+    let lines = fs::read_to_string(&fetch_head).unwrap();
+    assert!(lines.lines().count() == 1 && lines.contains("\tnot-for-merge\t"), "{lines}");
     world.assert_sound();
     for entry in fs::read_dir(world.data.path().join("remotes")).unwrap() {
         let rights = std::os::unix::fs::PermissionsExt::mode(&entry.unwrap().metadata().unwrap().permissions());
         assert_eq!(rights & 0o077, 0, "where a repository fetches from is nobody's business");
     }
     assert_eq!(world.came("fetch"), Came::Noop, "a moment later");
+    fs::write(&fetch_head, "what somebody fetched").unwrap();
+    fs::File::open(&fetch_head).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    world.run("fetch");
+    assert_eq!(fs::read(&fetch_head).unwrap(), b"what somebody fetched");
     assert_eq!(undo(&world, done.id).0, Came::Effect);
     assert_eq!(all_refs(&world), before);
 }
@@ -107,6 +107,40 @@ fn nothing_that_the_repository_names_is_run_and_its_branches_stay() {
     world.repo.git(["config", "remote.origin.fetch", "+refs/heads/*:refs/heads/*"]);
     let report = world.forced("fetch");
     assert!(report.result == Came::Skipped && report.because.contains("would move branches"), "{report:?}");
+}
+
+#[test]
+fn a_branch_that_a_worktree_may_hold_is_never_moved_nor_what_was_put_aside() {
+    let Cloned { world, origin: _origin, twin: _twin } = cloned();
+    let heads = refs(world.repo.path(), "refs/heads");
+    // A pattern that names no folder of refs all the same writes into one.
+    world.repo.git(["config", "remote.origin.fetch", "+refs/h*:refs/h*"]);
+    let report = world.forced("fetch");
+    assert!(report.result == Came::Skipped && report.because.contains("fetch it yourself"), "{report:?}");
+    assert_eq!(refs(world.repo.path(), "refs/heads"), heads);
+    world.repo.git(["config", "remote.origin.fetch", "+refs/heads/*:refs/archive/*"]);
+    let report = world.forced("fetch");
+    assert!(report.result == Came::Skipped && report.because.contains("fetch it yourself"), "{report:?}");
+    assert_eq!(refs(world.repo.path(), "refs/archive"), "");
+}
+
+#[test]
+fn what_a_fetch_writes_can_be_read_by_whom_the_repository_is_shared_with() {
+    let Cloned { world, origin: _origin, twin: _twin } = cloned();
+    world.repo.git(["config", "core.sharedRepository", "0640"]);
+    let done = world.done("fetch");
+    assert_eq!(done.report.result, Came::Effect, "{done:?}");
+    let packs = fs::read_dir(world.repo.git_dir().join("objects/pack")).unwrap().map(|entry| entry.unwrap());
+    let loose = walk(&world.repo.git_dir().join("objects"));
+    let newest =
+        packs.map(|entry| entry.path()).chain(loose).max_by_key(|path| path.metadata().unwrap().modified().unwrap());
+    let mode = std::os::unix::fs::PermissionsExt::mode(&newest.unwrap().metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o440);
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
 
 #[test]
@@ -222,7 +256,7 @@ fn a_task_that_a_rule_has_to_ask_for_runs_by_itself_only_with_one() {
         ends
     };
     let ends = run(&cloned.world);
-    assert!(ends.contains(&"prefetch") && !ends.contains(&"fetch"), "{ends:?}");
+    assert!(ends.contains(&"shape-scan") && !ends.contains(&"fetch"), "{ends:?}");
     cloned.world.config = Config::from_yaml("tasks:\n  - {name: fetch}\n", "f").unwrap().0;
     assert_eq!(run(&cloned.world), ["fetch"]);
 }

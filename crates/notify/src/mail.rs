@@ -1,6 +1,6 @@
 //! Sends a notice as a mail: text and HTML, all mails of a group in one thread.
 //!
-//! How it is brought to the server is in [`talk`](self::talk).
+//! How it is brought to the server is in [`talk`].
 
 mod talk;
 

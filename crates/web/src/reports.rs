@@ -25,7 +25,7 @@ pub(crate) struct Which {
     /// How much time: 24 hours, 7, 30 or 91 days. Default: week.
     #[param(schema_with = periods)]
     period: Option<String>,
-    /// When it ended: RFC 3339, or seconds of Unix time; of a time to come, it ends now. Default: now.
+    /// When it ended: RFC 3339; of a time to come, it ends now. Default: now.
     #[param(schema_with = moments)]
     until: Option<String>,
 }
@@ -54,11 +54,7 @@ impl Which {
         let until = match &self.until {
             // What was seen within this second belongs to it.
             None => return Ok(Times::of(period, Timestamp(now.0 + 1), &shared.loaded.config.store, now)),
-            Some(text) => text
-                .parse()
-                .map(Timestamp)
-                .ok()
-                .or_else(|| Timestamp::parse(text))
+            Some(text) => Timestamp::parse(text)
                 .ok_or_else(|| wrong(format!("`{text}` is no time: write it like 2026-11-28T00:00:00Z")))?,
         };
         let until = Timestamp(until.0.clamp(0, now.0));

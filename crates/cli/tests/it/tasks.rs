@@ -133,8 +133,10 @@ fn remotes_are_reached_with_the_settings_of_whoever_runs_it_and_all_means_no_tas
         String::from_utf8(output.stdout).unwrap()
     };
     let text = run(&["task", "run", "all", "--yes"]);
-    assert!(text.contains("prefetch effect") && !text.contains("fetch from `origin`\n"), "{text}");
+    assert!(text.contains("pack-refs effect") && !text.contains("fetch from `origin`"), "{text}");
     assert!(!world.repo.git(["for-each-ref", "refs/remotes"]).contains("origin"), "{text}");
+    let text = run(&["task", "run", "prefetch", "--yes"]);
+    assert!(text.contains("prefetch effect"), "{text}");
     let text = run(&["task", "run", "fetch", "--yes"]);
     assert!(text.contains("fetch effect"), "{text}");
     assert_eq!(world.repo.git(["rev-parse", "refs/remotes/origin/main"]), origin.oid("e").hex());

@@ -1,6 +1,6 @@
 //! The heartbeat in the turn: when the address outside is called, and what it is told.
 //!
-//! It says that all is well only as long as the [audit](super::audit) finds nothing broken. Where it does, the reasons are
+//! It says that all is well only as long as the [audit] finds nothing broken. Where it does, the reasons are
 //! told instead, or nothing is: both end in an alarm that does not depend on us.
 
 use super::{

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alignwatch_git::{run::Git, stop::Stop};
+use alignwatch_git::stop::Stop;
 use alignwatch_model::{
     alert::{announcement, outbox::Outgoing},
     config::Config,
@@ -13,12 +13,11 @@ use alignwatch_model::{
     task::report::{self, Planned, Told},
 };
 use alignwatch_tasks::{
-    conduct::Around,
     journal::Journal,
     windows::{self, Message},
 };
 
-use crate::{runs, serve::now};
+use crate::{runs, serve::now, tend::around};
 
 /// How long planning for one message may take; what was not planned by then is said. Source: ours.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -63,7 +62,6 @@ fn told(message: &Message, config: &Config, data_dir: &Path, stop: &Stop) -> Res
         let said = Journal::of(data_dir).read().map_err(|error| error.to_string())?;
         return Ok(windows::told_after(message, &said));
     }
-    let git = Git::find().map_err(|error| error.to_string())?;
     let until = Instant::now() + PATIENCE;
     let mut planned = Vec::new();
     for path in &message.paths {
@@ -72,17 +70,9 @@ fn told(message: &Message, config: &Config, data_dir: &Path, stop: &Stop) -> Res
             planned.push(Planned { repository: path.clone(), task: "all".to_owned(), plan });
             continue;
         }
-        let around = Around {
-            path: Path::new(path),
-            config,
-            data_dir,
-            git: &git,
-            now: &now,
-            runs: &|id| runs::of_repository(data_dir, id),
-            stop,
-            tell: &|_| {},
-        };
-        planned.extend(windows::planned(&around, message.opening));
+        planned.extend(around(Path::new(path), config, data_dir, stop, |around| {
+            Ok(windows::planned(around, message.opening))
+        })?);
     }
     Ok(report::before(&message.window, message.opening, &planned))
 }

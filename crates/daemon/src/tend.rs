@@ -60,7 +60,8 @@ pub(crate) fn act(wish: &TaskWish, config: &Config, data_dir: &Path, stop: &Stop
     }
 }
 
-fn around<T>(
+/// Does something with what tasks need around them. Errors: likewise.
+pub(crate) fn around<T>(
     path: &Path,
     config: &Config,
     data_dir: &Path,

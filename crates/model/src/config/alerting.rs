@@ -490,12 +490,7 @@ fn of_during(config: &Config, at: usize, step: usize, name: &str) -> Option<Mist
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn told(text: &str) -> String {
-        let errors = Config::from_yaml(text, "f").unwrap_err();
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    }
+    use super::{super::mistakes_told as told, *};
 
     #[test]
     fn a_rule_reads_as_it_does_in_prometheus() {

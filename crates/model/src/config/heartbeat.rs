@@ -163,8 +163,7 @@ mod tests {
     const CHANNELS: &str = "channels:\n  webhook:\n  - {name: team, url: \"https://x.example/h\"}\n";
 
     fn told(text: &str) -> String {
-        let errors = Config::from_yaml(&format!("{CHANNELS}{text}"), "f").unwrap_err();
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        super::super::mistakes_told(&format!("{CHANNELS}{text}"))
     }
 
     #[test]

@@ -160,12 +160,7 @@ fn of_channel(config: &Config, path: String, name: &str) -> Option<Mistake> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn told(text: &str) -> String {
-        let errors = Config::from_yaml(text, "f").unwrap_err();
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    }
+    use super::super::mistakes_told as told;
 
     #[test]
     fn a_report_that_could_reach_nobody_is_told_at_its_place() {

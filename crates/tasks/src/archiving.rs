@@ -116,7 +116,7 @@ pub(crate) fn take_away(
     for (name, _) in leaving {
         forget_settings(work, name)?;
     }
-    work.undo.note_after(common_dir)
+    Ok(())
 }
 
 /// Takes the section of the branch out of the settings, where there is one.

@@ -318,6 +318,8 @@ impl Road<'_> {
         let measured_before = (self.task.measure)(&seen());
         plan.steps.iter().for_each(|step| (self.around.tell)(step));
         let performed = (self.task.perform)(&work(&undo));
+        // Also where it ended half-way: what it changed is ours to take back.
+        let performed = performed.and(undo.note_after(&self.opened.common_dir));
         if performed.is_err() {
             // A git that was killed leaves locks. Where they can't be moved aside now, they hold the next run.
             let _ = tend::heal(self.git, &quarantine, now, (self.around.now)());

@@ -136,37 +136,38 @@ impl Undo {
         Ok(left.refs.into_iter().map(|one| one.name).collect())
     }
 
-    /// Reflogs, and settings where nobody changed them since.
+    /// Reflogs, and settings where nobody changed them since. One that can't be put back keeps no other from it.
     fn copied_back(&self, common_dir: &Path, made: &[String]) -> Result<usize, String> {
-        let mut n_back = 0;
+        let (mut n_back, mut failed) = (0, Vec::new());
         for below in &self.copied {
-            let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
-            let before = fs::read(&kept).map_err(|error| cannot("read", &kept, error))?;
-            let now = fs::read(&to).ok();
-            if now.as_ref() == Some(&before) {
-                continue;
+            match self.put_back(common_dir, below, made) {
+                Ok(is_back) => n_back += usize::from(is_back),
+                Err(reason) => failed.push(reason),
             }
-            let is_reflog = below.starts_with("logs/") || below.starts_with("worktrees/");
-            // The reflog of a ref that we made again just now holds nothing else.
-            let is_made = below.strip_prefix("logs/").is_some_and(|name| made.iter().any(|made| made == name));
-            let before = match &now {
-                Some(now) if is_reflog && !is_made => joined(&before, now),
-                _ => before,
-            };
-            if now.as_ref() == Some(&before) {
-                continue;
-            }
-            let after = fs::read(self.after(common_dir, below)?).ok();
-            if !is_reflog && now != after {
-                return Err(format!(
-                    "`{below}` was changed by somebody since; how it was lies in `{}`",
-                    kept.display()
-                ));
-            }
-            replace(&to, &before)?;
-            n_back += 1;
         }
-        Ok(n_back)
+        if failed.is_empty() { Ok(n_back) } else { Err(failed.join("; ")) }
+    }
+
+    /// False = it was as before.
+    fn put_back(&self, common_dir: &Path, below: &str, made: &[String]) -> Result<bool, String> {
+        let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
+        let before = fs::read(&kept).map_err(|error| cannot("read", &kept, error))?;
+        let now = fs::read(&to).ok();
+        // The reflog of a ref that we made again just now holds nothing else.
+        let is_made = below.strip_prefix("logs/").is_some_and(|name| made.iter().any(|made| made == name));
+        let before = match &now {
+            Some(now) if is_reflog(below) && !is_made && *now != before => joined(&before, now),
+            _ => before,
+        };
+        if now.as_ref() == Some(&before) {
+            return Ok(false);
+        }
+        let after = fs::read(self.after(common_dir, below)?).ok();
+        if !is_reflog(below) && now != after {
+            let kept = kept.display();
+            return Err(format!("`{below}` was changed by somebody since; how it was lies in `{kept}`"));
+        }
+        replace(&to, &before).map(|()| true)
     }
 
     fn moved_back(&self, common_dir: &Path) -> Result<usize, String> {
@@ -190,12 +191,15 @@ impl Undo {
 
     /// Remembers how a copied file is after the task, so that a change by somebody else is noticed.
     pub fn note_after(&self, common_dir: &Path) -> Result<(), String> {
-        for below in self.copied.iter().filter(|below| !below.starts_with("logs/")) {
-            let now =
-                fs::read(inside(common_dir, below)?).map_err(|error| format!("cannot read `{below}`: {error}"))?;
+        for below in self.copied.iter().filter(|below| !is_reflog(below)) {
             let to = self.after(common_dir, below)?;
             let _ = fs::remove_file(&to);
-            write_new(&to, &now)?;
+            match fs::read(inside(common_dir, below)?) {
+                Ok(now) => write_new(&to, &now)?,
+                // That it is gone is how it is after the task.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(format!("cannot read `{below}`: {error}")),
+            }
         }
         Ok(())
     }
@@ -216,6 +220,10 @@ impl Undo {
         maker.recursive(true).create(folder).map_err(|error| cannot("make", folder, error))?;
         Ok(path)
     }
+}
+
+fn is_reflog(below: &str) -> bool {
+    below.starts_with("logs/") || below.starts_with("worktrees/")
 }
 
 /// A reflog as it was, with what came since behind it.

@@ -102,6 +102,5 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         let call = call.revision(format!("refs/remotes/{name}/HEAD")).revision(&wanted);
         call.run().map_err(|error| error.to_string())?;
     }
-    work.undo.note_after(&work.git.opened().common_dir)?;
     remotes::settle(&work.seen, &told)
 }

@@ -130,5 +130,5 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         let call = work.git.command("config").option("--local").option(one.key).option(one.value);
         call.run().map_err(|error| error.to_string())?;
     }
-    work.undo.note_after(&work.git.opened().common_dir)
+    Ok(())
 }

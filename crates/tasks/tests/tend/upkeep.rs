@@ -7,7 +7,7 @@ use std::{
 };
 
 use alignwatch_model::{config::Config, task::Came};
-use alignwatch_tasks::conduct;
+use alignwatch_tasks::{Task, Work, by_id, conduct};
 use alignwatch_testkit::sketch;
 
 use crate::world::{World, now};
@@ -186,4 +186,27 @@ fn archive_refs_go_only_when_they_are_old_and_in_a_proven_backup() {
     assert!(world.repo.git(["for-each-ref", "refs/archive"]).ends_with("young"));
     assert_eq!(undo(&world, id), Came::Effect);
     assert_eq!(world.repo.git(["for-each-ref", "refs/archive"]).lines().count(), 2);
+}
+
+#[test]
+fn what_ended_half_way_is_taken_back_and_what_somebody_changed_since_is_not() {
+    fn half(work: &Work<'_>) -> Result<(), String> {
+        work.git.command("config").option("gc.auto").option("0").run().map_err(|error| error.to_string())?;
+        Err("the rest could not be done".to_owned())
+    }
+    let world = World::of(sketch("main: a b").draw());
+    let config = world.repo.git_dir().join("config");
+    let before = fs::read(&config).unwrap();
+    let task = Task { perform: half, ..*by_id("settings").unwrap() };
+    let run = || world.around(|around| conduct::run(&task, around, false)).unwrap();
+    let done = run();
+    assert_eq!(done.report.result, Came::Failed, "{done:?}");
+    assert_ne!(fs::read(&config).unwrap(), before);
+    assert_eq!(undo(&world, done.id), Came::Effect);
+    assert_eq!(fs::read(&config).unwrap(), before);
+    let again = run();
+    world.repo.git(["config", "user.name", "somebody"]);
+    let theirs = fs::read(&config).unwrap();
+    assert_eq!(undo(&world, again.id), Came::Failed);
+    assert_eq!(fs::read(&config).unwrap(), theirs);
 }

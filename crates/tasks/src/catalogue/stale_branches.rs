@@ -131,8 +131,10 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         archiving::take_away(work, &leaving, &|| Ok(()))?;
     }
     let before = noticed(seen);
-    let told = stale.iter().filter_map(|branch| {
+    let told = stale.iter().enumerate().filter_map(|(nth, branch)| {
         let at = match &branch.stage {
+            // Of what the plan did not name, nobody was told.
+            Stage::Tell if AT_MOST <= nth => return None,
             Stage::Tell => seen.now,
             // What stays for another reason meanwhile was told of all the same.
             Stage::Waits(_) | Stage::Stays(_) => before.get(&branch.name).filter(|told| told.oid == branch.oid)?.at,

@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use alignwatch_git::tend::linked_worktrees;
@@ -54,7 +55,7 @@ fn worktrees<'a>(seen: &Seen<'a>) -> Result<&'a [Worktree], &'a str> {
     }
 }
 
-fn state(worktree: &Worktree) -> State {
+fn state(seen: &Seen<'_>, worktree: &Worktree) -> State {
     let path = Path::new(&worktree.path);
     match &worktree.place {
         Known::Seen(Place::Here) => State::Left(None),
@@ -65,7 +66,10 @@ fn state(worktree: &Worktree) -> State {
             Some(named) if named.exists() => {
                 State::Taken(format!("what is at `{}` belongs to `{}`", worktree.path, named.display()))
             }
-            Some(named) if named.file_name() == Path::new(&worktree.git_dir).file_name() => {
+            Some(named)
+                if named.file_name() == Path::new(&worktree.git_dir).file_name()
+                    && !is_younger(path, &seen.opened.common_dir.join(&worktree.git_dir)) =>
+            {
                 State::Broken(path.to_owned())
             }
             Some(named) => State::Taken(format!(
@@ -75,6 +79,16 @@ fn state(worktree: &Worktree) -> State {
             )),
         },
     }
+}
+
+/// Was the link written long after what this repository keeps of the worktree? Then another repository, which is away
+/// now, made one of the same name at the same place. What can't be told counts as that.
+fn is_younger(files: &Path, git_dir: &Path) -> bool {
+    /// Both are written by one command. Source: ours.
+    const APART: Duration = Duration::from_secs(10);
+    let written = |path: PathBuf| fs::symlink_metadata(path).and_then(|about| about.modified()).ok();
+    let (link, record) = (written(files.join(".git")), written(git_dir.join("gitdir")));
+    link.zip(record).is_none_or(|(link, record)| record + APART < link)
 }
 
 /// What the link in a worktree names; `None` = it is no link.
@@ -92,7 +106,7 @@ fn link(files: &Path) -> Option<PathBuf> {
 }
 
 fn broken(seen: &Seen<'_>) -> Result<Vec<PathBuf>, String> {
-    let states = worktrees(seen)?.iter().map(state);
+    let states = worktrees(seen)?.iter().map(|worktree| state(seen, worktree));
     Ok(states.filter_map(|state| if let State::Broken(path) = state { Some(path) } else { None }).collect())
 }
 
@@ -104,7 +118,7 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let any = draft.reaches(BROKEN, 1, "git-worktree(1), repair");
     let (mut taken, mut n_broken) = (None, 0);
     for worktree in worktrees(seen).unwrap_or_default() {
-        match state(worktree) {
+        match state(seen, worktree) {
             State::Left(None) => {}
             State::Left(Some(note)) => draft = draft.note(note),
             State::Broken(path) => {

@@ -166,6 +166,13 @@ fn the_link_of_a_worktree_is_mended_after_a_move_and_none_is_pruned() {
     let report = world.forced("worktree-repair");
     assert!(report.result == Came::Noop || report.result == Came::Skipped, "{report:?}");
     assert_eq!(fs::read(&link).unwrap(), theirs);
+    // Nor when that repository is away, so that its link leads nowhere.
+    let record = fs::File::options().append(true).open(world.repo.git_dir().join("worktrees/linked/gitdir")).unwrap();
+    record.set_modified(SystemTime::now() - Duration::from_secs(3_600)).unwrap();
+    fs::rename(other.git_dir(), other.git_dir().with_extension("away")).unwrap();
+    let report = world.forced("worktree-repair");
+    assert!(report.result == Came::Noop || report.result == Came::Skipped, "{report:?}");
+    assert_eq!(fs::read(&link).unwrap(), theirs);
 }
 
 #[test]

@@ -113,7 +113,8 @@ fn live_on(folder: &Path, truth: &Drawn, seed: u64) -> BTreeMap<String, Life> {
             _ => {}
         }
     }
-    let mut import = git_command(folder, ["fast-import", "--quiet", "--force"]).stdin(Stdio::piped()).spawn().expect("git starts");
+    let mut import =
+        git_command(folder, ["fast-import", "--quiet", "--force"]).stdin(Stdio::piped()).spawn().expect("git starts");
     import.stdin.take().expect("it listens").write_all(stream.as_bytes()).expect("it listens to the end");
     assert!(import.wait().expect("git ends").success(), "fast-import takes it");
     let dir = git(folder, ["rev-parse", "--absolute-git-dir"]);

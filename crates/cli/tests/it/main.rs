@@ -18,6 +18,7 @@ mod hooks;
 mod hostile;
 mod kills;
 mod law;
+mod library;
 mod made_up;
 mod notify;
 mod pages;

@@ -20,6 +20,7 @@ mod decode;
 mod effective;
 mod egress;
 mod error;
+mod gate;
 mod heartbeat;
 mod inspect;
 mod layers;
@@ -55,6 +56,7 @@ pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
+pub use gate::{BackupDemand, Gate};
 pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use inspect::{Inspect, Markers};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
@@ -203,6 +205,8 @@ pub struct Config {
     pub tasks: Vec<TaskRule>,
     /// Backups of the repositories.
     pub backup: Backups,
+    /// What an alignment must have before it may start.
+    pub gate: Gate,
     /// The clean-up of branches whose work is in their base.
     pub cleanup: Cleanup,
     /// How long the daemon remembers what, and how much room that may take.

@@ -116,10 +116,15 @@ fn tool_of(name: &str, arguments: &[Vec<u8>]) -> Option<&'static Tool> {
         None => !tool.is_only_script && name.starts_with(tool.program),
     };
     let tool = TOOLS.iter().find(is_it)?;
-    // A part of the name may be the command: `git-branchless-move`.
-    let asked = script.as_deref().unwrap_or(name).strip_prefix(tool.program).and_then(|rest| rest.strip_prefix('-'));
     let is_move = |word: &[u8]| tool.moves.iter().any(|command| command.as_bytes() == word);
-    let moves = asked.is_some_and(|asked| is_move(asked.as_bytes())) || arguments.iter().any(|word| is_move(word));
+    // A part of the name may be the command: `git-branchless-move`.
+    let is_named = |word: &Vec<u8>| {
+        let name = base_name(word);
+        name.strip_prefix(tool.program)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .is_some_and(|rest| is_move(rest.as_bytes()))
+    };
+    let moves = arguments.iter().any(|word| is_move(word) || is_named(word));
     moves.then_some(tool)
 }
 
@@ -191,7 +196,7 @@ mod tests {
     #[test]
     fn a_process_that_moves_branches_is_seen_and_one_that_looks_is_not() {
         let fake = FakeProc::new();
-        let mut add = |pid: u32, name: &str, arguments: &str| {
+        let add = |pid: u32, name: &str, arguments: &str| {
             fake.add(pid, name, "/repo", 5);
             fake.write(&format!("{pid}/cmdline"), &arguments.replace(' ', "\0"));
         };

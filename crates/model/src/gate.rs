@@ -279,15 +279,15 @@ fn backups(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Times
             format!(
                 "the newest backup was not looked at, and one that is good and not older than {limit} is asked for"
             ),
-            vec![format!("alignwatch backup verify {path}")],
+            vec![format!("alignwatch backup verify --of {path}")],
         ),
         Some(age) => (
             format!("the newest backup that was found good is {age} old, and {limit} is the limit"),
-            vec![format!("alignwatch backup create {path}")],
+            vec![format!("alignwatch backup create --of {path}")],
         ),
         None => (
             format!("there is no backup that was found good, and one not older than {limit} is asked for"),
-            vec![format!("alignwatch backup create {path}")],
+            vec![format!("alignwatch backup create --of {path}")],
         ),
     };
     answer.obstacles.push(Obstacle { cause: Cause::Backup, text, until: None, commands });
@@ -499,7 +499,10 @@ mod tests {
             watched: &world.watched,
             config: &world.config,
         };
-        assert_eq!(answer(&of_x(), &facts, NOW).obstacles[0].commands, ["alignwatch backup create '/srv/my repo'"]);
+        assert_eq!(
+            answer(&of_x(), &facts, NOW).obstacles[0].commands,
+            ["alignwatch backup create --of '/srv/my repo'"]
+        );
         let run = RunId::from_parts(1, [1; 10]);
         world.snapshot.facts.runs = Known::Seen(vec![Brief {
             run: run.clone(),

@@ -32,4 +32,5 @@ mod serve;
 mod tasks;
 mod terminal;
 mod top;
+mod webhooks;
 mod windows;

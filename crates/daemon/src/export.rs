@@ -69,6 +69,8 @@ fn file(data_dir: &Path) -> PathBuf {
 /// The thread that sends, where that is configured.
 pub(crate) struct Exporter {
     sent: Arc<Mutex<Sent>>,
+    /// Something changed since it was last asked.
+    has_news: Arc<AtomicBool>,
 }
 
 impl Exporter {
@@ -81,6 +83,7 @@ impl Exporter {
     ) -> Option<(Exporter, JoinHandle<()>)> {
         config.otlp.endpoint.as_ref()?;
         let sent = Arc::new(Mutex::new(Sent::default()));
+        let has_news = Arc::new(AtomicBool::new(true));
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let mut queue = Queue {
             otlp: config.otlp.clone(),
@@ -88,6 +91,7 @@ impl Exporter {
             sender: otlp::Sender { host, began_at: now() },
             file: file(data_dir),
             sent: Arc::clone(&sent),
+            has_news: Arc::clone(&has_news),
             waiting: VecDeque::new(),
             n_failed_in_a_row: 0,
         };
@@ -108,7 +112,12 @@ impl Exporter {
                 thread::sleep(LOOK_EVERY);
             }
         });
-        Some((Exporter { sent }, thread))
+        Some((Exporter { sent, has_news }, thread))
+    }
+
+    /// Has anything changed since this was asked?
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_news.swap(false, Ordering::Relaxed)
     }
 
     /// How it goes, as numbers for the metrics page.
@@ -134,6 +143,7 @@ struct Queue {
     sender: otlp::Sender,
     file: PathBuf,
     sent: Arc<Mutex<Sent>>,
+    has_news: Arc<AtomicBool>,
     waiting: VecDeque<Arc<Vec<Reading>>>,
     n_failed_in_a_row: u32,
 }
@@ -202,6 +212,7 @@ impl Queue {
     fn note(&self, change: impl FnOnce(&mut Sent)) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut sent);
+        self.has_news.store(true, Ordering::Relaxed);
         let part = self.file.with_extension("part");
         let text = serde_json::to_vec(&*sent).unwrap_or_default();
         let _ = fs::write(&part, text).and_then(|()| fs::rename(&part, &self.file));
@@ -221,6 +232,7 @@ mod tests {
             sender: otlp::Sender { host: "here".into(), began_at: Timestamp(0) },
             file: file(folder),
             sent: Arc::default(),
+            has_news: Arc::default(),
             waiting: VecDeque::new(),
             n_failed_in_a_row: 0,
         }

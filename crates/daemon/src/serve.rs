@@ -333,7 +333,8 @@ impl Body {
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
             // Some things are decided because time went on.
-            if is_news || self.shown_version() != state.alerting.book.version {
+            let is_sent = self.exporter.as_ref().is_some_and(Exporter::has_news);
+            if is_news || is_sent || self.shown_version() != state.alerting.book.version {
                 self.show(&state);
             }
             // A timeout is a tick; the inbox can't be closed while we hold one end of it.

@@ -86,11 +86,15 @@ pub(crate) async fn pushed(
     // Secrets and settings of repositories are in files.
     let work = tokio::task::spawn_blocking(move || heard(&shared, &name, &headers, &body));
     let wrong = |error: tokio::task::JoinError| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    work.await.map_err(|error| wrong(error).into_response())?
+    let heard = work.await.unwrap_or_else(|error| Err(wrong(error)));
+    heard.map_err(|problem| match problem.status() {
+        StatusCode::TOO_MANY_REQUESTS => ([(header::RETRY_AFTER, "10")], problem).into_response(),
+        _ => problem.into_response(),
+    })
 }
 
-fn heard(shared: &Shared, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<(StatusCode, Json<Looks>), Response> {
-    let problem = |status, detail: String| Problem::new(status, detail).into_response();
+fn heard(shared: &Shared, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<(StatusCode, Json<Looks>), Problem> {
+    let problem = |status, detail: String| Problem::new(status, detail);
     let entry = shared.loaded.config.webhooks.iter().find(|entry| entry.name == name);
     let entry = entry.ok_or_else(|| problem(StatusCode::NOT_FOUND, format!("there is no webhook `{name}`")))?;
     let secret = shared.heard.secret(entry, &*shared.asks.secret).map_err(|()| {
@@ -100,7 +104,7 @@ fn heard(shared: &Shared, name: &str, headers: &HeaderMap, body: &[u8]) -> Resul
     if !is_proven(entry.kind, &secret, headers, body, crate::now().0) {
         return Err(problem(StatusCode::UNAUTHORIZED, "that the secret is known was not proven".to_owned()));
     }
-    let addresses = addresses(headers, body).map_err(Problem::into_response)?;
+    let addresses = addresses(headers, body)?;
     // A script says the same each time, and means it each time.
     let message = message(name, body);
     if entry.kind != WebhookKind::Plain && shared.heard.has(&message) {
@@ -113,10 +117,7 @@ fn heard(shared: &Shared, name: &str, headers: &HeaderMap, body: &[u8]) -> Resul
         return Err(problem(StatusCode::NOT_FOUND, detail.to_owned()));
     }
     for path in &paths {
-        (shared.asks.look)(path).map_err(|full| {
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, full.to_string());
-            ([(header::RETRY_AFTER, "10")], problem).into_response()
-        })?;
+        (shared.asks.look)(path).map_err(|full| problem(StatusCode::TOO_MANY_REQUESTS, full.to_string()))?;
     }
     shared.heard.note(message);
     Ok((StatusCode::ACCEPTED, Json(Looks { repositories: paths.len(), is_known: false })))

@@ -13,7 +13,7 @@ use super::{
 /// Somebody who posts to `/api/v1/webhooks/NAME` when something was pushed; the repository is looked at then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(extend("required" = ["name", "kind", "secret"]))]
+#[schemars(extend("required" = ["name", "secret"]))]
 pub struct WebhookEntry {
     /// The last part of the address to which it is posted.
     ///
@@ -28,9 +28,9 @@ pub struct WebhookEntry {
     ///
     /// Unit: one word.
     /// Range: github, gitlab, gitea, standard, plain.
-    /// Default: none.
+    /// Default: github.
     /// Reason: each forge has its own header; Forgejo does as Gitea.
-    /// Example: `github`
+    /// Example: `gitlab`
     pub kind: WebhookKind,
     /// What only the two sides know.
     ///

@@ -93,7 +93,7 @@ const MOVES: [(&str, &[&str], &[&str], &[&str], &[&str]); 12] = [
         &["M a one-two-three", "M d/b one-two-three", "M c unlike-the-others"],
         &["M a one-two-three-four"],
         &["D a", "D d/b", "M e/b one-two-three"],
-        &["M d/b one-two-three"],
+        &["M d/b 0000000000000"],
     ),
     (
         "a file comes that shows where a folder went in which the branch has something new",

@@ -69,6 +69,11 @@ pub fn check(text: &str) -> Result<(), BadSchedule> {
     written(text).map(drop)
 }
 
+/// Does it mean something else with another beginning, whatever the time of the day?
+pub fn counts_from_a_beginning(text: &str) -> bool {
+    written(text).is_ok_and(|Written { rule, .. }| 1 < rule.get_interval() || rule.get_count().is_some())
+}
+
 impl Recurrence {
     /// A rule from a date and a time of the day on, by the clock of the zone with this name.
     ///

@@ -54,8 +54,13 @@ enum When {
 /// The times at which a window begins.
 #[derive(Clone, Debug)]
 pub enum Begins {
-    /// Those of a cron pattern.
-    Cron(Schedule),
+    /// Those of a cron pattern, from some time on.
+    Cron {
+        /// The pattern in its zone.
+        schedule: Schedule,
+        /// It does not begin before this.
+        not_before: Timestamp,
+    },
     /// Those of a recurrence rule.
     Rule(Recurrence),
 }
@@ -63,7 +68,7 @@ pub enum Begins {
 impl Begins {
     fn after(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Begins::Cron(schedule) => schedule.after(now),
+            Begins::Cron { schedule, not_before } => schedule.after(now.max(Timestamp(not_before.0.saturating_sub(1)))),
             Begins::Rule(rule) => rule.after(now),
         }
     }
@@ -71,7 +76,9 @@ impl Begins {
     /// The last one at or before `now`, if what lasts so long is not over.
     fn last_within(&self, now: Timestamp, lasts: Span) -> Option<Timestamp> {
         match self {
-            Begins::Cron(schedule) => schedule.at_or_before(now).filter(|at| now.since(*at) < lasts),
+            Begins::Cron { schedule, not_before } => {
+                schedule.at_or_before(now).filter(|at| now.since(*at) < lasts && not_before <= at)
+            }
             Begins::Rule(rule) => rule.last_within(now, lasts),
         }
     }
@@ -175,8 +182,12 @@ mod tests {
         Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_second())
     }
 
+    fn cron(schedule: Schedule) -> Begins {
+        Begins::Cron { schedule, not_before: Timestamp(i64::MIN) }
+    }
+
     fn nightly(zone: &str) -> Window {
-        let begins = Begins::Cron(Schedule::parse("0 1 * * *", zone).unwrap());
+        let begins = cron(Schedule::parse("0 1 * * *", zone).unwrap());
         Window::again("night", Purpose::Maintenance, "", begins, Span::hours(3))
     }
 
@@ -211,7 +222,7 @@ mod tests {
 
     #[test]
     fn openings_that_overlap_count_as_one_that_ends_with_the_last() {
-        let begins = Begins::Cron(Schedule::parse("0 1,2 * * *", "UTC").unwrap());
+        let begins = cron(Schedule::parse("0 1,2 * * *", "UTC").unwrap());
         let window = Window::again("w", Purpose::Maintenance, "", begins, Span::hours(3));
         let open = window.open_at(at("2026-05-05T01:30:00Z")).unwrap();
         assert_eq!(open.until, at("2026-05-05T05:00:00Z"));
@@ -221,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_window_that_never_closes_is_answered_all_the_same() {
-        let begins = Begins::Cron(Schedule::parse("* * * * *", "UTC").unwrap());
+        let begins = cron(Schedule::parse("* * * * *", "UTC").unwrap());
         let window = Window::again("w", Purpose::Maintenance, "", begins, Span::days(1));
         assert!(window.open_at(at("2026-05-05T01:30:00Z")).is_some());
         assert_eq!(window.openings(at("2026-05-05T00:00:00Z"), at("2026-06-05T00:00:00Z")).len(), OPENINGS_AT_MOST);

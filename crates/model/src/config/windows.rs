@@ -12,7 +12,7 @@ use crate::{
     Span, Timestamp,
     alert::on_call::moment as date_and_time,
     recurrence::{self, Recurrence},
-    schedule::{BadSchedule, Schedule},
+    schedule::{BadSchedule, Schedule, zone_named},
     window::{Begins, Opening, Purpose, Window},
 };
 
@@ -48,11 +48,11 @@ pub struct WindowRule {
     /// Example: `0 1 * * *`
     #[schemars(with = "OpeningText")]
     pub open: String,
-    /// From when on a recurrence rule in `open` counts; what the rule leaves open, such as the time of the day, is as here.
+    /// When it first opens at the earliest. What a recurrence rule leaves open, such as the time of the day, is as here.
     ///
     /// Unit: a date and a time in `zone`.
-    /// Range: as in ISO 8601, without an offset.
-    /// Default: none.
+    /// Range: as in ISO 8601, without an offset; a must for a rule with `INTERVAL` or `COUNT`.
+    /// Default: none (always; for a rule 2024-01-01T00:00, a Monday).
     /// Reason: "every second Sunday" means nothing without a first one.
     /// Example: `2026-01-04T02:00`
     #[schemars(with = "MomentText")]
@@ -112,6 +112,9 @@ pub enum WindowKind {
 /// How long an opening lasts, where nothing is said.
 const LASTS: Span = Span::hours(1);
 
+/// Where a rule begins that may begin anywhere.
+const SOME_MONDAY: jiff::civil::DateTime = jiff::civil::date(2024, 1, 1).at(0, 0, 0, 0);
+
 /// What is wrong with a rule that counts from nowhere.
 const WITHOUT_FROM: &str = "counts from some time on, and `from` does not say which";
 
@@ -132,12 +135,21 @@ impl WindowRule {
 
     fn begins(&self) -> Result<Begins, BadSchedule> {
         let zone = self.zone.as_deref().unwrap_or("UTC");
-        if !recurrence::is_rule(&self.open) {
-            return Schedule::parse(&self.open, zone).map(Begins::Cron);
+        let from = self.from.as_deref().map(date_and_time).transpose().map_err(|bad| BadSchedule(bad.0))?;
+        if recurrence::is_rule(&self.open) {
+            return match from {
+                None if recurrence::counts_from_a_beginning(&self.open) => Err(BadSchedule(WITHOUT_FROM.to_owned())),
+                from => Recurrence::parse(&self.open, from.unwrap_or(SOME_MONDAY), zone).map(Begins::Rule),
+            };
         }
-        let from = self.from.as_deref().ok_or_else(|| BadSchedule(WITHOUT_FROM.to_owned()))?;
-        let from = date_and_time(from).map_err(|bad| BadSchedule(bad.0))?;
-        Recurrence::parse(&self.open, from, zone).map(Begins::Rule)
+        let not_before = match from {
+            Some(from) => recurrence::instant(&zone_named(zone)?, from),
+            None => None,
+        };
+        Ok(Begins::Cron {
+            schedule: Schedule::parse(&self.open, zone)?,
+            not_before: not_before.unwrap_or(Timestamp(i64::MIN)),
+        })
     }
 
     /// Is it about the repository at this path?
@@ -179,6 +191,7 @@ pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'
         let said_twice = match rule {
             WindowRule { lasts: Some(_), .. } => Some("lasts"),
             WindowRule { zone: Some(_), .. } => Some("zone"),
+            WindowRule { from: Some(_), .. } => Some("from"),
             _ => None,
         };
         if let Some(key) = said_twice.filter(|_| interval(&rule.open).is_some()) {
@@ -186,14 +199,6 @@ pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'
                 path: at(key),
                 problem: "a window between two times has it already".to_owned(),
                 fix: "take it out".to_owned(),
-                also_at: Some(at("open")),
-            });
-        }
-        if rule.from.is_some() && !recurrence::is_rule(&rule.open) {
-            return Some(Mistake {
-                path: at("from"),
-                problem: "only a recurrence rule counts from a time on".to_owned(),
-                fix: "take it out, or write a rule like `FREQ=WEEKLY;BYDAY=SU` in `open`".to_owned(),
                 also_at: Some(at("open")),
             });
         }
@@ -244,8 +249,7 @@ mod tests {
         assert!(told("{name: a}").contains("`open` is missing"));
         let both = "{name: a, open: 2026-12-24T12:00:00Z/2026-12-25T12:00:00Z, lasts: 1h}";
         assert!(told(both).contains("has it already"));
-        assert!(told("{name: a, open: FREQ=DAILY}").contains("`from` does not say which"));
-        assert!(told("{name: a, open: \"0 1 * * *\", from: \"2026-01-04T02:00\"}").contains("only a recurrence rule"));
+        assert!(told("{name: a, open: FREQ=DAILY;INTERVAL=2}").contains("`from` does not say which"));
         assert!(told("{name: a, open: FREQ=HOURLY, from: \"2026-01-04T02:00\"}").contains("several times a day"));
         let over = "{name: a, open: FREQ=DAILY;UNTIL=20250101, from: \"2026-01-04T02:00\"}";
         assert!(told(over).contains("this rule is never due"), "{}", told(over));
@@ -261,5 +265,21 @@ mod tests {
         let open = window.open_at(Timestamp(sunday.0 + 60)).unwrap();
         assert_eq!((open.from, open.until.since(open.from)), (sunday, Span::hours(3)));
         assert_eq!(window.open_at(open.until), None);
+    }
+
+    #[test]
+    fn no_window_opens_before_it_is_to() {
+        for open in ["0 2 * * *", "FREQ=DAILY"] {
+            let text = format!(
+                "windows:\n  - {{name: a, open: \"{open}\", from: \"2026-07-05T02:00\", zone: Europe/Berlin}}\n"
+            );
+            let window = Config::from_yaml(&text, "f").unwrap().0.windows[0].window().unwrap();
+            let sunday = Timestamp(1_783_209_600);
+            assert_eq!(window.next_after(Timestamp(0)).unwrap().from, sunday, "{open}");
+            assert!(
+                window.open_at(sunday).is_some() && window.open_at(Timestamp(sunday.0 - 86_400)).is_none(),
+                "{open}"
+            );
+        }
     }
 }

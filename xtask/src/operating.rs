@@ -261,6 +261,13 @@ curl localhost:8750/api/v1/findings           # what is wrong, since when
 As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
 its loop no longer turns, and lets it write into its own folder only.
 
+Repositories are named on the command line or in `serve.repositories`. Where `serve.may_add` opens folders for it, they can be
+added while it runs, and are there again after the next start:
+
+```sh
+curl -d '{\"path\": \"/srv/git/new.git\"}' localhost:8750/api/v1/repositories     # DELETE /api/v1/repositories/ID takes it out
+```
+
 It looks at a repository again seconds after its refs moved, and otherwise every `serve.interval`. `/openapi.json` describes
 the API (a copy stands in docs/schema/openapi.json). It answers on this machine only. For others, put a proxy that speaks
 TLS in front of it, name the address and the names by which it is asked, and give each of them a token of its own:

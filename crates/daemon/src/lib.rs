@@ -36,5 +36,6 @@ mod supervisor;
 mod tend;
 mod watch;
 pub mod watched;
+mod watching;
 
 pub use serve::{ServeError, Settings, serve};

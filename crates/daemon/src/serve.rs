@@ -39,6 +39,7 @@ use crate::{
     supervisor::Supervisor,
     tend::{Acted, act, tend},
     watch,
+    watching::Watching,
 };
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
@@ -89,11 +90,17 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
     let (wished, upkeep) = (Arc::clone(&reports), Arc::clone(&reports));
+    let may_add = &settings.config.serve.may_add;
+    let watching = Watching::these(settings.paths.clone(), may_add, &settings.data_dir, inbox.clone(), say);
+    let watching = Arc::new(watching);
+    let (adding, removing) = (Arc::clone(&watching), Arc::clone(&watching));
     let asks = Asks {
         look: wishes(inbox.clone()),
         report: hand_over(Arc::clone(&reports)),
         secret: Box::new(alignwatch_notify::secret_text),
-        named: meant(settings.paths.clone()),
+        watch: Box::new(move |path| adding.add(path)),
+        unwatch: Box::new(move |path| removing.remove(path)),
+        named: meant(Arc::clone(&watching)),
         tasks: tasks_of(&settings.data_dir),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
@@ -110,14 +117,14 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     };
     let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
-    let watched = alignwatch_model::words::count(settings.paths.len(), "repository");
+    let paths = watching.texts();
+    let watched = alignwatch_model::words::count(paths.len(), "repository");
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));
-    let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
+    let watcher = watch::start(Arc::clone(&watching), inbox.clone(), Arc::clone(&stop));
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
     let exporter = Exporter::start(&settings.config, &settings.data_dir, Arc::clone(&shared), Arc::clone(&stop));
     let (exporter, exporting) = exporter.unzip();
-    let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
     let mut state = State::watching(paths, now());
     if let Some(recalled) = recalled {
         state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
@@ -131,6 +138,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         deliverer,
         exporter,
         shared,
+        watching,
     };
     let mut inspectors = Vec::new();
     let mut supervisor = Supervisor::ready();
@@ -245,8 +253,8 @@ fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
     })
 }
 
-fn meant(paths: Vec<PathBuf>) -> Box<alignwatch_web::Named> {
-    Box::new(move |addresses| named::named(&paths, addresses))
+fn meant(watching: Arc<Watching>) -> Box<alignwatch_web::Named> {
+    Box::new(move |addresses| named::named(&watching.paths(), addresses))
 }
 
 fn about(task: &alignwatch_tasks::Task) -> TaskAbout {
@@ -308,6 +316,7 @@ struct Body {
     deliverer: Deliverer,
     exporter: Option<Exporter>,
     shared: Arc<Shared>,
+    watching: Arc<Watching>,
 }
 
 impl Body {
@@ -392,14 +401,14 @@ impl Body {
     /// Upkeep ends with the daemon, at the next safe step.
     fn tend(&self, path: String) -> JoinHandle<()> {
         let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        let watching = Arc::clone(&self.watching);
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
             let tended = || tend(Path::new(&path), &settings.config, &settings.data_dir, &stop);
             // What went wrong is in the journal of tasks, or keeps the repository from being inspected as well.
             let tended = panic::catch_unwind(panic::AssertUnwindSafe(tended));
             let has_effect = matches!(tended, Ok(Ok(true)));
-            let paths: Vec<String> = settings.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-            let announced = || announce::due(&paths, &settings.config, &settings.data_dir, &stop);
+            let announced = || announce::due(&watching.texts(), &settings.config, &settings.data_dir, &stop);
             // What can't be read now is told of at the next turn.
             if let Ok(Ok(rows)) = panic::catch_unwind(panic::AssertUnwindSafe(announced))
                 && !rows.is_empty()

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
-    trends, upkeep, webhooks,
+    trends, upkeep, watching, webhooks,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -91,8 +91,8 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(healthz))
         .routes(routes!(readyz))
         .routes(routes!(metrics_page))
-        .routes(routes!(repositories))
-        .routes(routes!(repository))
+        .routes(routes!(repositories, watching::watch))
+        .routes(routes!(repository, watching::unwatch))
         .routes(routes!(sweep))
         .routes(routes!(branches::branches))
         .routes(routes!(findings))

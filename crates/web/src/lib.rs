@@ -21,6 +21,7 @@ mod runs;
 mod tasks;
 mod trends;
 mod upkeep;
+mod watching;
 mod webhooks;
 
 use std::{
@@ -42,6 +43,7 @@ use alignwatch_model::{
 };
 use alignwatch_store::Store;
 pub use upkeep::{Planned, TaskAbout};
+pub use watching::Unwatchable;
 
 /// Readers that are kept open. Source: ours; each has a cache of 2 MB, and more requests seldom read at once.
 const READERS_KEPT: usize = 8;
@@ -85,6 +87,12 @@ pub type SecretOf = dyn Fn(&SecretRef) -> Result<String, String> + Send + Sync;
 /// The watched repositories that one of these addresses means, as paths.
 pub type Named = dyn Fn(&[String]) -> Vec<String> + Send + Sync;
 
+/// Watches the repository at this path, too; false = it was watched already.
+pub type Watch = dyn Fn(&str) -> Result<bool, Unwatchable> + Send + Sync;
+
+/// Watches the repository at this path no longer.
+pub type Unwatch = dyn Fn(&str) -> Result<(), Unwatchable> + Send + Sync;
+
 /// The newest runs of maintenance tasks, at most so many. Errors: why they can't be read, in a sentence.
 pub type Tasks = dyn Fn(usize) -> Result<Vec<TaskRun>, String> + Send + Sync;
 
@@ -122,6 +130,10 @@ pub struct Asks {
     pub look: Box<Look>,
     /// To keep what was reported.
     pub report: Box<Report>,
+    /// To watch one more.
+    pub watch: Box<Watch>,
+    /// To watch one no longer.
+    pub unwatch: Box<Unwatch>,
     /// What a secret is.
     pub secret: Box<SecretOf>,
     /// Which repositories an address means.

@@ -32,5 +32,6 @@ mod serve;
 mod tasks;
 mod terminal;
 mod top;
+mod watching;
 mod webhooks;
 mod windows;

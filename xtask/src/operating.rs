@@ -346,7 +346,8 @@ and `alignwatch doctor` tells of the last.
 ## Building it into a program
 
 The package is a library, too: `alignwatch::Monitor` has health, metrics, scheduling of tasks, alerts, diagnostics and the report
-as calls, which say what the commands say, and print nothing. `crates/cli/examples/monitor.rs` shows it.
+as calls, which say what the commands say, and print nothing. `crates/cli/examples/monitor.rs` shows it. Programs in other languages
+have the JSON of the commands and the API; `/api/v1/improvement` has the times of runs and their parts, for tools that improve them.
 
 ## Telling people
 

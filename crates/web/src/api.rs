@@ -19,8 +19,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
-    trends, upkeep, watching, webhooks,
+    Shared, alertmanager, alerts, branches, improvement, metrics, pages, ping, problem::Problem, promises, reports,
+    runs, tasks, trends, upkeep, watching, webhooks,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -100,6 +100,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(points))
         .routes(routes!(trends::trends))
         .routes(routes!(reports::report))
+        .routes(routes!(improvement::improvement))
         .routes(routes!(runs::report))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))

@@ -10,6 +10,7 @@ mod alerts;
 mod api;
 mod branches;
 mod guard;
+mod improvement;
 mod incoming;
 mod metrics;
 mod pages;

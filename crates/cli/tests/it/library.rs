@@ -105,6 +105,11 @@ fn all_calls_answer_for_a_real_repository_and_agree_with_the_commands() {
     assert_eq!((overall.n_runs, overall.duration.unwrap().mean_seconds, overall.success_ratio), (1, 2.5, Some(1.0)));
     let parts = monitor.performance_by_component().unwrap();
     assert_eq!((parts["nightly"].mean_seconds, parts["nightly/fetch"].mean_seconds), (2.5, 0.5));
+    let of_api = daemon.json("/api/v1/improvement");
+    assert_eq!(of_api["overall"]["duration"]["mean_seconds"], 2.5);
+    assert_eq!((&of_api["overall"]["n_runs"], &of_api["overall"]["success_ratio"]), (&json!(1), &json!(1.0)));
+    assert_eq!(of_api["components"]["nightly/fetch"]["most_seconds"], 0.5);
+    assert!(of_api["resources"]["disk"].as_f64().is_some_and(|percent| percent <= 100.0), "{of_api}");
     let uses = monitor.resource_use();
     assert_eq!(uses.keys().collect::<Vec<_>>(), [&"cpu", &"disk", &"memory"]);
     assert!(matches!(uses["disk"], Known::Seen(percent) if (0.0..=100.0).contains(&percent)), "{uses:?}");

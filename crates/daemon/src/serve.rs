@@ -31,8 +31,9 @@ use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, Ta
 use crate::{
     announce,
     deliver::Deliverer,
+    export::Exporter,
     keep::Keeper,
-    look, reporting,
+    look, named, reporting,
     reports::Reports,
     spooled,
     supervisor::Supervisor,
@@ -91,6 +92,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let asks = Asks {
         look: wishes(inbox.clone()),
         report: hand_over(Arc::clone(&reports)),
+        secret: Box::new(alignwatch_notify::secret_text),
+        named: meant(settings.paths.clone()),
         tasks: tasks_of(&settings.data_dir),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
@@ -112,13 +115,23 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
+    let exporter = Exporter::start(&settings.config, &settings.data_dir, Arc::clone(&shared), Arc::clone(&stop));
+    let (exporter, exporting) = exporter.unzip();
     let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
     let mut state = State::watching(paths, now());
     if let Some(recalled) = recalled {
         state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
-    let body =
-        Body { settings: Arc::new(settings), stop: Arc::clone(&stop), inbox, commits, reports, deliverer, shared };
+    let body = Body {
+        settings: Arc::new(settings),
+        stop: Arc::clone(&stop),
+        inbox,
+        commits,
+        reports,
+        deliverer,
+        exporter,
+        shared,
+    };
     let mut inspectors = Vec::new();
     let mut supervisor = Supervisor::ready();
     let ended = body.run(state, events, &mut inspectors, &mut supervisor);
@@ -126,7 +139,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher]).chain(exporting) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
@@ -232,6 +245,10 @@ fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
     })
 }
 
+fn meant(paths: Vec<PathBuf>) -> Box<alignwatch_web::Named> {
+    Box::new(move |addresses| named::named(&paths, addresses))
+}
+
 fn about(task: &alignwatch_tasks::Task) -> TaskAbout {
     TaskAbout { id: task.id, title: task.title, why: task.why, undo: task.undo }
 }
@@ -289,6 +306,7 @@ struct Body {
     commits: SyncSender<Box<alignwatch_model::record::Commit>>,
     reports: Arc<Reports>,
     deliverer: Deliverer,
+    exporter: Option<Exporter>,
     shared: Arc<Shared>,
 }
 
@@ -315,7 +333,8 @@ impl Body {
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
             // Some things are decided because time went on.
-            if is_news || self.shown_version() != state.alerting.book.version {
+            let is_sent = self.exporter.as_ref().is_some_and(Exporter::has_news);
+            if is_news || is_sent || self.shown_version() != state.alerting.book.version {
                 self.show(&state);
             }
             // A timeout is a tick; the inbox can't be closed while we hold one end of it.
@@ -426,7 +445,9 @@ impl Body {
 
     /// Puts the newest numbers and troubles where pages find them.
     fn show(&self, state: &State) {
-        let readings = Arc::new(state.readings().cloned().chain(state.own_readings(now())).collect());
+        let of_sending = self.exporter.iter().flat_map(|exporter| exporter.readings(now()));
+        let readings = state.readings().cloned().chain(state.own_readings(now())).chain(of_sending);
+        let readings = Arc::new(readings.collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         self.show_alerts(state);
         let n_overdue = state.overdue(self.settings.pace, now());

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
-    trends, upkeep,
+    trends, upkeep, webhooks,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -116,6 +116,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(alerts::retry))
         .routes(routes!(alerts::give_up))
         .routes(routes!(promises::promises))
+        .routes(routes!(webhooks::pushed))
 }
 
 /// Is the process alive?

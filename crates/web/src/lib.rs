@@ -21,6 +21,7 @@ mod runs;
 mod tasks;
 mod trends;
 mod upkeep;
+mod webhooks;
 
 use std::{
     io,
@@ -33,7 +34,7 @@ pub use access::Access;
 use alignwatch_model::{
     Timestamp,
     alert::Wish,
-    config::Loaded,
+    config::{Loaded, SecretRef},
     record::Reading,
     run::RunEvent,
     task::{Plan, TaskWish},
@@ -63,6 +64,8 @@ pub struct Shared {
     readers: Mutex<Vec<Store>>,
     /// What pages read of each repository, until its next sweep.
     views: Arc<pages::Views>,
+    /// What webhooks told of lately.
+    heard: webhooks::Heard,
     /// Plans of tasks that were asked for.
     tickets: upkeep::Tickets,
 }
@@ -75,6 +78,12 @@ pub type Tell = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// Hands over what was reported of alignment runs.
 pub type Report = dyn Fn(Vec<RunEvent>, Tell) + Send + Sync;
+
+/// Reads a secret. Errors: why it can't be read, in a sentence part that holds nothing of it.
+pub type SecretOf = dyn Fn(&SecretRef) -> Result<String, String> + Send + Sync;
+
+/// The watched repositories that one of these addresses means, as paths.
+pub type Named = dyn Fn(&[String]) -> Vec<String> + Send + Sync;
 
 /// The newest runs of maintenance tasks, at most so many. Errors: why they can't be read, in a sentence.
 pub type Tasks = dyn Fn(usize) -> Result<Vec<TaskRun>, String> + Send + Sync;
@@ -113,6 +122,10 @@ pub struct Asks {
     pub look: Box<Look>,
     /// To keep what was reported.
     pub report: Box<Report>,
+    /// What a secret is.
+    pub secret: Box<SecretOf>,
+    /// Which repositories an address means.
+    pub named: Box<Named>,
     /// What maintenance did.
     pub tasks: Box<Tasks>,
     /// To do something about alerts.
@@ -154,6 +167,7 @@ impl Shared {
             loaded,
             readers: Mutex::default(),
             views: Arc::default(),
+            heard: webhooks::Heard::default(),
             tickets: upkeep::Tickets::default(),
         }
     }

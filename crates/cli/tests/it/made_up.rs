@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alignwatch_cli::{
+use alignwatch::{
     failure::Failure,
     report::{BranchesReport, CheckReport, CheckResult, Checked, Judgement, Selection},
 };

@@ -75,6 +75,7 @@ pub(crate) fn branch(name: impl AsRef<[u8]>, seed: u64) -> Branch {
         }),
         landed: Landed::No,
         merge: Merge::clean(),
+        causes: Vec::new(),
         upstream: None,
         markers: Known::Seen(Vec::new()),
     }

@@ -214,6 +214,11 @@ fn folders_around(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::successors(around(path).map(|end| &path[..end]), move |path| around(path).map(|end| &path[..end]))
 }
 
+/// Stands for a path wherever paths are remembered.
+pub(super) fn hash_of_path(path: &[u8]) -> u64 {
+    hash(Key::Path, path)
+}
+
 fn hash(key: Key, path: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write_u8(key as u8);

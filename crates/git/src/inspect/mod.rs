@@ -8,6 +8,7 @@
 
 mod bases;
 mod carry;
+mod causes;
 mod collect;
 mod past;
 mod verdicts;
@@ -416,6 +417,7 @@ impl Inspection<'_> {
                 drift: placed.drift.clone(),
                 landed: Landed::Unknown("not looked at".into()),
                 merge: Merge::unknown("not looked at"),
+                causes: Vec::new(),
                 upstream: seen.upstream.clone(),
                 markers: Known::Unknown("not looked at".into()),
             });

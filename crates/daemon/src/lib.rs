@@ -6,6 +6,7 @@
 //!
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
 //! * [`mod@board`]: the last of everything, for a live view.
+//! * [`mod@export`]: how the sending of metrics goes.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
 //! * [`mod@serve`]: the daemon itself.
@@ -20,10 +21,12 @@ pub mod alerts;
 mod announce;
 pub mod board;
 mod deliver;
+pub mod export;
 mod guard;
 pub mod health;
 mod keep;
 pub mod look;
+mod named;
 pub mod reporting;
 mod reports;
 pub mod runs;
@@ -33,5 +36,6 @@ mod supervisor;
 mod tend;
 mod watch;
 pub mod watched;
+mod watching;
 
 pub use serve::{ServeError, Settings, serve};

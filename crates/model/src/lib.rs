@@ -28,6 +28,7 @@ pub mod notice;
 mod oid;
 pub mod quote;
 pub mod record;
+pub mod recurrence;
 mod refname;
 pub mod relation;
 pub mod remedy;

@@ -2,11 +2,12 @@
 //!
 //! Whether one is open is arithmetic on a given time; nothing is remembered, so that a window that passed while
 //! nobody looked is no different from one that was seen. A recurring window begins at the times of a cron pattern
-//! in its zone and lasts a fixed time, by the clock on the wall or by the one that nobody sets: a night of three hours
+//! or of a recurrence rule (RFC 5545) in its zone and lasts a fixed time, by the clock on the wall or by the one that nobody sets: a night of three hours
 //! stays three hours long also when clocks are changed in it.
 
 use crate::{
     Span, Timestamp,
+    recurrence::Recurrence,
     schedule::{BadSchedule, Schedule},
 };
 
@@ -47,7 +48,40 @@ pub struct Window {
 #[derive(Clone, Debug)]
 enum When {
     Once(Opening),
-    Again { begins: Box<Schedule>, lasts: Span },
+    Again { begins: Box<Begins>, lasts: Span },
+}
+
+/// The times at which a window begins.
+#[derive(Clone, Debug)]
+pub enum Begins {
+    /// Those of a cron pattern, from some time on.
+    Cron {
+        /// The pattern in its zone.
+        schedule: Schedule,
+        /// It does not begin before this.
+        not_before: Timestamp,
+    },
+    /// Those of a recurrence rule.
+    Rule(Recurrence),
+}
+
+impl Begins {
+    fn after(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Begins::Cron { schedule, not_before } => schedule.after(now.max(Timestamp(not_before.0.saturating_sub(1)))),
+            Begins::Rule(rule) => rule.after(now),
+        }
+    }
+
+    /// The last one at or before `now`, if what lasts so long is not over.
+    fn last_within(&self, now: Timestamp, lasts: Span) -> Option<Timestamp> {
+        match self {
+            Begins::Cron { schedule, not_before } => {
+                schedule.at_or_before(now).filter(|at| now.since(*at) < lasts && not_before <= at)
+            }
+            Begins::Rule(rule) => rule.last_within(now, lasts),
+        }
+    }
 }
 
 /// One time that a window is open: from `from` on, until before `until`.
@@ -72,7 +106,7 @@ impl Window {
     }
 
     /// A window that is open again and again.
-    pub fn again(name: &str, purpose: Purpose, reason: &str, begins: Schedule, lasts: Span) -> Window {
+    pub fn again(name: &str, purpose: Purpose, reason: &str, begins: Begins, lasts: Span) -> Window {
         let when = When::Again { begins: Box::new(begins), lasts };
         Window { name: name.to_owned(), purpose, reason: reason.to_owned(), when }
     }
@@ -82,7 +116,7 @@ impl Window {
         match &self.when {
             When::Once(opening) => Some(*opening).filter(|opening| opening.holds(now)),
             When::Again { begins, lasts } => {
-                let last = begins.at_or_before(now).map(|from| opening(from, *lasts)).filter(|last| last.holds(now))?;
+                let last = opening(begins.last_within(now, *lasts)?, *lasts);
                 Some(grown(begins, *lasts, last))
             }
         }
@@ -129,7 +163,7 @@ fn opening(from: Timestamp, lasts: Span) -> Opening {
 }
 
 /// Openings that begin before this one ends make it longer.
-fn grown(begins: &Schedule, lasts: Span, mut whole: Opening) -> Opening {
+fn grown(begins: &Begins, lasts: Span, mut whole: Opening) -> Opening {
     for _ in 0..OPENINGS_AT_MOST {
         let next = begins.after(whole.from).map(|from| opening(from, lasts));
         match next.filter(|next| next.from <= whole.until && whole.until < next.until) {
@@ -148,8 +182,12 @@ mod tests {
         Timestamp(text.parse::<jiff::Timestamp>().unwrap().as_second())
     }
 
+    fn cron(schedule: Schedule) -> Begins {
+        Begins::Cron { schedule, not_before: Timestamp(i64::MIN) }
+    }
+
     fn nightly(zone: &str) -> Window {
-        let begins = Schedule::parse("0 1 * * *", zone).unwrap();
+        let begins = cron(Schedule::parse("0 1 * * *", zone).unwrap());
         Window::again("night", Purpose::Maintenance, "", begins, Span::hours(3))
     }
 
@@ -184,7 +222,7 @@ mod tests {
 
     #[test]
     fn openings_that_overlap_count_as_one_that_ends_with_the_last() {
-        let begins = Schedule::parse("0 1,2 * * *", "UTC").unwrap();
+        let begins = cron(Schedule::parse("0 1,2 * * *", "UTC").unwrap());
         let window = Window::again("w", Purpose::Maintenance, "", begins, Span::hours(3));
         let open = window.open_at(at("2026-05-05T01:30:00Z")).unwrap();
         assert_eq!(open.until, at("2026-05-05T05:00:00Z"));
@@ -194,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_window_that_never_closes_is_answered_all_the_same() {
-        let begins = Schedule::parse("* * * * *", "UTC").unwrap();
+        let begins = cron(Schedule::parse("* * * * *", "UTC").unwrap());
         let window = Window::again("w", Purpose::Maintenance, "", begins, Span::days(1));
         assert!(window.open_at(at("2026-05-05T01:30:00Z")).is_some());
         assert_eq!(window.openings(at("2026-05-05T00:00:00Z"), at("2026-06-05T00:00:00Z")).len(), OPENINGS_AT_MOST);

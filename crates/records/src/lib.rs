@@ -7,6 +7,7 @@
 pub mod fresh;
 pub mod leases;
 pub mod spool;
+pub mod tail;
 pub mod wrap;
 
 pub use leases::{Granted, LeaseError, Leases};

@@ -199,7 +199,7 @@ fn look(task: &Task, around: &Around<'_>, opened: &Opened, stop: &Stop) -> Resul
 }
 
 fn look_at(looks: &[Look], around: &Around<'_>, opened: &Opened, stop: &Stop) -> Result<Snapshot, ConductError> {
-    let looks = Look::with_required(looks.iter().copied().chain([Look::Locks]));
+    let looks = Look::with_required(looks.iter().copied().chain([Look::Locks, Look::Unfinished]));
     let wanted = Wanted { base: None, looks, paths_patience: Duration::ZERO, stop: stop.clone() };
     let now = (around.now)();
     let mut snapshot = inspect::inspect(&opened.path, around.config, now, Some(around.data_dir), &wanted, &|_| {})?;

@@ -20,11 +20,13 @@ mod decode;
 mod effective;
 mod egress;
 mod error;
+mod gate;
 mod heartbeat;
 mod inspect;
 mod layers;
 mod nearest;
 mod on_call;
+mod otlp;
 mod pattern;
 mod refs;
 mod reports;
@@ -37,6 +39,7 @@ mod serve;
 mod starter;
 mod tree;
 mod upkeep;
+mod webhooks;
 mod windows;
 mod workflows;
 
@@ -55,11 +58,13 @@ pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
+pub use gate::{BackupDemand, Gate};
 pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use inspect::{Inspect, Markers};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use on_call::OnCall;
+pub use otlp::{Otlp, OtlpHeader};
 pub use pattern::{BadName, Patterns};
 pub use refs::{RefFilter, Refs};
 pub use reports::{ReportEntry, ReportPeriod};
@@ -70,6 +75,7 @@ pub use secret::SecretRef;
 pub use serve::{Front, Serve, StatusPage};
 pub use starter::starter_file;
 pub use upkeep::{Maintenance, OnBattery, TaskMode, TaskRule};
+pub use webhooks::{WebhookEntry, WebhookKind};
 pub use windows::{WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
@@ -203,6 +209,18 @@ pub struct Config {
     pub tasks: Vec<TaskRule>,
     /// Backups of the repositories.
     pub backup: Backups,
+    /// What an alignment must have before it may start.
+    pub gate: Gate,
+    /// Who may tell the daemon that something was pushed.
+    ///
+    /// Unit: webhooks.
+    /// Range: any number with different names.
+    /// Default: [].
+    /// Reason: nobody is let in whom you did not give a secret.
+    /// Example: `[{name: team-forge, kind: github, secret: "file:/run/secrets/forge"}]`
+    pub webhooks: Vec<WebhookEntry>,
+    /// Where metrics are sent.
+    pub otlp: Otlp,
     /// The clean-up of branches whose work is in their base.
     pub cleanup: Cleanup,
     /// How long the daemon remembers what, and how much room that may take.

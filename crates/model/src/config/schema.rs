@@ -176,7 +176,7 @@ text_shape!(
     CadenceText, "cadence", "minLength": 2
 );
 text_shape!(
-    /// A cron pattern or two times: `0 1 * * *`, `2026-12-24T12:00:00Z/2027-01-02T06:00:00Z`.
+    /// A cron pattern, a recurrence rule or two times: `0 1 * * *`, `FREQ=MONTHLY;BYDAY=1SU`, `2026-12-24T12:00:00Z/2027-01-02T06:00:00Z`.
     OpeningText, "opening", "minLength": 9
 );
 text_shape!(

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     Config, amount,
     rules::Mistake,
-    schema::{LengthText, OpeningText, PathText, ReasonText, WorkflowText, ZoneText},
+    schema::{LengthText, MomentText, OpeningText, PathText, ReasonText, WorkflowText, ZoneText},
 };
 use crate::{
     Span, Timestamp,
-    schedule::{BadSchedule, Schedule},
-    window::{Opening, Purpose, Window},
+    alert::on_call::moment as date_and_time,
+    recurrence::{self, Recurrence},
+    schedule::{BadSchedule, Schedule, zone_named},
+    window::{Begins, Opening, Purpose, Window},
 };
 
 /// A span of time in which maintenance may run, or in which nothing may change.
@@ -36,15 +38,25 @@ pub struct WindowRule {
     /// Reason: what most windows are for.
     /// Example: `freeze`
     pub kind: WindowKind,
-    /// When it is open: at the times of a cron pattern of five fields, or once, between two times.
+    /// When it is open: at the times of a cron pattern of five fields or of a recurrence rule, or once, between two times.
     ///
-    /// Unit: minute, hour, day of the month, month, day of the week; or two times with their offset and `/` between.
-    /// Range: a pattern that is due some day, or an interval as in ISO 8601.
+    /// Unit: minute, hour, day of the month, month, day of the week; or a rule of iCalendar like `FREQ=MONTHLY;BYDAY=1SU`
+    /// (RFC 5545); or two times with their offset and `/` between.
+    /// Range: a pattern or a rule that is due some day, or an interval as in ISO 8601.
     /// Default: none.
     /// Reason: when your quiet hours are cannot be guessed.
     /// Example: `0 1 * * *`
     #[schemars(with = "OpeningText")]
     pub open: String,
+    /// When it first opens at the earliest. What a recurrence rule leaves open, such as the time of the day, is as here.
+    ///
+    /// Unit: a date and a time in `zone`.
+    /// Range: as in ISO 8601, without an offset; a must for a rule with `INTERVAL` or `COUNT`.
+    /// Default: none (always; for a rule 2024-01-01T00:00, a Monday).
+    /// Reason: "every second Sunday" means nothing without a first one.
+    /// Example: `2026-01-04T02:00`
+    #[schemars(with = "MomentText")]
+    pub from: Option<String>,
     /// How long it lasts each time.
     ///
     /// Unit: a length of time.
@@ -55,7 +67,7 @@ pub struct WindowRule {
     #[serde(with = "amount::optional_length")]
     #[schemars(with = "LengthText", extend("x-least" = "1m", "x-most" = "30d"))]
     pub lasts: Option<Span>,
-    /// The time zone of a cron pattern in `open`.
+    /// The time zone of a cron pattern or a recurrence rule in `open`.
     ///
     /// Unit: a name of the IANA time zone database.
     /// Range: `UTC`, or such as `Europe/Berlin`.
@@ -100,6 +112,12 @@ pub enum WindowKind {
 /// How long an opening lasts, where nothing is said.
 const LASTS: Span = Span::hours(1);
 
+/// Where a rule begins that may begin anywhere.
+const SOME_MONDAY: jiff::civil::DateTime = jiff::civil::date(2024, 1, 1).at(0, 0, 0, 0);
+
+/// What is wrong with a rule that counts from nowhere.
+const WITHOUT_FROM: &str = "counts from some time on, and `from` does not say which";
+
 impl WindowRule {
     /// The window, ready to be asked. Errors: what a checked configuration can't have.
     pub fn window(&self) -> Result<Window, BadSchedule> {
@@ -111,11 +129,27 @@ impl WindowRule {
         let reason = self.reason.as_deref().unwrap_or_default();
         match interval(&self.open) {
             Some(opening) => Window::once(&self.name, purpose, reason, opening?),
-            None => {
-                let begins = Schedule::parse(&self.open, self.zone.as_deref().unwrap_or("UTC"))?;
-                Ok(Window::again(&self.name, purpose, reason, begins, self.lasts.unwrap_or(LASTS)))
-            }
+            None => Ok(Window::again(&self.name, purpose, reason, self.begins()?, self.lasts.unwrap_or(LASTS))),
         }
+    }
+
+    fn begins(&self) -> Result<Begins, BadSchedule> {
+        let zone = self.zone.as_deref().unwrap_or("UTC");
+        let from = self.from.as_deref().map(date_and_time).transpose().map_err(|bad| BadSchedule(bad.0))?;
+        if recurrence::is_rule(&self.open) {
+            return match from {
+                None if recurrence::counts_from_a_beginning(&self.open) => Err(BadSchedule(WITHOUT_FROM.to_owned())),
+                from => Recurrence::parse(&self.open, from.unwrap_or(SOME_MONDAY), zone).map(Begins::Rule),
+            };
+        }
+        let not_before = match from {
+            Some(from) => recurrence::instant(&zone_named(zone)?, from),
+            None => None,
+        };
+        Ok(Begins::Cron {
+            schedule: Schedule::parse(&self.open, zone)?,
+            not_before: not_before.unwrap_or(Timestamp(i64::MIN)),
+        })
     }
 
     /// Is it about the repository at this path?
@@ -141,10 +175,11 @@ fn moment(text: &str) -> Result<Timestamp, BadSchedule> {
     Ok(Timestamp(time.as_second()))
 }
 
-/// Is it a pattern or an interval?
+/// Is it a pattern, a rule or an interval?
 pub(super) fn check_opening(text: &str) -> Result<(), BadSchedule> {
     match interval(text) {
         Some(opening) => opening.map(drop),
+        None if recurrence::is_rule(text) => recurrence::check(text),
         None => Schedule::parse(text, "UTC").map(drop),
     }
 }
@@ -152,16 +187,32 @@ pub(super) fn check_opening(text: &str) -> Result<(), BadSchedule> {
 /// Rules of windows that do not go together.
 pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'_> {
     config.windows.iter().enumerate().filter_map(|(index, rule)| {
-        let key = match rule {
-            WindowRule { lasts: Some(_), .. } => "lasts",
-            WindowRule { zone: Some(_), .. } => "zone",
-            _ => return None,
+        let at = |key: &str| format!("windows[{index}].{key}");
+        let said_twice = match rule {
+            WindowRule { lasts: Some(_), .. } => Some("lasts"),
+            WindowRule { zone: Some(_), .. } => Some("zone"),
+            WindowRule { from: Some(_), .. } => Some("from"),
+            _ => None,
         };
-        interval(&rule.open).is_some().then(|| Mistake {
-            path: format!("windows[{index}].{key}"),
-            problem: "a window between two times has it already".to_owned(),
-            fix: "take it out".to_owned(),
-            also_at: Some(format!("windows[{index}].open")),
+        if let Some(key) = said_twice.filter(|_| interval(&rule.open).is_some()) {
+            return Some(Mistake {
+                path: at(key),
+                problem: "a window between two times has it already".to_owned(),
+                fix: "take it out".to_owned(),
+                also_at: Some(at("open")),
+            });
+        }
+        // What is wrong with a rule alone was told where it stands.
+        let rule_of = || {
+            recurrence::check(&rule.open).is_ok() && rule.from.as_deref().is_none_or(|from| date_and_time(from).is_ok())
+        };
+        let problem = rule.begins().err().filter(|_| recurrence::is_rule(&rule.open) && rule_of())?.0;
+        Some(Mistake {
+            path: at("open"),
+            problem: format!("this rule {problem}"),
+            fix: "say from when on it counts, such as `from: 2026-01-04T02:00`, and let it be due after that"
+                .to_owned(),
+            also_at: rule.from.is_some().then(|| at("from")),
         })
     })
 }
@@ -198,5 +249,37 @@ mod tests {
         assert!(told("{name: a}").contains("`open` is missing"));
         let both = "{name: a, open: 2026-12-24T12:00:00Z/2026-12-25T12:00:00Z, lasts: 1h}";
         assert!(told(both).contains("has it already"));
+        assert!(told("{name: a, open: FREQ=DAILY;INTERVAL=2}").contains("`from` does not say which"));
+        assert!(told("{name: a, open: FREQ=HOURLY, from: \"2026-01-04T02:00\"}").contains("several times a day"));
+        let over = "{name: a, open: FREQ=DAILY;UNTIL=20250101, from: \"2026-01-04T02:00\"}";
+        assert!(told(over).contains("this rule is never due"), "{}", told(over));
+    }
+
+    #[test]
+    fn a_window_recurs_by_a_rule_of_calendars() {
+        let text = "windows:\n  - {name: a, open: FREQ=MONTHLY;BYDAY=1SU, from: \"2026-01-04T02:00\", lasts: 3h, zone: Europe/Berlin}\n";
+        let config = Config::from_yaml(text, "f").unwrap().0;
+        let window = config.windows[0].window().unwrap();
+        // 2026-07-05T00:00:00Z, which is 02:00 in Berlin.
+        let sunday = Timestamp(1_783_209_600);
+        let open = window.open_at(Timestamp(sunday.0 + 60)).unwrap();
+        assert_eq!((open.from, open.until.since(open.from)), (sunday, Span::hours(3)));
+        assert_eq!(window.open_at(open.until), None);
+    }
+
+    #[test]
+    fn no_window_opens_before_it_is_to() {
+        for open in ["0 2 * * *", "FREQ=DAILY"] {
+            let text = format!(
+                "windows:\n  - {{name: a, open: \"{open}\", from: \"2026-07-05T02:00\", zone: Europe/Berlin}}\n"
+            );
+            let window = Config::from_yaml(&text, "f").unwrap().0.windows[0].window().unwrap();
+            let sunday = Timestamp(1_783_209_600);
+            assert_eq!(window.next_after(Timestamp(0)).unwrap().from, sunday, "{open}");
+            assert!(
+                window.open_at(sunday).is_some() && window.open_at(Timestamp(sunday.0 - 86_400)).is_none(),
+                "{open}"
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
+//! * [`mod@calendars`]: reads calendars that others keep.
 //! * [`mod@board`]: the last of everything, for a live view.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
@@ -19,6 +20,7 @@
 pub mod alerts;
 mod announce;
 pub mod board;
+pub mod calendars;
 mod deliver;
 mod guard;
 pub mod health;

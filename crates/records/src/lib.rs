@@ -6,8 +6,10 @@
 
 pub mod fresh;
 pub mod leases;
+pub mod openings;
 pub mod spool;
 pub mod wrap;
 
 pub use leases::{Granted, LeaseError, Leases};
+pub use openings::{Openings, OpeningsError};
 pub use spool::{Spool, SpoolError, Spooled};

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
-    trends, upkeep,
+    trends, upkeep, windows,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -108,6 +108,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(upkeep::planned))
         .routes(routes!(upkeep::run))
         .routes(routes!(upkeep::undo))
+        .routes(routes!(windows::change))
         .routes(routes!(alerts::alerts))
         .routes(routes!(alerts::alert))
         .routes(routes!(alerts::ack, alerts::unack))

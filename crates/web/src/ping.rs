@@ -107,7 +107,7 @@ async fn answer(
         return told(StatusCode::FORBIDDEN, "from another site");
     }
     let by_uuid = |uuid: &str| {
-        let rules = &shared.loaded.config.workflows;
+        let rules = &shared.loaded().config.workflows;
         rules
             .iter()
             .find(|rule| rule.ping.as_deref().is_some_and(|ping| ping.eq_ignore_ascii_case(uuid)))
@@ -119,7 +119,7 @@ async fn answer(
         Err((status, words)) => return told(status, words),
     };
     let body = begin_of(body).await;
-    let is_known = shared.loaded.config.workflows.iter().any(|rule| rule.name == ping.workflow);
+    let is_known = shared.loaded().config.workflows.iter().any(|rule| rule.name == ping.workflow);
     let which = WhichRuns { repository: None, workflow: Some(&ping.workflow), before: None };
     let past = match shared.read(|store| store.runs(which, RUNS_LOOKED_AT)) {
         Ok(past) => past,

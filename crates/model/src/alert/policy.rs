@@ -1,7 +1,7 @@
 //! What the configuration says of alerts, ready to be asked.
 
 use super::{
-    Matcher,
+    Alert, Matcher,
     canary::{self, CanaryPlan},
     mute::Inhibit,
     route::{Route, Step, Who},
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use crate::{
     Span, Timestamp, checks,
     config::{Config, RouteEntry, WindowRule},
-    window::{Opening, Purpose, Window},
+    window::{Change, Opening, Purpose, Window},
 };
 
 /// All that decides who is told what.
@@ -100,6 +100,30 @@ impl Policy {
         quiet.filter_map(|(_, window)| window.open_at(now)).max_by_key(|opening| opening.until)
     }
 
+    /// Does a window wait for alerts?
+    pub fn has_window_that_waits(&self) -> bool {
+        self.windows.iter().any(|(_, window)| window.waits_for_alerts().is_some())
+    }
+
+    /// How windows open that waited for one of these alerts, which began in their time.
+    pub fn windows_begun_by<'a>(&self, firing: impl Iterator<Item = &'a Alert> + Clone, now: Timestamp) -> Vec<Change> {
+        let begun = self.windows.iter().filter_map(|(rule, window)| {
+            let planned = window.waits_for_alerts().and_then(|_| window.planned_at(now))?;
+            let is_in_it = |alert: &&Alert| alert.starts_at.is_some_and(|at| planned.from <= at);
+            let path = |alert: &Alert| alert.labels.get("repository").cloned().unwrap_or_default();
+            let first = firing.clone().filter(is_in_it).find(|alert| rule.is_about(&path(alert)))?;
+            window.opened_by(&format!("{}: {}", first.rule, first.summary), now)
+        });
+        begun.collect()
+    }
+
+    /// Goes on with a window that was changed.
+    pub fn change_window(&mut self, change: &Change) {
+        for (_, window) in self.windows.iter_mut().filter(|(rule, _)| rule.name == change.window) {
+            *window = window.clone().changed([change]);
+        }
+    }
+
     /// The rule with this name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name == name)
@@ -162,7 +186,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
 /// Channels, and those who are told in turn. Turns that can't be read tell nobody; checking has told it.
 fn who(names: &[String], config: &Config) -> Vec<Who> {
     let who = |name: &String| match config.on_call.iter().find(|turns| turns.name == *name) {
-        Some(turns) => turns.turns().ok().map(Who::InTurn),
+        Some(turns) => turns.duty().ok().map(Who::OnDuty),
         None => Some(Who::Channel(name.clone())),
     };
     names.iter().filter_map(who).collect()

@@ -212,6 +212,59 @@ fn a_window_holds_what_begins_in_it() {
     assert!(told.iter().any(|line| line.ends_with("team first of its group: +a")), "{told:?}");
 }
 
+/// A world in which one window of a whole day waits for alerts, and is open for an hour from the first one on.
+fn with_window_that_waits() -> World {
+    let yaml = "windows:\n  - {name: rollout, open: 1970-01-02T00:00:00Z/1970-01-03T00:00:00Z, flexible: 1h}\n";
+    let mut world = World::new();
+    let policy = Policy::of(&Config::from_yaml(yaml, "f").unwrap().0);
+    let before = std::mem::replace(&mut world.0.policy, policy);
+    (world.0.policy.rules, world.0.policy.routes) = (before.rules, before.routes);
+    world
+}
+
+#[test]
+fn a_window_that_waits_holds_what_fires_in_it_for_its_length_and_only_once() {
+    let (mut world, day) = (with_window_that_waits(), 24 * 60);
+    world.seen(day + 10, &["a"]);
+    world.seen(day + 60, &["a", "b"]);
+    assert_eq!(world.told(), [""; 0]);
+    world.seen(day + 71, &["a", "b"]);
+    let told = world.told();
+    assert_eq!(told.iter().filter(|line| line.contains("team first of its group: +a +b")).count(), 1, "{told:?}");
+    world.seen(day + 200, &["a", "b", "c"]);
+    assert!(world.told().iter().any(|line| line.contains("+c")), "it opens once");
+}
+
+#[test]
+fn what_began_before_its_time_opens_no_window_that_waits() {
+    let (mut world, day) = (with_window_that_waits(), 24 * 60);
+    world.seen(day - 10, &["a"]);
+    world.seen(day + 10, &["a"]);
+    assert_eq!(world.told(), [format!("{} team first of its group: +a", day - 10)]);
+    world.seen(day + 20, &[]);
+    assert!(world.told().contains(&format!("{} team all are over: -a", day + 20)));
+}
+
+#[test]
+fn a_window_that_was_made_longer_holds_longer_and_one_that_was_ended_holds_nothing() {
+    use crate::window::{ChangeWish, Wanted};
+    let (mut world, day) = (World::new(), 24 * 60);
+    let windows = || [Config::from_yaml(YAML, "f").unwrap().0.windows[0].window().unwrap()];
+    let wish = |wanted| ChangeWish { window: "night".into(), wanted, who: "ada".into(), note: String::new() };
+    world.seen(day + 1, &["a"]);
+    let longer = wish(Wanted::Longer(Span::hours(1))).change(&windows(), Timestamp((day + 60) * 60)).unwrap();
+    world.0.policy.change_window(&longer);
+    world.seen(day + 170, &["a"]);
+    assert_eq!(world.told(), [""; 0]);
+    let [window] = windows();
+    let ended = wish(Wanted::End).change(&[window.changed([&longer])], Timestamp((day + 171) * 60)).unwrap();
+    world.wait(day + 171);
+    world.0.policy.change_window(&ended);
+    world.seen(day + 172, &["a"]);
+    let told = world.told();
+    assert!(told.iter().any(|line| line.contains("+a")), "{told:?}");
+}
+
 /// Scenario (b) and (c) of the peers' losses: a restart with an active alert; `kill -9` after a silence.
 #[test]
 fn a_restart_forgets_neither_alerts_nor_silences_and_tells_nothing_twice() {

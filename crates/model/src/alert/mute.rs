@@ -159,7 +159,15 @@ impl<'a> Causes<'a> {
         let of_rule = |rule: &Inhibit| {
             let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign());
             let sources = firing.clone().filter(may_be).filter(|alert| all_match(&rule.source, &alert.labels_now()));
-            sources.map(|alert| (same(alert, &rule.equal), alert)).collect()
+            let mut causes: BTreeMap<Same, &Alert> = BTreeMap::new();
+            for alert in sources {
+                // The first one is the cause, so that a later one does not take its place.
+                let first = causes.entry(same(alert, &rule.equal)).or_insert(alert);
+                if (alert.starts_at, &alert.fingerprint) < (first.starts_at, &first.fingerprint) {
+                    *first = alert;
+                }
+            }
+            causes
         };
         Causes { of_rules: inhibit.iter().map(of_rule).collect() }
     }

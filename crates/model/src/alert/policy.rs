@@ -207,13 +207,36 @@ fn inhibitions(config: &Config) -> Vec<Inhibit> {
         equal: vec!["repository".to_owned()],
         of_own: true,
     };
-    let own = config.inhibit.iter().map(|entry| Inhibit {
+    let own = own_inhibitions(config);
+    [unseen, damaged].into_iter().chain(of_remotes()).chain(own).collect()
+}
+
+/// Of a forge that does not answer one repository is told, the first; and what needs a remote follows from it: fetches that are old,
+/// lines behind the remote's, runs that fail or do not come.
+fn of_remotes() -> [Inhibit; 3] {
+    let silent = || Matcher::equal("alertname", "remote-unreachable");
+    let some_host = || Matcher::new("host", "", false, false).ok();
+    let follows = |name: &str, words: &str| Inhibit {
+        source: vec![silent()],
+        target: Matcher::new(name, words, true, true).into_iter().collect(),
+        equal: vec!["repository".to_owned()],
+        of_own: true,
+    };
+    let of_forge: Vec<Matcher> = [Some(silent()), some_host()].into_iter().flatten().collect();
+    [
+        Inhibit { source: of_forge.clone(), target: of_forge, equal: vec!["host".to_owned()], of_own: true },
+        follows("alertname", "run-failed|run-missed"),
+        follows("check", "fetch-age|base-behind-remote|remote-default-moved|upstream-gone"),
+    ]
+}
+
+fn own_inhibitions(config: &Config) -> impl Iterator<Item = Inhibit> + use<'_> {
+    config.inhibit.iter().map(|entry| Inhibit {
         source: matchers(&entry.source),
         target: matchers(&entry.target),
         equal: entry.equal.clone(),
         of_own: false,
-    });
-    [unseen, damaged].into_iter().chain(own).collect()
+    })
 }
 
 fn matchers(texts: &[String]) -> Vec<Matcher> {

@@ -3,7 +3,7 @@
 
     bench/rules.py [--prometheus PATH] [--rounds 5]
 
-Both have the same rules: each compares the one series that it names with a number, and one series in a hundred is bad. Here it is
+Both have rules of the same shape: each compares the one series that it names with a number, and one series in a hundred is bad. Here it is
 one pass of `Book::take_in` (crates/model/examples/rules.rs, built with optimization), with all that follows: pending, firing,
 labels, fingerprints. In Prometheus it is the duration of one evaluation of all groups as it tells itself
 (`prometheus_rule_group_last_duration_seconds`, ten groups of a thousand rules, summed: they run one beside the other, so that the

@@ -274,15 +274,16 @@ fn opening(from: Timestamp, lasts: Span) -> Opening {
 }
 
 /// Openings that begin before this one ends make it longer.
-fn grown(begins: &Begins, lasts: Span, mut whole: Opening) -> Opening {
+fn grown(begins: &Begins, lasts: Span, first: Opening) -> Opening {
+    let mut last = first;
     for _ in 0..OPENINGS_AT_MOST {
-        let next = begins.after(whole.from).map(|from| opening(from, lasts));
-        match next.filter(|next| next.from <= whole.until && whole.until < next.until) {
-            Some(next) => whole = Opening { from: next.from, until: next.until },
+        let next = begins.after(last.from).map(|from| opening(from, lasts));
+        match next.filter(|next| next.from <= last.until && last.until < next.until) {
+            Some(next) => last = next,
             None => break,
         }
     }
-    whole
+    Opening { from: first.from, until: last.until }
 }
 
 #[cfg(test)]

@@ -83,7 +83,9 @@ fn a_real_prometheus_sends_its_alerts_and_their_ends_here() {
     daemon.until_ready();
     let rules = data.path().join("rules.yml");
     let with_limit = |limit: u32| {
-        let rule = format!("{{alert: ManyRefs, expr: alignwatch_repo_refs > {limit}, labels: {{severity: page}}, annotations: {{summary: many}}}}");
+        let rule = format!(
+            "{{alert: ManyRefs, expr: alignwatch_repo_refs > {limit}, labels: {{severity: page}}, annotations: {{summary: many}}}}"
+        );
         fs::write(&rules, format!("groups: [{{name: g, rules: [{rule}]}}]\n")).unwrap();
     };
     with_limit(0);

@@ -117,6 +117,17 @@ impl Policy {
         begun.collect()
     }
 
+    /// Goes on with a window that was opened, as long as nothing newer is known of that opening.
+    pub fn open_window_that_waited(&mut self, change: &Change) {
+        if !self
+            .windows
+            .iter()
+            .any(|(_, window)| window.name == change.window && window.change_of(change.planned).is_some())
+        {
+            self.change_window(change);
+        }
+    }
+
     /// Goes on with a window that was changed.
     pub fn change_window(&mut self, change: &Change) {
         for (_, window) in self.windows.iter_mut().filter(|(rule, _)| rule.name == change.window) {

@@ -516,6 +516,19 @@ fn a_forge_that_does_not_answer_is_told_once_and_what_needs_its_remotes_is_held_
 }
 
 #[test]
+fn of_a_forge_that_does_not_answer_one_is_told_of_whom_somebody_may_be_told() {
+    let window = "windows: [{name: night, open: 1970-01-01T00:00:00Z/1970-01-01T02:00:00Z, repositories: [/a]}]\n";
+    let mut world = by_config(&format!("{TEAM}{window}"));
+    let silent = ("remote-unreachable", "origin", Some("forge.example"));
+    for (minute, path) in [(1, "/a"), (2, "/b"), (3, "/c"), (5, "/c")] {
+        found(&mut world, minute, path, &[silent]);
+    }
+    let n_told = world.told().join(" ").matches("+origin").count();
+    assert!(0 < n_told, "the window over the first hides no others");
+    assert_eq!(world.0.book.firing().count(), 3);
+}
+
+#[test]
 fn inhibitions_of_the_configuration_hide_what_follows_where_labels_agree() {
     let hides =
         "inhibit: [{source: ['alertname=\"conflict\"'], target: ['alertname=\"run-failed\"'], equal: [repository]}]\n";

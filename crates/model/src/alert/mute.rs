@@ -163,7 +163,7 @@ impl<'a> Causes<'a> {
     ) -> Causes<'a> {
         let of_rule = |rule: &Inhibit| {
             let are_peers = rule.source == rule.target;
-            let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign()) && !(are_peers && is_held(alert));
+            let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign() || are_peers && is_held(alert));
             let sources = firing.clone().filter(may_be).filter(|alert| all_match(&rule.source, &alert.labels_now()));
             let mut causes: BTreeMap<Same, &Alert> = BTreeMap::new();
             for alert in sources {

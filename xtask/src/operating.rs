@@ -78,6 +78,22 @@ windows:
   - {name: release, kind: freeze, open: '2026-12-24T12:00:00Z/2027-01-02T06:00:00Z', reason: code freeze for 4.2}
 ```
 
+A run that rewrites much is worth a backup before it. What needs one, and how old it may be, stands in the configuration, too:
+
+```yaml
+gate:
+  backups:
+    - {workflows: [nightly], not_older_than: 2h}        # `gate --workflow nightly`, and within `run --workflow nightly`
+    - {branches: [\"release/*\"], not_older_than: 1h}
+```
+
+A backup counts when the last look at it found it good (`backup create` looks at once). One that is not known of is none: the
+gate stays closed and shows the command that opens it.
+
+Rebases and merges by hand, by git-machete, git-branchless or Graphite, incremental merges of git-imerge, and processes of these
+tools that are at work are seen without their help: `unfinished-operation` tells of them, the gate keeps their branches closed, and
+tasks wait for what began within a day. A stopped `git machete traverse` is a rebase of a branch in its tree, and is told as that.
+
 **Windows** recur by cron pattern, by a rule of calendars, or at the events of a calendar that others keep:
 
 ```yaml
@@ -265,6 +281,13 @@ curl localhost:8750/api/v1/findings           # what is wrong, since when
 As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
 its loop no longer turns, and lets it write into its own folder only.
 
+Repositories are named on the command line or in `serve.repositories`. Where `serve.may_add` opens folders for it, they can be
+added while it runs, and are there again after the next start:
+
+```sh
+curl -d '{\"path\": \"/srv/git/new.git\"}' localhost:8750/api/v1/repositories     # DELETE /api/v1/repositories/ID takes it out
+```
+
 It looks at a repository again seconds after its refs moved, and otherwise every `serve.interval`. `/openapi.json` describes
 the API (a copy stands in docs/schema/openapi.json). It answers on this machine only. For others, put a proxy that speaks
 TLS in front of it, name the address and the names by which it is asked, and give each of them a token of its own:
@@ -303,6 +326,48 @@ curl localhost:8750/ping/any/nightly                  # it went well; /fail, /lo
 
 In the place of `any` stands a token with the scope `report` where tokens are asked for. `workflows: [{name: nightly, ping: UUID}]`
 gives it an id of its own: `/ping/UUID`. Runs that overlap are told apart by `rid=UUID`.
+
+## Hearing of a push
+
+Moved refs are seen within seconds where they are files. A forge can tell of a push as well, and a script of anything:
+
+```yaml
+webhooks:
+  - {name: team-forge, kind: github, secret: \"file:/run/secrets/forge\"}     # gitlab, gitea (Forgejo, too), standard
+  - {name: deploy, kind: plain, secret: \"env:DEPLOY_TOKEN\"}
+```
+
+```sh
+# At the forge: https://watch.example.org/api/v1/webhooks/team-forge, content type JSON, the same secret.
+curl -H \"Authorization: Bearer $DEPLOY_TOKEN\" -d repository=/srv/git/product.git localhost:8750/api/v1/webhooks/deploy
+```
+
+The repository that is meant is found by the addresses of its remotes, whatever protocol leads there, or by its path; it is looked
+at, and nothing else is done: bringing the push here is for the task `fetch`, or for whoever mirrors. Who knows the secret needs
+no token besides. A message that comes twice within an hour, or (standard) is older than five minutes, does nothing. 401: the secret
+is not the same on both sides; 404: no watched repository has a remote of this address; 413: more than 1 MiB, which the next look
+makes good; 503: `alignwatch doctor` says why the secret can't be read.
+
+## Sending metrics away
+
+`/metrics` waits to be asked. Where OpenTelemetry is in use, the same numbers can be sent (OTLP over HTTP, protobuf):
+
+```yaml
+otlp:
+  endpoint: \"http://10.1.2.3:4318/v1/metrics\"
+  headers: [{header: authorization, value: \"file:/run/secrets/otlp\"}]
+egress: {allow: [10.1.2.3]}                  # a collector in a private network has to be allowed, also one on this machine
+```
+
+What has a name in its semantic conventions bears it (docs/METRICS.md). Ten batches wait while the receiver is away, then
+the oldest goes; attempts are 1 s to 5 min apart, or as the receiver asks. `alignwatch_otlp_failed_exports_total` counts failures,
+and `alignwatch doctor` tells of the last.
+
+## Building it into a program
+
+The package is a library, too: `alignwatch::Monitor` has health, metrics, scheduling of tasks, alerts, diagnostics and the report
+as calls, which say what the commands say, and print nothing. `crates/cli/examples/monitor.rs` shows it. Programs in other languages
+have the JSON of the commands and the API; `/api/v1/improvement` has the times of runs and their parts, for tools that improve them.
 
 ## Telling people
 

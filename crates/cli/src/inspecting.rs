@@ -1,6 +1,6 @@
 //! From a path on the command line to a snapshot: options, progress and errors of one inspection.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use alignwatch_daemon::look::{PATIENCE_OF_PROGRAMS, look};
 use alignwatch_git::{
@@ -44,19 +44,26 @@ pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapsh
         inspect::Progress::Step(done, total) => progress.step(done as u64, total as u64),
     };
     let data_dir = configuring::data_dir(question.config);
-    let looked =
-        look(question.path, question.config, surroundings::now(), data_dir.as_deref(), &question.wanted(), &listener);
+    let wanted = question.wanted(global);
+    let looked = look(question.path, question.config, surroundings::now(), data_dir.as_deref(), &wanted, &listener);
     looked.map_err(|error| in_words(&error))
 }
 
+/// When work comes to its end: after its time, or when a person interrupts. Signals of a program that embeds us are
+/// not ours to take.
+pub(crate) fn stop(global: &Global, budget: Option<Duration>) -> Stop {
+    let interrupted = if global.is_embedded { Arc::default() } else { surroundings::interruptions() };
+    Stop::new(budget, interrupted)
+}
+
 impl Question<'_> {
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self, global: &Global) -> Wanted {
         let usual = if self.is_awaited { PATIENCE_OF_PEOPLE } else { PATIENCE_OF_PROGRAMS };
         Wanted {
             base: self.base.map(str::to_owned),
             looks: self.looks.clone(),
             paths_patience: self.paths_within.unwrap_or(usual),
-            stop: Stop::new(self.budget, surroundings::interruptions()),
+            stop: stop(global, self.budget),
         }
     }
 }

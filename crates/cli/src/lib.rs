@@ -1,4 +1,4 @@
-//! Asks: the command line `alignwatch`, as a library so that its words can be tested.
+//! Asks: the command line `alignwatch`, as a library: to be embedded ([`Monitor`]), and so that its words can be tested.
 //!
 //! The only crate that prints and knows exit codes. A command turns arguments
 //! into questions for `alignwatch-git` and the checks of `alignwatch-model`, and
@@ -22,6 +22,7 @@ mod inspecting;
 pub mod installation;
 mod judging;
 pub mod mending;
+pub mod monitor;
 pub mod output;
 mod recording;
 pub mod report;
@@ -30,6 +31,7 @@ mod tasking;
 mod top;
 
 pub use exit::Exit;
+pub use monitor::Monitor;
 
 /// Runs one command line, prints its answer and says how it ended.
 ///

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    alignwatch_cli::run(std::env::args_os()).into()
+    alignwatch::run(std::env::args_os()).into()
 }

@@ -275,6 +275,7 @@ fn unreadable(broken: &BrokenRef) -> Branch {
         drift: Known::Unknown(reason.clone()),
         landed: Landed::Unknown(reason.clone()),
         merge: Merge::unknown(reason.clone()),
+        causes: Vec::new(),
         upstream: None,
         markers: Known::Unknown(reason),
     }

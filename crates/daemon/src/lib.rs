@@ -7,6 +7,7 @@
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
 //! * [`mod@calendars`]: reads calendars that others keep.
 //! * [`mod@board`]: the last of everything, for a live view.
+//! * [`mod@export`]: how the sending of metrics goes.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
 //! * [`mod@health`]: whether it is alive, and what it kept whole; for `doctor`.
 //! * [`mod@serve`]: the daemon itself.
@@ -22,10 +23,12 @@ mod announce;
 pub mod board;
 pub mod calendars;
 mod deliver;
+pub mod export;
 mod guard;
 pub mod health;
 mod keep;
 pub mod look;
+mod named;
 pub mod reporting;
 mod reports;
 pub mod runs;
@@ -35,5 +38,6 @@ mod supervisor;
 mod tend;
 mod watch;
 pub mod watched;
+mod watching;
 
 pub use serve::{ServeError, Settings, serve};

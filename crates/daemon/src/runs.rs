@@ -35,6 +35,13 @@ pub fn one(data_dir: &Path, id: &RunId) -> Result<Option<Run>, String> {
 }
 
 fn read(data_dir: &Path, repository: &str) -> Result<Vec<Brief>, String> {
+    Ok(documents(data_dir, repository)?.iter().filter_map(brief).collect())
+}
+
+/// The newest runs of the repository with this id in full, the newest first.
+///
+/// Errors: the reason why the records can't be read.
+pub fn documents(data_dir: &Path, repository: &str) -> Result<Vec<Document>, String> {
     let mut documents = BTreeMap::new();
     if let Some(store) = store(data_dir)? {
         let which = WhichRuns { repository: Some(repository), ..WhichRuns::default() };
@@ -53,7 +60,7 @@ fn read(data_dir: &Path, repository: &str) -> Result<Vec<Brief>, String> {
         };
         documents.extend(document.filter(is_of_it).map(|document| (id, document)));
     }
-    Ok(documents.into_values().rev().take(RUNS_AT_MOST).filter_map(|document| brief(&document)).collect())
+    Ok(documents.into_values().rev().take(RUNS_AT_MOST).collect())
 }
 
 /// A reader of the store; `None` = no daemon ever kept anything.

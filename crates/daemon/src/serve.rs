@@ -32,13 +32,15 @@ use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, Ta
 use crate::{
     announce, calendars,
     deliver::Deliverer,
+    export::Exporter,
     keep::Keeper,
-    look, reporting,
+    look, named, reporting,
     reports::Reports,
     spooled,
     supervisor::Supervisor,
     tend::{Acted, act, tend},
     watch,
+    watching::Watching,
 };
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
@@ -113,9 +115,17 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
     let (wished, upkeep) = (Arc::clone(&reports), Arc::clone(&reports));
+    let may_add = &settings.config.serve.may_add;
+    let watching = Watching::these(settings.paths.clone(), may_add, &settings.data_dir, inbox.clone(), say);
+    let watching = Arc::new(watching);
+    let (adding, removing) = (Arc::clone(&watching), Arc::clone(&watching));
     let asks = Asks {
         look: wishes(inbox.clone()),
         report: hand_over(Arc::clone(&reports)),
+        secret: Box::new(alignwatch_notify::secret_text),
+        watch: Box::new(move |path| adding.add(path)),
+        unwatch: Box::new(move |path| removing.remove(path)),
+        named: meant(Arc::clone(&watching)),
         tasks: tasks_of(&settings.data_dir),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
@@ -133,19 +143,21 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     };
     let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
-    let watched = alignwatch_model::words::count(settings.paths.len(), "repository");
+    let paths = watching.texts();
+    let watched = alignwatch_model::words::count(paths.len(), "repository");
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));
-    let watcher = watch::start(settings.paths.clone(), inbox.clone(), Arc::clone(&stop));
+    let watcher = watch::start(Arc::clone(&watching), inbox.clone(), Arc::clone(&stop));
     let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
-    let paths = settings.paths.iter().map(|path| path.to_string_lossy().into_owned());
+    let exporter = Exporter::start(&settings.config, &settings.data_dir, Arc::clone(&shared), Arc::clone(&stop));
+    let (exporter, exporting) = exporter.unzip();
     let mut state = State::watching(paths, now());
     if let Some(recalled) = recalled {
         state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
     let live = Arc::new(Live { settings: RwLock::new(Arc::new(settings)), shared: Arc::clone(&shared) });
     let calendars = calendars::start(Arc::clone(&live), inbox.clone(), Arc::clone(&stop));
-    let body = Body { live, stop: Arc::clone(&stop), inbox, commits, reports, deliverer, shared };
+    let body = Body { live, stop: Arc::clone(&stop), inbox, commits, reports, deliverer, exporter, shared, watching };
     let mut inspectors = Vec::new();
     let mut supervisor = Supervisor::ready();
     let ended = body.run(state, events, &mut inspectors, &mut supervisor);
@@ -153,7 +165,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher, calendars]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher, calendars]).chain(exporting) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
@@ -259,6 +271,10 @@ fn wishes(inbox: SyncSender<Event>) -> Box<alignwatch_web::Look> {
     })
 }
 
+fn meant(watching: Arc<Watching>) -> Box<alignwatch_web::Named> {
+    Box::new(move |addresses| named::named(&watching.paths(), addresses))
+}
+
 fn about(task: &alignwatch_tasks::Task) -> TaskAbout {
     TaskAbout { id: task.id, title: task.title, why: task.why, undo: task.undo }
 }
@@ -316,7 +332,9 @@ struct Body {
     commits: SyncSender<Box<alignwatch_model::record::Commit>>,
     reports: Arc<Reports>,
     deliverer: Deliverer,
+    exporter: Option<Exporter>,
     shared: Arc<Shared>,
+    watching: Arc<Watching>,
 }
 
 impl Body {
@@ -342,7 +360,8 @@ impl Body {
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
             // Some things are decided because time went on.
-            if is_news || self.shown_version() != state.alerting.book.version {
+            let is_sent = self.exporter.as_ref().is_some_and(Exporter::has_news);
+            if is_news || is_sent || self.shown_version() != state.alerting.book.version {
                 self.show(&state);
             }
             // A timeout is a tick; the inbox can't be closed while we hold one end of it.
@@ -405,14 +424,14 @@ impl Body {
     /// Upkeep ends with the daemon, at the next safe step.
     fn tend(&self, path: String) -> JoinHandle<()> {
         let (settings, inbox) = (self.live.settings(), self.inbox.clone());
+        let watching = Arc::clone(&self.watching);
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
             let tended = || tend(Path::new(&path), &settings.config, &settings.data_dir, &stop);
             // What went wrong is in the journal of tasks, or keeps the repository from being inspected as well.
             let tended = panic::catch_unwind(panic::AssertUnwindSafe(tended));
             let has_effect = matches!(tended, Ok(Ok(true)));
-            let paths: Vec<String> = settings.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-            let announced = || announce::due(&paths, &settings.config, &settings.data_dir, &stop);
+            let announced = || announce::due(&watching.texts(), &settings.config, &settings.data_dir, &stop);
             // What can't be read now is told of at the next turn.
             if let Ok(Ok(rows)) = panic::catch_unwind(panic::AssertUnwindSafe(announced))
                 && !rows.is_empty()
@@ -458,7 +477,9 @@ impl Body {
 
     /// Puts the newest numbers and troubles where pages find them.
     fn show(&self, state: &State) {
-        let readings = Arc::new(state.readings().cloned().chain(state.own_readings(now())).collect());
+        let of_sending = self.exporter.iter().flat_map(|exporter| exporter.readings(now()));
+        let readings = state.readings().cloned().chain(state.own_readings(now())).chain(of_sending);
+        let readings = Arc::new(readings.collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         self.show_alerts(state);
         let n_overdue = state.overdue(self.live.settings().pace, now());

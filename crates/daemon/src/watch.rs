@@ -5,6 +5,7 @@
 //! that is missed all the same (a file system with coarse times, a network) is seen at the next sweep.
 
 use std::{
+    collections::{BTreeMap, btree_map::Entry},
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -19,6 +20,8 @@ use std::{
 
 use alignwatch_model::turn::Event;
 
+use crate::watching::Watching;
+
 /// Folders below `refs` that are looked at. Source: ours; more than any honest repository has.
 const FOLDERS_AT_MOST: usize = 10_000;
 
@@ -29,19 +32,26 @@ const EVERY: Duration = Duration::from_secs(1);
 const NAMES_AT_MOST: usize = 100_000;
 
 /// Looks at these repositories until `stop`, on a thread of its own: a file system that hangs stops nobody else.
-pub(crate) fn start(paths: Vec<PathBuf>, inbox: SyncSender<Event>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+pub(crate) fn start(watching: Arc<Watching>, inbox: SyncSender<Event>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
     thread::spawn(move || {
-        let mut last: Vec<u64> = paths.iter().map(|path| fingerprint(path)).collect();
+        let mut last: BTreeMap<PathBuf, u64> = BTreeMap::new();
         while !stop.load(Ordering::Relaxed) {
-            thread::sleep(EVERY);
-            for (path, last) in paths.iter().zip(&mut last) {
-                let now = fingerprint(path);
-                let moved = || Event::RefsMoved(path.to_string_lossy().into_owned());
-                // A full inbox is no loss: it is told the next time, since the last look is kept as it was.
-                if now != *last && inbox.try_send(moved()).is_ok() {
-                    *last = now;
+            let paths = watching.paths();
+            last.retain(|path, _| paths.contains(path));
+            for path in paths {
+                let now = fingerprint(&path);
+                let moved = Event::RefsMoved(path.to_string_lossy().into_owned());
+                match last.entry(path) {
+                    // What is new is looked at anyway.
+                    Entry::Vacant(new) => drop(new.insert(now)),
+                    // A full inbox is no loss: it is told the next time, since the last look is kept as it was.
+                    Entry::Occupied(mut last) if *last.get() != now && inbox.try_send(moved).is_ok() => {
+                        last.insert(now);
+                    }
+                    Entry::Occupied(_) => {}
                 }
             }
+            thread::sleep(EVERY);
         }
     })
 }

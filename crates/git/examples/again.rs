@@ -1,8 +1,10 @@
 //! `again REPOSITORY DATA BASE`: looks at a repository again and again in one process, as the daemon does.
 //!
 //! For measuring: what a look costs when everything is remembered, without the start of a process around it. Looks
-//! once; then for each line on standard input it looks again, and prints the seconds that took. `DATA` is where facts
-//! are remembered, `BASE` a full ref name. Paths of conflicts are not waited for.
+//! once; then for each line on standard input it looks again. Prints the seconds that took, how many branches it saw,
+//! and a number that stands for what it found of them (what landed, what would merge), so that two ways to the same tips
+//! can be held against each other. `DATA` is where facts are remembered, `BASE` a full ref name. Paths of conflicts are
+//! not waited for.
 
 use std::{error::Error, io, path::PathBuf, time::Duration, time::Instant};
 
@@ -10,7 +12,7 @@ use alignwatch_git::{
     inspect::{Wanted, inspect},
     stop::Stop,
 };
-use alignwatch_model::{Look, Timestamp, config::Config};
+use alignwatch_model::{Look, Snapshot, Timestamp, config::Config};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -26,14 +28,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         line?;
         let began = Instant::now();
         let seen = inspect(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &|_| {})?;
-        writeln(began.elapsed(), seen.branches.len())?;
+        writeln(began.elapsed(), &seen)?;
     }
     Ok(())
 }
 
-fn writeln(took: Duration, n_branches: usize) -> io::Result<()> {
+fn writeln(took: Duration, seen: &Snapshot) -> io::Result<()> {
     use io::Write;
+    let found =
+        seen.branches.iter().map(|branch| format!("{} {:?} {:?}", branch.name, branch.landed, branch.merge.verdict));
+    let found = crc32fast::hash(found.collect::<Vec<_>>().join("\n").as_bytes());
     let mut answer = io::stdout().lock();
-    writeln!(answer, "{} {n_branches}", took.as_secs_f64())?;
+    writeln!(answer, "{} {} {found:08x}", took.as_secs_f64(), seen.branches.len())?;
     answer.flush()
 }

@@ -3,6 +3,7 @@
 //! Objects, refs and the commit-graph are read directly, for speed; where the
 //! answer is Git's to give, Git is asked, through the one hardened runner.
 
+mod aligners;
 mod config_text;
 pub mod crossings;
 mod files;

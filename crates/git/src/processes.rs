@@ -109,6 +109,45 @@ impl Processes {
         work
     }
 
+    /// The processes at one of these places that `known` knows by name and arguments, with what it calls them; without
+    /// ourselves and those that we run below. Who can't be seen is not told.
+    pub(crate) fn programs(
+        &self,
+        places: &[PathBuf],
+        known: &dyn Fn(&str, &[Vec<u8>]) -> Option<&'static str>,
+    ) -> Vec<(Worker, &'static str)> {
+        let Ok(entries) = fs::read_dir(&self.proc) else { return Vec::new() };
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let known_here = |pid: u32| {
+            let (name, arguments) = (self.name(pid)?, self.list(pid, "cmdline"));
+            let called = known(&name, &arguments)?;
+            let folder = fs::read_link(self.file(pid, "cwd")).ok()?;
+            let is_here = self.is_at(pid, &folder, &arguments, places);
+            is_here.then(|| (Worker { pid, is_git: is_git(&name), started_at: self.started_at(pid), name }, called))
+        };
+        let mut found: Vec<_> = pids.filter_map(known_here).collect();
+        if !found.is_empty() {
+            let above = self.above_us();
+            found.retain(|(worker, _)| !above.contains(&worker.pid));
+        }
+        found.sort_by_key(|(worker, _)| worker.pid);
+        found
+    }
+
+    /// This process and those that started it.
+    fn above_us(&self) -> Vec<u32> {
+        /// Source: ours; a shell in a shell in a tool has a handful.
+        const AT_MOST: usize = 64;
+        let parent = |pid: &u32| self.parent(*pid).filter(|parent| *parent != 0);
+        std::iter::successors(Some(std::process::id()), parent).take(AT_MOST).collect()
+    }
+
+    /// Field 4, counted behind the name, which may hold brackets.
+    fn parent(&self, pid: u32) -> Option<u32> {
+        let stat = fs::read_to_string(self.file(pid, "stat")).ok()?;
+        stat[stat.rfind(')')? + 1..].split_whitespace().nth(1)?.parse().ok()
+    }
+
     /// Processes end while we look: one that vanishes holds nothing any more.
     fn look_at(&self, pid: u32, places: &[PathBuf], work: &mut Work) {
         let Some(name) = self.name(pid) else { return };
@@ -238,6 +277,12 @@ pub(crate) mod tests {
             let fields = (4..22).map(|field| field.to_string()).collect::<Vec<_>>().join(" ");
             self.write(&format!("{pid}/stat"), &format!("{pid} ({name}) S {fields} {} 0", started * 100));
             symlink(cwd, self.folder.path().join(format!("{pid}/cwd"))).unwrap();
+        }
+
+        /// A process that this one started.
+        pub(crate) fn born(&self, pid: u32, parent: u32, name: &str) {
+            self.write(&format!("{pid}/comm"), &format!("{name}\n"));
+            self.write(&format!("{pid}/stat"), &format!("{pid} ({name}) S {parent} 0 0"));
         }
 
         pub(crate) fn write(&self, path: &str, content: &str) {

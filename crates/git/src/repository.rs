@@ -149,6 +149,12 @@ pub enum OpenError {
 }
 
 impl Opened {
+    /// The first address of each remote, by name, as far as the file of the repository itself says. They may hold secrets.
+    pub fn remote_addresses(&self) -> Vec<String> {
+        let addresses = crate::health::settings::addresses(&self.entries);
+        addresses.into_values().map(|url| String::from_utf8_lossy(url).into_owned()).collect()
+    }
+
     /// History is cut off.
     pub fn is_shallow(&self) -> bool {
         !self.shallow.is_empty()

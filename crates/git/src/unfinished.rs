@@ -2,13 +2,16 @@
 //!
 //! Facts only, from the state files that Git leaves; no git is started and
 //! nothing is touched. State belongs to a worktree, not to the repository.
+//! What tools for many branches leave besides is in `aligners`.
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 use alignwatch_model::{Known, Oid, RefName, Timestamp, snapshot::Unfinished};
 
 use crate::{
-    files,
+    aligners, files,
+    processes::Processes,
+    refs::Refs,
     worktrees::{WorktreeDir, head_branch, left_branches, state_line, worktrees},
 };
 
@@ -18,12 +21,44 @@ use crate::{
 pub fn unfinished(common_dir: &Path) -> Known<Vec<Unfinished>> {
     let found = worktrees(common_dir).and_then(|worktrees| {
         let found = worktrees.iter().map(in_worktree).collect::<io::Result<Vec<_>>>()?;
-        Ok(found.into_iter().flatten().collect())
+        found.into_iter().flatten().map(|one| with_tool(common_dir, &worktrees, one)).collect()
     });
     match found {
         Ok(found) => Known::Seen(found),
         Err(error) => Known::Unknown(format!("cannot read the state of a worktree: {error}")),
     }
+}
+
+/// The same, with what tools do that align many branches: incremental merges, and processes that are at work now.
+pub(crate) fn under_way(common_dir: &Path, refs: &Refs) -> Known<Vec<Unfinished>> {
+    unfinished(common_dir).map(|mut found| {
+        found.extend(aligners::imerges(refs));
+        let places = worktrees(common_dir).unwrap_or_default();
+        let files = places.into_iter().filter_map(|place| place.files);
+        let places: Vec<_> = files.chain([common_dir.to_owned()]).collect();
+        found.extend(aligners::at_work(&Processes::of_this_machine(), &places));
+        found
+    })
+}
+
+/// Names the tool that did it, where that shows.
+fn with_tool(common_dir: &Path, worktrees: &[WorktreeDir], one: Unfinished) -> io::Result<Unfinished> {
+    if one.operation != "rebase" && one.operation != "merge" {
+        return Ok(one);
+    }
+    let place = worktrees.iter().find(|worktree| named(worktree) == one.worktree);
+    let by = place.filter(|_| one.operation == "rebase").and_then(|place| aligners::of_rebase(&place.git_dir));
+    let listed_by = match &one.branch {
+        Some(branch) if by.is_none() => aligners::listing(common_dir, branch)?,
+        _ => None,
+    };
+    Ok(Unfinished { by, listed_by, ..one })
+}
+
+/// How a worktree is called here: nothing for the main one.
+fn named(worktree: &WorktreeDir) -> String {
+    let place = worktree.files.as_ref().unwrap_or(&worktree.git_dir);
+    if worktree.is_linked { place.display().to_string() } else { String::new() }
 }
 
 /// An operation, and the file that is written when it begins and not later.
@@ -72,13 +107,12 @@ fn in_worktree(worktree: &WorktreeDir) -> io::Result<Vec<Unfinished>> {
 }
 
 fn described(worktree: &WorktreeDir, operation: &'static str, began_at: Timestamp) -> io::Result<Unfinished> {
-    let place = worktree.files.as_ref().unwrap_or(&worktree.git_dir);
     Ok(Unfinished {
         operation,
-        worktree: if worktree.is_linked { place.display().to_string() } else { String::new() },
+        worktree: named(worktree),
         branch: branch_of(&worktree.git_dir)?,
         began_at: Some(began_at),
-        autostash: None,
+        ..Unfinished::default()
     })
 }
 

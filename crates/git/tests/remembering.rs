@@ -36,7 +36,7 @@ fn what_is_remembered_across_pushes_is_what_would_be_found_anew() {
 /// A base, what the branch does, what the line does before the first look and what it does after it.
 ///
 /// Each is lines of `git fast-import`: `M path content`, `D path`, `R from to`.
-const MOVES: [(&str, &[&str], &[&str], &[&str], &[&str]); 8] = [
+const MOVES: [(&str, &[&str], &[&str], &[&str], &[&str]); 12] = [
     (
         "attributes of the line say how a file is merged",
         &["M a.txt one"],
@@ -73,6 +73,34 @@ const MOVES: [(&str, &[&str], &[&str], &[&str], &[&str]); 8] = [
         &["R d z"],
         &["M b new"],
         &["M d/e/new new"],
+    ),
+    (
+        "a file comes that is like one which the line removed and the branch changed",
+        &["M a one-two-three"],
+        &["M a one-two-three-four"],
+        &["D a"],
+        &["M z one-two-three"],
+    ),
+    (
+        "a file is overwritten whose name the branch's file had got on the line",
+        &["M a one-two-three"],
+        &["M a one-two-three-four"],
+        &["R a z"],
+        &["M z something-else-entirely"],
+    ),
+    (
+        "a file comes back that had taken the new name for itself",
+        &["M a one-two-three", "M d/b one-two-three", "M c unlike-the-others"],
+        &["M a one-two-three-four"],
+        &["D a", "D d/b", "M e/b one-two-three"],
+        &["M d/b 0000000000000"],
+    ),
+    (
+        "a file comes that shows where a folder went in which the branch has something new",
+        &["M d/a one-two-three", "M b four-five-six"],
+        &["M d/new new"],
+        &["D d/a"],
+        &["M z/a one-two-three"],
     ),
     ("paths of a conflict hold the id of the line", &["M a one"], &["M x/y new"], &["M x new"], &["M elsewhere new"]),
 ];

@@ -795,8 +795,61 @@ const OURS: [&[&str]; 25] = [
     &["grep", "-c", "t", "HEAD"],
 ];
 
+/// What tasks and repairs ask of git besides, in the repository itself, and what it reads from standard input.
+const OURS_THAT_DO: [(&[&str], &str); 16] = [
+    (&["check-attr", "filter", "f.txt"], ""),
+    (&["patch-id", "--stable"], "diff --git a/f.txt b/f.txt\n--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-one\n+two\n"),
+    (&["archive", "--format=tar", "HEAD"], ""),
+    (&["pack-objects", "--all", "--stdout", "-q"], ""),
+    (&["index-pack", "--stdin", "--strict"], "PACK"),
+    (&["ls-remote", "."], ""),
+    (&["fetch", "-q", ".", "main:refs/heads/fetched"], ""),
+    (&["config", "user.name", "b"], ""),
+    (&["update-ref", "--stdin"], "update refs/heads/new refs/heads/main\n"),
+    (&["symbolic-ref", "refs/heads/alias", "refs/heads/main"], ""),
+    (&["pack-refs", "--all"], ""),
+    (&["reflog", "expire", "--all"], ""),
+    (&["repack", "-d", "-l", "-q"], ""),
+    (&["repack", "-a", "-d", "-l", "-q"], ""),
+    (&["multi-pack-index", "write"], ""),
+    (&["worktree", "repair"], ""),
+];
+
+/// What is started outside of every repository: no settings but those of whoever runs us can count.
+const OUTSIDE: [&str; 2] = ["version", "init"];
+
+/// The subcommands of git that the sources name, each with a file that does.
+fn started() -> std::collections::BTreeMap<String, PathBuf> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut open: Vec<PathBuf> = fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().path().join("src")).collect();
+    let mut found = std::collections::BTreeMap::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.starts_with(crates.join("testkit")) {
+            let text = fs::read_to_string(&path).unwrap();
+            for begin in [".command(\"", "outside(\"", "for_operator(\""] {
+                let names = text.split(begin).skip(1).filter_map(|rest| rest.split_once('"'));
+                found.extend(names.map(|(name, _)| (name.to_owned(), path.clone())));
+            }
+        }
+    }
+    found
+}
+
 #[test]
-fn nothing_runs_in_a_repository_with_every_trap_while_we_look() {
+fn every_command_that_is_started_has_a_tripwire() {
+    let started = started();
+    assert!(25 < started.len(), "the sources were not understood: {started:?}");
+    let tried = OURS.iter().copied().chain(OURS_THAT_DO.iter().map(|(words, _)| *words)).map(|words| words[0]);
+    let tried: BTreeSet<&str> = tried.chain(OUTSIDE).chain(["merge-tree"]).collect();
+    let missing: Vec<_> = started.iter().filter(|(name, _)| !tried.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "no tripwire tries {missing:?}");
+    println!("{} subcommands of git are started, each is tried in a repository with every trap", started.len());
+}
+
+/// A repository with every trap that can be set in one.
+fn every_trap() -> World {
     let world = World::new();
     for trap in TRAPS {
         // Those that need another state of the repository are tried on their own.
@@ -812,6 +865,36 @@ fn nothing_runs_in_a_repository_with_every_trap_while_we_look() {
     fs::write(world.repo.join(".gitattributes"), "*.txt filter=x merge=x diff=x\n").unwrap();
     world.plain(&["hash-object", "-w", "--no-filters", "--stdin"], "three\n");
     let _ = fs::remove_file(world.mark());
+    world
+}
+
+#[test]
+fn nothing_runs_in_a_repository_with_every_trap_while_we_tend_it() {
+    let world = every_trap();
+    let runner = Git::find().unwrap();
+    // First some are refused, since no setting stops their program; then they must be harmless without that one.
+    for is_refused in [true, false] {
+        let opened = open(&world.repo).unwrap();
+        let at = runner.at(&opened).unwrap();
+        for (words, input) in OURS_THAT_DO {
+            // Some may fail here: there is no pack in the input, no transport is allowed, no pack where repack is refused, no worktree.
+            let may_fail = ["index-pack", "fetch", "ls-remote", "multi-pack-index", "worktree"].contains(&words[0]);
+            match hardened(&at, words, input) {
+                Err(GitError::Refused { .. }) if is_refused => {}
+                outcome => assert!(outcome.is_ok() || may_fail, "{words:?}: {outcome:?}"),
+            }
+            assert_eq!(world.ran(), BTreeSet::new(), "{words:?}");
+        }
+        for (key, _, _) in REFUSED {
+            world.plain(&["config", "--unset-all", key], "");
+        }
+        let _ = fs::remove_file(world.mark());
+    }
+}
+
+#[test]
+fn nothing_runs_in_a_repository_with_every_trap_while_we_look() {
+    let world = every_trap();
     let runner = Git::find().unwrap();
     let opened = open(&world.repo).unwrap();
     let at = runner.at(&opened).unwrap();

@@ -244,6 +244,29 @@ fn a_resolver_that_drops_tests_is_found() {
 }
 
 #[test]
+fn a_submodule_that_falls_back_to_its_old_commit_is_found() {
+    let repo = sketch("main: a(f=1)\n x: a").worktree().draw();
+    let pin = |digit: &str| {
+        repo.git(["update-index", "--add", "--cacheinfo", &format!("160000,{},sub", digit.repeat(40))]);
+    };
+    let tip = |name: &str| Oid::from_hex(repo.git(["rev-parse", name]).trim().as_bytes()).unwrap();
+    repo.git(["checkout", "-q", "main"]);
+    pin("1");
+    repo.git(["commit", "-q", "-m", "pinned"]);
+    repo.git(["checkout", "-q", "-B", "x"]);
+    repo.git(["commit", "-q", "--allow-empty", "-m", "of its own"]);
+    let before = tip("x");
+    repo.git(["checkout", "-q", "main"]);
+    pin("2");
+    repo.git(["commit", "-q", "-m", "pinned anew"]);
+    merging(&repo, &[]);
+    pin("1");
+    repo.git(["commit", "-q", "--no-edit"]);
+    let found = found(&repo, before, Some(tip("main")));
+    assert_eq!(losses(&found, Severity::Critical), ["side_dropped: sub"]);
+}
+
+#[test]
 fn markers_that_were_committed_are_found() {
     let repo = in_conflict();
     merging(&repo, &[]);

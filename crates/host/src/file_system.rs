@@ -152,6 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn size_and_inodes_are_what_df_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let df = |column: &str| -> u64 {
+            let mut df = std::process::Command::new("df");
+            df.args(["--block-size=1", &format!("--output={column}")]).arg(folder.path()).env("LC_ALL", "C");
+            let said = String::from_utf8(df.output().unwrap().stdout).unwrap();
+            said.lines().nth(1).unwrap().trim().parse().unwrap()
+        };
+        let here = file_system("data", folder.path());
+        let space = here.space.seen().unwrap();
+        // Others write meanwhile; what is used and what is free together do not change.
+        assert!(space.total.abs_diff(df("used") + df("avail")) < 1 << 20, "{space:?}");
+        assert!(space.available.abs_diff(df("avail")) < 1 << 30, "{space:?}");
+        assert_eq!(here.inodes.seen().unwrap().total, df("itotal"));
+    }
+
+    #[test]
     fn without_a_list_of_mounts_the_type_is_unknown() {
         assert!(kind_of(Path::new("/"), Path::new("/nonexistent/mountinfo")).reason().is_some());
     }

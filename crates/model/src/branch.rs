@@ -23,6 +23,8 @@ pub struct Branch {
     pub landed: Landed,
     /// Would it merge?
     pub merge: Merge,
+    /// What the base did at the paths in conflict since they parted, as far as known: at most five commits.
+    pub causes: Vec<Cause>,
     /// The ref it is configured to follow, if any.
     pub upstream: Option<Upstream>,
     /// Distinct files at the tip with committed conflict markers, where that was scanned.
@@ -180,6 +182,26 @@ pub struct Conflict {
     pub path: String,
     /// Git's stable kind, such as `contents` or `modify/delete`; several may hold for one path.
     pub kinds: Vec<String>,
+}
+
+/// A commit of the base that changed paths at which a branch conflicts.
+///
+/// Source: the base's first-parent history since they parted, each commit compared with its first parent, as
+/// `git log --first-parent --diff-merges=first-parent --name-only BRANCH..BASE` tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The commit.
+    pub oid: Oid,
+    /// Its author as `Name <address>`.
+    pub author: String,
+    /// First line of its message.
+    pub subject: String,
+    /// When it was made.
+    pub committed_at: Timestamp,
+    /// Paths in conflict that it changed.
+    pub n_paths: u32,
+    /// Those of them that no other commit of the base changed since they parted: it alone brought these conflicts.
+    pub n_alone: u32,
 }
 
 /// Will it merge?

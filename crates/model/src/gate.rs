@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Known, Relation, Severity, Snapshot, Span, Timestamp, branch::Verdict, checks, config::Config, kept::KeptBranch,
-    lease::Lease, run::RunId, snapshot::LockVerdict, window::Purpose,
+    lease::Lease, quote::shell_word, run::RunId, snapshot::LockVerdict, window::Purpose,
 };
 
 /// What stands in the way.
@@ -33,11 +33,13 @@ pub enum Cause {
     Forbidden,
     /// It would stop at a conflict.
     Conflict,
+    /// There is no fresh backup that was found good.
+    Backup,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Cause; 9] = [
+    pub const ALL: [Cause; 10] = [
         Cause::Freeze,
         Cause::Run,
         Cause::Lease,
@@ -47,6 +49,7 @@ impl Cause {
         Cause::Health,
         Cause::Forbidden,
         Cause::Conflict,
+        Cause::Backup,
     ];
 
     /// The word, as in JSON and on the command line.
@@ -61,6 +64,7 @@ impl Cause {
             Cause::Health => "health",
             Cause::Forbidden => "forbidden",
             Cause::Conflict => "conflict",
+            Cause::Backup => "backup",
         }
     }
 
@@ -79,6 +83,8 @@ pub struct Obstacle {
     pub text: String,
     /// When it ends by itself, where that is known.
     pub until: Option<Timestamp>,
+    /// What to type that takes it out of the way, in order.
+    pub commands: Vec<String>,
 }
 
 /// Who wants to align what.
@@ -86,6 +92,8 @@ pub struct Obstacle {
 pub struct Asked<'a> {
     /// The branch, by its full name; `None` = any in the repository.
     pub branch: Option<&'a str>,
+    /// The workflow that wants to; `None` = nobody said, or that of the run that asks.
+    pub workflow: Option<&'a str>,
     /// The run that asks: it is not in its own way.
     pub run: Option<&'a RunId>,
     /// Who asks: their own lease is not in their way.
@@ -140,7 +148,7 @@ const INTERVALS: i64 = 3;
 /// Answers.
 pub fn answer(asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) -> Answer {
     let mut answer = Answer::default();
-    for look in [freezes, runs, leases, locks, unfinished, room, watched] {
+    for look in [freezes, runs, leases, locks, unfinished, room, watched, backups] {
         look(&mut answer, asked, facts, now);
     }
     answer.obstacles.retain(|obstacle| !asked.ignored.contains(&obstacle.cause));
@@ -156,7 +164,7 @@ impl Answer {
     }
 
     fn stop(&mut self, cause: Cause, text: String, until: Option<Timestamp>) {
-        self.obstacles.push(Obstacle { cause, text, until });
+        self.obstacles.push(Obstacle { cause, text, until, commands: Vec::new() });
     }
 
     fn doubt(&mut self, text: String) {
@@ -239,9 +247,7 @@ fn unfinished(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, _: Time
                 if operation.branch.as_ref().is_some_and(other) {
                     continue;
                 }
-                let worktree = if operation.worktree.is_empty() { "the main worktree" } else { &operation.worktree };
-                let text = format!("a {} is half done in {worktree}", operation.operation);
-                answer.stop(Cause::Unfinished, text, None);
+                answer.stop(Cause::Unfinished, operation.told(), None);
             }
         }
     }
@@ -253,6 +259,48 @@ fn room(answer: &mut Answer, _: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
         let grave = judged.findings.iter().filter(|finding| Severity::Error <= finding.severity);
         grave.for_each(|finding| answer.stop(Cause::Disk, finding.summary.clone(), None));
     }
+}
+
+/// Where a backup is asked for, one that is not known of is none: who asked for that chose it.
+fn backups(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    let path = &facts.snapshot.repository.path;
+    let demands = facts.config.gate.backups.iter();
+    let demands = demands.filter(|demand| demand.is_about(path, asked.branch, workflow(asked, facts)));
+    let Some(limit) = demands.map(|demand| demand.not_older_than).min() else { return };
+    let backups = match &facts.snapshot.facts.backups {
+        Known::Seen(backups) => backups,
+        Known::Unknown(reason) => {
+            return answer.stop(Cause::Backup, format!("whether there is a fresh backup is not known: {reason}"), None);
+        }
+    };
+    let age = backups.good_made_at.map(|at| now.since(at));
+    let path = shell_word(path.as_bytes());
+    let (text, commands) = match age {
+        Some(age) if age <= limit => return,
+        // One that is young enough only has to be looked at.
+        _ if !backups.is_bad && backups.newest_at.is_some_and(|at| now.since(at) <= limit) => (
+            format!(
+                "the newest backup was not looked at, and one that is good and not older than {limit} is asked for"
+            ),
+            vec![format!("alignwatch backup verify --of {path}")],
+        ),
+        Some(age) => (
+            format!("the newest backup that was found good is {age} old, and {limit} is the limit"),
+            vec![format!("alignwatch backup create --of {path}")],
+        ),
+        None => (
+            format!("there is no backup that was found good, and one not older than {limit} is asked for"),
+            vec![format!("alignwatch backup create --of {path}")],
+        ),
+    };
+    answer.obstacles.push(Obstacle { cause: Cause::Backup, text, until: None, commands });
+}
+
+/// The workflow that wants to align, as far as it is known.
+fn workflow<'a>(asked: &Asked<'a>, facts: &Facts<'a>) -> Option<&'a str> {
+    let runs = facts.snapshot.facts.runs.seen();
+    let of_run = || runs?.iter().find(|run| Some(&run.run) == asked.run).map(|run| run.workflow.as_str());
+    asked.workflow.or_else(of_run)
 }
 
 fn watched(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
@@ -409,15 +457,67 @@ mod tests {
         world.snapshot.locks = Known::Seen(vec![lock(LockVerdict::Live), lock(LockVerdict::Unknown)]);
         let operation = |branch: &str| Unfinished {
             operation: "rebase",
-            worktree: String::new(),
             branch: Some(RefName::from(branch)),
-            began_at: None,
-            autostash: None,
+            ..Unfinished::default()
         };
         world.snapshot.unfinished = Known::Seen(vec![operation("refs/heads/x"), operation("refs/heads/y")]);
         let (stops, doubts) = told(&world, of_x());
         assert_eq!(stops, ["index.lock is held: git rebase works here", "a rebase is half done in the main worktree"]);
         assert_eq!(doubts, ["index.lock is there for 5 min: git rebase works here"]);
+    }
+
+    #[test]
+    fn where_a_fresh_good_backup_is_asked_for_anything_else_stops_and_says_what_to_type() {
+        use crate::facts::tasks::Backups;
+        let mut world = well();
+        let text = "gate: {backups: [{branches: [x], workflows: [nightly], not_older_than: 2h}]}";
+        world.config = Config::from_yaml(text, "f").unwrap().0;
+        let ago = |minutes: i64| Some(Timestamp(NOW.0 - minutes * 60));
+        let with = |world: &mut World, backups: Known<Backups>| {
+            world.snapshot.facts.backups = backups;
+            told(world, of_x()).0.join("; ")
+        };
+        let good = Backups { n: 2, newest_at: ago(120), good_made_at: ago(120), ..Backups::default() };
+        assert_eq!(with(&mut world, Known::Seen(good)), "");
+        let old = Backups { newest_at: ago(121), good_made_at: ago(121), ..good };
+        let said = "the newest backup that was found good is 2 h old, and 2 h is the limit";
+        assert_eq!(with(&mut world, Known::Seen(old)), said);
+        assert!(told(&world, Asked { workflow: Some("weekly"), ..of_x() }).0.is_empty());
+        assert!(told(&world, Asked { branch: Some("refs/heads/y"), ..of_x() }).0.is_empty());
+        assert_eq!(told(&world, Asked { ignored: &[Cause::Backup], ..of_x() }).0, [""; 0]);
+        assert!(with(&mut world, Known::Seen(Backups { newest_at: ago(5), ..old })).contains("was not looked at"));
+        let bad = Backups { newest_at: ago(5), is_bad: true, ..old };
+        assert_eq!(with(&mut world, Known::Seen(bad)), said);
+        assert!(
+            with(&mut world, Known::Seen(Backups::default())).starts_with("there is no backup that was found good")
+        );
+        let unread = with(&mut world, Known::Unknown("permission denied".to_owned()));
+        assert_eq!(unread, "whether there is a fresh backup is not known: permission denied");
+        world.snapshot.repository.path = "/srv/my repo".into();
+        world.snapshot.facts.backups = Known::Seen(Backups::default());
+        let facts = Facts {
+            snapshot: &world.snapshot,
+            tip: &world.tip,
+            leases: &world.leases,
+            watched: &world.watched,
+            config: &world.config,
+        };
+        assert_eq!(
+            answer(&of_x(), &facts, NOW).obstacles[0].commands,
+            ["alignwatch backup create --of '/srv/my repo'"]
+        );
+        let run = RunId::from_parts(1, [1; 10]);
+        world.snapshot.facts.runs = Known::Seen(vec![Brief {
+            run: run.clone(),
+            workflow: "weekly".into(),
+            began_at: NOW,
+            heard_at: NOW,
+            ended: None,
+            process: Process::Alive,
+            losses: Vec::new(),
+            is_unverified: false,
+        }]);
+        assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty(), "the run says its workflow");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Branch, Oid, Relation, Span, Timestamp,
-    branch::{Conflict, State, Verdict},
+    branch::{Cause, Conflict, State, Verdict},
     relation::Budget,
 };
 
@@ -49,6 +49,9 @@ pub struct KeptBranch {
     pub conflicts: Option<Vec<Conflict>>,
     /// How many there are in all.
     pub n_conflicts: Option<u32>,
+    /// Commits of the base that brought the conflicts, as far as known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
     /// How it was shown that it landed.
     pub merged_proof: Option<String>,
     /// Author of its last commit.
@@ -88,6 +91,7 @@ impl KeptBranch {
             merge_reason: branch.merge.reason.clone(),
             conflicts: conflicts.map(|conflicts| conflicts.iter().take(PATHS_AT_MOST).cloned().collect()),
             n_conflicts: conflicts.map(|conflicts| conflicts.len() as u32),
+            causes: branch.causes.clone(),
             merged_proof: branch.proof().map(|proof| proof.word().to_owned()),
             author: tip.map(|tip| tip.author.clone()),
             subject: tip.map(|tip| tip.subject.clone()),

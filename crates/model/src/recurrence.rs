@@ -193,14 +193,14 @@ struct Written {
 /// The last time that counts.
 #[derive(Clone, Copy)]
 enum Until {
-    Instant(Timestamp),
+    Moment(Timestamp),
     Wall(DateTime),
 }
 
 impl Until {
     fn instant(self, zone: &TimeZone) -> Result<Timestamp, BadSchedule> {
         match self {
-            Until::Instant(at) => Ok(at),
+            Until::Moment(at) => Ok(at),
             Until::Wall(wall) => instant(zone, wall).ok_or_else(|| bad("ends at no time")),
         }
     }
@@ -271,7 +271,7 @@ fn end(text: &str) -> Result<Until, BadSchedule> {
     let no_time = || bad("has an `UNTIL` that is no time like 20261231T235959Z");
     if let Some(instant) = text.strip_suffix('Z') {
         let wall = compact(instant).ok_or_else(no_time)?;
-        return self::instant(&TimeZone::UTC, wall).map(Until::Instant).ok_or_else(no_time);
+        return self::instant(&TimeZone::UTC, wall).map(Until::Moment).ok_or_else(no_time);
     }
     let of_day = || compact(&format!("{text}T235959"));
     compact(text).or_else(of_day).map(Until::Wall).ok_or_else(no_time)

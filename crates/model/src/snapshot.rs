@@ -153,9 +153,10 @@ pub enum LockVerdict {
 }
 
 /// A merge, rebase or the like that was begun and not ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unfinished {
-    /// `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`, `am`, `sequencer`.
+    /// `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`, `am`, `sequencer`, `autostash`, `imerge`; `alignment` for a
+    /// process of a tool that is at work.
     pub operation: &'static str,
     /// The worktree it stands in, as text; empty for the main one.
     pub worktree: String,
@@ -165,6 +166,50 @@ pub struct Unfinished {
     pub began_at: Option<Timestamp>,
     /// User work that was stashed away by it and would be lost.
     pub autostash: Option<Oid>,
+    /// What git-imerge calls it.
+    pub name: Option<String>,
+    /// The tool that did it, where that is certain: `git-branchless`, `Graphite`, `git-machete`.
+    pub by: Option<&'static str>,
+    /// A tool that lists the branch among those that it aligns, and may have done it.
+    pub listed_by: Option<&'static str>,
+    /// The process that is at work.
+    pub process: Option<u32>,
+}
+
+/// How long ago somebody who is at it began at most.
+///
+/// Source: the limit of the check `unfinished-operation`: a working day and the night after it.
+const AT_IT_AT_MOST: Span = Span::hours(24);
+
+impl Unfinished {
+    /// In words, without a time: `a rebase by git-branchless is half done in the main worktree`.
+    pub fn told(&self) -> String {
+        let by = self.by.map(|tool| format!(" by {tool}")).unwrap_or_default();
+        match (self.process, &self.name) {
+            (Some(pid), _) => format!("{} is at work (process {pid})", self.by.unwrap_or("a tool")),
+            (None, Some(name)) => format!("the {} `{name}` is half done", self.operation),
+            (None, None) => {
+                let worktree = if self.worktree.is_empty() { "the main worktree" } else { &self.worktree };
+                let listed =
+                    self.listed_by.map(|tool| format!(" of a branch in the tree of {tool}")).unwrap_or_default();
+                let article = if self.operation.starts_with('a') { "an" } else { "a" };
+                format!("{article} {}{by}{listed} is half done in {worktree}", self.operation)
+            }
+        }
+    }
+
+    /// Is somebody aligning here, as far as it shows? What stands for longer than a day is forgotten, unless a process is
+    /// there still; a time that is not known may be now.
+    pub fn is_alignment_in_progress(&self, now: Timestamp) -> bool {
+        let is_alignment = !matches!(self.operation, "bisect" | "autostash");
+        let is_young = self.began_at.is_none_or(|began| now.since(began) <= AT_IT_AT_MOST);
+        is_alignment && (self.process.is_some() || is_young)
+    }
+
+    /// Does it keep ids in files, where nothing but git finds them?
+    pub fn keeps_ids_in_files(&self) -> bool {
+        self.process.is_none() && self.operation != "imerge"
+    }
 }
 
 /// A file or folder at the tip of a branch that could not be looked into.

@@ -60,6 +60,10 @@ pub enum Event {
     RefsMoved(String),
     /// Somebody wants this repository looked at now.
     Asked(String),
+    /// This repository is watched from now on.
+    Watched(String),
+    /// This one is watched no longer; what was kept of it stays.
+    Unwatched(String),
     /// Somebody reported what happened in alignment runs, and waits to hear that it is kept.
     Reported(Receipt, Vec<RunEvent>),
     /// Somebody wants something done about alerts, and waits to hear that it is kept.
@@ -176,6 +180,23 @@ struct Watched {
     unjudged_runs: Option<String>,
 }
 
+impl Watched {
+    /// Nothing is known of it, and it is due.
+    fn first(path: String, now: Timestamp) -> Watched {
+        Watched {
+            id: path,
+            due_at: now,
+            is_inspected: false,
+            is_due_again: false,
+            readings: Vec::new(),
+            status: Status::Unknown,
+            swept_at: None,
+            has_past: false,
+            unjudged_runs: None,
+        }
+    }
+}
+
 /// The numbers that the brain goes by.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -188,20 +209,7 @@ pub struct Pace {
 impl State {
     /// Watches these repositories. They are all due, spread a little, so that a hundred do not begin at once.
     pub fn watching(paths: impl IntoIterator<Item = String>, now: Timestamp) -> State {
-        let watched = |path: String| {
-            let first = Watched {
-                id: path.clone(),
-                due_at: now,
-                is_inspected: false,
-                is_due_again: false,
-                readings: Vec::new(),
-                status: Status::Unknown,
-                swept_at: None,
-                has_past: false,
-                unjudged_runs: None,
-            };
-            (path, first)
-        };
+        let watched = |path: String| (path.clone(), Watched::first(path, now));
         State {
             repositories: paths.into_iter().map(watched).collect(),
             latest: now,
@@ -209,6 +217,12 @@ impl State {
             alerting: Alerting::none(now),
             ..State::default()
         }
+    }
+
+    /// Watches one more. It has as long as a usual look is apart before it counts as not looked at.
+    fn watch(&mut self, path: String, now: Timestamp) {
+        let first = Watched { swept_at: Some(now), ..Watched::first(path.clone(), now) };
+        self.repositories.entry(path).or_insert(first);
     }
 
     /// When something is due without an event.
@@ -251,6 +265,8 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::Called(outcome) => heartbeat::called(state, &outcome, config, now),
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
+        Event::Watched(path) => state.watch(path, now),
+        Event::Unwatched(path) => drop(state.repositories.remove(&path)),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
         Event::OutsideRead { troubles, changes } => outside::read(state, troubles, &changes, config, now),
         Event::Announced(rows) => state.tending.announce(&mut state.alerting.book, rows),

@@ -3,7 +3,7 @@
 //! No redirect is followed, no proxy of the environment is used, and the answer is bounded. What is said of
 //! a failure holds the host and the status, never the path of an address or a secret.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use alignwatch_model::{
     Span, Timestamp,
@@ -51,7 +51,7 @@ pub(crate) struct Address {
 pub(crate) struct Request {
     pub method: &'static str,
     pub url: Url,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     pub body: Vec<u8>,
     /// Texts that must not be told, whatever the other side answers.
     pub secrets: Vec<String>,
@@ -74,7 +74,7 @@ impl Request {
     pub(crate) fn json(method: &'static str, to: Address, body: &serde_json::Value) -> Request {
         // Values of our own making are plain JSON.
         let body = serde_json::to_vec(body).unwrap_or_default();
-        let headers = vec![("content-type", "application/json".to_owned())];
+        let headers = vec![("content-type".into(), "application/json".to_owned())];
         Request { headers, body, ..Request::plain(method, to) }
     }
 
@@ -92,8 +92,14 @@ impl Request {
 
     /// A request whose body is plain text.
     pub(crate) fn text(method: &'static str, to: Address, body: &str) -> Request {
-        let headers = vec![("content-type", "text/plain; charset=utf-8".to_owned())];
+        let headers = vec![("content-type".into(), "text/plain; charset=utf-8".to_owned())];
         Request { headers, body: body.as_bytes().to_vec(), ..Request::plain(method, to) }
+    }
+
+    /// A request whose body is of this kind.
+    pub(crate) fn bytes(method: &'static str, to: Address, kind: &str, body: Vec<u8>) -> Request {
+        let headers = vec![("content-type".into(), kind.to_owned())];
+        Request { headers, body, ..Request::plain(method, to) }
     }
 
     /// A request for a list.
@@ -107,13 +113,21 @@ impl Request {
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Request {
-        self.headers.push((name, value.into()));
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with a header that somebody else named, and whose value is secret; each word of it is, too.
+    pub(crate) fn with_secret_header(mut self, name: &str, secret: &str) -> Request {
+        self.headers.push((name.to_owned().into(), secret.to_owned()));
+        let words = secret.split_whitespace().filter(|word| SECRET_AT_LEAST <= word.len()).map(str::to_owned);
+        self.secrets.extend(words.chain([secret.to_owned()]));
         self
     }
 
     /// The same with a header that holds a secret after some words.
     pub(crate) fn with_secret(mut self, name: &'static str, words: &str, secret: &str) -> Request {
-        self.headers.push((name, format!("{words}{secret}")));
+        self.headers.push((name.into(), format!("{words}{secret}")));
         self.secrets.push(secret.to_owned());
         self
     }
@@ -180,7 +194,7 @@ pub(crate) fn send(request: &Request, way: Way<'_>) -> Result<Answer, Failure> {
     let agent = agent(way.egress, request.url.scheme() == "https", way.left())?;
     let mut builder = ureq::http::Request::builder().method(request.method).uri(request.url.as_str());
     for (name, value) in &request.headers {
-        builder = builder.header(*name, value);
+        builder = builder.header(name.as_ref(), value);
     }
     let built = builder.body(&request.body[..]);
     let built = built

@@ -31,6 +31,7 @@ mod matrix;
 mod mattermost;
 mod ntfy;
 mod opsgenie;
+pub mod otlp;
 mod pagerduty;
 #[cfg(test)]
 mod peers;
@@ -61,7 +62,7 @@ use alignwatch_model::{
 };
 
 pub use egress::Egress;
-pub use secret::{SecretState, secret_state};
+pub use secret::{SecretState, secret_state, secret_text};
 pub use test_notice::test_notice;
 
 /// The longest that one attempt takes, whatever the other side does; a command may be given longer by its own `deadline`.

@@ -8,6 +8,7 @@ pub mod fresh;
 pub mod leases;
 pub mod openings;
 pub mod spool;
+pub mod tail;
 pub mod wrap;
 
 pub use leases::{Granted, LeaseError, Leases};

@@ -20,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::tail::Tail;
 use alignwatch_model::run::{Exit, Usage};
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::{
@@ -46,6 +47,8 @@ pub struct Ended {
     pub duration: Duration,
     /// What it and its children used.
     pub usage: Usage,
+    /// The end of its output, where that was to be kept and went into a file.
+    pub output_tail: Option<String>,
 }
 
 /// A command that is under way.
@@ -55,6 +58,7 @@ pub struct Running {
     began: Instant,
     ears: Vec<(i32, UnixStream)>,
     cpu_before: (f64, f64),
+    tail: Option<Tail>,
 }
 
 /// Lets a write beyond a limit of the size of files fail, instead of ending us. The command does not inherit it.
@@ -67,16 +71,17 @@ pub fn survive_full_files() {
     }
 }
 
-/// Starts a command with these variables added. Errors: the system's words, as a shell would say them.
-pub fn start(command: &[OsString], variables: &[(&str, String)]) -> io::Result<Running> {
+/// Starts a command with these variables added; `keeps_output` says whether the end of its output is to be kept. Errors: the system's words, as a shell would say them.
+pub fn start(command: &[OsString], variables: &[(&str, String)], keeps_output: bool) -> io::Result<Running> {
     let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("there is no command"))?;
     // Before the command is there, so that no signal finds us deaf; handlers are not inherited, what is ignored is.
     let ears = listen();
     let cpu_before = children_cpu();
+    let tail = keeps_output.then(Tail::before);
     let began = Instant::now();
     let variables = variables.iter().map(|(name, value)| (OsStr::new(name), OsStr::new(value)));
     let child = Command::new(program).args(arguments).envs(variables).spawn()?;
-    Ok(Running { child, began, ears, cpu_before })
+    Ok(Running { child, began, ears, cpu_before, tail })
 }
 
 impl Running {
@@ -103,7 +108,7 @@ impl Running {
             read_bytes,
             written_bytes,
         };
-        Ended { exit, duration, usage }
+        Ended { exit, duration, usage, output_tail: self.tail.and_then(|tail| tail.after()) }
     }
 
     /// Returns when the command has ended, or when that cannot be watched.
@@ -239,7 +244,7 @@ mod tests {
 
     fn ended(script: &str) -> Ended {
         let command = ["sh", "-c", script].map(OsString::from);
-        start(&command, &[("GIVEN", "yes".to_owned())]).unwrap().wait()
+        start(&command, &[("GIVEN", "yes".to_owned())], false).unwrap().wait()
     }
 
     #[test]
@@ -252,10 +257,10 @@ mod tests {
 
     #[test]
     fn what_cannot_start_is_told_as_a_shell_tells_it() {
-        let code = |program: &str| code_of_start(&start(&[program.into()], &[]).unwrap_err());
+        let code = |program: &str| code_of_start(&start(&[program.into()], &[], false).unwrap_err());
         assert_eq!(code("/nowhere/at/all"), 127);
         assert_eq!(code("/"), 126);
-        assert!(start(&[], &[]).is_err());
+        assert!(start(&[], &[], false).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What makes a task wait: freezes, alignment runs, leases, locks, too little room.
+//! What makes a task wait: freezes, alignment runs, leases, locks, alignments that began lately, too little room.
 //!
 //! What stands in the way of an alignment stands in the way of maintenance, too, so that the gate is asked; only a
-//! predicted conflict or bad health does not. On top of that every lock holds a task, also one that seems to be left
+//! predicted conflict or bad health does not, nor what was begun and forgotten. On top of that every lock holds a task, also one that seems to be left
 //! over: git would wait for it, fail, or do nothing and say that all is well.
 
 use alignwatch_git::tend::free_bytes;
@@ -20,8 +20,16 @@ use crate::task::Guard;
 pub(crate) const HOLDER: &str = "alignwatch task";
 
 /// What is no reason for maintenance to wait.
-const IGNORED: [Cause; 6] =
-    [Cause::Health, Cause::Forbidden, Cause::Conflict, Cause::Unfinished, Cause::Disk, Cause::Lock];
+const IGNORED: [Cause; 7] = [
+    Cause::Health,
+    Cause::Forbidden,
+    Cause::Conflict,
+    Cause::Unfinished,
+    Cause::Disk,
+    Cause::Lock,
+    // Most of them are what makes one.
+    Cause::Backup,
+];
 
 /// Why nothing may be changed here now; `None` = it may.
 pub(crate) fn held(
@@ -35,8 +43,20 @@ pub(crate) fn held(
     match guard {
         Guard::Outside => None,
         Guard::Locks => gate(snapshot, config, leases, now),
-        _ => lock(snapshot).or_else(|| gate(snapshot, config, leases, now)),
+        _ => lock(snapshot).or_else(|| alignment(snapshot, now)).or_else(|| gate(snapshot, config, leases, now)),
     }
+}
+
+/// Somebody is aligning, as far as it shows in the repository.
+fn alignment(snapshot: &Snapshot, now: Timestamp) -> Option<Hold> {
+    let reason = match &snapshot.unfinished {
+        Known::Unknown(reason) => format!("whether somebody aligns here is not known: {reason}"),
+        Known::Seen(all) => {
+            let one = all.iter().find(|one| one.is_alignment_in_progress(now))?;
+            format!("an alignment is in progress: {}", one.told())
+        }
+    };
+    Some(Hold { reason, until: None })
 }
 
 /// Why this plan can't be carried out for want of room.
@@ -66,7 +86,7 @@ fn lock(snapshot: &Snapshot) -> Option<Hold> {
 fn gate(snapshot: &Snapshot, config: &Config, leases: &Known<Vec<Lease>>, now: Timestamp) -> Option<Hold> {
     let nobody_asked = Known::Unknown("nobody asked".to_owned());
     let unwatched = Known::Unknown("nobody asked".to_owned());
-    let asked = Asked { branch: None, run: None, holder: HOLDER, ignored: &IGNORED };
+    let asked = Asked { holder: HOLDER, ignored: &IGNORED, ..Asked::default() };
     let facts = Facts { snapshot, tip: &nobody_asked, leases, watched: &unwatched, config };
     let answer = gate::answer(&asked, &facts, now);
     let until = answer.until();

@@ -89,7 +89,9 @@ impl Access {
         let is_of_status = path == "/status" || path.starts_with("/badge/") || path.starts_with("/assets/");
         // Who knows the id of a workflow may ping it, as with every cron monitor; another is not found.
         let is_ping = path.strip_prefix("/ping/").and_then(|rest| rest.split('/').next()).is_some_and(is_uuid);
-        path == "/healthz" || is_ping || self.is_status_public && is_of_status
+        // A webhook proves that it knows a secret of its own.
+        let is_webhook = path.strip_prefix("/api/v1/webhooks/").is_some_and(|name| !name.contains('/'));
+        path == "/healthz" || is_ping || is_webhook || self.is_status_public && is_of_status
     }
 
     /// Who asks. Errors: why the request is refused.

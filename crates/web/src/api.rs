@@ -19,8 +19,8 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Shared, alertmanager, alerts, branches, metrics, pages, ping, problem::Problem, promises, reports, runs, tasks,
-    trends, upkeep, windows,
+    Shared, alertmanager, alerts, branches, improvement, metrics, pages, ping, problem::Problem, promises, reports,
+    runs, tasks, trends, upkeep, watching, webhooks, windows,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -91,8 +91,8 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(healthz))
         .routes(routes!(readyz))
         .routes(routes!(metrics_page))
-        .routes(routes!(repositories))
-        .routes(routes!(repository))
+        .routes(routes!(repositories, watching::watch))
+        .routes(routes!(repository, watching::unwatch))
         .routes(routes!(sweep))
         .routes(routes!(branches::branches))
         .routes(routes!(findings))
@@ -100,6 +100,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(points))
         .routes(routes!(trends::trends))
         .routes(routes!(reports::report))
+        .routes(routes!(improvement::improvement))
         .routes(routes!(runs::report))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))
@@ -117,6 +118,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(alerts::retry))
         .routes(routes!(alerts::give_up))
         .routes(routes!(promises::promises))
+        .routes(routes!(webhooks::pushed))
 }
 
 /// Is the process alive?

@@ -10,6 +10,7 @@ mod alerts;
 mod api;
 mod branches;
 mod guard;
+mod improvement;
 mod incoming;
 mod metrics;
 mod pages;
@@ -21,6 +22,8 @@ mod runs;
 mod tasks;
 mod trends;
 mod upkeep;
+mod watching;
+mod webhooks;
 mod windows;
 
 use std::{
@@ -34,7 +37,7 @@ pub use access::Access;
 use alignwatch_model::{
     Timestamp,
     alert::Wish,
-    config::Loaded,
+    config::{Loaded, SecretRef},
     record::Reading,
     run::RunEvent,
     task::{Plan, TaskWish},
@@ -43,6 +46,7 @@ use alignwatch_model::{
 };
 use alignwatch_store::Store;
 pub use upkeep::{Planned, TaskAbout};
+pub use watching::Unwatchable;
 
 /// Readers that are kept open. Source: ours; each has a cache of 2 MB, and more requests seldom read at once.
 const READERS_KEPT: usize = 8;
@@ -65,6 +69,8 @@ pub struct Shared {
     readers: Mutex<Vec<Store>>,
     /// What pages read of each repository, until its next sweep.
     views: Arc<pages::Views>,
+    /// What webhooks told of lately.
+    heard: webhooks::Heard,
     /// Plans of tasks that were asked for.
     tickets: upkeep::Tickets,
 }
@@ -77,6 +83,18 @@ pub type Tell = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// Hands over what was reported of alignment runs.
 pub type Report = dyn Fn(Vec<RunEvent>, Tell) + Send + Sync;
+
+/// Reads a secret. Errors: why it can't be read, in a sentence part that holds nothing of it.
+pub type SecretOf = dyn Fn(&SecretRef) -> Result<String, String> + Send + Sync;
+
+/// The watched repositories that one of these addresses means, as paths.
+pub type Named = dyn Fn(&[String]) -> Vec<String> + Send + Sync;
+
+/// Watches the repository at this path, too; false = it was watched already.
+pub type Watch = dyn Fn(&str) -> Result<bool, Unwatchable> + Send + Sync;
+
+/// Watches the repository at this path no longer.
+pub type Unwatch = dyn Fn(&str) -> Result<(), Unwatchable> + Send + Sync;
 
 /// The newest runs of maintenance tasks, at most so many. Errors: why they can't be read, in a sentence.
 pub type Tasks = dyn Fn(usize) -> Result<Vec<TaskRun>, String> + Send + Sync;
@@ -118,6 +136,14 @@ pub struct Asks {
     pub look: Box<Look>,
     /// To keep what was reported.
     pub report: Box<Report>,
+    /// To watch one more.
+    pub watch: Box<Watch>,
+    /// To watch one no longer.
+    pub unwatch: Box<Unwatch>,
+    /// What a secret is.
+    pub secret: Box<SecretOf>,
+    /// Which repositories an address means.
+    pub named: Box<Named>,
     /// What maintenance did.
     pub tasks: Box<Tasks>,
     /// To do something about alerts.
@@ -161,6 +187,7 @@ impl Shared {
             loaded: RwLock::new(Arc::new(loaded)),
             readers: Mutex::default(),
             views: Arc::default(),
+            heard: webhooks::Heard::default(),
             tickets: upkeep::Tickets::default(),
         }
     }

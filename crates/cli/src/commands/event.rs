@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, RunId, Stage, event::Started};
-use alignwatch_records::{Spool, fresh, wrap};
+use alignwatch_records::{Spool, fresh, tail, wrap};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use super::{Global, import};
@@ -23,7 +23,7 @@ Examples:
   export ALIGNWATCH_RUN=$(alignwatch event start --workflow nightly)
   alignwatch event stage fetch
   alignwatch event operation refs/heads/x --outcome aligned
-  alignwatch event finish --outcome aligned")]
+  alignwatch event finish --outcome aligned --output align.log")]
 pub(crate) struct Event {
     #[command(subcommand)]
     what: What,
@@ -94,6 +94,9 @@ enum What {
         /// The exit code of the procedure
         #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
         exit_code: Option<i32>,
+        /// A file with its output, of which the last lines are kept; secrets in them are struck out
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
         #[command(flatten)]
         of: Of,
         #[command(flatten)]
@@ -183,10 +186,11 @@ fn event_of(what: &What) -> Option<RunEvent> {
             };
             (of.run.clone(), more, Happened::Operation(operation))
         }
-        What::Finish { outcome, exit_code, of, more } => {
+        What::Finish { outcome, exit_code, output, of, more } => {
             let outcome = Outcome::from_word(outcome).unwrap_or_default();
             let because = "it was reported".to_owned();
-            let finished = Finished { outcome, because, exit_code: *exit_code, ..Finished::default() };
+            let output_tail = output.as_deref().and_then(tail::of_file).map(|text| recording::redacted(&text));
+            let finished = Finished { outcome, because, exit_code: *exit_code, output_tail, ..Finished::default() };
             (of.run.clone(), more, Happened::Finished(finished))
         }
     };

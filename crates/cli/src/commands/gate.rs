@@ -32,7 +32,8 @@ use crate::{
 /// Looks at this moment for freezes, runs under way, leases of others, locks, half-done
 /// operations and room on the disk; and, where a daemon watches the repository, at its health and
 /// at the predicted merge of the branch. What can't be known is told, and stops nobody, unless
-/// --strict is given: that the monitor is away never stops an alignment.
+/// --strict is given: that the monitor is away never stops an alignment. `gate.backups` in the
+/// configuration names what needs a fresh backup that was found good; there, unknown is not fresh.
 ///
 /// Exit code 0 = go, 4 = not now.
 #[derive(Args, Debug)]
@@ -48,6 +49,9 @@ pub(crate) struct Gate {
     /// The branch that is to be aligned, short or full [default: any]
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
+    /// The workflow that is to align; within `alignwatch run` it is known [default: any]
+    #[arg(long, value_name = "NAME")]
+    workflow: Option<String>,
     /// Also stop where something can't be known
     #[arg(long)]
     strict: bool,
@@ -61,7 +65,7 @@ pub(crate) struct Gate {
     #[arg(long, value_name = "NAME", requires = "lease")]
     holder: Option<String>,
     /// Give the lease with this number back, and ask nothing
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["lease", "branch", "strict"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["lease", "branch", "strict", "workflow"])]
     give_back: Option<u64>,
 }
 
@@ -117,7 +121,13 @@ pub(crate) fn run(global: &Global, asked: &Gate) -> Result<Exit, Failure> {
     let holder = asked.holder.clone().unwrap_or_else(holder);
     let run = std::env::var("ALIGNWATCH_RUN").ok().and_then(|text| RunId::parse(&text).ok());
     let ignored: Vec<Cause> = asked.ignore.iter().filter_map(|word| Cause::from_word(word)).collect();
-    let question = Asked { branch: branch.as_deref(), run: run.as_ref(), holder: &holder, ignored: &ignored };
+    let question = Asked {
+        branch: branch.as_deref(),
+        workflow: asked.workflow.as_deref(),
+        run: run.as_ref(),
+        holder: &holder,
+        ignored: &ignored,
+    };
     let facts = Facts { snapshot: &snapshot, tip: &tip, leases: &held, watched: &seen, config: &config };
     let mut answer = gate::answer(&question, &facts, now);
     let may_go = |answer: &Answer| answer.obstacles.is_empty() && (!asked.strict || answer.doubts.is_empty());
@@ -201,7 +211,8 @@ fn take(leases: Option<&Leases>, wish: &Lease, now: Timestamp, answer: &mut Answ
         Some(Ok(Granted::Yes(lease))) => Some(lease),
         Some(Ok(Granted::No(other))) => {
             let text = format!("{} was faster and has a lease", other.holder);
-            answer.obstacles.push(gate::Obstacle { cause: Cause::Lease, text, until: Some(other.until) });
+            let until = Some(other.until);
+            answer.obstacles.push(gate::Obstacle { cause: Cause::Lease, text, until, commands: Vec::new() });
             None
         }
         Some(Err(error)) => {
@@ -229,6 +240,9 @@ fn human(document: &Document<'_>, is_go: bool) -> String {
     text.push_str(&if is_go { "go\n".to_owned() } else { format!("not now{until}\n") });
     for obstacle in document.obstacles {
         text.push_str(&format!("  stop   {}\n", escape::terminal(&obstacle.text)));
+        for command in &obstacle.commands {
+            text.push_str(&format!("         {}\n", escape::terminal(command)));
+        }
     }
     for doubt in document.doubts {
         text.push_str(&format!("  ?      {}\n", escape::terminal(doubt)));

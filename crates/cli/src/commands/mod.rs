@@ -101,6 +101,9 @@ pub(crate) struct Global {
     /// Be silent on standard error, apart from errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Another program asks, through the library: its signals and streams are its own.
+    #[arg(skip)]
+    pub(crate) is_embedded: bool,
 }
 
 /// When to use colour.

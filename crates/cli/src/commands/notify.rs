@@ -70,7 +70,8 @@ pub(crate) fn run(global: &Global, asked: &NotifyArgs) -> Result<Exit, Failure> 
     }
 }
 
-fn named(config: &Config, name: &str) -> Result<Channel, Failure> {
+/// The channel with this name.
+pub(crate) fn named(config: &Config, name: &str) -> Result<Channel, Failure> {
     config.channels.named(name).ok_or_else(|| {
         let all: Vec<String> = config.channels.all().iter().map(|channel| channel.name().to_owned()).collect();
         let failure = Failure::usage(format!("there is no channel `{name}`"));
@@ -148,8 +149,8 @@ fn keeps_open(channel: &Channel) -> bool {
     )
 }
 
-/// What is said of a test that did not arrive, with what to look at.
-fn not_told(channel: &Channel, failure: &NotDelivered) -> Failure {
+/// What is said of a notice that did not arrive, with what to look at.
+pub(crate) fn not_told(channel: &Channel, failure: &NotDelivered) -> Failure {
     let (name, kind) = (channel.name(), channel.kind());
     let told = Failure::could_not(format!("cannot tell `{name}` ({kind}): {}", failure.detail));
     let told = match what_to_look_at(failure.reason) {

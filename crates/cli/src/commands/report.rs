@@ -8,6 +8,7 @@ use alignwatch_model::{
     report::{self, Held, Period, Times, html, letter, markdown, session},
 };
 use clap::{Args, ValueEnum, builder::PossibleValuesParser};
+use serde_json::Value;
 
 use super::{Global, forms};
 use crate::{
@@ -68,7 +69,7 @@ pub(crate) fn run(global: &Global, asked: &Report) -> Result<Exit, Failure> {
     let config = configuring::configure(global)?;
     let now = surroundings::now();
     let times = times(asked, &config, now)?;
-    let held = held(&config, asked, &times)?;
+    let held = held(&config, &asked.path, &times)?;
     let text = written(form, asked, &held, &config, times);
     match &asked.output {
         Some(path) => write(path, &text)?,
@@ -93,18 +94,19 @@ fn times(asked: &Report, config: &Config, now: Timestamp) -> Result<Times, Failu
     Ok(Times::of(period, until, &config.store, now))
 }
 
-fn held(config: &Config, asked: &Report, times: &Times) -> Result<Held, Failure> {
+/// What is known of these times, of these repositories; without any, of all that are watched.
+pub(crate) fn held(config: &Config, paths: &[PathBuf], times: &Times) -> Result<Held, Failure> {
     let data_dir = configuring::data_dir(config).ok_or_else(|| {
         Failure::could_not("cannot report on anything: there is no data directory").hint("name one: --data-dir DIR")
     })?;
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let wanted: Vec<String> = asked.path.iter().map(|path| absolute(path).to_string_lossy().into_owned()).collect();
+    let wanted: Vec<String> = paths.iter().map(|path| absolute(path).to_string_lossy().into_owned()).collect();
     let is_about = |path: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == path);
     let held = alignwatch_daemon::reporting::held(&data_dir, times, &is_about).map_err(|reason| {
         Failure::could_not(format!("cannot report on anything: {reason}"))
             .hint("`alignwatch serve` watches and remembers")
     })?;
-    match asked.path.first().filter(|_| held.repositories.is_empty()) {
+    match paths.first().filter(|_| held.repositories.is_empty()) {
         None => Ok(held),
         Some(path) => {
             let path = escape::terminal(&path.to_string_lossy()).into_owned();
@@ -119,13 +121,16 @@ fn written(form: Format, asked: &Report, held: &Held, config: &Config, times: Ti
     match form {
         Format::Html => html::file(&report),
         Format::Markdown => markdown::markdown_of(&report),
-        Format::Json if asked.compat.is_some() => {
-            let tasks: Vec<&str> = alignwatch_tasks::ALL.iter().map(|task| task.id).collect();
-            escape::json(&session::session(&report, held, config, &times, &tasks))
-        }
+        Format::Json if asked.compat.is_some() => escape::json(&session(held, config, &times)),
         Format::Json => escape::json(&report),
         _ => human(&letter::letter(&report, "report")),
     }
+}
+
+/// The report in the five parts of a monitoring session.
+pub(crate) fn session(held: &Held, config: &Config, times: &Times) -> Value {
+    let tasks: Vec<&str> = alignwatch_tasks::ALL.iter().map(|task| task.id).collect();
+    session::session(&report::report(held, config, *times), held, config, times, &tasks)
 }
 
 /// For a terminal: each line within its width.

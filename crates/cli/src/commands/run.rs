@@ -30,6 +30,7 @@ use crate::{
 Examples:
   alignwatch run --workflow nightly -- git machete traverse -y
   alignwatch run --workflow rebase --repo ~/src/a --base main -- ./align-all.sh
+  alignwatch run --workflow nightly --keep-output -- ./align-all.sh >> align.log 2>&1
   alignwatch -v run --workflow rebase -- git rebase main    tells the outcome, too")]
 pub(crate) struct Run {
     /// The name of the procedure, by which its runs are compared
@@ -41,6 +42,9 @@ pub(crate) struct Run {
     /// Measure all branches against this ref
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+    /// Keep the last lines of its output, where that goes into a file; secrets in them are struck out
+    #[arg(long)]
+    keep_output: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -61,7 +65,7 @@ pub(crate) fn run(global: &Global, asked: &Run) -> Result<Exit, Failure> {
     };
     let recorder = Recorder::begin(global, wanted);
     let variables = [("TRACEPARENT", trace), ("ALIGNWATCH_RUN", id.to_string())];
-    let code = match wrap::start(&asked.command, &variables) {
+    let code = match wrap::start(&asked.command, &variables, asked.keep_output) {
         Ok(running) => {
             let ended = running.wait();
             recorder.end(&ended);
@@ -74,6 +78,7 @@ pub(crate) fn run(global: &Global, asked: &Run) -> Result<Exit, Failure> {
                 exit: CommandExit::NotStarted(error.to_string()),
                 duration: std::time::Duration::ZERO,
                 usage: Default::default(),
+                output_tail: None,
             });
             wrap::code_of_start(&error)
         }

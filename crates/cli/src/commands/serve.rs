@@ -91,7 +91,8 @@ fn repositories(named: &[PathBuf], config: &Config) -> Result<Vec<PathBuf>, Fail
     }
     paths.sort();
     paths.dedup();
-    if paths.is_empty() {
+    // With `may_add`, the first may be added over the API.
+    if paths.is_empty() && config.serve.may_add.is_empty() {
         return Err(Failure::usage("there is nothing to watch")
             .hint("name repositories: alignwatch serve PATH…, or `serve.repositories` in the configuration"));
     }

@@ -19,6 +19,7 @@ use super::{Global, window};
 use crate::{
     Exit, configuring,
     failure::Failure,
+    inspecting,
     output::{Format, escape},
     surroundings,
     tasking::{self, Row},
@@ -164,7 +165,7 @@ fn exit_by(came: Came) -> Exit {
 }
 
 fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: bool) -> Result<Exit, Failure> {
-    let rows = look(global, name, paths)?;
+    let rows = look(global, &configuring::configure(global)?, name, paths)?;
     let text = match form {
         Format::Json => tasking::plans_json(&rows),
         _ => tasking::plans(&rows, &surroundings::screen(global), explain || 0 < global.verbose),
@@ -174,12 +175,11 @@ fn plan(global: &Global, form: Format, name: &str, paths: &[PathBuf], explain: b
 }
 
 /// The plans of these tasks in each of the repositories.
-fn look(global: &Global, name: &str, paths: &[PathBuf]) -> Result<Vec<Row>, Failure> {
-    let config = configuring::configure(global)?;
+fn look(global: &Global, config: &Config, name: &str, paths: &[PathBuf]) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for path in or_here(paths) {
-        for task in chosen(name).into_iter().filter(|task| name != EACH || is_meant(task, &config, &path)) {
-            let (plan, hold) = around(global, &path, &|around| conduct::plan(task, around))?;
+        for task in chosen(name).into_iter().filter(|task| name != EACH || is_meant(task, config, &path)) {
+            let (plan, hold) = around(global, config, &path, &|around| conduct::plan(task, around))?;
             rows.push(Row { repository: path.display().to_string(), task, plan, hold });
         }
     }
@@ -194,8 +194,10 @@ fn perform(
     yes: bool,
     force: bool,
 ) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
     // The first half is the dry run, whether it goes on or not.
-    let rows: Vec<Row> = look(global, name, paths)?.into_iter().filter(|row| name != EACH || row.plan.acts()).collect();
+    let rows: Vec<Row> =
+        look(global, &config, name, paths)?.into_iter().filter(|row| name != EACH || row.plan.acts()).collect();
     if form == Format::Human {
         surroundings::answer(tasking::plans(&rows, &surroundings::screen(global), 0 < global.verbose).as_bytes())?;
     }
@@ -211,7 +213,8 @@ fn perform(
     for row in rows {
         let is_wanted = yes || surroundings::asks(&format!("run `{}` in {}? [y/N] ", row.task.id, row.repository));
         if is_wanted {
-            let ran = around(global, Path::new(&row.repository), &|around| conduct::run(row.task, around, force))?;
+            let ran =
+                around(global, &config, Path::new(&row.repository), &|around| conduct::run(row.task, around, force))?;
             if form == Format::Human {
                 surroundings::answer(tasking::ended(&row, &ran).as_bytes())?;
             }
@@ -232,11 +235,11 @@ fn run_due(global: &Global, form: Format) -> Result<Exit, Failure> {
         let hint = "name some: `maintenance.repositories` in the configuration";
         return Err(Failure::usage("cannot tend anything: no repository was handed over").hint(hint));
     }
-    let machine = Machine { load_percent: alignwatch_host::load_percent(), on_battery: alignwatch_host::on_battery() };
+    let machine = machine();
     let (mut exit, mut all) = (Exit::Fine, Vec::new());
     for path in paths {
         let ends: RefCell<Vec<(&'static Task, Ended)>> = RefCell::default();
-        let ran = around(global, &path, &|around| {
+        let ran = around(global, &config, &path, &|around| {
             due::run(around, &machine, &mut |task, ended| ends.borrow_mut().push((task, ended.clone())))
         });
         if let Err(failure) = ran {
@@ -255,6 +258,11 @@ fn run_due(global: &Global, form: Format) -> Result<Exit, Failure> {
     }
     surroundings::answer(tasking::due(form, &all).as_bytes())?;
     Ok(exit)
+}
+
+/// The machine, just now.
+pub(crate) fn machine() -> Machine {
+    Machine { load_percent: alignwatch_host::load_percent(), on_battery: alignwatch_host::on_battery() }
 }
 
 /// The worst that happened decides.
@@ -287,12 +295,16 @@ fn data_dir(config: &Config) -> Result<PathBuf, Failure> {
 }
 
 /// Does something with a repository and all that a task needs around it.
-fn around<T>(global: &Global, path: &Path, act: &dyn Fn(&Around<'_>) -> Result<T, ConductError>) -> Result<T, Failure> {
-    let config = configuring::configure(global)?;
-    let data_dir = data_dir(&config)?;
+pub(crate) fn around<T>(
+    global: &Global,
+    config: &Config,
+    path: &Path,
+    act: &dyn Fn(&Around<'_>) -> Result<T, ConductError>,
+) -> Result<T, Failure> {
+    let data_dir = data_dir(config)?;
     let runs = |id: &str| -> Runs { alignwatch_daemon::runs::of_repository(&data_dir, id) };
     let git = Git::find().map_err(|error| Failure::caused_by(&error))?;
-    let stop = alignwatch_git::stop::Stop::new(None, surroundings::interruptions());
+    let stop = inspecting::stop(global, None);
     let is_told = !global.quiet && surroundings::is_watched();
     let tell = |what: &str| {
         if is_told {
@@ -301,7 +313,7 @@ fn around<T>(global: &Global, path: &Path, act: &dyn Fn(&Around<'_>) -> Result<T
     };
     let around = Around {
         path,
-        config: &config,
+        config,
         data_dir: &data_dir,
         git: &git,
         now: &surroundings::now,

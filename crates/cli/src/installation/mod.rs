@@ -16,9 +16,11 @@ mod git;
 mod heartbeat;
 mod journal;
 mod limits;
+mod otlp;
 mod program;
 mod remembered;
 mod store;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,8 @@ pub static ALL: &[&Examination] = &[
     &git::EXAMINATION,
     &configuration::EXAMINATION,
     &channels::EXAMINATION,
+    &webhooks::EXAMINATION,
+    &otlp::EXAMINATION,
     &data_dir::EXAMINATION,
     &remembered::EXAMINATION,
     &daemon::EXAMINATION,

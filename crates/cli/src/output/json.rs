@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use alignwatch_model::{
     Branch, Evidence, Finding, Oid, RefName, Severity, Snapshot, Span, Timestamp,
-    branch::{Conflict, Upstream},
+    branch::{Cause, Conflict, Upstream},
     checks::{self, Check},
     snapshot::Line,
 };
@@ -210,6 +210,7 @@ struct MergePredicted<'a> {
     verdict: &'static str,
     conflict_paths: Option<Vec<&'a str>>,
     conflicts: Option<&'a [Conflict]>,
+    causes: &'a [Cause],
     reason: Option<&'a str>,
 }
 
@@ -333,6 +334,7 @@ fn merge(seen: &Branch) -> MergePredicted<'_> {
         verdict: seen.merge.verdict.word(),
         conflict_paths: conflicts.map(|conflicts| conflicts.iter().map(|conflict| &*conflict.path).collect()),
         conflicts,
+        causes: &seen.causes,
         reason: seen.merge.reason.as_deref(),
     }
 }

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Output},
 };
 
-use alignwatch_cli::bundle::{self, archive, redact::Redactor};
+use alignwatch::bundle::{self, archive, redact::Redactor};
 use alignwatch_testkit::{git, git_command};
 use serde_json::{Value, json};
 

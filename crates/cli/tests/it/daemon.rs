@@ -141,7 +141,8 @@ pub(crate) fn post(port: u16, path: &str, document: &Value) -> Option<u16> {
     Some(ask(port, &format!("POST {path}"), &headers, &body)?.0)
 }
 
-fn ask(port: u16, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+/// Status and body of the answer to any request.
+pub(crate) fn ask(port: u16, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     let answer = whole(port, request, headers, body)?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))

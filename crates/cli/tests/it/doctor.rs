@@ -10,7 +10,7 @@ use std::{
 use alignwatch_testkit::{Repo, sketch};
 use serde_json::{Value, json};
 
-use crate::{documents::assert_valid, screens::assert_harmless};
+use crate::{documents::assert_valid, screens::assert_harmless, terminal::in_conversation};
 
 const DOCTOR: &str = include_str!("../../../../docs/schema/doctor-1.schema.json");
 const REPAIRS: &str = include_str!("../../../../docs/schema/repairs-1.schema.json");
@@ -228,6 +228,41 @@ fn a_commit_graph_is_written_measured_and_taken_back() {
     let undone = place.run(&["doctor", "--undo", "1"]);
     assert_eq!(code(&undone), 0, "{}", out(&undone));
     assert!(!repo.git_dir().join("objects/info/commit-graphs/commit-graph-chain").exists());
+}
+
+#[test]
+fn on_a_terminal_each_repair_is_asked_for_and_only_what_is_agreed_to_is_made() {
+    let (place, repo) = (Place::new(), conflicting());
+    place.configure("thresholds:\n  commit-graph: 1\n");
+    fs::create_dir(place.data()).unwrap();
+    fs::set_permissions(place.data(), fs::Permissions::from_mode(0o755)).unwrap();
+    let chain = repo.git_dir().join("objects/info/commit-graphs/commit-graph-chain");
+    let fix = |answers: &[&str]| {
+        let mut command = place.command(&["doctor", "--fix", path_of(&repo)]);
+        let (status, seen) = in_conversation(&mut command, "? [y/N] ", answers);
+        assert!(status.success(), "{seen}");
+        seen
+    };
+    let n_repairs = || {
+        let journal: Value = serde_json::from_slice(&place.run(&["doctor", "--journal", "--json"]).stdout).unwrap();
+        journal["repairs"].as_array().unwrap().len()
+    };
+    for no in [&["n", ""][..], &["no", "yess"], &[]] {
+        let seen = fix(no);
+        assert!(seen.contains("1. left as it is") && seen.contains("2. left as it is"), "{seen}");
+        assert_eq!((mode(&place.data()), chain.exists(), n_repairs()), (0o755, false, 0), "{no:?}");
+    }
+    let seen = fix(&["n", "y"]);
+    assert!(seen.find("undo: ").unwrap() < seen.find("[y/N]").unwrap(), "the way back is shown before it asks: {seen}");
+    assert!(seen.contains("1. left as it is") && seen.contains("2. done: the commit-graph has "), "{seen}");
+    assert_eq!((mode(&place.data()), chain.exists(), n_repairs()), (0o755, true, 1));
+    assert!(seen.contains("undo: alignwatch doctor --undo 1"), "{seen}");
+    let seen = fix(&["yes"]);
+    assert!(seen.contains("1. done: ") && !seen.contains("2. "), "{seen}");
+    assert_eq!((mode(&place.data()), n_repairs()), (0o700, 2));
+    assert_eq!(code(&place.run(&["doctor", "--undo", "1"])), 0);
+    assert!(!chain.exists());
+    assert!(out(&place.run(&["doctor", "--fix", "--yes", path_of(&repo)])).contains("1. done: the commit-graph has "));
 }
 
 #[test]

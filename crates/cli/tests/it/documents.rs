@@ -3,7 +3,7 @@
 //! The published schemas let readers meet new fields. Here they are closed
 //! before they are used, so that a field that no schema describes is a failure.
 
-use alignwatch_cli::{
+use alignwatch::{
     output::{json, junit, sarif},
     report::{CheckReport, Selection},
 };

@@ -93,3 +93,47 @@ fn what_the_daemon_saw_of_the_branch_counts_even_when_it_is_gone() {
     let (code, text) = world.gate(&["--branch", "topic"]);
     assert_eq!((code, text.contains("has moved since")), (0, true), "{text}");
 }
+
+#[test]
+fn where_a_fresh_backup_is_asked_for_what_it_says_to_type_opens_it() {
+    let world = World::new();
+    let config = world.data.path().join("alignwatch.yaml");
+    std::fs::write(&config, "gate: {backups: [{branches: [topic], not_older_than: 1h}]}\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.env_remove("ALIGNWATCH_RUN").arg("--data-dir").arg(world.data.path()).arg("--config").arg(&config);
+        let output = command.args(arguments).current_dir(world.repo.path()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = run(&["gate", "--branch", "topic"]);
+    assert_eq!((code, text.contains("there is no backup that was found good")), (4, true), "{text}");
+    assert_eq!(run(&["gate", "--branch", "calm"]).0, 0);
+    assert_eq!(run(&["gate"]).0, 4, "it may be one that is meant");
+    let document: Value = serde_json::from_str(&run(&["gate", "--branch", "topic", "--json"]).1).unwrap();
+    let obstacle = &document["obstacles"][0];
+    assert_eq!(obstacle["cause"], "backup");
+    let command = obstacle["commands"][0].as_str().unwrap().strip_prefix("alignwatch ").unwrap().to_owned();
+    assert!(text.contains(&command), "{text}");
+    assert_eq!(run(&command.split(' ').collect::<Vec<_>>()).0, 0);
+    assert_eq!(run(&["gate", "--branch", "topic"]).0, 0);
+}
+
+#[test]
+#[ignore = "needs git-imerge"]
+fn an_imerge_that_stands_half_done_stops_its_branch_and_holds_tasks() {
+    let world = World::new();
+    world.repo.git(["checkout", "-q", "topic"]);
+    let mut imerge = Command::new("git-imerge");
+    assert!(imerge.args(["rebase", "main"]).current_dir(world.repo.path()).output().unwrap().status.success());
+    world.repo.git(["checkout", "-q", "-f", "main"]);
+    let (code, text) = world.gate(&["--branch", "topic"]);
+    assert_eq!((code, text.contains("the imerge `topic` is half done")), (4, true), "{text}");
+    assert_eq!(world.gate(&["--branch", "calm"]).0, 0);
+    let held = world.command(&["task", "run", "pack-refs", "--yes", "--force"]);
+    let told = String::from_utf8(held.stdout).unwrap();
+    assert_eq!(
+        (held.status.code(), told.contains("an alignment is in progress: the imerge `topic`")),
+        (Some(4), true),
+        "{told}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alignwatch_cli::{
+use alignwatch::{
     failure::Failure,
     report::{BranchesReport, CheckReport, CheckResult, Checked, Judgement, Selection},
 };
@@ -75,6 +75,7 @@ pub(crate) fn branch(name: impl AsRef<[u8]>, seed: u64) -> Branch {
         }),
         landed: Landed::No,
         merge: Merge::clean(),
+        causes: Vec::new(),
         upstream: None,
         markers: Known::Seen(Vec::new()),
     }

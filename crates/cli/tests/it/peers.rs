@@ -212,3 +212,72 @@ fn a_client_of_healthchecks_pings_us() {
     assert_eq!(told, "(True, 'OK') (True, 'OK')\n(True, 'OK') (True, 'OK') (True, 'OK')\nunknown\n");
     assert_eq!(crate::ping::outcomes(&daemon, "nightly"), ["failed", "failed", "aligned", "aligned"]);
 }
+
+/// A receiver that OpenTelemetry's own Python library reads for; a line of JSON for each request.
+const RECEIVER: &str = r#"
+import http.server, json, sys
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
+from google.protobuf.json_format import MessageToDict
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        request = ExportMetricsServiceRequest.FromString(body)
+        with open(sys.argv[2], "a") as log:
+            log.write(json.dumps({"path": self.path, "type": self.headers["content-type"], "auth": self.headers["authorization"], "message": MessageToDict(request)}) + "\n")
+        self.send_response(200); self.send_header("content-type", "application/x-protobuf"); self.end_headers()
+        self.wfile.write(ExportMetricsServiceResponse().SerializeToString())
+    def log_message(self, *args): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+"#;
+
+#[test]
+#[ignore = "needs opentelemetry-proto"]
+fn metrics_that_are_sent_are_what_opentelemetrys_own_library_reads() {
+    let (repo, data) = (sketch("main: a b c d\n old: a x\n new: c y").draw(), tempfile::tempdir().unwrap());
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let (script, log, key) = (data.path().join("receiver.py"), data.path().join("log"), data.path().join("key"));
+    fs::write(&script, RECEIVER).unwrap();
+    fs::write(&key, "Bearer t0ps3cr3tt0ken\n").unwrap();
+    let config = data.path().join("alignwatch.yaml");
+    let text = format!(
+        "otlp: {{endpoint: \"http://127.0.0.1:{port}/v1/metrics\", every: 10s, headers: [{{header: authorization, value: \"file:{}\"}}]}}\negress: {{allow: [127.0.0.1]}}\nserve: {{branch_series: 10}}\n",
+        key.display()
+    );
+    fs::write(&config, text).unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
+    daemon.until_ready();
+    // Nobody listens yet: what waits arrives later, and the failure is a number of ours.
+    daemon.until("a failure that is counted", |daemon| {
+        daemon.metric("alignwatch_otlp_failed_exports_total").is_some_and(|n| 0.0 < n)
+    });
+    let receiver = Command::new("python3").arg(&script).arg(port.to_string()).arg(&log).spawn().unwrap();
+    let _receiver = Running(receiver);
+    daemon.until("a message", |_| fs::read_to_string(&log).is_ok_and(|text| text.contains('\n')));
+    let text = fs::read_to_string(&log).unwrap();
+    let told: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&told["path"], &told["type"]), (&"/v1/metrics".into(), &"application/x-protobuf".into()));
+    assert_eq!(told["auth"], "Bearer t0ps3cr3tt0ken");
+    let scope = &told["message"]["resourceMetrics"][0];
+    let service = &scope["resource"]["attributes"][0];
+    assert_eq!((&service["key"], &service["value"]["stringValue"]), (&"service.name".into(), &"alignwatch".into()));
+    let metrics = scope["scopeMetrics"][0]["metrics"].as_array().unwrap();
+    let metric = |name: &str| metrics.iter().find(|metric| metric["name"] == name).unwrap_or_else(|| panic!("{name}"));
+    let value = |name: &str, label: &str| {
+        let points = metric(name)["gauge"]["dataPoints"].as_array().unwrap();
+        let of = |point: &&serde_json::Value| {
+            let attributes = point["attributes"].as_array();
+            label.is_empty() || attributes.into_iter().flatten().any(|pair| pair["value"]["stringValue"] == label)
+        };
+        points.iter().find(of).unwrap()["asDouble"].as_f64().unwrap()
+    };
+    assert_eq!(value("alignwatch_branches", "diverged"), 2.0);
+    assert_eq!(value("vcs.ref.count", ""), repo.git(["for-each-ref"]).lines().count() as f64);
+    let behind: f64 = repo.git(["rev-list", "--count", "old..main"]).trim().parse().unwrap();
+    let points = metric("vcs.ref.revisions_delta")["gauge"]["dataPoints"].as_array().unwrap();
+    let has = |point: &serde_json::Value, value: &str| point.to_string().contains(value);
+    let of_old = points.iter().find(|point| has(point, "refs/heads/old") && has(point, "behind")).unwrap();
+    assert_eq!(of_old["asDouble"].as_f64().unwrap(), behind);
+    daemon.until("its arrival in our own numbers", |daemon| {
+        daemon.metric("alignwatch_otlp_arrived_timestamp_seconds").is_some()
+    });
+}

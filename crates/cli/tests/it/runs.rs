@@ -91,6 +91,28 @@ fn a_clean_rebase_is_aligned_and_all_of_it_is_recorded() {
 }
 
 #[test]
+fn the_end_of_the_output_is_kept_where_it_goes_into_a_file_and_is_asked_for() {
+    for (asks, kept) in [(true, Some("its end, with token=[secret]\nand more\n")), (false, None)] {
+        let world = World::new(CLEAN);
+        let log = world.data.path().join("log");
+        fs::write(&log, "what an earlier run wrote\n").unwrap();
+        let mut words = vec!["run", "--workflow", "test"];
+        words.extend(asks.then_some("--keep-output"));
+        words.extend([
+            "--",
+            "sh",
+            "-c",
+            "echo its end, with token=ghp_0123456789abcdefghijABCDEFGHIJ012345; echo and more >&2",
+        ]);
+        let file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+        let status = world.command(&words).stdout(file.try_clone().unwrap()).stderr(file).status().unwrap();
+        assert!(status.success());
+        assert_eq!(world.recorded().finished().unwrap().output_tail.as_deref(), kept);
+        assert!(fs::read_to_string(&log).unwrap().ends_with("ABCDEFGHIJ012345\nand more\n"), "the file is not touched");
+    }
+}
+
+#[test]
 fn what_git_leaves_half_done_is_a_conflict_whatever_the_exit_code() {
     assert_eq!(World::new(CONFLICT).outcome_of("git rebase -q main x"), (Some(1), Some(Outcome::Conflict)));
     assert_eq!(World::new(CONFLICT).outcome_of("git rebase -q main x; exit 0"), (Some(0), Some(Outcome::Conflict)));

@@ -1,6 +1,6 @@
 //! What a person sees, at the widths that terminals have.
 
-use alignwatch_cli::{
+use alignwatch::{
     output::{human, markdown, style::Screen},
     report::{CheckReport, Selection, Sort},
 };
@@ -92,8 +92,8 @@ fn branches_can_be_chosen_and_sorted() {
 #[test]
 fn in_a_pipe_no_name_is_cut_and_no_branch_left_out() {
     let shown = human::branches(&made_up::branches(made_up::large(), Selection::default()), &PIPE);
-    for branch in alignwatch_cli::report::all_branches(&made_up::large()) {
-        let name = alignwatch_cli::output::escape::terminal(&branch.name.short().text()).into_owned();
+    for branch in alignwatch::report::all_branches(&made_up::large()) {
+        let name = alignwatch::output::escape::terminal(&branch.name.short().text()).into_owned();
         assert!(shown.contains(&name), "{name}");
     }
 }
@@ -117,7 +117,7 @@ fn nothing_runs_over_the_edge_of_a_terminal() {
     for report in &all_reports() {
         for screen in [SMALL, LARGE, Screen { width: 60, rows: Some(15), ..SMALL }] {
             for line in human::check(report, &screen).lines() {
-                let width = alignwatch_cli::output::layout::width(line);
+                let width = alignwatch::output::layout::width(line);
                 assert!(width <= screen.width, "{width} columns of {}: {line}", screen.width);
             }
         }
@@ -125,7 +125,7 @@ fn nothing_runs_over_the_edge_of_a_terminal() {
     let report = made_up::branches(made_up::large(), Selection { limit: Some(0), ..Selection::default() });
     for screen in [SMALL, LARGE, Screen { width: 60, rows: Some(15), ..SMALL }] {
         for line in human::branches(&report, &screen).lines() {
-            assert!(alignwatch_cli::output::layout::width(line) <= screen.width, "{line}");
+            assert!(alignwatch::output::layout::width(line) <= screen.width, "{line}");
         }
     }
 }
@@ -158,7 +158,7 @@ pub(crate) fn without_colours(text: &str) -> String {
 }
 
 pub(crate) fn assert_harmless(text: &str) {
-    let hurts = |char: &char| *char != '\n' && alignwatch_cli::output::escape::is_unsafe(*char);
+    let hurts = |char: &char| *char != '\n' && alignwatch::output::escape::is_unsafe(*char);
     assert_eq!(text.chars().find(hurts), None, "{text}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Write},
     process::{Command, ExitStatus, Stdio},
 };
 
@@ -14,18 +14,43 @@ use rustix::{
 
 /// Runs the command on a terminal of this size; gives all that was written to it, as it was written.
 pub(crate) fn in_terminal(command: &mut Command, columns: u16, rows: u16) -> (ExitStatus, Vec<u8>) {
+    let (ours, theirs) = terminal(columns, rows);
+    command.env("TERM", "xterm-256color").stdin(Stdio::null());
+    let mut child = command.stdout(theirs.try_clone().unwrap()).stderr(theirs).spawn().unwrap();
+    // The command holds the other end, too; while it does, the terminal never ends.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let written = read_to_hang_up(ours);
+    (child.wait().unwrap(), written)
+}
+
+/// Runs the command on a terminal where somebody types each answer when its question ends, and gives what was seen.
+pub(crate) fn in_conversation(command: &mut Command, question_ends: &str, answers: &[&str]) -> (ExitStatus, String) {
+    let (mut ours, theirs) = terminal(200, 50);
+    command.env("TERM", "dumb").stdin(theirs.try_clone().unwrap());
+    let mut child = command.stdout(theirs.try_clone().unwrap()).stderr(theirs).spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut written, mut buffer, mut n_answered) = (String::new(), [0; 4096], 0);
+    while let Ok(n @ 1..) = ours.read(&mut buffer) {
+        written.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        while n_answered < written.matches(question_ends).count() {
+            // A question more than there are answers gets the end of input.
+            let answer = answers.get(n_answered).map_or("\u{4}".to_owned(), |answer| format!("{answer}\n"));
+            ours.write_all(answer.as_bytes()).unwrap();
+            n_answered += 1;
+        }
+    }
+    (child.wait().unwrap(), written.replace("\r\n", "\n"))
+}
+
+/// Both ends of a new terminal.
+fn terminal(columns: u16, rows: u16) -> (File, std::os::fd::OwnedFd) {
     let ours = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     pty::grantpt(&ours).unwrap();
     pty::unlockpt(&ours).unwrap();
     let name = pty::ptsname(&ours, Vec::new()).unwrap();
     let theirs = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
     termios::tcsetwinsize(&theirs, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    command.env("TERM", "xterm-256color").stdin(Stdio::null());
-    let mut child = command.stdout(theirs.try_clone().unwrap()).stderr(theirs).spawn().unwrap();
-    // The command holds the other end, too; while it does, the terminal never ends.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let written = read_to_hang_up(File::from(ours));
-    (child.wait().unwrap(), written)
+    (File::from(ours), theirs)
 }
 
 /// Linux ends a terminal with EIO when its last user is gone.

@@ -9,8 +9,8 @@
 //! * No path that any new commit touched was changed by the branch; neither has a file where the
 //!   other has a folder; no folder came or went on one side in which the other added something,
 //!   since the folder may have moved; and no attributes changed.
-//! * Where renames had a part in the merge, every path that moved was only modified
-//!   and stands in each merge base, so it is no end of a rename.
+//! * Where renames on the line had a part in the merge, no file that moved can be an end of one
+//!   ([`merge::MovedFiles`]).
 //! * No path of a conflict is named after the old tip.
 
 use std::{hash::Hasher, iter};
@@ -23,7 +23,7 @@ use crate::{
     landed,
     memory::{Memory, Shelf},
     merge,
-    objects::{Objects, ReadError},
+    objects::Objects,
     tree_diff::{self, Side, WalkError, folder, leaf},
 };
 
@@ -75,8 +75,8 @@ struct Move {
     keys: FxHashSet<u64>,
     /// Attributes say how other paths are merged.
     has_attributes: bool,
-    /// Paths that were modified and nothing else, in all new commits; `None` if there were others.
-    modified: Option<Vec<Vec<u8>>>,
+    /// The files among it.
+    files: merge::MovedFiles,
 }
 
 impl Move {
@@ -84,8 +84,8 @@ impl Move {
     fn between(graph: &Graph, trunk: &Trunk, before: Oid, objects: &Objects) -> Result<Option<Move>, WalkError> {
         let at = graph.find(&before).filter(|&at| trunk.is_on_line(at)).and_then(|at| trunk.intro(at));
         let Some(before_at) = at.filter(|at| trunk.line().len() - at <= COMMITS_AT_MOST) else { return Ok(None) };
-        let mut moved =
-            Move { before, before_at, keys: FxHashSet::default(), has_attributes: false, modified: Some(Vec::new()) };
+        let (keys, files) = (FxHashSet::default(), merge::MovedFiles::default());
+        let mut moved = Move { before, before_at, keys, has_attributes: false, files };
         for pair in trunk.line()[before_at..].windows(2) {
             let (old, new) = (graph.tree(pair[0]), graph.tree(pair[1]));
             tree_diff::entries(objects, Some(old), Some(new), &mut |path, old, new| moved.touch(path, old, new))?;
@@ -101,6 +101,7 @@ impl Move {
         if old == new {
             return;
         }
+        self.files.touch(path, old, new);
         self.has_attributes |= path.rsplit(|&byte| byte == b'/').next() == Some(b".gitattributes");
         self.keys.insert(hash(Key::Path, path));
         if old.is_none() {
@@ -108,11 +109,6 @@ impl Move {
             for around in folders_around(path) {
                 self.keys.extend([hash(Key::FileOfBranch, around), hash(Key::FolderOfBranch, around)]);
             }
-        }
-        let is_file = |side: Side| side.is_some_and(|(mode, _)| mode.is_file());
-        match &mut self.modified {
-            Some(paths) if is_file(old) && is_file(new) => paths.push(path.to_vec()),
-            modified => *modified = None,
         }
     }
 
@@ -139,8 +135,7 @@ impl Move {
                 continue;
             }
             proofs.carry(&self.before, &now, &branch.tip);
-            let no_rename_ends = self.is_in_all(objects, &trees).unwrap_or(false);
-            merges.carry(&self.before, &now, &branch.tip, no_rename_ends);
+            merges.carry(objects, (&self.before, &now, &branch.tip), &trees, &self.files);
         }
         proofs.save();
         let _ = touched.save();
@@ -161,19 +156,6 @@ impl Move {
             let mut keys = keys.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().expect("eight bytes")));
             if keys.any(|key| key == TOO_MANY || self.keys.contains(&key)) {
                 return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Does every path that moved stand in each merge base, and was it only modified?
-    fn is_in_all(&self, objects: &Objects, bases: &[Oid]) -> Result<bool, ReadError> {
-        let Some(paths) = &self.modified else { return Ok(false) };
-        for base in bases {
-            for path in paths {
-                if !stands_in(objects, *base, path)? {
-                    return Ok(false);
-                }
             }
         }
         Ok(true)
@@ -232,24 +214,15 @@ fn folders_around(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::successors(around(path).map(|end| &path[..end]), move |path| around(path).map(|end| &path[..end]))
 }
 
+/// Stands for a path wherever paths are remembered.
+pub(super) fn hash_of_path(path: &[u8]) -> u64 {
+    hash(Key::Path, path)
+}
+
 fn hash(key: Key, path: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write_u8(key as u8);
     hasher.write(path);
     // Never the value that stands for too many.
     hasher.finish() | 1
-}
-
-fn stands_in(objects: &Objects, root: Oid, path: &[u8]) -> Result<bool, ReadError> {
-    let mut at = root;
-    let mut names = path.split(|&byte| byte == b'/').peekable();
-    while let Some(name) = names.next() {
-        let tree = objects.tree(&at)?;
-        let Some(entry) = tree.find(name) else { return Ok(false) };
-        if entry.mode.is_tree() == names.peek().is_none() {
-            return Ok(false);
-        }
-        at = entry.oid;
-    }
-    Ok(true)
 }

@@ -8,6 +8,7 @@
 
 mod bases;
 mod carry;
+mod causes;
 mod collect;
 mod past;
 mod verdicts;
@@ -54,7 +55,7 @@ use crate::{
     repository::{OpenError, Opened, RefBackend, open},
     run::{Git, GitAt, GitError, Limits},
     stop::Stop,
-    unfinished::unfinished,
+    unfinished::under_way,
     worktrees::checked_out,
 };
 
@@ -238,7 +239,7 @@ impl Inspection<'_> {
         // The second look at the locks comes at the end: what the inspection takes is the time between.
         let locks = self.look(Look::Locks, || Known::Seen(LockWatch::first_look(common_dir)));
         let hazards = self.look(Look::Settings, || self.hazards());
-        let unfinished = self.look(Look::Unfinished, || unfinished(common_dir));
+        let unfinished = self.look(Look::Unfinished, || under_way(common_dir, refs));
         let checked_out = self.look(Look::Worktrees, || checked_out(common_dir));
         let storage = self.look(Look::Storage, || Known::Seen(storage(self.opened, self.now, self.memory)));
         let entries = self.git.map_or(self.opened.entries.as_slice(), |git| git.entries());
@@ -416,6 +417,7 @@ impl Inspection<'_> {
                 drift: placed.drift.clone(),
                 landed: Landed::Unknown("not looked at".into()),
                 merge: Merge::unknown("not looked at"),
+                causes: Vec::new(),
                 upstream: seen.upstream.clone(),
                 markers: Known::Unknown("not looked at".into()),
             });

@@ -30,7 +30,10 @@ impl Inspection<'_> {
         let predictor = self.predictor(&objects);
         self.carry_over(graph, bases, branches, &predictor);
         self.take(Look::Landed, || self.prove(graph, bases, branches));
-        self.take(Look::Merges, || self.predict(branches, &self.predictor(&objects)));
+        self.take(Look::Merges, || {
+            self.predict(branches, &self.predictor(&objects));
+            self.find_causes(graph, bases, branches);
+        });
     }
 
     /// What follows from the drift alone.

@@ -12,6 +12,7 @@
 
 mod ask;
 mod attributes;
+mod carried;
 mod pair;
 pub(crate) mod quarantine;
 mod sides;
@@ -22,6 +23,7 @@ mod virtual_base;
 mod walk;
 
 pub(crate) use self::ask::PINNED;
+pub(crate) use self::carried::{MovedFiles, Remembered};
 pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{
@@ -36,10 +38,11 @@ use std::{
 };
 
 use alignwatch_model::{Merge, Oid, Verdict, branch::Conflict};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use self::{
     attributes::Attributes,
+    carried::Followed,
     pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
     quarantine::Quarantine,
     text::TextMerge,
@@ -56,7 +59,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 4;
+const ENGINE: u32 = 5;
 
 /// Pairs that a thread walks at once: neighbours by name often began at the same commit.
 const WALKED_AT_ONCE: usize = 8;
@@ -123,19 +126,19 @@ pub struct Effort {
 impl Predictor<'_> {
     /// One answer for each question, in order. `progress` is told how many of how many are done.
     pub fn predict(&self, questions: &[Question], progress: &(dyn Fn(usize, usize) + Sync)) -> (Vec<Merge>, Effort) {
-        let mut shelf = self.remembered().0;
+        let mut known = self.remembered();
         let mut impossible =
             self.memory.shelf("impossible", &format!("{} {}", self.written_by(), self.objects_as_they_are()));
         let mut answers: Vec<Option<Answer>> = questions
             .iter()
-            .map(|question| remembered(&mut shelf, question).or_else(|| remembered_reason(&mut impossible, question)))
+            .map(|question| remembered(&mut known, question).or_else(|| remembered_reason(&mut impossible, question)))
             .collect();
         let new: Vec<usize> = (0..questions.len()).filter(|&number| answers[number].is_none()).collect();
         let asked: Vec<&Question> = new.iter().map(|&number| &questions[number]).collect();
-        let mut simple = FxHashSet::default();
-        for (number, (answer, is_simple)) in new.iter().zip(self.work_out(&asked, progress)) {
+        let mut followed: FxHashMap<usize, Followed> = FxHashMap::default();
+        for (number, (answer, what)) in new.iter().zip(self.work_out(&asked, progress)) {
             answers[*number] = Some(answer);
-            simple.extend(is_simple.then_some(*number));
+            followed.insert(*number, what);
         }
         let mut answers: Vec<Answer> =
             answers.into_iter().map(|answer| answer.expect("every question was answered")).collect();
@@ -145,19 +148,20 @@ impl Predictor<'_> {
         let asked_git = self.ask_git(questions, &mut answers, paths, progress);
         effort.count(&answers, new.len(), asked_git.len());
         for number in new.into_iter().chain(asked_git) {
-            keep(&mut shelf, &questions[number], &answers[number], simple.contains(&number));
+            keep(&mut known, &questions[number], &answers[number], followed.remove(&number));
             if let Answer::Impossible(reason) = &answers[number] {
                 impossible.put(&key(&questions[number].line, &questions[number].tip), reason.as_bytes().to_vec());
             }
         }
+        known.save();
         // A memory that can't be written costs time on the next run, nothing else.
-        let _ = (shelf.save(), impossible.save());
+        let _ = impossible.save();
         (answers.into_iter().map(Answer::into_merge).collect(), effort)
     }
 
     /// The remembered answers.
     pub(crate) fn remembered(&self) -> Remembered {
-        Remembered(self.memory.shelf("merges", &self.written_by()))
+        Remembered::open(self.memory, self.written_by())
     }
 
     /// Everything besides the commits that an answer depends on.
@@ -182,8 +186,8 @@ impl Predictor<'_> {
     }
 
     /// What can be said without putting whole pairs to Git.
-    /// Beside each answer: whether renames had no part in it.
-    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, bool)> {
+    /// Beside each answer: what was followed over renames.
+    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, Followed)> {
         let bases = self.bases(questions);
         let drafts = self.drafts(questions, &bases, progress);
         let triples = drafts.iter().flatten().flat_map(|draft| &draft.texts);
@@ -191,12 +195,12 @@ impl Predictor<'_> {
         let mut texts = texts::merge_all(triples, bases.objects(self), &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
         let _ = shelf.save();
-        let is_simple = |draft: &Result<Draft, WalkError>| draft.as_ref().is_ok_and(|draft| draft.is_simple);
-        drafts
-            .into_iter()
-            .map(|draft| (is_simple(&draft), draft))
-            .map(|(simple, draft)| (answer(draft, &texts), simple))
-            .collect()
+        let followed = |draft: &mut Draft| std::mem::take(&mut draft.followed);
+        let told = |mut draft: Result<Draft, WalkError>| {
+            let followed = draft.as_mut().map(followed).unwrap_or_default();
+            (answer(draft, &texts), followed)
+        };
+        drafts.into_iter().map(told).collect()
     }
 
     /// Lets Git merge the merge bases of pairs that have several, each set once.
@@ -460,23 +464,21 @@ impl Effort {
 /// Remembers an answer that depends on nothing but the two commits and what the shelf names.
 ///
 /// A conflict whose paths are not known is remembered as that; its paths can still be asked for.
-fn keep(shelf: &mut Shelf, question: &Question, answer: &Answer, is_simple: bool) {
+fn keep(known: &mut Remembered, question: &Question, answer: &Answer, followed: Option<Followed>) {
     let merge = match answer {
         Answer::Final(merge) if merge.reason.is_none() => merge.clone(),
         Answer::ConflictWithoutPaths(_) => Merge::conflict(None),
         Answer::Final(_) | Answer::Open(_) | Answer::Impossible(_) => return,
     };
-    let record = postcard::to_stdvec(&(is_simple, merge)).unwrap_or_default();
-    shelf.put(&key(&question.line, &question.tip), record);
+    known.keep(&question.line, &question.tip, merge, followed);
 }
 
 fn key(line: &Oid, tip: &Oid) -> Vec<u8> {
     [line.as_bytes(), tip.as_bytes()].concat()
 }
 
-fn remembered(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
-    let (_, merge): (bool, Merge) = postcard::from_bytes(shelf.get(&key(&question.line, &question.tip))?).ok()?;
-    Some(match merge {
+fn remembered(known: &mut Remembered, question: &Question) -> Option<Answer> {
+    Some(match known.get(&question.line, &question.tip)? {
         Merge { verdict: Verdict::Conflict, conflicts: None, .. } => Answer::ConflictWithoutPaths("renames"),
         merge => Answer::Final(merge),
     })
@@ -485,27 +487,4 @@ fn remembered(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
 fn remembered_reason(shelf: &mut Shelf, question: &Question) -> Option<Answer> {
     let reason = shelf.get(&key(&question.line, &question.tip))?;
     Some(Answer::Impossible(String::from_utf8_lossy(reason).into_owned()))
-}
-
-/// The remembered answers, for those who know that one holds for another tip of the line, too.
-pub(crate) struct Remembered(Shelf);
-
-impl Remembered {
-    /// Remembers for the tip that the line has `now` what was found `before`; where renames had a part
-    /// in it, only if the line's move has no end of a rename. Paths that Git named after the old tip are not carried.
-    pub(crate) fn carry(&mut self, before: &Oid, now: &Oid, tip: &Oid, no_rename_ends: bool) {
-        let Some(record) = self.0.get(&key(before, tip)).map(<[u8]>::to_vec) else { return };
-        let Ok((is_simple, merge)) = postcard::from_bytes::<(bool, Merge)>(&record) else { return };
-        let old_name = before.hex();
-        let is_named_after = |conflict: &Conflict| conflict.path.contains(&old_name);
-        let names_it = merge.conflicts.iter().flatten().any(is_named_after);
-        if (no_rename_ends || is_simple) && !names_it {
-            self.0.put(&key(now, tip), record);
-        }
-    }
-
-    pub(crate) fn save(&mut self) {
-        // A memory that can't be written costs time on the next run, nothing else.
-        let _ = self.0.save();
-    }
 }

@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     attributes::{Attributes, Driver},
+    carried::Followed,
     sides::{OneSide, Sides},
     similar::{Likeness, SimilarFiles},
     walk::{BothChanged, both_changed},
@@ -23,7 +24,7 @@ use crate::{
 /// Removed times added files up to which a rename that we do not see is none to Git either.
 ///
 /// Source: Git before 2.32 looked for renames among at most 1,000 by 1,000 files in a merge, later 7,000.
-const RENAME_MATRIX_AT_MOST: usize = 1_000_000;
+pub(super) const RENAME_MATRIX_AT_MOST: usize = 1_000_000;
 
 /// Three versions of a file, by content.
 pub(super) type Triple = (Oid, Oid, Oid);
@@ -33,8 +34,8 @@ pub(super) type Triple = (Oid, Oid, Oid);
 pub(super) struct Draft {
     /// Conflicts that are certain.
     pub(super) conflicts: Vec<Conflict>,
-    /// Renames had no part in it: only contents met.
-    pub(super) is_simple: bool,
+    /// What had to be followed over renames.
+    pub(super) followed: Followed,
     /// Some path conflicts for certain, though it is not known which.
     pub(super) is_conflict: bool,
     /// Files whose content both sides changed, by path.
@@ -157,6 +158,39 @@ impl Walked {
         Ok(())
     }
 
+    /// What of the line the answer depends on besides the paths that both sides changed. `below` are the files of
+    /// folders that the line removed and the branch added to.
+    fn followed(&self, below: &[Below], n_added: usize) -> Followed {
+        if !self.added_in_removed_folder[0].is_empty() || self.settled.ask_git.is_some() {
+            return Followed::Anything;
+        }
+        let removed = self.sources(0).map(|(_, was)| was);
+        Followed::on_the_line(removed.chain(below.iter().map(|file| file.was)), n_added)
+    }
+
+    /// The files of folders that a side removed and the other side added to.
+    fn below_removed(&self, objects: &Objects, side: usize, changes: &OneSide) -> Result<Vec<Below>, ReadError> {
+        let mut folders: BTreeSet<&[u8]> = BTreeSet::new();
+        for path in &self.added_in_removed_folder[1 - side] {
+            removed_folders_above(objects, self.trees.base, self.trees.side(side), path, &mut folders)?;
+        }
+        if folders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let removed = changes.removed.iter().flat_map(|(was, paths)| paths.iter().map(move |path| (path, *was)));
+        let below = |(path, was): (&Vec<u8>, Oid)| {
+            let mut parents = parents_of(path).map(|end| &path[..end]).peekable();
+            let mut is_direct = false;
+            let mut is_below = false;
+            while let Some(parent) = parents.next() {
+                is_direct = folders.contains(parent) && parents.peek().is_none();
+                is_below |= folders.contains(parent);
+            }
+            is_below.then_some(Below { is_direct, was })
+        };
+        Ok(removed.filter_map(below).collect())
+    }
+
     fn may_have_renamed(&self, side: usize) -> bool {
         self.sources(side).next().is_some() || !self.added_in_removed_folder[1 - side].is_empty()
     }
@@ -168,7 +202,7 @@ impl Walked {
     /// All that can be said without Git. Errors: [`WalkError`].
     pub(super) fn judge(mut self, objects: &Objects, renames: &Renames) -> Result<Draft, WalkError> {
         if self.needs_no_renames() {
-            self.settled.is_simple = self.settled.ask_git.is_none();
+            self.settled.followed = self.followed(&[], 0);
             return Ok(self.with_added_on_both(&[]));
         }
         let similar = &renames.files;
@@ -180,10 +214,10 @@ impl Walked {
             fates_of(objects, similar, self.sources(0), &sides[0])?,
             fates_of(objects, similar, self.sources(1), &sides[1])?,
         ];
+        let below = [self.below_removed(objects, 0, &sides[0])?, self.below_removed(objects, 1, &sides[1])?];
+        self.settled.followed = self.followed(&below[0], sides[0].n_added);
         for side in SIDES {
-            let trees = (self.trees.base, self.trees.side(side));
-            let added = &self.added_in_removed_folder[1 - side];
-            match folder_fate(objects, similar, trees, added, &sides[side])? {
+            match folder_fate(objects, similar, &below[side], &sides[side])? {
                 FolderFate::Gone => continue,
                 FolderFate::Renamed => self.settled.is_conflict = true,
                 FolderFate::Unclear => {}
@@ -342,56 +376,42 @@ enum FolderFate {
 /// Removed files below one folder that are looked at to see where the folder went.
 const FOLDER_FILES_AT_MOST: usize = 300;
 
-/// Where the folders went that `added` paths stand in: one rename of a file out of such a
-/// folder makes Git take the folder for renamed.
+/// A file below a folder that one side removed and the other added to.
+struct Below {
+    /// It stood in that folder itself.
+    is_direct: bool,
+    was: Oid,
+}
+
+/// Where the folders went in which these files stood: one rename of a file out of such a folder makes Git take the
+/// folder for renamed.
 fn folder_fate(
     objects: &Objects,
     similar: &SimilarFiles,
-    (base, side): (Oid, Oid),
-    added: &[Vec<u8>],
+    below: &[Below],
     changes: &OneSide,
 ) -> Result<FolderFate, ReadError> {
-    if added.is_empty() || changes.n_added == 0 {
+    if changes.n_added == 0 {
         return Ok(FolderFate::Gone);
     }
-    let mut folders: BTreeSet<&[u8]> = BTreeSet::new();
-    for path in added {
-        removed_folders_above(objects, base, side, path, &mut folders)?;
-    }
-    let mut below: Vec<(bool, Oid)> = Vec::new();
-    for (oid, paths) in &changes.removed {
-        for path in paths {
-            let parents = || parents_of(path).map(|end| &path[..end]);
-            if parents().any(|parent| folders.contains(parent)) {
-                let is_direct = parents().last().is_some_and(|parent| folders.contains(parent));
-                below.push((is_direct, *oid));
-            }
-        }
-    }
-    folder_fate_by_files(objects, similar, &below, changes)
-}
-
-fn folder_fate_by_files(
-    objects: &Objects,
-    similar: &SimilarFiles,
-    below: &[(bool, Oid)],
-    changes: &OneSide,
-) -> Result<FolderFate, ReadError> {
-    let kept_as_it_was = |(is_direct, oid): &&(bool, Oid)| *is_direct && changes.added.contains_key(oid);
-    for (_, oid) in below.iter().filter(kept_as_it_was) {
-        if *oid != empty_blob(oid) {
+    let kept_as_it_was = |file: &&Below| file.is_direct && changes.added.contains_key(&file.was);
+    for file in below.iter().filter(kept_as_it_was) {
+        if file.was != empty_blob(&file.was) {
             return Ok(FolderFate::Renamed);
         }
+    }
+    if below.is_empty() {
+        return Ok(FolderFate::Gone);
     }
     if FOLDER_FILES_AT_MOST < below.len() || similar.is_full() {
         return Ok(FolderFate::Unclear);
     }
-    let fates = fates_of(objects, similar, below.iter().map(|(_, oid)| (&b""[..], *oid)), changes)?;
+    let fates = fates_of(objects, similar, below.iter().map(|file| (&b""[..], file.was)), changes)?;
     let mut fate = FolderFate::Gone;
-    for ((is_direct, _), file) in below.iter().zip(&fates) {
-        match file {
+    for (file, became) in below.iter().zip(&fates) {
+        match became {
             Fate::Gone => {}
-            Fate::Renamed(..) if *is_direct => return Ok(FolderFate::Renamed),
+            Fate::Renamed(..) if file.is_direct => return Ok(FolderFate::Renamed),
             Fate::Renamed(..) | Fate::Unclear(_) => fate = FolderFate::Unclear,
         }
     }

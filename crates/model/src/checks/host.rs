@@ -33,7 +33,7 @@ pub(super) static MEMORY: Check = Check {
     title: "Memory nearly full",
     looks_at: "Memory that can be had without swapping, of the machine or its control group",
     why: "Git is killed in the middle of a repack or merge, and leaves locks and half-done work",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     family: Family::Host,
     needs: &[Look::Host],
     git_says: None,

@@ -140,6 +140,7 @@ pub(crate) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
         }),
         landed: Landed::No,
         merge: Merge::clean(),
+        causes: Vec::new(),
         upstream: None,
         markers: Known::Seen(Vec::new()),
     }

@@ -516,13 +516,8 @@ mod tests {
             told(&judged(&UNMERGED, &left).findings),
             "[warning] unmerged-index:/w: 2 files in /w are unmerged though no merge is under way, such as a"
         );
-        left.unfinished = Known::Seen(vec![Unfinished {
-            operation: "merge",
-            worktree: "/w".into(),
-            branch: None,
-            began_at: None,
-            autostash: None,
-        }]);
+        left.unfinished =
+            Known::Seen(vec![Unfinished { operation: "merge", worktree: "/w".into(), ..Unfinished::default() }]);
         assert_eq!(judged(&UNMERGED, &left), Outcome::default());
     }
 }

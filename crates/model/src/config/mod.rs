@@ -21,11 +21,13 @@ mod decode;
 mod effective;
 mod egress;
 mod error;
+mod gate;
 mod heartbeat;
 mod inspect;
 mod layers;
 mod nearest;
 mod on_call;
+mod otlp;
 mod pattern;
 mod refs;
 mod reports;
@@ -38,6 +40,7 @@ mod serve;
 mod starter;
 mod tree;
 mod upkeep;
+mod webhooks;
 mod windows;
 mod workflows;
 
@@ -57,11 +60,13 @@ pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
+pub use gate::{BackupDemand, Gate};
 pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use inspect::{Inspect, Markers};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use on_call::{OnCall, Person};
+pub use otlp::{Otlp, OtlpHeader};
 pub use pattern::{BadName, Patterns};
 pub use refs::{RefFilter, Refs};
 pub use reports::{ReportEntry, ReportPeriod};
@@ -72,6 +77,7 @@ pub use secret::SecretRef;
 pub use serve::{Front, Serve, StatusPage};
 pub use starter::starter_file;
 pub use upkeep::{Maintenance, OnBattery, TaskMode, TaskRule};
+pub use webhooks::{WebhookEntry, WebhookKind};
 pub use windows::{Outside, WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
@@ -213,6 +219,18 @@ pub struct Config {
     pub tasks: Vec<TaskRule>,
     /// Backups of the repositories.
     pub backup: Backups,
+    /// What an alignment must have before it may start.
+    pub gate: Gate,
+    /// Who may tell the daemon that something was pushed.
+    ///
+    /// Unit: webhooks.
+    /// Range: any number with different names.
+    /// Default: [].
+    /// Reason: nobody is let in whom you did not give a secret.
+    /// Example: `[{name: team-forge, kind: github, secret: "file:/run/secrets/forge"}]`
+    pub webhooks: Vec<WebhookEntry>,
+    /// Where metrics are sent.
+    pub otlp: Otlp,
     /// The clean-up of branches whose work is in their base.
     pub cleanup: Cleanup,
     /// How long the daemon remembers what, and how much room that may take.

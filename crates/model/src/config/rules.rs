@@ -38,6 +38,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     found.extend(super::alerting::mistakes(config));
     found.extend(super::reports::mistakes(config));
     found.extend(super::heartbeat::mistakes(config));
+    found.extend(super::webhooks::mistakes(config));
     found
 }
 

@@ -22,6 +22,15 @@ pub struct Serve {
     /// Example: `[/srv/git/*.git]`
     #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
     pub repositories: Vec<String>,
+    /// Where repositories may be added from over the API (`POST /api/v1/repositories`), besides those that are named here.
+    ///
+    /// Unit: paths from the root; `*` and `?` stand for parts of a name, `**` for folders in folders.
+    /// Range: any number of different paths.
+    /// Default: [] (none can be added).
+    /// Reason: the daemon reads in its own name what others may not read.
+    /// Example: `[/srv/git/*.git]`
+    #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
+    pub may_add: Vec<String>,
     /// The port on which pages are answered, on this machine only.
     ///
     /// Unit: a port.
@@ -123,6 +132,7 @@ impl Default for Serve {
     fn default() -> Serve {
         Serve {
             repositories: Vec::new(),
+            may_add: Vec::new(),
             port: 8750,
             address: "127.0.0.1".to_owned(),
             front: Front::Nothing,

@@ -34,6 +34,8 @@ pub struct Backups {
     pub newest_at: Option<Timestamp>,
     /// When one that is there still was last restored and compared, and found to be good.
     pub proven_at: Option<Timestamp>,
+    /// When the newest was made whose last look found it good, quick or by a drill.
+    pub good_made_at: Option<Timestamp>,
     /// The last look at one found that it is bad.
     pub is_bad: bool,
 }

@@ -72,6 +72,9 @@ pub const ALL: &[&Metric] = &[
     &own::BROKEN_PROMISES,
     &own::HEARTBEAT,
     &own::CANARY,
+    &own::OTLP_ARRIVED,
+    &own::OTLP_FAILED,
+    &own::OTLP_DROPPED,
 ];
 
 /// Something that is measured.

@@ -53,3 +53,54 @@ pub(super) static CANARY: Metric = Metric {
     read: |_| Vec::new(),
     past: None,
 };
+
+/// Metrics that are sent away.
+pub(super) static OTLP_ARRIVED: Metric = Metric {
+    name: "alignwatch_otlp_arrived_timestamp_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[],
+    help: "When metrics that are sent to `otlp.endpoint` were last taken",
+    formula: "Unix time of the last answer that took them; no sample before the first; on the daemon's page only",
+    why: "A dashboard elsewhere that gets nothing new shows the last that it got",
+    worry: "older than three times `otlp.every` (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// Attempts to send them.
+pub(super) static OTLP_FAILED: Metric = Metric {
+    name: "alignwatch_otlp_failed_exports_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &[],
+    help: "Attempts to send metrics to `otlp.endpoint` that failed since the daemon began",
+    formula: "each attempt counts, also of what arrives later; on the daemon's page only",
+    why: "A receiver that is often away loses numbers in the end",
+    worry: "an increase over an hour (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// What was given up.
+pub(super) static OTLP_DROPPED: Metric = Metric {
+    name: "alignwatch_otlp_dropped_exports_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &[],
+    help: "Batches of metrics that were given up since the daemon began",
+    formula: "what was refused for good, and what ten newer ones waited behind; on the daemon's page only",
+    why: "What was given up is a hole in the series elsewhere; here it is kept",
+    worry: "above 0 (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};

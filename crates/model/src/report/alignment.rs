@@ -7,7 +7,10 @@ use serde::Serialize;
 use super::held::{Held, HeldFinding, Times};
 use crate::{
     Severity, Timestamp,
-    run::{Document, Outcome},
+    run::{
+        Document, Outcome,
+        times::{Durations, durations, success_ratio},
+    },
 };
 
 /// Branches that are named; the rest is counted.
@@ -47,17 +50,6 @@ pub struct AlignmentPart {
     pub n_more_nearly_lost: usize,
     /// Runs that moved something and were not verified: of them nothing is known.
     pub n_unverified: usize,
-}
-
-/// How long runs took.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Durations {
-    /// The mean.
-    pub mean_seconds: f64,
-    /// The shortest.
-    pub least_seconds: f64,
-    /// The longest.
-    pub most_seconds: f64,
 }
 
 /// A branch that was aligned.
@@ -114,10 +106,10 @@ pub(super) fn part(held: &Held, times: &Times) -> AlignmentPart {
         n_runs: runs.len(),
         n_runs_before: before.len(),
         by_outcome,
-        success_ratio: success(&runs),
-        success_ratio_before: success(&before),
+        success_ratio: success_ratio(&runs),
+        success_ratio_before: success_ratio(&before),
         duration_median_seconds: durations.get(durations.len() / 2).copied(),
-        duration: of_all(&durations),
+        duration: Durations::of(&durations),
         aligned,
         n_more_aligned,
         lost,
@@ -141,27 +133,6 @@ fn began(run: &Document) -> Option<Timestamp> {
 fn ended(run: &Document) -> Timestamp {
     let at = run.ended_at.or(run.heard_at).unwrap_or_default();
     Timestamp(at.0.div_euclid(1_000))
-}
-
-/// The part of runs that did what they should. One that was not judged says nothing.
-fn success(runs: &[&Document]) -> Option<f64> {
-    let judged = runs.iter().filter_map(|run| run.outcome);
-    let judged: Vec<_> =
-        judged.filter(|outcome| !matches!(outcome, Outcome::Unknown | Outcome::Skipped | Outcome::Blocked)).collect();
-    let n_good = judged.iter().filter(|outcome| matches!(outcome, Outcome::Aligned | Outcome::NoOp)).count();
-    (!judged.is_empty()).then(|| n_good as f64 / judged.len() as f64)
-}
-
-fn durations(runs: &[&Document]) -> Vec<f64> {
-    let seconds = runs.iter().filter_map(|run| run.finished.as_ref()?.duration_seconds);
-    let mut seconds: Vec<f64> = seconds.filter(|seconds| seconds.is_finite()).collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds
-}
-
-fn of_all(sorted: &[f64]) -> Option<Durations> {
-    let (least_seconds, most_seconds) = (*sorted.first()?, *sorted.last()?);
-    Some(Durations { mean_seconds: sorted.iter().sum::<f64>() / sorted.len() as f64, least_seconds, most_seconds })
 }
 
 fn aligned(run: &Document) -> impl Iterator<Item = Aligned> + use<'_> {

@@ -136,6 +136,9 @@ pub struct Finished {
     /// One for each branch that was dealt with.
     #[serde(default)]
     pub operations: Vec<Operation>,
+    /// The last lines of its output, where they were kept; a few KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tail: Option<String>,
     /// What a later version says.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod judge;
 pub mod outcome;
+pub mod times;
 pub mod verification;
 
 use std::collections::BTreeMap;

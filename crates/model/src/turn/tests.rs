@@ -205,3 +205,22 @@ fn the_daemon_sleeps_until_something_is_due() {
     let next = day.0.wakes_at().unwrap();
     assert!((at(301)..at(332)).contains(&next), "{next:?}");
 }
+
+#[test]
+fn a_repository_that_is_added_is_looked_at_now_and_one_that_is_taken_out_never_again() {
+    let mut day = Day::of(&["/a"]);
+    day.then(0, Event::Tick);
+    day.then(1, seen("/a"));
+    day.then(2, Event::Kept(None));
+    assert_eq!(day.then(10, Event::Watched("/b".into())), ["inspect /b"]);
+    assert_eq!(day.0.overdue(PACE, at(11)), 0, "it has as long as any other");
+    assert_eq!(day.then(11, Event::Watched("/b".into())), [""; 0], "once is enough");
+    assert_eq!(day.0.overdue(PACE, at(10 + 2 * 300 + 1)), 2, "neither was looked at since");
+    assert_eq!(day.then(12, seen("/b")), ["keep id-of/b"]);
+    day.then(13, Event::Kept(None));
+    day.then(14, Event::Unwatched("/b".into()));
+    assert_eq!(day.then(15, Event::RefsMoved("/b".into())), [""; 0]);
+    assert_eq!(day.then(16, seen("/b")), [""; 0], "a look that was under way comes too late");
+    let later = day.then(10_000, Event::Tick);
+    assert_eq!(later, ["inspect /a"], "and nothing of it is due");
+}

@@ -157,11 +157,14 @@ impl Shelf {
         // What was found bad later is proven no more.
         let is_good = |look: &&Verification| last.get(look.name.as_str()).is_some_and(|last| last.is_good);
         let drills = looks.iter().filter(|look| look.level == Level::Drill && look.is_good).filter(is_good);
+        let last_is_good = |name: &&String| last.get(name.as_str()).is_some_and(|look| look.is_good);
+        let good_made_at = names.iter().rev().find(last_is_good).and_then(|name| made_at(name));
         let newest = names.last().and_then(|name| last.get(name.as_str()));
         Ok(Backups {
             n: names.len(),
             newest_at: names.last().and_then(|name| made_at(name)),
             proven_at: drills.map(|look| Timestamp(look.at_seconds)).max(),
+            good_made_at,
             is_bad: newest.is_some_and(|look| !look.is_good),
         })
     }

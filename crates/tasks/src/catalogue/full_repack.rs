@@ -64,9 +64,9 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     match &seen.snapshot.unfinished {
         alignwatch_model::Known::Unknown(reason) => return draft.refuse(reason.clone()),
         alignwatch_model::Known::Seen(unfinished) => {
-            if let Some(one) = unfinished.first() {
+            if let Some(one) = unfinished.iter().find(|one| one.keeps_ids_in_files()) {
                 // It keeps ids in files of its own, that no count of ours reads.
-                return draft.refuse(format!("a {} is half done: first that comes to its end", one.operation));
+                return draft.refuse(format!("{}: first that comes to its end", one.told()));
             }
         }
     }

@@ -197,12 +197,15 @@ fn at_a_glance_it_is_known_how_many_there_are_and_when_one_was_proven() {
     assert_eq!(backed.shelf.glance().unwrap(), Backups::default());
     let first = backed.create(Kind::Full, 1_000);
     backed.good(&first.name, Level::Quick);
-    let one = Backups { n: 1, newest_at: Some(Timestamp(1_000)), proven_at: None, is_bad: false };
+    let at = |seconds| Some(Timestamp(seconds));
+    let one = Backups { n: 1, newest_at: at(1_000), good_made_at: at(1_000), ..Backups::default() };
     assert_eq!(backed.shelf.glance().unwrap(), one, "a look at its sums proves nothing");
     backed.good(&first.name, Level::Drill);
     let second = backed.create(Kind::Full, 2_000);
-    let two = Backups { n: 2, newest_at: Some(Timestamp(2_000)), proven_at: Some(Timestamp(9)), is_bad: false };
-    assert_eq!(backed.shelf.glance().unwrap(), two);
+    let two = Backups { n: 2, newest_at: at(2_000), proven_at: at(9), good_made_at: at(1_000), is_bad: false };
+    assert_eq!(backed.shelf.glance().unwrap(), two, "nobody looked at the second");
+    backed.good(&second.name, Level::Quick);
+    assert_eq!(backed.shelf.glance().unwrap().good_made_at, at(2_000));
     fs::write(backed.shelf.folder().join(&second.name).join("objects.bundle"), "damaged").unwrap();
     assert!(!backed.look(&second.name, Level::Quick).0);
     assert_eq!(backed.shelf.glance().unwrap(), Backups { is_bad: true, ..two });

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use alignwatch_model::{
     RefName, Span, Timestamp,
-    branch::{State as BranchState, Verdict},
+    branch::{Cause, State as BranchState, Verdict},
     kept::KeptBranch,
     quote::shell_ref,
     remedy::only_looks,
@@ -64,6 +64,7 @@ struct BranchPage {
     fork: Option<Fork>,
     facts: Vec<(&'static str, String)>,
     conflicts: Vec<ConflictAt>,
+    causes: Vec<CauseTold>,
     commands: Vec<(&'static str, String, bool)>,
     findings: Vec<FindingLink>,
     attempts: Vec<(String, String, Mark)>,
@@ -80,6 +81,15 @@ struct ConflictAt {
     /// Other branches that conflict there, and the way to them.
     others: String,
     address: String,
+}
+
+/// A commit of the base that brought conflicts.
+struct CauseTold {
+    oid: String,
+    subject: String,
+    author: String,
+    made: Ago,
+    did: String,
 }
 
 /// A finding that names the branch.
@@ -123,6 +133,7 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
         fork: Fork::of(branch, now),
         facts: facts(branch, now),
         conflicts: conflicts(&view, branch),
+        causes: branch.causes.iter().map(|cause| CauseTold::of(cause, now)).collect(),
         commands: commands(branch),
         findings: findings(shared, id, name)?,
         attempts: attempts(&view, place),
@@ -230,6 +241,20 @@ fn conflicts(view: &View, branch: &KeptBranch) -> Vec<ConflictAt> {
         }
     };
     conflicts.map(told).collect()
+}
+
+impl CauseTold {
+    fn of(cause: &Cause, now: Timestamp) -> CauseTold {
+        let paths = count(cause.n_paths as usize, "path");
+        let did = match cause.n_alone {
+            0 => format!("changed {paths} in conflict, as others did"),
+            n if n == cause.n_paths => format!("changed {paths} in conflict, and nothing else did"),
+            n => format!("changed {paths} in conflict, {n} of which nothing else changed"),
+        };
+        let author = cause.author.split(" <").next().unwrap_or_default().to_owned();
+        let made = Ago::new(cause.committed_at, now);
+        CauseTold { oid: cause.oid.short(), subject: cause.subject.clone(), author, made, did }
+    }
 }
 
 /// What to type: what for, the command, and whether it only looks.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alignwatch_model::{
-    Known, Span,
+    Known, Span, Timestamp,
     branch::State as BranchState,
     words::{count, thousands},
 };
@@ -53,8 +53,18 @@ const CHARTS: [(Which, &str); 8] = [
     (("alignwatch_far_behind_branches", ""), "Branches far behind"),
     (("alignwatch_time_to_align_seconds", "50"), "Time to align, median"),
     (("alignwatch_landings", "*"), "Merges a week"),
-    (("alignwatch_base_moves", "*"), "Moves of the base a week"),
+    ((BASE_MOVES, "*"), "Moves of the base a week"),
 ];
+
+/// How often a line moved within a week.
+const BASE_MOVES: &str = "alignwatch_base_moves";
+
+/// A week is busy when the base moved so many times as often as usual. Source: ours; as many branches drift in that week
+/// as in two others.
+const BUSY_FROM: f64 = 2.0;
+
+/// Busy weeks that are marked, the busiest first.
+const BUSY_AT_MOST: usize = 6;
 
 /// Charts of numbers that each line has.
 const CHARTS_AT_MOST: usize = 12;
@@ -130,6 +140,7 @@ fn repository(shared: &Shared, id: &str) -> Result<RepositoryPage, Failed> {
     let which = WhichRuns { repository: Some(id), ..WhichRuns::default() };
     let mut events = by_day(&read(shared, which, RUNS_AT_MOST)?, shell.now);
     events.extend(maintenance::events(shared, &view.row.path));
+    events.extend(courses.iter().filter(|course| course.metric.name == BASE_MOVES).flat_map(busy_weeks));
     let (charts, young): (Vec<_>, Vec<_>) = courses.iter().partition(|course| 1 < course.series.points().len());
     Ok(RepositoryPage {
         head: Head::of(&view, Tab::Summary, shell.now),
@@ -144,6 +155,26 @@ fn repository(shared: &Shared, id: &str) -> Result<RepositoryPage, Failed> {
         shell,
         view,
     })
+}
+
+/// The weeks in which a line moved much more often than in its median week.
+fn busy_weeks(course: &Course) -> Vec<Event> {
+    let mut weeks: Vec<(Timestamp, f64)> = course.series.points().to_vec();
+    weeks.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let Some(&(_, usual)) = weeks.get(weeks.len() / 2) else { return Vec::new() };
+    let mut busy: Vec<(Timestamp, f64)> = Vec::new();
+    for week in weeks.into_iter().filter(|(_, moves)| usual.max(1.0) * BUSY_FROM <= *moves) {
+        // Points closer than a week count the same moves.
+        if busy.len() < BUSY_AT_MOST && busy.iter().all(|(at, _)| 7 * 86_400 <= (at.0 - week.0.0).abs()) {
+            busy.push(week);
+        }
+    }
+    let event = |(at, moves): (Timestamp, f64)| {
+        let date: String = at.rfc3339().chars().take(10).collect();
+        let told = format!("week before {date}: {} moved {moves:.0} times, usually {usual:.0}", course.of);
+        Event { at, mark: Mark { tone: "info", shape: "dash", word: "busy week" }, told }
+    };
+    busy.into_iter().map(event).collect()
 }
 
 /// The promise about drift, and what became of it.

@@ -22,6 +22,9 @@ use super::{
 };
 use crate::Shared;
 
+/// Characters of output that are shown: what we keep is less, what others report may be more.
+const OUTPUT_SHOWN: usize = 16 << 10;
+
 /// Runs of the same workflow from which it is known what is usual.
 const USUAL_OF: usize = 60;
 
@@ -40,6 +43,7 @@ struct RunPage {
     document: Document,
     stages: Option<Stages>,
     facts: Vec<(&'static str, String)>,
+    output: String,
     operations: Vec<Dealt>,
     n_more_operations: usize,
     verified: Option<Mark>,
@@ -113,9 +117,16 @@ fn run(shared: &Shared, id: &str) -> Result<RunPage, Failed> {
         verified: verification.as_ref().map(verified),
         losses: verification.iter().flat_map(|all| &all.branches).flat_map(losses).collect(),
         not_known: verification.iter().flat_map(not_known).collect(),
+        output: finished_output(&document),
         shell,
         document,
     })
+}
+
+/// The last lines of its output, without what a terminal would act on.
+fn finished_output(run: &Document) -> String {
+    let text = run.finished.as_ref().and_then(|finished| finished.output_tail.as_deref()).unwrap_or_default();
+    text.chars().take(OUTPUT_SHOWN).filter(|&one| one == '\n' || one == '\t' || !one.is_control()).collect()
 }
 
 fn facts(run: &Document) -> Vec<(&'static str, String)> {

@@ -1,0 +1,72 @@
+//! What brought a conflict is what `git log` tells of its paths.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use alignwatch_git::{
+    inspect::{Wanted, inspect},
+    stop::Stop,
+};
+use alignwatch_model::{Branch, Look, Snapshot, State, Timestamp, config::Config};
+use alignwatch_testkit::{Shape, generate, git};
+
+#[test]
+fn causes_of_conflicts_are_those_that_git_log_tells() {
+    let temp = tempfile::tempdir().unwrap();
+    let repository = temp.path().join("repository.git");
+    generate(&Shape::like_649().scaled_to(60, 200), &repository);
+    let memory = temp.path().join("data");
+    for look_number in 0..2 {
+        let snapshot = look(&repository, &memory);
+        let conflicting: Vec<&Branch> =
+            snapshot.branches.iter().filter(|branch| branch.state() == State::Conflicting).collect();
+        let mut n_told = 0;
+        for branch in &conflicting {
+            let found: Vec<_> =
+                branch.causes.iter().map(|cause| (cause.oid.hex(), cause.n_paths, cause.n_alone)).collect();
+            assert_eq!(found, by_git(&repository, branch), "look {look_number}, {}", branch.name);
+            n_told += found.len();
+        }
+        assert!(conflicting.len() <= n_told && 10 < n_told, "{n_told} causes of {} branches", conflicting.len());
+    }
+}
+
+/// The same by the paths that `git log` tells of each commit, ordered as ours.
+fn by_git(repository: &Path, branch: &Branch) -> Vec<(String, u32, u32)> {
+    let range = format!("{}..{}", branch.name, branch.base.as_ref().unwrap().name);
+    let told = ["--first-parent", "--diff-merges=first-parent", "--no-renames", "--name-only", "--format=commit %H"];
+    let log = git(repository, ["-c", "core.quotePath=off", "log"].into_iter().chain(told).chain([range.as_str()]));
+    let mut commits: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in log.lines().filter(|line| !line.is_empty()) {
+        match line.strip_prefix("commit ") {
+            Some(commit) => commits.push((commit, Vec::new())),
+            None => commits.last_mut().unwrap().1.push(line),
+        }
+    }
+    let conflicts = branch.merge.conflicts.iter().flatten();
+    let mut counts: BTreeMap<usize, (u32, u32)> = BTreeMap::new();
+    for conflict in conflicts {
+        let touches = |at: &usize| commits[*at].1.contains(&conflict.path.as_str());
+        let places: Vec<usize> = (0..commits.len()).filter(touches).collect();
+        for &place in &places {
+            let (n_paths, n_alone) = counts.entry(place).or_default();
+            *n_paths += 1;
+            *n_alone += u32::from(places.len() == 1);
+        }
+    }
+    let mut found: Vec<_> = counts.into_iter().collect();
+    found.sort_by_key(|&(place, (paths, alone))| (std::cmp::Reverse((alone, paths)), place));
+    found.into_iter().take(5).map(|(place, (paths, alone))| (commits[place].0.to_owned(), paths, alone)).collect()
+}
+
+fn look(repository: &Path, data_dir: &Path) -> Snapshot {
+    let wanted = Wanted {
+        base: Some("main".into()),
+        looks: Look::with_required([Look::Merges]),
+        paths_patience: Duration::from_secs(300),
+        stop: Stop::default(),
+    };
+    let (config, now) = (Config::default(), Timestamp(1_800_000_000));
+    inspect(repository, &config, now, Some(data_dir), &wanted, &|_| {}).unwrap()
+}

@@ -1,0 +1,101 @@
+//! The last lines of what a command writes, where they can be read without standing in between.
+//!
+//! Nothing is put between the command and its output, so a terminal stays a terminal and no pipe of ours can break.
+//! Where its output goes into a file, as under cron or with `>>`, the end of that file is read when the command ended.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+/// Bytes that are kept. Source: ours; some fifty lines, of which the last say what went wrong.
+pub const TAIL_AT_MOST_BYTES: u64 = 4 << 10;
+
+/// The files into which the command writes.
+#[derive(Debug)]
+pub struct Tail(Vec<Written>);
+
+#[derive(Debug)]
+struct Written {
+    /// How we can open it again.
+    path: &'static str,
+    file: (u64, u64),
+    began_at: u64,
+}
+
+impl Tail {
+    /// To be called before the command starts: what stands in the files already is not its output.
+    pub fn before() -> Tail {
+        let mut files: Vec<Written> = Vec::new();
+        for path in ["/proc/self/fd/1", "/proc/self/fd/2"] {
+            // Follows the link, so this is what the stream leads to.
+            let Ok(about) = std::fs::metadata(path) else { continue };
+            let file = (about.dev(), about.ino());
+            if about.is_file() && files.iter().all(|other| other.file != file) {
+                files.push(Written { path, file, began_at: about.len() });
+            }
+        }
+        Tail(files)
+    }
+
+    /// The end of what was written since, as text; `None` where nothing was, or it cannot be read.
+    pub fn after(&self) -> Option<String> {
+        let tails: Vec<String> = self.0.iter().filter_map(Written::end).collect();
+        (!tails.is_empty()).then(|| tails.join("\n"))
+    }
+}
+
+impl Written {
+    fn end(&self) -> Option<String> {
+        end_of(File::open(self.path).ok()?, self.began_at)
+    }
+}
+
+/// The last lines of a file; `None` where it has none, or cannot be read.
+pub fn of_file(path: &Path) -> Option<String> {
+    end_of(File::open(path).ok()?, 0)
+}
+
+fn end_of(mut file: File, from: u64) -> Option<String> {
+    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let began_at = from.max(about.len().saturating_sub(TAIL_AT_MOST_BYTES));
+    file.seek(SeekFrom::Start(began_at)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_AT_MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    if from < began_at {
+        // Begins in the middle of a line, which says less than it confuses.
+        let line = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        bytes.drain(..line);
+    }
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn written(file: &mut File, path: &'static str, text: &str) -> Option<String> {
+        let about = file.metadata().unwrap();
+        let tail = Tail(vec![Written { path, file: (about.dev(), about.ino()), began_at: about.len() }]);
+        file.write_all(text.as_bytes()).unwrap();
+        tail.after()
+    }
+
+    #[test]
+    fn only_whole_last_lines_of_what_was_written_meanwhile_are_kept() {
+        let temp = tempfile::tempdir().unwrap();
+        let path: &'static str = temp.path().join("log").to_str().unwrap().to_owned().leak();
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
+        assert_eq!(written(&mut file, path, ""), None);
+        assert_eq!(written(&mut file, path, "first\n").as_deref(), Some("first\n"));
+        assert_eq!(written(&mut file, path, "second\n").as_deref(), Some("second\n"), "without what was there");
+        let long: String = (0..1_000).map(|n| format!("line {n}\n")).collect();
+        let kept = written(&mut file, path, &long).unwrap();
+        assert!(kept.starts_with("line ") && kept.ends_with("line 999\n"), "{kept}");
+        assert!(kept.len() <= TAIL_AT_MOST_BYTES as usize);
+    }
+}

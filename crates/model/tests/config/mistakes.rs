@@ -208,7 +208,7 @@ fn unknown_keys_name_the_nearest_or_their_place() {
            |   ^^^^
     ");
     assert_snapshot!(told("webhooks: 3\n"), @r"
-        a.yaml:1:1: there is no key `webhooks` at the top level (the keys here are alerts, backup, bases, budget, canaries, channels, checks, cleanup, data_dir, egress, heartbeat, inhibit, …)
+        a.yaml:1:1: there is no key `webhooks` at the top level (the keys here are alerts, backup, bases, budget, calendars, canaries, channels, checks, cleanup, data_dir, egress, heartbeat, …)
            |
          1 | webhooks: 3
            | ^^^^^^^^

@@ -305,6 +305,31 @@ fn no_planted_secret_and_no_name_is_in_the_bundle() {
 }
 
 #[test]
+fn addresses_keys_rotas_and_windows_of_the_configuration_stay_outside() {
+    let place = Place::new();
+    let needles: Vec<String> = (0..9).map(|nth| random(700 + nth, 16)).collect();
+    let [ping, hook, file, who, folder, key, window, reason, branch] = &needles[..] else { panic!("nine of them") };
+    let text = format!(
+        "heartbeat: {{url: \"https://hc.example.org/{ping}\"}}\n\
+         channels:\n  webhook:\n    - {{name: hook, url: \"https://hooks.example.org/{hook}\"}}\n  \
+         file:\n    - {{name: log, path: /var/log/{file}}}\n\
+         on_call:\n  - {{name: {who}, channels: [hook, log], from: \"2026-01-05T09:00\"}}\n\
+         backup: {{folder: /srv/{folder}, identity: /root/{key}}}\n\
+         windows:\n  - {{name: {window}, open: \"0 1 * * *\", lasts: 1h, reason: {reason}}}\n\
+         cleanup: {{keep: [\"{branch}/*\"]}}\n"
+    );
+    let folder = place.home.join(".config/alignwatch");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("alignwatch.yaml"), text).unwrap();
+    let checked = place.run(&["config", "check"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
+    let text = place.bundle(&[]);
+    let leaked: Vec<_> = needles.iter().filter(|needle| text.contains(needle.as_str())).collect();
+    assert!(leaked.is_empty(), "{leaked:?}");
+    assert!(text.contains("heartbeat"), "that there is one is told");
+}
+
+#[test]
 fn with_names_secrets_go_all_the_same() {
     let place = Place::new();
     place.configure(true);

@@ -1,19 +1,24 @@
-//! Messages about maintenance windows: what is planned before one, what was done after it.
+//! Messages about maintenance windows, what is planned before one and what was done after it; and about stale branches.
 
 use std::{
     path::Path,
     time::{Duration, Instant},
 };
 
-use alignwatch_git::stop::Stop;
+use alignwatch_git::{repository, stop::Stop};
 use alignwatch_model::{
+    Span, Timestamp,
     alert::{announcement, outbox::Outgoing},
     config::Config,
     record::RecordKind,
-    task::report::{self, Planned, Told},
+    task::{
+        report::{self, Planned, Told},
+        stale::told as told_stale,
+    },
 };
 use alignwatch_tasks::{
     journal::Journal,
+    stale_notices,
     windows::{self, Message},
 };
 
@@ -48,6 +53,30 @@ pub(crate) fn due(paths: &[String], config: &Config, data_dir: &Path, stop: &Sto
         let row =
             |(key, channel): (String, &String)| announcement::of_window(&key, channel, &message.window, &told, now());
         rows.extend(to.into_iter().map(row));
+    }
+    for path in &tended {
+        rows.extend(stale(path, config, data_dir)?);
+    }
+    Ok(rows)
+}
+
+/// How long after a stale branch was told of in the journal channels hear of it. Source: ours; longer than a daemon rests.
+const STALE_TOLD_FOR: Span = Span::days(1);
+
+/// Stale branches that the task told of lately, for each channel that was not given that yet.
+fn stale(path: &str, config: &Config, data_dir: &Path) -> Result<Vec<Outgoing>, String> {
+    // What can't be opened is told of by its inspection.
+    let Ok(opened) = repository::open(Path::new(path)) else { return Ok(Vec::new()) };
+    let (id, now) = (opened.id(), now());
+    let mut rows = Vec::new();
+    for notice in stale_notices(data_dir, &id)?.iter().filter(|notice| now.since(notice.at) <= STALE_TOLD_FOR) {
+        let told = told_stale(path, &notice.branches, Timestamp(notice.at.0.saturating_add(config.cleanup.notice.0)));
+        for channel in &config.maintenance.report_to {
+            let key = format!("stale-{id}-{}-{channel}", notice.at.0);
+            if !is_sent(data_dir, &key)? {
+                rows.push(announcement::of_stale(&key, channel, path, &told, now));
+            }
+        }
     }
     Ok(rows)
 }

@@ -128,6 +128,7 @@ fn part_only_looks(command: &str) -> bool {
     match (program, words.as_slice()) {
         (Some("alignwatch"), ["check" | "branches" | "explain", ..]) => true,
         (Some("alignwatch"), ["doctor", rest @ ..]) => !rest.iter().any(|word| ["--fix", "--undo"].contains(word)),
+        (Some("alignwatch"), ["task", "plan" | "list" | "history" | "due", ..]) => true,
         (Some("alignwatch"), ["config", "check" | "show" | "schema" | "explain", ..]) => true,
         (Some("git"), ["-C", _, words @ ..] | words) => git_only_looks(words),
         (Some("date"), ["-u"]) | (Some("uniq"), ["-c"]) => true,
@@ -160,6 +161,7 @@ mod tests {
             "git prune --dry-run --expire=2.weeks.ago",
             "alignwatch branches",
             "alignwatch doctor --journal",
+            "alignwatch task plan pack-refs --explain",
             "git merge-base a b",
             "git grep -n -E -e '^(<<<<<<<|>>>>>>>)' x",
             "GIT_TERMINAL_PROMPT=0 git ls-remote --symref origin HEAD",
@@ -190,6 +192,7 @@ mod tests {
             "git config core.hooksPath x",
             "alignwatch doctor --fix",
             "alignwatch doctor --undo 3",
+            "alignwatch task run pack-refs",
             "rm .git/index.lock",
             "git",
             "",

@@ -10,11 +10,12 @@ use std::{
 };
 
 use alignwatch_git::{
+    refs::check_name,
     tend::{self, RefUndo, Undo},
     worktrees::checked_out,
 };
 use alignwatch_model::{
-    Known, Oid, RefName, Timestamp,
+    Known, Oid, RefName, Span, Timestamp,
     task::cleanup::{Beside, Requests, is_request_head},
 };
 
@@ -39,7 +40,7 @@ fn requests(seen: &Seen<'_>) -> Requests {
     Requests { heads: Known::from_result(heads), named: Known::from_result(named(seen)) }
 }
 
-/// What the file with open requests says. Errors: it can't be read, or is too old.
+/// What the file with open requests says. Errors: it can't be read, is too old, or is none that a job wrote to its end.
 fn named(seen: &Seen<'_>) -> Result<Option<BTreeSet<String>>, String> {
     /// Bytes of the file. Source: ours; a hundred thousand names.
     const AT_MOST: u64 = 8 << 20;
@@ -55,9 +56,36 @@ fn named(seen: &Seen<'_>) -> Result<Option<BTreeSet<String>>, String> {
     if most < age {
         return Err(format!("`{path}` was written {age} ago, and {most} is the most"));
     }
+    if age < Span(-AHEAD_AT_MOST.0) {
+        return Err(format!("`{path}` was written in the future: {written}"));
+    }
     let text = fs::read_to_string(path).map_err(cannot)?;
-    let names = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    Ok(Some(names.map(|name| name.trim_start_matches("refs/heads/").to_owned()).collect()))
+    request_names(&text).map(Some).map_err(|reason| format!("`{path}` {reason}"))
+}
+
+/// How far ahead of the clock a file may be. Source: ours; another machine may have written it.
+const AHEAD_AT_MOST: Span = Span::hours(1);
+
+/// The names of branches, one a line. A line that begins with `#` is a remark.
+///
+/// Errors: it is empty, cut off, or holds what is no name: then a job failed while it wrote, and nothing is known.
+fn request_names(text: &str) -> Result<BTreeSet<String>, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "is empty, as a job leaves it that failed; where no request is open, let it hold the line `# none`".into(),
+        );
+    }
+    if !text.ends_with('\n') {
+        return Err("is cut off: its last line has no end".into());
+    }
+    let lines =
+        text.lines().map(|line| line.trim_end_matches('\r')).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let name = |line: &str| {
+        let name = line.trim_start_matches("refs/heads/");
+        let is_name = check_name(format!("refs/heads/{name}").as_bytes()).is_ok();
+        if is_name { Ok(name.to_owned()) } else { Err(format!("holds a line that is no name of a branch: {line:?}")) }
+    };
+    lines.map(name).collect()
 }
 
 /// Writes down ids, reflogs and settings of what is going to go.
@@ -132,4 +160,21 @@ fn forget_settings(work: &Work<'_>, name: &RefName) -> Result<(), String> {
     let section = [b"branch.", short].concat();
     // 128: the section is in a file that is included, which is somebody else's.
     call.revision(section).run_allowing(&[128]).map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_list_that_a_job_wrote_to_its_end_says_which_requests_are_open() {
+        let names = |text: &str| request_names(text).map(|names| names.into_iter().collect::<Vec<_>>().join(" "));
+        assert_eq!(names("a/b\nrefs/heads/c\r\n\n# end\n").unwrap(), "a/b c");
+        assert_eq!(names("# none\n").unwrap(), "");
+        for wrong in
+            ["", "\n \n", "a\nb", "HTTP 401: Bad credentials (https://api.github.com)\n", "a..b\n", "{\"x\":1}\n"]
+        {
+            assert!(names(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

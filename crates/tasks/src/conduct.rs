@@ -9,7 +9,7 @@
 //! 7. The look again: the result is what the numbers say.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     time::{Duration, Instant},
 };
@@ -300,10 +300,14 @@ impl Road<'_> {
             Ok(undo) => undo,
             Err(reason) => return Ok(Report::refused(&format!("nothing was begun: {reason}"))),
         };
+        let folded = match undo.folded(&self.opened.common_dir) {
+            Ok(folded) => Some(folded).filter(|undo| !undo.is_empty()),
+            Err(reason) => return Ok(Report::of_nothing(Came::Failed, format!("nothing was begun: {reason}"))),
+        };
         self.id = self.write(Step::Begun, |record| {
             record.plan = Some(plan.clone());
             record.quarantine = Some(quarantine.clone());
-            record.undo = Some(undo.clone()).filter(|undo| !undo.is_empty());
+            record.undo = folded;
         })?;
         let net = Net::of(&self.opened.common_dir, &self.opened.objects_dir, &quarantine);
         let net =
@@ -379,7 +383,7 @@ impl Road<'_> {
             at_seconds: now.0,
             step,
             task: self.task.id.to_owned(),
-            repository: self.opened.path.display().to_string(),
+            repository: place(&self.opened.path),
             repository_id: self.opened.id(),
             quarantine: None,
             plan: None,
@@ -392,6 +396,12 @@ impl Road<'_> {
             && record.report.as_ref().is_some_and(|report| report.result == Came::Skipped && !report.is_refusal());
         Ok(if is_hold { self.journal.write_hold(&record)? } else { self.journal.write(&record)? })
     }
+}
+
+/// The one path that stands for a repository in the journal, in rules and in messages: what was typed, made absolute, as
+/// in every snapshot.
+pub(crate) fn place(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 fn waits(reason: String) -> Report {
@@ -459,8 +469,10 @@ impl Kept {
 /// Errors: which refs are gone that the task was not to take away.
 fn missed_refs(before: &BTreeMap<String, String>, git: &GitAt<'_>, undo: &Undo) -> Result<(), String> {
     let after = refs(git)?;
-    let is_meant = |name: &String| undo.refs.iter().any(|one| one.name == *name && one.after.is_none());
-    let lost: Vec<&String> = before.keys().filter(|name| !after.contains_key(*name) && !is_meant(name)).collect();
+    let meant: BTreeSet<&str> =
+        undo.refs.iter().filter(|one| one.after.is_none()).map(|one| one.name.as_str()).collect();
+    let is_lost = |name: &&String| !after.contains_key(*name) && !meant.contains(name.as_str());
+    let lost: Vec<&String> = before.keys().filter(is_lost).collect();
     match lost.first() {
         None => Ok(()),
         Some(first) => Err(format!("{} refs are gone, the first is `{first}`", lost.len())),

@@ -95,7 +95,13 @@ struct Here<'a> {
 impl<'a> Here<'a> {
     fn of(around: &'a Around<'a>) -> Result<Here<'a>, ConductError> {
         let id = repository::open(around.path)?.id();
-        Ok(Here { around, journal: Journal::of(around.data_dir), path: shown(around), id, held: OnceCell::new() })
+        Ok(Here {
+            around,
+            journal: Journal::of(around.data_dir),
+            path: conduct::place(around.path),
+            id,
+            held: OnceCell::new(),
+        })
     }
 
     fn turn(&self, task: &Task, said: &Said, now: Timestamp) -> Turn {
@@ -182,8 +188,4 @@ fn last_asked(said: &Said, task: &str, repository_id: &str) -> Option<Timestamp>
     };
     let of_it = |record: &&Record| record.task == task && record.repository_id == repository_id;
     said.records.iter().rev().filter(of_it).find(was_asked).map(|record| Timestamp(record.at_seconds))
-}
-
-fn shown(around: &Around<'_>) -> String {
-    std::path::absolute(around.path).unwrap_or_else(|_| around.path.to_owned()).display().to_string()
 }

@@ -158,6 +158,12 @@ impl Said {
         self.records.iter().rfind(|record| record.task == task && record.repository_id == repository_id)
     }
 
+    /// When the run with this number began to act, in seconds since 1970.
+    pub fn began(&self, id: u64) -> Option<i64> {
+        let begun = self.records.iter().find(|record| record.id == id && record.step == Step::Begun);
+        begun.map(|record| record.at_seconds)
+    }
+
     /// First lines of runs on this repository that have no second.
     pub fn interrupted<'a>(&'a self, repository_id: &'a str) -> impl Iterator<Item = &'a Record> {
         let over = self.over();
@@ -165,9 +171,11 @@ impl Said {
         begun.filter(move |record| record.repository_id == repository_id && !over.contains(&record.id))
     }
 
-    /// Numbers of runs that have more than a first line.
+    /// Numbers of runs that came to an end, or whose rests were put right. That one is taken back puts nothing right: the
+    /// next run still has to heal what was left of it.
     fn over(&self) -> BTreeSet<u64> {
-        self.records.iter().filter(|record| record.step != Step::Begun).map(|record| record.id).collect()
+        let is_over = |record: &&Record| matches!(record.step, Step::Ended | Step::Planned | Step::Healed);
+        self.records.iter().filter(is_over).map(|record| record.id).collect()
     }
 }
 
@@ -217,6 +225,18 @@ mod tests {
             undo: None,
             report: (step == Step::Ended).then(|| Report::of_nothing(Came::Noop, "few")),
         }
+    }
+
+    #[test]
+    fn a_run_that_was_ended_half_way_is_healed_also_after_it_was_taken_back() {
+        let mut records = vec![record(1, Step::Begun), record(1, Step::UndoBegun), record(1, Step::UndoEnded)];
+        records[2].report = Some(Report::of_nothing(Came::Effect, "all is as it was"));
+        let mut said = Said { records, n_unreadable: 0 };
+        assert_eq!(said.interrupted("a").count(), 1);
+        assert_eq!(said.runs()[0].state(), "undone");
+        said.records.push(record(1, Step::Healed));
+        assert_eq!(said.interrupted("a").count(), 0);
+        assert_eq!(said.runs()[0].state(), "undone");
     }
 
     #[test]

@@ -19,5 +19,5 @@ mod remotes;
 mod task;
 pub mod windows;
 
-pub use catalogue::{ALL, by_id};
+pub use catalogue::{ALL, StaleNotice, by_id, stale_notices};
 pub use task::{Guard, Seen, Task, Work};

@@ -3,6 +3,9 @@
 //! Nothing is remembered here: each message has a key that says which opening of which window it is about, and whoever
 //! sends it knows which keys were sent.
 
+use std::{collections::BTreeSet, path::Path};
+
+use alignwatch_git::repository;
 use alignwatch_model::{
     Span, Timestamp,
     config::Config,
@@ -13,7 +16,7 @@ use alignwatch_model::{
 use crate::{
     conduct::Around,
     due,
-    journal::{Said, Step},
+    journal::{Record, Said, Step},
 };
 
 /// How long before a window it is told what is planned. Source: ours; time to stop it.
@@ -78,21 +81,31 @@ fn opens(window: &Window, now: Timestamp) -> Option<Opening> {
     window.next_after(now).filter(|opening| now < opening.from && opening.from.since(now) <= BEFORE)
 }
 
-/// What was done while a window was open, as the journal tells it.
+/// What was done while a window was open, as the journal tells it: whatever began in it, also what ended later or goes on.
 pub fn told_after(message: &Message, said: &Said) -> Told {
-    let last = Timestamp(message.opening.until.0.saturating_add(GRACE.0));
-    let of_it = said.records.iter().filter(|record| {
-        let at = Timestamp(record.at_seconds);
-        record.step == Step::Ended
-            && message.opening.from <= at
-            && at < last
-            && message.paths.contains(&record.repository)
-    });
-    let ran = of_it.filter_map(|record| {
-        let (repository, task) = (record.repository.clone(), record.task.clone());
-        Some(Ran { repository, task, report: record.report.clone()? })
-    });
-    report::after(&message.window, message.opening, &ran.collect::<Vec<_>>())
+    let ids: BTreeSet<String> =
+        message.paths.iter().filter_map(|path| Some(repository::open(Path::new(path)).ok()?.id())).collect();
+    // The same repository may be known by another path.
+    let is_about = |record: &Record| message.paths.contains(&record.repository) || ids.contains(&record.repository_id);
+    let of_it: Vec<_> = said.runs().into_iter().filter(|run| is_about(run.record)).collect();
+    let begun_in = |at: i64| message.opening.holds(Timestamp(at));
+    let (mut ran, mut going_on) = (Vec::new(), Vec::new());
+    let is_late = |record: &&Record| message.opening.from <= Timestamp(record.at_seconds);
+    let ended = said.records.iter().filter(is_late).filter(|record| record.step == Step::Ended);
+    for record in ended.filter(|record| is_about(record)) {
+        let Some(report) = record.report.clone() else { continue };
+        let began = said.began(record.id).unwrap_or(record.at_seconds - report.took_seconds.max(0.0) as i64);
+        if begun_in(began) {
+            ran.push(Ran { repository: record.repository.clone(), task: record.task.clone(), report });
+        }
+    }
+    for run in of_it.iter().filter(|run| run.report.is_none() && !run.is_healed && run.record.step == Step::Begun) {
+        if begun_in(run.record.at_seconds) {
+            let since = Timestamp(run.record.at_seconds);
+            going_on.push(format!("{} {} has not ended since {since}", run.record.repository, run.record.task));
+        }
+    }
+    report::after(&message.window, message.opening, &ran, &going_on)
 }
 
 /// What is planned in one repository for when the window opens.
@@ -114,8 +127,46 @@ pub fn planned(around: &Around<'_>, opening: Opening) -> Vec<Planned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alignwatch_model::task::{Came, Report};
 
     const HOUR: i64 = 3_600;
+
+    #[test]
+    fn what_began_in_a_window_is_told_also_when_it_ended_long_after_it_or_not_at_all() {
+        let opening = Opening { from: Timestamp(HOUR), until: Timestamp(3 * HOUR) };
+        let paths = vec!["/srv/a".to_owned()];
+        let message = Message { key: "k".into(), window: "night".into(), opening, is_after: true, paths };
+        let line = |id: u64, step, at: i64, took: f64| Record {
+            id,
+            at: Timestamp(at).rfc3339(),
+            at_seconds: at,
+            step,
+            task: format!("task-{id}"),
+            repository: "/srv/a".into(),
+            repository_id: "a".into(),
+            quarantine: None,
+            plan: None,
+            undo: None,
+            report: (step == Step::Ended)
+                .then(|| Report { took_seconds: took, ..Report::of_nothing(Came::Effect, "done") }),
+        };
+        let records = vec![
+            line(1, Step::Ended, HOUR + 10, 30.0),
+            line(2, Step::Begun, HOUR + 60, 0.0),
+            line(2, Step::Ended, 5 * HOUR, 0.0),
+            line(3, Step::Ended, 4 * HOUR, 7_200.0),
+            line(4, Step::Ended, 4 * HOUR, 60.0),
+            line(5, Step::Begun, 2 * HOUR, 0.0),
+        ];
+        let told = told_after(&message, &Said { records, n_unreadable: 0 });
+        assert!(
+            told.summary.contains("2 runs in 1 repository") && told.summary.ends_with("; 1 run not ended"),
+            "{told:?}"
+        );
+        let tasks: Vec<&str> = told.details.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(tasks, ["task-5", "task-2", "task-3"], "{told:?}");
+        assert!(told.details[0].ends_with("has not ended since 1970-01-01T02:00:00Z"), "{told:?}");
+    }
 
     fn keys(at: i64) -> Vec<String> {
         let text = "windows:\n  - {name: night, open: \"0 1 * * *\", lasts: 2h}\n  \

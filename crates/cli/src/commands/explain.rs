@@ -18,7 +18,8 @@ use crate::{
 /// Tell why something is as it is
 ///
 /// A subject is the key of a finding, the id of a check, a key of the configuration (a
-/// threshold, for example), an examination of `doctor`, or a branch. The answer tells what was
+/// threshold, for example), an examination of `doctor`, an alert, a maintenance task, the number
+/// of one of its runs, or a branch (by its full name, where it is called like something else). The answer tells what was
 /// seen and by what, the numbers, the threshold and where it comes from, what would change
 /// the verdict, what it means for alignment, and what to do.
 #[derive(Args, Debug)]
@@ -28,7 +29,10 @@ Examples:
   alignwatch explain commit-graph:stale     a finding, by the key that `check -v` shows
   alignwatch explain far-behind             a check, and what it says here
   alignwatch explain thresholds.far-behind  where the number comes from
-  alignwatch explain data-dir               a part of the installation")]
+  alignwatch explain data-dir               a part of the installation
+  alignwatch explain pack-refs              why a maintenance task acts, rests, waits or refuses
+  alignwatch explain task:loose-objects     the same, where a check has this name
+  alignwatch explain 12                     what came of run 12 of a task, and why")]
 pub(crate) struct Explain {
     /// What to explain
     subject: String,
@@ -47,7 +51,12 @@ pub(crate) fn run(global: &Global, asked: &Explain) -> Result<Exit, Failure> {
     let how = Asked { base: asked.base.as_deref(), is_awaited: form == Format::Human, ..Asked::default() };
     let checked = judging::check_one(global, &around.config, how, &asked.path);
     let installation = installation::examine(&around);
-    let world = World { around: &around, installation: &installation, judgement: checked.judgement.as_ref() };
+    let world = World {
+        around: &around,
+        installation: &installation,
+        path: &asked.path,
+        judgement: checked.judgement.as_ref(),
+    };
     let explanation = explaining::explain(&world, &asked.subject)?;
     let answer = match form {
         Format::Json => json::explain(&explanation),

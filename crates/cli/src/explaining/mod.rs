@@ -9,6 +9,9 @@ mod check;
 mod examination;
 mod finding;
 mod setting;
+mod task;
+
+use std::path::Path;
 
 use alignwatch_model::{Evidence, Finding, Threshold, config};
 use serde::Serialize;
@@ -21,7 +24,7 @@ use crate::{
 
 /// All kinds of subjects, in the order in which a word is looked up.
 pub static ALL: &[&Kind] =
-    &[&alert::KIND, &check::KIND, &setting::KIND, &finding::KIND, &examination::KIND, &branch::KIND];
+    &[&alert::KIND, &check::KIND, &setting::KIND, &finding::KIND, &examination::KIND, &task::KIND, &branch::KIND];
 
 /// A kind of subject.
 pub struct Kind {
@@ -39,6 +42,8 @@ pub struct World<'a> {
     pub around: &'a Around,
     /// What the examinations of the installation say.
     pub installation: &'a [Examined],
+    /// The repository that was named.
+    pub path: &'a Path,
     /// The repository as the checks judge it, or why it could not be looked at.
     pub judgement: Result<&'a Judgement, &'a Failure>,
 }

@@ -132,3 +132,35 @@ fn without_a_repository_a_check_is_still_explained() {
     let unknown = String::from_utf8(output("main").stderr).unwrap();
     assert!(unknown.contains("findings and branches are not known here"), "{unknown}");
 }
+
+#[test]
+fn tasks_are_explained_by_their_numbers_and_runs_by_what_they_did() {
+    let repo = repo();
+    for task in alignwatch_tasks::ALL {
+        let told = json(&repo, &format!("task:{}", task.id));
+        assert_eq!(told["kind"], "task");
+        assert!(told["summary"].as_str().unwrap().starts_with(task.id), "{told:#}");
+        assert_eq!(told["impact"], task.why);
+        assert!(told["would_change"].as_array().unwrap().iter().any(|way| way.as_str().unwrap().contains("tasks: [")));
+    }
+    let told = json(&repo, "pack-refs");
+    assert!(told["seen"].to_string().contains("By its numbers: "), "{told:#}");
+    assert!(told["threshold"]["source"].is_string() && !told["numbers"].as_object().unwrap().is_empty(), "{told:#}");
+    assert_eq!(json(&repo, "commit-graph")["kind"], "check", "a check of the same name comes first");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    run.args(["task", "run", "pack-refs", "--yes", "--force"]).arg(repo.path());
+    run.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", repo.room());
+    let ran = run.output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let told = json(&repo, "1");
+    assert!(told["summary"].as_str().unwrap().starts_with("run 1 of pack-refs is effect: "), "{told:#}");
+    let numbers = told["numbers"].as_object().unwrap();
+    assert!(
+        numbers.keys().any(|name| name.ends_with(" before")) && numbers.keys().any(|name| name.ends_with(" after"))
+    );
+    assert!(
+        json(&repo, "pack-refs")["seen"].to_string().contains("Run 1, the last one"),
+        "what it did is told with it"
+    );
+    assert_harmless(&String::from_utf8(explain(&repo, &["pack-refs"]).stdout).unwrap());
+}

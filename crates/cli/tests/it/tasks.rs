@@ -229,3 +229,60 @@ fn channels_are_told_before_a_window_what_is_planned_and_after_it_what_was_done_
     let trend = world.text(&["task", "history", "--trend"]);
     assert!(trend.contains("pack-refs") && trend.contains("1 of 1 runs with effect, 0 failed"), "{trend}");
 }
+
+#[test]
+fn channels_are_told_once_of_stale_branches_and_who_made_their_last_commit() {
+    use crate::daemon::Daemon;
+    let world = World::new();
+    world.repo.git(["branch", "forgotten", "main"]);
+    world.repo.git(["checkout", "-q", "forgotten"]);
+    let old = [("GIT_AUTHOR_DATE", "@1600000000 +0000"), ("GIT_COMMITTER_DATE", "@1600000000 +0000")];
+    let mut commit = world.repo.git_command(["commit", "-q", "--allow-empty", "-m", "half done"]);
+    assert!(commit.envs(old).status().unwrap().success());
+    std::fs::write(world.repo.path().join("own"), "work").unwrap();
+    world.repo.git(["add", "own"]);
+    let mut commit = world.repo.git_command(["commit", "-q", "-m", "more"]);
+    assert!(commit.envs(old).status().unwrap().success());
+    world.repo.git(["checkout", "-q", "main"]);
+    let log = world.repo.git_dir().join("logs/refs/heads/forgotten");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let aged = |line: &str| {
+        let (head, message) = line.split_once('\t').unwrap();
+        let (who, _) = head.split_once('>').unwrap();
+        format!("{who}> 1600000000 +0000\t{message}\n")
+    };
+    std::fs::write(&log, text.lines().map(aged).collect::<String>()).unwrap();
+    let planned = world.text(&["task", "plan", "stale-branches"]);
+    assert!(planned.contains("tell of refs/heads/forgotten"), "{planned}");
+    assert!(world.text(&["task", "run", "stale-branches", "--yes"]).contains("stale-branches effect"));
+    let notices = world.data.path().join("notices.jsonl");
+    let config = world.data.path().join("alignwatch.yaml");
+    let text = format!(
+        "channels:\n  file:\n    - {{name: log, path: {}}}\n\
+         maintenance: {{repositories: [{}], report_to: [log], load_limit: 10000}}\n",
+        notices.display(),
+        world.repo.path().display(),
+    );
+    std::fs::write(&config, text).unwrap();
+    let heard = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&notices).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    for _ in 0..2 {
+        let daemon = Daemon::configured(&config, world.data.path(), &[world.repo.path()]);
+        daemon.until_ready();
+        daemon.until("the message", |_| !heard().is_empty());
+        daemon.until("it is kept", |daemon| {
+            let messages = daemon.json("/api/v1/messages");
+            messages["messages"].as_array().unwrap().iter().any(|row| row["state"]["state"] == "delivered")
+        });
+    }
+    assert_eq!(heard().len(), 1, "a restart tells nothing twice");
+    let letter = &heard()[0]["letter"];
+    assert!(letter["title"].as_str().unwrap().starts_with("stale branches in "), "{letter:#}");
+    assert!(
+        letter["paragraphs"][0]["lines"][0].as_str().unwrap().starts_with("forgotten, last commit by "),
+        "{letter:#}"
+    );
+    assert!(letter["summary"].as_str().unwrap().contains("`cleanup.keep`"), "{letter:#}");
+}

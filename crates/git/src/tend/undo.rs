@@ -4,6 +4,7 @@
 //! after a task that was ended half-way, is the same. What it says is not believed: somebody else may have written it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -28,6 +29,9 @@ pub struct Undo {
     pub moved: Vec<String>,
     /// Files that are changed in their place and were copied before, below the Git directory.
     pub copied: Vec<String>,
+    /// So many refs stand in a file of the quarantine instead of in `refs`, since a journal is no place for thousands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_listed: Option<usize>,
 }
 
 /// A ref before and after.
@@ -44,10 +48,51 @@ pub struct RefUndo {
 /// Bytes of one reflog or setting that are kept. Source: ours; a million moves of one branch.
 const FILE_AT_MOST: u64 = 256 << 20;
 
+/// Refs that are written down where the rest is; more go into a file of their own. Source: ours; a page of a journal.
+const REFS_BESIDE: usize = 200;
+
 impl Undo {
     /// Is there anything to take back?
     pub fn is_empty(&self) -> bool {
-        self.refs.is_empty() && self.moved.is_empty() && self.copied.is_empty()
+        self.refs.is_empty() && self.moved.is_empty() && self.copied.is_empty() && self.n_listed.is_none()
+    }
+
+    /// The same for a journal: many refs are written into the quarantine, and are on the disk when this returns.
+    pub fn folded(&self, common_dir: &Path) -> Result<Undo, String> {
+        if self.refs.len() <= REFS_BESIDE {
+            return Ok(self.clone());
+        }
+        let mut text = Vec::new();
+        for one in &self.refs {
+            if !is_plain(one) {
+                return Err(format!("`{}` is no ref that a task changes", one.name));
+            }
+            let id = |id: &Option<String>| id.clone().unwrap_or_else(|| "-".to_owned());
+            text.extend(format!("{} {} {}\n", id(&one.before), id(&one.after), one.name).into_bytes());
+        }
+        write_new(&self.list(common_dir)?, &text)?;
+        Ok(Undo { refs: Vec::new(), n_listed: Some(self.refs.len()), ..self.clone() })
+    }
+
+    /// The whole of what a journal says. Errors: its list of refs is not what was written.
+    fn unfolded(&self, common_dir: &Path) -> Result<Undo, String> {
+        let Some(n_listed) = self.n_listed else { return Ok(self.clone()) };
+        let path = self.list(common_dir)?;
+        let about = fs::symlink_metadata(&path).map_err(|error| cannot("look at", &path, error))?;
+        if !about.is_file() || FILE_AT_MOST < about.len() {
+            return Err(format!("`{}` is no list of refs", path.display()));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
+        let refs: Option<Vec<RefUndo>> = text.lines().map(listed).collect();
+        match refs {
+            Some(refs) if refs.len() == n_listed => Ok(Undo { refs, n_listed: None, ..self.clone() }),
+            Some(refs) => Err(format!("`{}` holds {} refs, and {n_listed} were written", path.display(), refs.len())),
+            None => Err(format!("`{}` is no list of refs", path.display())),
+        }
+    }
+
+    fn list(&self, common_dir: &Path) -> Result<PathBuf, String> {
+        self.in_quarantine(common_dir, "before", "refs.list")
     }
 
     /// Copies these files into the quarantine, as they are, and has them on the disk. One that is not there is left out.
@@ -106,7 +151,7 @@ impl Undo {
         if !is_quarantine(&self.quarantine) {
             return Err(format!("`{}` is no quarantine", self.quarantine));
         }
-        let made = self.refs_back(git)?;
+        let made = self.unfolded(common_dir)?.refs_back(git)?;
         let n_refs = made.len();
         let n_copied = self.copied_back(common_dir, &made)?;
         let n_moved = self.moved_back(common_dir)?;
@@ -119,8 +164,9 @@ impl Undo {
     /// All refs in one transaction; those that are back already are left out. Returns the names of the others.
     fn refs_back(&self, git: &GitAt<'_>) -> Result<Vec<String>, String> {
         let mut left = Undo { refs: Vec::new(), ..self.clone() };
+        let there = ids(git).map_err(|error| error.to_string())?;
         for one in &self.refs {
-            let now = id_of(git, &one.name).map_err(|error| error.to_string())?;
+            let now = there.get(&one.name).cloned();
             match now {
                 now if now == one.before => {}
                 now if now == one.after => left.refs.push(one.clone()),
@@ -238,11 +284,20 @@ fn joined(before: &[u8], now: &[u8]) -> Vec<u8> {
     all.concat()
 }
 
-/// The id of a ref; `None` = it is not there.
-fn id_of(git: &GitAt<'_>, name: &str) -> Result<Option<String>, GitError> {
-    let call = git.command("rev-parse").option("--verify").option("-q").revision(name);
-    let output = call.run_allowing(&[1])?;
-    Ok((output.code == 0).then(|| String::from_utf8_lossy(output.stdout.trim_ascii_end()).into_owned()))
+/// The ids of all refs, by their names; a symbolic ref has that of its target.
+fn ids(git: &GitAt<'_>) -> Result<BTreeMap<String, String>, GitError> {
+    let listed = git.command("for-each-ref").option("--format=%(objectname) %(refname)").run()?;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let pair = |line: &str| line.split_once(' ').map(|(id, name)| (name.to_owned(), id.to_owned()));
+    Ok(text.lines().filter_map(pair).collect())
+}
+
+/// A line of the list of refs: the id before, the id after (`-` = it is not there), the name.
+fn listed(line: &str) -> Option<RefUndo> {
+    let mut words = line.splitn(3, ' ');
+    let mut id = || Some(words.next()?.to_owned()).map(|id| Some(id).filter(|id| id != "-"));
+    let (before, after) = (id()?, id()?);
+    Some(RefUndo { name: words.next()?.to_owned(), before, after })
 }
 
 fn is_plain(one: &RefUndo) -> bool {

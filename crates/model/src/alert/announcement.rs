@@ -1,4 +1,4 @@
-//! What channels are told of maintenance windows: letters that go the road of all messages.
+//! What channels are told of maintenance windows and of stale branches: letters that go the road of all messages.
 //!
 //! They have a key of their own that says what they are about, so that one which was decided twice is one message.
 
@@ -14,17 +14,34 @@ use crate::{
 
 /// What is told of a maintenance window, for this channel.
 pub fn of_window(key: &str, channel: &str, window: &str, told: &Told, now: Timestamp) -> Outgoing {
-    let details = Paragraph { title: format!("{window}:"), lines: told.details.clone() };
+    about(key, channel, Subject { label: "window", name: window, title: "maintenance window" }, told, now)
+}
+
+/// What is told of stale branches of the repository at this path, for this channel.
+pub fn of_stale(key: &str, channel: &str, path: &str, told: &Told, now: Timestamp) -> Outgoing {
+    about(key, channel, Subject { label: "repository", name: path, title: "stale branches in" }, told, now)
+}
+
+/// What a letter is about.
+struct Subject<'a> {
+    label: &'a str,
+    name: &'a str,
+    title: &'a str,
+}
+
+fn about(key: &str, channel: &str, subject: Subject<'_>, told: &Told, now: Timestamp) -> Outgoing {
+    let Subject { label, name, title } = subject;
+    let details = Paragraph { title: format!("{name}:"), lines: told.details.clone() };
     let letter = Letter {
-        title: format!("maintenance window {window}"),
+        title: format!("{title} {name}"),
         summary: told.summary.clone(),
         path: "/maintenance".to_owned(),
         paragraphs: Some(details).filter(|details| !details.lines.is_empty()).into_iter().collect(),
     };
     let telling = Telling {
         channel: channel.to_owned(),
-        group_key: format!("window/{window}"),
-        group_labels: Labels::from([("window".to_owned(), window.to_owned())]),
+        group_key: format!("{label}/{name}"),
+        group_labels: Labels::from([(label.to_owned(), name.to_owned())]),
         reason: NoticeReason::Report,
         alerts: Vec::new(),
         // Nobody hears later that it is over: it never was anything.

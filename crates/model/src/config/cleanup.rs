@@ -62,9 +62,10 @@ pub struct Cleanup {
     /// A file with the names of branches that have an open pull or merge request, one a line; they are never deleted.
     ///
     /// Unit: a path from the root.
-    /// Range: a file that a job of yours writes; one that is older than `fetched_within` keeps every branch.
+    /// Range: a file that a job of yours writes; one that is older than `fetched_within`, is empty, has no end of line at
+    /// its end or holds what is no name of a branch keeps every branch. `# none` says that no request is open.
     /// Default: none (only `refs/pull/` and `refs/merge-requests/` tell of requests, where they are fetched).
-    /// Reason: only the server knows; `gh pr list --state open --limit 1000 --json headRefName --jq '.[].headRefName'` asks it.
+    /// Reason: only the server knows; `gh pr list --state open --limit 1000 --json headRefName --jq '.[].headRefName, "# end"'` asks it.
     /// Example: `/var/lib/alignwatch/open-requests`
     #[schemars(with = "PathText")]
     pub open_requests: Option<String>,

@@ -25,7 +25,8 @@ pub struct Maintenance {
     /// Example: `[/srv/git/*.git]`
     #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
     pub repositories: Vec<String>,
-    /// The channels that are told half an hour before a maintenance window what is planned, and after it what was done.
+    /// The channels that are told half an hour before a maintenance window what is planned, after it what was done, and
+    /// which stale branches will be archived.
     ///
     /// Unit: names of channels.
     /// Range: names that stand in `channels`.

@@ -215,10 +215,20 @@ impl Calendar {
                     text,
                     at: opening.from,
                     n_times: short.len(),
-                    free_at: None,
+                    free_at: self.long_enough(opening.from),
                 });
             }
         }
+    }
+
+    /// The next time at which a window is open for long enough for all tasks, with no freeze in it.
+    fn long_enough(&self, after: Timestamp) -> Option<Timestamp> {
+        let frozen =
+            |opening: &Opening| self.freezes.iter().flat_map(|freeze| &freeze.openings).any(|one| one.meets(opening));
+        let openings = self.windows.iter().flat_map(|window| &window.openings);
+        let fits =
+            openings.filter(|one| after < one.from && self.all_take <= one.until.since(one.from) && !frozen(one));
+        fits.map(|opening| opening.from).min()
     }
 
     fn is_frozen(&self, slot: &Opening) -> bool {
@@ -333,6 +343,15 @@ mod tests {
     fn a_window_that_is_too_short_for_all_is_told() {
         let text = "windows:\n  - {name: night, open: \"0 1 * * *\", lasts: 30m}\n";
         assert_eq!(told(text, &[job("a", "1d", 20), job("b", "1d", 20)]), ["TooMuchForWindow at 1:00 ×7 free None"]);
+    }
+
+    #[test]
+    fn the_next_window_that_is_long_enough_for_all_and_not_frozen_is_named() {
+        let text = "windows:\n  - {name: night, open: \"0 1 * * *\", lasts: 30m}\n  \
+                    - {name: noon, open: \"0 12 * * *\", lasts: 1h}\n  - {name: eve, open: \"0 20 * * *\", lasts: 1h}\n  \
+                    - {name: cut, kind: freeze, open: \"30 12 * * *\", lasts: 10m}\n";
+        let found = told(text, &[job("a", "1d", 20), job("b", "1d", 20)]);
+        assert!(found.contains(&"TooMuchForWindow at 1:00 ×7 free Some(\"20:00\")".to_owned()), "{found:?}");
     }
 
     #[test]

@@ -79,8 +79,8 @@ fn planned_told(one: &Planned) -> String {
     }
 }
 
-/// What was done in a window that closed.
-pub fn after(window: &str, opening: Opening, runs: &[Ran]) -> Told {
+/// What was done in a window that closed. `going_on` = what began in it and has not ended, a sentence each.
+pub fn after(window: &str, opening: Opening, runs: &[Ran], going_on: &[String]) -> Told {
     let came = |wanted: Came| runs.iter().filter(move |run| run.report.result == wanted);
     let n = |wanted: Came| came(wanted).count();
     let seconds: f64 = runs.iter().map(|run| run.report.took_seconds).sum();
@@ -99,13 +99,17 @@ pub fn after(window: &str, opening: Opening, runs: &[Ran]) -> Told {
             Span(seconds as i64)
         ),
     };
+    let summary = match going_on.len() {
+        0 => summary,
+        n => format!("{summary}; {} not ended", words::count(n, "run")),
+    };
     // What ran and changed nothing is in the journal.
     let told = came(Came::Failed).chain(came(Came::Effect)).chain(came(Came::Skipped));
     let details = told.map(|run| {
         let word = if run.report.is_critical { "lost something" } else { run.report.result.word() };
         format!("{} {} {word}: {} ({:.1} s)", run.repository, run.task, run.report.because, run.report.took_seconds)
     });
-    Told { summary, details: at_most(details) }
+    Told { summary, details: at_most(going_on.iter().cloned().chain(details)) }
 }
 
 /// `1.2 GiB won`, in words.
@@ -154,7 +158,7 @@ mod tests {
             ran("/srv/a", "pack-refs", Came::Noop, [5, 5]),
             ran("/srv/b", "backup", Came::Failed, [0, 0]),
         ];
-        let told = after("night", NIGHT, &runs);
+        let told = after("night", NIGHT, &runs, &[]);
         assert_eq!(
             told.summary,
             "Window `night` closed at 1970-01-01T03:00:00Z: 3 runs in 2 repositories, 1 with effect, 1 failed, 0 held; \
@@ -165,11 +169,11 @@ mod tests {
             ["/srv/b backup failed: because (30.0 s)", "/srv/a full-repack effect: because (30.0 s)"]
         );
         assert_eq!(
-            after("night", NIGHT, &[]).summary,
+            after("night", NIGHT, &[], &[]).summary,
             "Window `night` closed at 1970-01-01T03:00:00Z: nothing was due"
         );
         let many: Vec<Ran> = (0..99).map(|nth| ran("/srv/a", &format!("t{nth}"), Came::Effect, [0, 0])).collect();
-        let told = after("night", NIGHT, &many);
+        let told = after("night", NIGHT, &many, &[]);
         assert_eq!(told.details.last().unwrap(), "and 59 more: `alignwatch task history`");
     }
 

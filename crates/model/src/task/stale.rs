@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::cleanup::{Beside, Judge};
-use crate::{Branch, Oid, RefName, Snapshot, Span, Timestamp, config::Config};
+use super::{
+    cleanup::{Beside, Judge},
+    report::Told,
+};
+use crate::{Branch, Oid, RefName, Snapshot, Span, Timestamp, config::Config, words};
 
 /// When a branch was told of, and where it was then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,4 +72,37 @@ pub fn stale(
         Some(Stale { name: branch.name.clone(), oid: tip.oid, idle, stage })
     };
     local.filter_map(one).collect()
+}
+
+/// Branches that one message names. Source: ours; one screen. `alignwatch task plan stale-branches` has all.
+const NAMED_AT_MOST: usize = 40;
+
+/// What is told of branches that go into the archive then, each with who made its last commit.
+pub fn told(path: &str, branches: &[(String, String)], until: Timestamp) -> Told {
+    let summary = format!(
+        "{} of {path} had no commit for long and {} into the archive from {until} on. A commit, or its name in \
+         `cleanup.keep`, keeps a branch; `alignwatch task undo` brings one back",
+        words::count(branches.len(), "branch"),
+        words::agree(branches.len(), "goes", "go"),
+    );
+    let mut details: Vec<String> =
+        branches.iter().take(NAMED_AT_MOST).map(|(name, by)| format!("{name}, last commit by {by}")).collect();
+    if NAMED_AT_MOST < branches.len() {
+        details.push(format!("and {} more", branches.len() - NAMED_AT_MOST));
+    }
+    Told { summary, details }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_made_the_last_commit_is_named_with_each_branch_and_many_are_counted() {
+        let branches: Vec<_> = (0..42).map(|nth| (format!("b{nth}"), "Ann".to_owned())).collect();
+        let told = super::told("/srv/a", &branches, Timestamp(0));
+        assert!(told.summary.starts_with("42 branches of /srv/a had no commit for long and go into the archive"));
+        assert_eq!((told.details[0].as_str(), told.details[40].as_str()), ("b0, last commit by Ann", "and 2 more"));
+        assert!(super::told("/srv/a", &branches[..1], Timestamp(0)).summary.contains("1 branch of /srv/a"));
+    }
 }

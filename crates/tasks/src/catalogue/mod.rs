@@ -30,6 +30,8 @@ mod temporary_files;
 mod tracking_prune;
 mod worktree_repair;
 
+pub use stale_branches::{StaleNotice, stale_notices};
+
 /// All tasks, in the order in which they run when several are due: what others profit from comes first.
 pub const ALL: &[&Task] = &[
     &stale_locks::TASK,

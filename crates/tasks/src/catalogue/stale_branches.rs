@@ -1,6 +1,10 @@
 //! `stale-branches`: open branches that nobody works on are told of, and go into the archive when nobody minds.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use alignwatch_git::tend::Undo;
 use alignwatch_model::{
@@ -11,6 +15,7 @@ use alignwatch_model::{
     },
     words,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     archiving::{self, Leaving},
@@ -40,17 +45,55 @@ const LOCAL: &str = "local branches";
 /// Branches of one run. Source: ours; a plan that nobody can read is none.
 const AT_MOST: usize = 500;
 
-fn file(seen: &Seen<'_>) -> PathBuf {
-    seen.data_dir.join("stale").join(format!("{}.json", seen.opened.id()))
+/// What is written down of a branch that was told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Noted {
+    /// Where it was.
+    id: String,
+    /// When that was told, in seconds since 1970.
+    at: i64,
+    /// Who made its last commit.
+    by: String,
 }
 
-/// What was told: full names, each with an id and seconds since 1970. What can't be read was not told.
+/// Branches of one repository that were told of at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleNotice {
+    /// When.
+    pub at: Timestamp,
+    /// Their short names, each with who made its last commit.
+    pub branches: Vec<(String, String)>,
+}
+
+/// What was told of stale branches in the repository with this id, the oldest first. Errors: it can't be read.
+pub fn stale_notices(data_dir: &Path, repository_id: &str) -> Result<Vec<StaleNotice>, String> {
+    let path = file(data_dir, repository_id);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("cannot read `{}`: {error}", path.display())),
+    };
+    let told: BTreeMap<String, Noted> =
+        serde_json::from_slice(&text).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    let mut by_time: BTreeMap<i64, Vec<(String, String)>> = BTreeMap::new();
+    for (name, noted) in told {
+        let short = name.trim_start_matches("refs/heads/").to_owned();
+        by_time.entry(noted.at).or_default().push((short, noted.by));
+    }
+    Ok(by_time.into_iter().map(|(at, branches)| StaleNotice { at: Timestamp(at), branches }).collect())
+}
+
+fn file(data_dir: &Path, repository_id: &str) -> PathBuf {
+    data_dir.join("stale").join(format!("{repository_id}.json"))
+}
+
+/// What was told, by full names. What can't be read was not told.
 fn noticed(seen: &Seen<'_>) -> BTreeMap<RefName, Noticed> {
-    let text = fs::read(file(seen)).unwrap_or_default();
-    let told: BTreeMap<String, (String, i64)> = serde_json::from_slice(&text).unwrap_or_default();
-    let one = |(name, (id, at)): (String, (String, i64))| {
-        let oid = Oid::from_hex(id.as_bytes()).ok()?;
-        Some((RefName::from(name.as_str()), Noticed { oid, at: Timestamp(at) }))
+    let text = fs::read(file(seen.data_dir, &seen.opened.id())).unwrap_or_default();
+    let told: BTreeMap<String, Noted> = serde_json::from_slice(&text).unwrap_or_default();
+    let one = |(name, noted): (String, Noted)| {
+        let oid = Oid::from_hex(noted.id.as_bytes()).ok()?;
+        Some((RefName::from(name.as_str()), Noticed { oid, at: Timestamp(noted.at) }))
     };
     told.into_iter().filter_map(one).collect()
 }
@@ -140,9 +183,11 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
             Stage::Waits(_) | Stage::Stays(_) => before.get(&branch.name).filter(|told| told.oid == branch.oid)?.at,
             Stage::Goes => return None,
         };
-        Some((branch.name.text().into_owned(), (branch.oid.hex(), at.0)))
+        let by = seen.snapshot.branch(&branch.name).and_then(|branch| Some(branch.tip.seen()?.author.clone()));
+        let noted = Noted { id: branch.oid.hex(), at: at.0, by: by.unwrap_or_default() };
+        Some((branch.name.text().into_owned(), noted))
     });
-    let told: BTreeMap<String, (String, i64)> = told.collect();
+    let told: BTreeMap<String, Noted> = told.collect();
     let bytes = serde_json::to_vec(&told).map_err(|error| error.to_string())?;
-    crate::remotes::write(&file(seen), &bytes)
+    crate::remotes::write(&file(seen.data_dir, &seen.opened.id()), &bytes)
 }

@@ -112,6 +112,13 @@ fn a_branch_with_a_request_stays_and_what_cannot_be_known_is_said() {
     assert!(!goes(&world) && notes(&world).contains("cannot read"), "a file that is not there keeps all");
     fs::write(&file, "another\ndone\n").unwrap();
     assert!(!goes(&world) && notes(&world).contains("it has an open pull request"), "{}", notes(&world));
+    for failed in ["", "another\nmore", "HTTP 401: Bad credentials\n"] {
+        fs::write(&file, failed).unwrap();
+        assert!(!goes(&world), "{failed:?}: a job that failed says nothing");
+        assert!(notes(&world).contains("which pull requests are open is not known"), "{}", notes(&world));
+    }
+    fs::write(&file, "# none\n").unwrap();
+    assert!(goes(&world));
     fs::write(&file, "another\n").unwrap();
     assert!(goes(&world));
     let old = fs::File::options().append(true).open(&file).unwrap();

@@ -176,6 +176,34 @@ fn a_prefetch_brings_what_git_prefetches_and_moves_nothing_else() {
 }
 
 #[test]
+fn thousands_of_refs_that_a_prefetch_brings_do_not_fill_the_journal_and_all_go_again() {
+    let Cloned { world, origin, .. } = cloned();
+    let tip = git(origin.path(), ["rev-parse", "main"]);
+    let commands: String = (0..3_000).map(|nth| format!("create refs/heads/renamed/{nth} {tip}\n")).collect();
+    let file = world.data.path().join("commands");
+    fs::write(&file, commands).unwrap();
+    let mut update = alignwatch_testkit::git_command(origin.path(), ["update-ref", "--stdin"]);
+    assert!(update.stdin(fs::File::open(&file).unwrap()).status().unwrap().success());
+    let before = all_refs(&world);
+    let done = world.done("prefetch");
+    assert_eq!(done.report.result, Came::Effect, "{done:?}");
+    assert!(3_000 < refs(world.repo.path(), "refs/prefetch").lines().count());
+    let journal = world.data.path().join(alignwatch_tasks::journal::FILE_NAME);
+    let longest = fs::read_to_string(journal).unwrap().lines().map(str::len).max().unwrap();
+    assert!(longest < 20_000, "a line of {longest} bytes");
+    let list =
+        walk(&world.repo.git_dir().join("quarantine")).into_iter().find(|path| path.ends_with("refs.list")).unwrap();
+    let text = fs::read_to_string(&list).unwrap();
+    fs::write(&list, text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let (came, because) = undo(&world, done.id);
+    assert!(came == Came::Failed && because.contains("were written"), "{because}");
+    fs::write(&list, text).unwrap();
+    assert_eq!(undo(&world, done.id).0, Came::Effect);
+    assert_eq!(all_refs(&world), before);
+    assert_eq!(undo(&world, done.id), (Came::Effect, "all is as it was".to_owned()));
+}
+
+#[test]
 fn a_tracking_ref_goes_with_its_branch_into_the_archive_and_comes_back() {
     let Cloned { world, twin, origin } = cloned();
     let before = all_refs(&world);

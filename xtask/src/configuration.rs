@@ -145,7 +145,7 @@ fn named_elsewhere(key: &Key) -> &'static str {
              windows: [{name: release, kind: hours, open: \"0 8 * * 1-5\", lasts: 10h}]"
         }
         _ if is_channel => "",
-        "duty" if key.path.ends_with(".calendar") => {
+        _ if key.path.ends_with(".calendar") || key.path.contains("on_call[].people") => {
             "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}\n\
              calendars: [{name: duty, at: /etc/alignwatch/duty.ics}]"
         }
@@ -185,7 +185,15 @@ fn of_item(around: &str, list: &str, below: &str, value: &str) -> String {
 fn about(list: &str, below: &str) -> Vec<String> {
     let keys = config::catalogue().find(list).map(|list| list.item_keys()).unwrap_or_default();
     let required = keys.iter().filter(|key| key.is_required && key.name != below);
-    required.map(|key| format!("{}: {}", key.name, key.doc.example)).collect()
+    let mut lines: Vec<String> = required.map(|key| format!("{}: {}", key.name, key.doc.example)).collect();
+    // Whose turn it is comes from one of several keys.
+    match (list, below) {
+        ("on_call", "from" | "calendar") => {}
+        ("on_call", "people") => lines.push("calendar: duty".into()),
+        ("on_call", _) => lines.push("from: 2026-01-05T09:00".into()),
+        _ => {}
+    }
+    lines
 }
 
 /// `budget.age` and `14d` as `budget: {age: 14d}`.

@@ -314,7 +314,7 @@ fn addresses_keys_rotas_and_windows_of_the_configuration_stay_outside() {
          channels:\n  webhook:\n    - {{name: hook, url: \"https://hooks.example.org/{hook}\"}}\n  \
          file:\n    - {{name: log, path: /var/log/{file}}}\n\
          on_call:\n  - {{name: {who}, channels: [hook, log], from: \"2026-01-05T09:00\"}}\n\
-         backup: {{folder: /srv/{folder}, identity: /root/{key}}}\n\
+         backup: {{folder: /srv/{folder}, identity: /etc/{key}}}\n\
          windows:\n  - {{name: {window}, open: \"0 1 * * *\", lasts: 1h, reason: {reason}}}\n\
          cleanup: {{keep: [\"{branch}/*\"]}}\n"
     );

@@ -339,7 +339,9 @@ mod tests {
     #[test]
     fn the_end_does_not_wait_for_a_receiver_that_does_not_answer() {
         let (answer, answered) = std::sync::mpsc::channel::<()>();
-        let attempt = thread::spawn(move || drop(answered.recv()));
+        let attempt = thread::spawn(move || {
+            let _ = answered.recv();
+        });
         join(&attempt, Duration::ZERO);
         assert!(!attempt.is_finished());
         drop(answer);

@@ -105,18 +105,54 @@ const MOVES: [(&str, &[&str], &[&str], &[&str], &[&str]); 12] = [
     ("paths of a conflict hold the id of the line", &["M a one"], &["M x/y new"], &["M x new"], &["M elsewhere new"]),
 ];
 
+fn words(changes: &[String]) -> Vec<&str> {
+    changes.iter().map(String::as_str).collect()
+}
+
+/// A file of a hundred lines, of which some are changed.
+fn hundred(changed: &[usize], by: &str) -> String {
+    let line =
+        |n: usize| if changed.contains(&n) { format!("{by} {n}|") } else { format!("a line of text, number {n}|") };
+    (0..100).map(line).collect::<String>().replace('|', "\n")
+}
+
+/// Git takes files for renamed also by a name that only one of them has, so that a file unlike all others matters.
+#[test]
+fn what_only_git_can_tell_is_not_carried_over() {
+    let (near, far, far_too): (Vec<usize>, Vec<usize>, Vec<usize>) = ((5..15).collect(), vec![90], (60..75).collect());
+    let (base, branch) = (hundred(&[], ""), hundred(&[10], "theirs"));
+    let (conflicting, harmless) = (hundred(&near, "ours"), hundred(&far, "ours"));
+    let other = |seed: usize| (0..100).map(|n| format!("{} of another file\n", n * 7 + seed)).collect::<String>();
+    let file = |path: &str, content: &str| format!("M {path} {content}");
+    let moves = [
+        (
+            vec![file("src/foo.c", &base)],
+            vec!["D src/foo.c".to_owned(), file("lib/foo.c", &conflicting), file("other/bar.c", &harmless)],
+            vec![file("test/foo.c", &other(1))],
+        ),
+        (
+            vec![file("src/foo.c", &base), file("old/foo.c", &other(2))],
+            vec![
+                "D src/foo.c".to_owned(),
+                "R old/foo.c moved/zzz.c".to_owned(),
+                file("lib/foo.c", &hundred(&far_too, "ours")),
+                file("other/bar.c", &hundred(&[10], "ours")),
+            ],
+            vec![file("moved/zzz.c", &other(2).replace("7 of another", "8 of another"))],
+        ),
+    ];
+    for (number, (base, line, push)) in moves.iter().enumerate() {
+        let (first, remembering, anew) =
+            moved(&words(base), &[&file("src/foo.c", &branch)], &words(line), &words(push));
+        assert_eq!(told(&remembering), told(&anew), "move {number}; at first it was {:?}", told(&first));
+        assert_ne!(told(&first), told(&anew), "move {number}: carrying it over would show");
+    }
+}
+
 #[test]
 fn moves_that_reach_beyond_the_paths_they_touch_carry_nothing_over() {
     for (what, base, branch, line, push) in MOVES {
-        let temp = tempfile::tempdir().unwrap();
-        let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
-        git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
-        commit(&repository, "main", None, base);
-        commit(&repository, "topic", Some("main"), branch);
-        commit(&repository, "main", Some("main"), line);
-        let first = look(&repository, Some(&memory));
-        commit(&repository, "main", Some("main"), push);
-        let (remembering, anew) = (look(&repository, Some(&memory)), look(&repository, None));
+        let (first, remembering, anew) = moved(base, branch, line, push);
         assert_eq!(told(&remembering), told(&anew), "{what}; at first it was {:?}", told(&first));
         assert_ne!(
             told(&first),
@@ -124,6 +160,19 @@ fn moves_that_reach_beyond_the_paths_they_touch_carry_nothing_over() {
             "{what}: the push changes the answer, so that carrying it over would show"
         );
     }
+}
+
+/// What is seen before a push, and after it by one who remembers and by one who does not.
+fn moved(base: &[&str], branch: &[&str], line: &[&str], push: &[&str]) -> (Snapshot, Snapshot, Snapshot) {
+    let temp = tempfile::tempdir().unwrap();
+    let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+    git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+    commit(&repository, "main", None, base);
+    commit(&repository, "topic", Some("main"), branch);
+    commit(&repository, "main", Some("main"), line);
+    let first = look(&repository, Some(&memory));
+    commit(&repository, "main", Some("main"), push);
+    (first, look(&repository, Some(&memory)), look(&repository, None))
 }
 
 fn commit(repository: &Path, branch: &str, from: Option<&str>, changes: &[&str]) {

@@ -6,12 +6,14 @@
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
-/// Bytes that are kept. Source: ours; some fifty lines, of which the last say what went wrong.
-pub const TAIL_AT_MOST_BYTES: u64 = 4 << 10;
+use rustix::fs::OFlags;
+
+/// Bytes that are read: more than is kept, so that a secret is seen whole before it is cut.
+const TAIL_AT_MOST_BYTES: u64 = 64 << 10;
 
 /// The files into which the command writes.
 #[derive(Debug)]
@@ -55,7 +57,9 @@ impl Written {
 
 /// The last lines of a file; `None` where it has none, or cannot be read.
 pub fn of_file(path: &Path) -> Option<String> {
-    end_of(File::open(path).ok()?, 0)
+    // A pipe must not keep us waiting, nor a terminal become ours.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    end_of(File::options().read(true).custom_flags(i32::try_from(flags).ok()?).open(path).ok()?, 0)
 }
 
 fn end_of(mut file: File, from: u64) -> Option<String> {
@@ -63,10 +67,11 @@ fn end_of(mut file: File, from: u64) -> Option<String> {
     let began_at = from.max(about.len().saturating_sub(TAIL_AT_MOST_BYTES));
     file.seek(SeekFrom::Start(began_at)).ok()?;
     let mut bytes = Vec::new();
-    file.take(TAIL_AT_MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    // No further than the size that it has: files that the kernel makes up have none.
+    file.take(about.len().saturating_sub(began_at)).read_to_end(&mut bytes).ok()?;
     if from < began_at {
-        // Begins in the middle of a line, which says less than it confuses.
-        let line = bytes.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        // Begins in the middle of a line, which says less than it confuses, and may hide what makes it a secret.
+        let line = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
         bytes.drain(..line);
     }
     (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
@@ -93,9 +98,20 @@ mod tests {
         assert_eq!(written(&mut file, path, ""), None);
         assert_eq!(written(&mut file, path, "first\n").as_deref(), Some("first\n"));
         assert_eq!(written(&mut file, path, "second\n").as_deref(), Some("second\n"), "without what was there");
-        let long: String = (0..1_000).map(|n| format!("line {n}\n")).collect();
+        let long: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
         let kept = written(&mut file, path, &long).unwrap();
-        assert!(kept.starts_with("line ") && kept.ends_with("line 999\n"), "{kept}");
+        assert!(kept.starts_with("line ") && kept.ends_with("line 9999\n"), "{kept}");
         assert!(kept.len() <= TAIL_AT_MOST_BYTES as usize);
+        assert_eq!(written(&mut file, path, &"x".repeat(70_000)), None, "half a line may hide that it is a secret");
+    }
+
+    #[test]
+    fn what_is_no_file_on_a_disk_has_no_tail_and_keeps_nobody_waiting() {
+        let temp = tempfile::tempdir().unwrap();
+        let pipe = temp.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        assert_eq!(of_file(&pipe), None);
+        assert_eq!(of_file(Path::new("/proc/self/environ")), None);
+        assert_eq!(of_file(temp.path()), None);
     }
 }

@@ -189,7 +189,7 @@ fn event_of(what: &What) -> Option<RunEvent> {
         What::Finish { outcome, exit_code, output, of, more } => {
             let outcome = Outcome::from_word(outcome).unwrap_or_default();
             let because = "it was reported".to_owned();
-            let output_tail = output.as_deref().and_then(tail::of_file).map(|text| recording::redacted(&text));
+            let output_tail = output.as_deref().and_then(tail::of_file).map(|text| recording::kept_output(&text));
             let finished = Finished { outcome, because, exit_code: *exit_code, output_tail, ..Finished::default() };
             (of.run.clone(), more, Happened::Finished(finished))
         }

@@ -109,7 +109,7 @@ impl After {
             n_moved,
             left_behind: judged.left_behind,
             operations: judged.operations.into_iter().take(MOVES_AT_MOST).collect(),
-            output_tail: ended.output_tail.as_deref().map(super::redacted),
+            output_tail: ended.output_tail.as_deref().map(super::kept_output),
             ..Finished::default()
         }
     }

@@ -150,6 +150,22 @@ pub(crate) fn redacted(text: &str) -> String {
     secrets::scrub(text)
 }
 
+/// Bytes of output that are kept. Source: ours; some fifty lines, of which the last say what went wrong.
+const OUTPUT_AT_MOST_BYTES: usize = 4 << 10;
+
+/// The last lines of an output, without secrets: those are struck out before anything is cut.
+pub(crate) fn kept_output(text: &str) -> String {
+    let text = match text.find("-----END ").filter(|end| !text[..*end].contains("-----BEGIN ")) {
+        // The key began before what was read.
+        Some(end) => format!("{}{}", secrets::INSTEAD, text[end..].find('\n').map_or("", |line| &text[end + line..])),
+        None => text.to_owned(),
+    };
+    let clean = redacted(&text);
+    let Some(from) = clean.len().checked_sub(OUTPUT_AT_MOST_BYTES) else { return clean };
+    let line = clean.as_bytes()[from..].iter().position(|&byte| byte == b'\n');
+    line.map_or_else(String::new, |line| clean[from + line + 1..].to_owned())
+}
+
 /// Words of a command line without secrets, also where the name of one stands in the word before.
 pub(crate) fn redacted_words(words: &[String]) -> Vec<String> {
     let mut clean: Vec<String> = Vec::with_capacity(words.len());
@@ -172,6 +188,18 @@ pub(crate) fn host() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kept_output_is_cut_where_no_secret_is_cut_in_two() {
+        assert_eq!(kept_output("all is well\n"), "all is well\n");
+        let key = format!("{}\n-----END OPENSSH PRIVATE KEY-----\nthen\n", "4m6gJn0RPp62IEj3YX6GDXS\n".repeat(50));
+        assert_eq!(kept_output(&key), format!("{}\nthen\n", secrets::INSTEAD));
+        let long = format!("password=hunter2{}\nlast\n", " more".repeat(2_000));
+        assert_eq!(kept_output(&long), "last\n");
+        let lines: String = (0..2_000).map(|n| format!("line {n}\n")).collect();
+        let kept = kept_output(&lines);
+        assert!(kept.starts_with("line ") && kept.ends_with("line 1999\n") && kept.len() <= OUTPUT_AT_MOST_BYTES);
+    }
 
     #[test]
     fn secrets_of_a_command_line_are_not_kept() {

@@ -8,7 +8,7 @@ use alignwatch_model::{
     Branch, Oid,
     branch::{Cause, Verdict},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Inspection, bases::Bases, carry};
 use crate::{
@@ -24,8 +24,12 @@ const COMMITS_AT_MOST: usize = 1_000;
 /// Commits that a thread takes at once: neighbours share most of their trees.
 const PORTION_COMMITS: usize = 64;
 
-/// Paths of one commit that are remembered: one that changes more (a formatter, a move of everything) says little.
+/// Paths of one commit that are remembered: one that changes more (a formatter, a move of everything) is none that we
+/// can tell about.
 const PATHS_AT_MOST: usize = 4_000;
+
+/// Stands for more paths than are remembered. No hash of a path is 0.
+const TOO_MANY: [u8; 8] = [0; 8];
 
 /// Commits that are told of one branch.
 const CAUSES_AT_MOST: usize = 5;
@@ -40,16 +44,18 @@ impl Inspection<'_> {
             if numbers.is_empty() || self.wanted.stop.is_due() {
                 continue;
             }
-            let touched = self.touched(graph, trunk);
+            let paths = numbers.iter().flat_map(|&number| branches[number].merge.conflicts.iter().flatten());
+            let wanted = paths.map(|conflict| carry::hash_of_path(conflict.path.as_bytes())).collect();
+            let touched = self.touched(graph, trunk, &wanted);
             for number in numbers {
                 branches[number].causes = self.causes(graph, trunk, &touched, &branches[number]);
             }
         }
     }
 
-    /// For each path, the places on the line at which it was changed, the oldest first.
-    fn touched(&self, graph: &Graph, trunk: &Trunk) -> FxHashMap<u64, Vec<u32>> {
-        let mut shelf = self.memory.shelf("line-paths", "1");
+    /// For each of these paths, the places on the line at which it was changed, the oldest first.
+    fn touched(&self, graph: &Graph, trunk: &Trunk, wanted: &FxHashSet<u64>) -> Touched {
+        let mut shelf = self.memory.shelf("line-paths", "2");
         let from = trunk.line().len().saturating_sub(COMMITS_AT_MOST);
         let mut known: Vec<Option<Vec<u8>>> =
             trunk.line()[from..].iter().map(|&at| shelf.get(graph.oid(at).as_bytes()).map(<[u8]>::to_vec)).collect();
@@ -67,25 +73,32 @@ impl Inspection<'_> {
         }
         // A memory that can't be written costs time on the next run, nothing else.
         let _ = shelf.save();
-        let mut touched: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
-        for (place, paths) in known.iter().enumerate() {
-            for path in paths.iter().flat_map(|paths| paths.chunks_exact(8)) {
+        let mut touched = Touched { from, ..Touched::default() };
+        for (place, paths) in (from..).zip(&known) {
+            let Some(paths) = paths.as_ref().filter(|paths| **paths != TOO_MANY) else {
+                // The places grow, so this is the newest.
+                touched.from = place + 1;
+                continue;
+            };
+            for path in paths.chunks_exact(8) {
                 let path = u64::from_le_bytes(path.try_into().expect("eight bytes"));
-                touched.entry(path).or_default().push((from + place) as u32);
+                if wanted.contains(&path) {
+                    touched.places.entry(path).or_default().push(place as u32);
+                }
             }
         }
         touched
     }
 
-    fn causes(&self, graph: &Graph, trunk: &Trunk, touched: &FxHashMap<u64, Vec<u32>>, branch: &Branch) -> Vec<Cause> {
+    fn causes(&self, graph: &Graph, trunk: &Trunk, touched: &Touched, branch: &Branch) -> Vec<Cause> {
         let Some(drift) = branch.drift.seen() else { return Vec::new() };
         let parted = drift.merge_bases.iter().filter_map(|oid| trunk.fork(graph.find(oid)?)).max();
         // Without a place at which they parted, nothing can be told.
         let Some(parted) = parted else { return Vec::new() };
-        let is_whole = trunk.line().len() <= parted + COMMITS_AT_MOST;
+        let is_whole = touched.from <= parted + 1;
         let mut by_place: FxHashMap<u32, (u32, u32)> = FxHashMap::default();
         for conflict in branch.merge.conflicts.iter().flatten() {
-            let Some(places) = touched.get(&carry::hash_of_path(conflict.path.as_bytes())) else { continue };
+            let Some(places) = touched.places.get(&carry::hash_of_path(conflict.path.as_bytes())) else { continue };
             let since = &places[places.partition_point(|&place| place as usize <= parted)..];
             for place in since {
                 let (n_paths, n_alone) = by_place.entry(*place).or_default();
@@ -107,6 +120,14 @@ impl Inspection<'_> {
     }
 }
 
+/// Where paths were changed on a line.
+#[derive(Default)]
+struct Touched {
+    places: FxHashMap<u64, Vec<u32>>,
+    /// From this place on, what every commit changed is known.
+    from: usize,
+}
+
 /// Hashes of the paths that a commit changed since its first parent.
 fn paths_of(graph: &Graph, objects: &Objects, at: Pos) -> Result<Vec<u8>, WalkError> {
     let parent = graph.parents(at).next().map(|parent| graph.tree(parent));
@@ -119,5 +140,5 @@ fn paths_of(graph: &Graph, objects: &Objects, at: Pos) -> Result<Vec<u8>, WalkEr
             }
         }
     })?;
-    Ok(if n_paths <= PATHS_AT_MOST { paths } else { Vec::new() })
+    Ok(if n_paths <= PATHS_AT_MOST { paths } else { TOO_MANY.to_vec() })
 }

@@ -34,7 +34,7 @@ pub(super) enum Followed {
         /// Files that the line added: each may be one of them.
         n_added: usize,
     },
-    /// Folders, links, or more than we can tell.
+    /// Folders, links, or what only Git can tell.
     #[default]
     Anything,
 }

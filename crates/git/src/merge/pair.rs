@@ -226,7 +226,13 @@ impl Walked {
             // What else moved with the folder is paired differently then.
             fates.iter_mut().flatten().for_each(Fate::doubt);
         }
-        self.combine(objects, &fates)
+        let mut draft = self.combine(objects, &fates)?;
+        // Git pairs files in more ways than by what they hold, such as by a name that only one of them has. So what
+        // only Git can tell also depends on files that are like none of ours.
+        if draft.ask_git.is_some() {
+            draft.followed = Followed::Anything;
+        }
+        Ok(draft)
     }
 
     fn with_added_on_both(mut self, may_be_renamed: &[&[u8]]) -> Draft {

@@ -145,6 +145,10 @@ fn named_elsewhere(key: &Key) -> &'static str {
              windows: [{name: release, kind: hours, open: \"0 8 * * 1-5\", lasts: 10h}]"
         }
         _ if is_channel => "",
+        "duty" if key.path.ends_with(".calendar") => {
+            "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}\n\
+             calendars: [{name: duty, at: /etc/alignwatch/duty.ics}]"
+        }
         text if text.contains("deploy-bot") || names_a_channel(key) => {
             "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}"
         }

@@ -94,6 +94,26 @@ Rebases and merges by hand, by git-machete, git-branchless or Graphite, incremen
 tools that are at work are seen without their help: `unfinished-operation` tells of them, the gate keeps their branches closed, and
 tasks wait for what began within a day. A stopped `git machete traverse` is a rebase of a branch in its tree, and is told as that.
 
+**Windows** recur by cron pattern, by a rule of calendars, or at the events of a calendar that others keep:
+
+```yaml
+calendars:
+  - {name: company, at: file:/run/secrets/calendar-address, zone: Europe/Berlin}     # or /path/to/file.ics, or https://…
+windows:
+  - {name: night, open: \"0 1 * * *\", lasts: 3h, zone: Europe/Berlin}
+  - {name: patch-sunday, open: FREQ=MONTHLY;BYDAY=1SU, from: \"2026-01-04T02:00\", lasts: 4h, zone: Europe/Berlin}
+  - {name: no-deploys, kind: freeze, open: calendar company}
+  - {name: rollout, open: \"0 6 * * 1-5\", lasts: 12h, flexible: 1h}       # open for an hour from the first alert in it on
+```
+
+`alignwatch window list` says which are open, which wait for an alert, and which are unknown and why. `alignwatch window extend night 1h --note
+release` and `window end night` change the opening that is on, at once and over restarts; `POST /api/v1/windows/NAME` does the same. Who did
+it stands in `windows/changes.json` below the data directory for two months, and in the audit log. In the night in which clocks go
+forward, a cron pattern whose time does not exist is due right after the gap, and a recurrence rule where RFC 5545 puts it: by the offset
+before (02:30 is 03:30). A calendar that cannot be read leaves the last one in force (it lies in `calendars/` below the data directory), and the
+alert `own-promise` with `promise=\"calendars\"` says so, as it does of events that are not understood. A freeze by a calendar of which
+nothing is known is told by `gate` as a doubt; a maintenance window of which nothing is known does not open.
+
 Leases lie in `leases/` below the data directory and end by themselves. When one is held by something that died, wait for
 its end, or give it back by its number.
 
@@ -324,9 +344,9 @@ curl -H \"Authorization: Bearer $DEPLOY_TOKEN\" -d repository=/srv/git/product.g
 
 The repository that is meant is found by the addresses of its remotes, whatever protocol leads there, or, in what scripts send
 (plain, standard), by its path; it is looked at, and nothing else is done: bringing the push here is for the task `fetch`, or for
-whoever mirrors. Who knows the secret needs no token besides. A message that comes twice within ten seconds (standard: the same id within an hour), or (standard) is older than
-five minutes, does nothing. 202 with `repositories: 0`: it is taken, but no watched repository has a remote of this address (a script
-is told so by 404). 401: the secret is not the same on both sides; 413: more than 1 MiB: such a push is not heard, and is seen at the
+whoever mirrors. Who knows the secret needs no token besides. A message that comes twice within ten seconds (standard: the same id
+within an hour), or (standard) is older than five minutes, does nothing. 202 with `repositories: 0`: it is taken, but no watched
+repository has a remote of this address (a script is told so by 404). 401: the secret is not the same on both sides; 413: more than 1 MiB: such a push is not heard, and is seen at the
 next look; 503: `alignwatch doctor` says why the secret can't be read. One that could not be read is tried again after 30 seconds.
 
 ## Sending metrics away
@@ -442,7 +462,7 @@ alerts: {fallback: mail}                                             # who is to
 * **The call** is made only when an audit finds that all that was due has happened: each repository was looked at within twice
   its interval, it could be judged whether the expected runs came, what is told was decided in time (steps of an escalation,
   too), no channel has taken nothing for 15 minutes while something waits for it, no message is a dead letter, the last
-  scheduled tests arrived, the store keeps what it should and its daily copy was made, maintenance was begun in time. That a run did not
+  scheduled tests arrived, calendars could be read, the store keeps what it should and its daily copy was made, maintenance was begun in time. That a run did not
   come, a backup is old or a task failed is told by alerts and stops no call: then alignwatch does what it should.
 * **When something is not kept**, `POST ADDRESS/fail` tells the reasons, a line each. With `when_failing: be_silent` nothing is
   called. Inside it is the alert `own-promise`. A call that is not heard is made again after 30 seconds, and told after three.

@@ -98,7 +98,9 @@ fn look_at(global: &Global, wanted: Wanted) -> Result<Configured, Unconfigured> 
     let name = path.as_deref().map(shown).unwrap_or_default();
     let file = bytes.as_deref().map(|bytes| File { name: &name, bytes });
     let sources = Sources { file, environment: Some(&environment), flags: &flags };
-    let loaded = config::load(&sources).map_err(Unconfigured::Mistaken)?;
+    let mut loaded = config::load(&sources).map_err(Unconfigured::Mistaken)?;
+    let data_dir = self::data_dir(&loaded.config);
+    loaded.config = alignwatch_daemon::calendars::with_outside(loaded.config, data_dir.as_deref(), surroundings::now());
     Ok(Configured { loaded, file: path })
 }
 

@@ -5,6 +5,7 @@
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
+//! * [`mod@calendars`]: reads calendars that others keep.
 //! * [`mod@board`]: the last of everything, for a live view.
 //! * [`mod@export`]: how the sending of metrics goes.
 //! * [`mod@look`]: one inspection, with the machine sampled beside it; also for the one-shot commands.
@@ -20,6 +21,7 @@
 pub mod alerts;
 mod announce;
 pub mod board;
+pub mod calendars;
 mod deliver;
 pub mod export;
 mod guard;

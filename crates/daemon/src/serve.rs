@@ -5,7 +5,7 @@ use std::{
     panic,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -24,12 +24,13 @@ use alignwatch_model::{
     task::TaskWish,
     turn::{Effect, Event, Inspected, Pace, State, turn},
 };
+use alignwatch_records::Openings;
 use alignwatch_store::{Mended, Store, StoreError};
 use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, TaskRun};
 
 use crate::{
-    announce,
+    announce, calendars,
     deliver::Deliverer,
     export::{self, Exporter},
     keep::Keeper,
@@ -49,6 +50,7 @@ const INBOX: usize = 1024;
 const SLEEP_AT_MOST: Duration = Duration::from_millis(250);
 
 /// What the daemon is to do.
+#[derive(Clone)]
 pub struct Settings {
     /// The repositories.
     pub paths: Vec<PathBuf>,
@@ -64,6 +66,27 @@ pub struct Settings {
     pub names: Vec<String>,
     /// How often, how many at once.
     pub pace: Pace,
+}
+
+/// The settings in force: what calendars and people say of windows changes while it runs.
+pub(crate) struct Live {
+    settings: RwLock<Arc<Settings>>,
+    shared: Arc<Shared>,
+}
+
+impl Live {
+    /// Those in force now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force.
+    pub(crate) fn configure(&self, config: Config) {
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let new = Settings { config, ..Settings::clone(&settings) };
+        self.shared.load(loaded(&new));
+        *settings = Arc::new(new);
+    }
 }
 
 /// Why it can't begin or go on.
@@ -84,6 +107,8 @@ pub enum ServeError {
 ///
 /// Errors: [`ServeError`]; nothing was watched then, or nothing can be kept any more.
 pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> Result<(), ServeError> {
+    let mut settings = settings;
+    settings.config = calendars::with_outside(settings.config, Some(&settings.data_dir), now());
     let folder = settings.data_dir.join("store");
     let store = open_store(&folder, say)?;
     let listener = alignwatch_web::listen(settings.listen)?;
@@ -104,6 +129,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         tasks: tasks_of(&settings.data_dir),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
+        windows: calendars::changing(settings.config.clone(), settings.data_dir.clone()),
         known_tasks: alignwatch_tasks::ALL.iter().map(|task| about(task)).collect(),
     };
     let shared = Arc::new(Shared::new(folder.clone(), asks, loaded(&settings)));
@@ -129,17 +155,9 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     if let Some(recalled) = recalled {
         state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
-    let body = Body {
-        settings: Arc::new(settings),
-        stop: Arc::clone(&stop),
-        inbox,
-        commits,
-        reports,
-        deliverer,
-        exporter,
-        shared,
-        watching,
-    };
+    let live = Arc::new(Live { settings: RwLock::new(Arc::new(settings)), shared: Arc::clone(&shared) });
+    let calendars = calendars::start(Arc::clone(&live), inbox.clone(), Arc::clone(&stop));
+    let body = Body { live, stop: Arc::clone(&stop), inbox, commits, reports, deliverer, exporter, shared, watching };
     let mut inspectors = Vec::new();
     let mut supervisor = Supervisor::ready();
     let ended = body.run(state, events, &mut inspectors, &mut supervisor);
@@ -147,7 +165,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher, calendars]) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
@@ -311,7 +329,7 @@ async fn until(stop: Arc<AtomicBool>) {
 
 /// What the loop does things with.
 struct Body {
-    settings: Arc<Settings>,
+    live: Arc<Live>,
     stop: Arc<AtomicBool>,
     inbox: SyncSender<Event>,
     commits: SyncSender<Box<alignwatch_model::record::Commit>>,
@@ -331,7 +349,6 @@ impl Body {
         inspectors: &mut Vec<JoinHandle<()>>,
         supervisor: &mut Supervisor,
     ) -> Result<(), ServeError> {
-        let settings = &self.settings;
         let mut event = Event::Tick;
         self.show_alerts(&state);
         while !self.stop.load(Ordering::Relaxed) {
@@ -339,6 +356,7 @@ impl Body {
             if matches!(event, Event::Kept(_)) && !state.alerting.is_recalled {
                 state = self.recall(state);
             }
+            let settings = self.live.settings();
             for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
                 inspectors.extend(self.perform(effect)?);
             }
@@ -357,8 +375,8 @@ impl Body {
 
     /// The store works again: goes on with what it knows of alerts.
     fn recall(&self, state: State) -> State {
-        let policy = Policy::of(&self.settings.config);
-        let folder = self.settings.data_dir.join("store");
+        let policy = Policy::of(&self.live.settings().config);
+        let folder = self.live.settings().data_dir.join("store");
         match recalled(&folder, &policy, &|_| {}) {
             Ok(Some(recalled)) => state.with_alerts(recalled.book, policy).with_letters(&recalled.records),
             // It is tried again with the next commit.
@@ -373,6 +391,11 @@ impl Body {
             Effect::Tend(path) => Ok(Some(self.tend(path))),
             Effect::Do(wish) => Ok(Some(self.act(wish))),
             Effect::Write(name, due_at) => Ok(Some(self.write(name, due_at))),
+            Effect::Open(change) => {
+                // What can't be written now is asked for again.
+                let _ = Openings::of(&self.live.settings().data_dir).note(&change, now());
+                Ok(None)
+            }
             Effect::Beat(reasons) => Ok(Some(self.deliverer.call(reasons, self.inbox.clone()))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
@@ -384,7 +407,7 @@ impl Body {
     }
 
     fn inspect(&self, path: String) -> JoinHandle<()> {
-        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        let (settings, inbox) = (self.live.settings(), self.inbox.clone());
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
             after_others();
@@ -403,7 +426,7 @@ impl Body {
 
     /// Upkeep ends with the daemon, at the next safe step.
     fn tend(&self, path: String) -> JoinHandle<()> {
-        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        let (settings, inbox) = (self.live.settings(), self.inbox.clone());
         let watching = Arc::clone(&self.watching);
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
@@ -424,7 +447,7 @@ impl Body {
 
     /// Does what somebody wants about maintenance. It ends with an event, whatever happens.
     fn act(&self, wish: TaskWish) -> JoinHandle<()> {
-        let (settings, inbox, shared) = (Arc::clone(&self.settings), self.inbox.clone(), Arc::clone(&self.shared));
+        let (settings, inbox, shared) = (self.live.settings(), self.inbox.clone(), Arc::clone(&self.shared));
         let stop = Stop::new(None, Arc::clone(&self.stop));
         thread::spawn(move || {
             let acted = || act(&wish, &settings.config, &settings.data_dir, &stop);
@@ -446,7 +469,7 @@ impl Body {
     }
 
     fn write(&self, name: String, due_at: Timestamp) -> JoinHandle<()> {
-        let (settings, inbox) = (Arc::clone(&self.settings), self.inbox.clone());
+        let (settings, inbox) = (self.live.settings(), self.inbox.clone());
         thread::spawn(move || {
             let write = || reporting::write(&settings.data_dir, &settings.config, &name, due_at, now());
             let letter = panic::catch_unwind(panic::AssertUnwindSafe(write));
@@ -462,7 +485,7 @@ impl Body {
         let readings = Arc::new(readings.collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         self.show_alerts(state);
-        let n_overdue = state.overdue(self.settings.pace, now());
+        let n_overdue = state.overdue(self.live.settings().pace, now());
         let overdue = (0 < n_overdue).then(|| format!("{n_overdue} repositories were not looked at in time"));
         let fresh = (!state.has_kept).then(|| "nothing was kept yet".to_owned());
         let trouble = state.store_trouble.clone().or(overdue).or(fresh);

@@ -174,8 +174,11 @@ impl Answer {
 
 fn freezes(answer: &mut Answer, _: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
     for rule in facts.config.windows.iter().filter(|rule| rule.is_about(&facts.snapshot.repository.path)) {
-        let Ok(window) = rule.window() else { continue };
-        let open = window.open_at(now).filter(|_| window.purpose == Purpose::Freeze);
+        let Some(window) = rule.window().ok().filter(|window| window.purpose == Purpose::Freeze) else { continue };
+        if let Some(why) = window.doubt() {
+            answer.doubt(format!("whether the freeze `{}` is on is not known: {why}", window.name));
+        }
+        let open = window.open_at(now);
         if let Some(opening) = open {
             let reason = if window.reason.is_empty() { String::new() } else { format!(" ({})", window.reason) };
             answer.stop(Cause::Freeze, format!("the freeze `{}` is on{reason}", window.name), Some(opening.until));

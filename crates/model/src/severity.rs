@@ -39,6 +39,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Status; 7] =
+        [Status::Skipped, Status::Ok, Status::Info, Status::Warning, Status::Unknown, Status::Error, Status::Critical];
+
     /// The place in the order from well to ill, by which the worst is chosen.
     ///
     /// Unknown stands between warning and error: worse than a known mild
@@ -67,6 +71,9 @@ impl Status {
 }
 
 impl Severity {
+    /// All of them, the mildest first.
+    pub const ALL: [Severity; 4] = [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical];
+
     /// The word, as in JSON.
     pub fn word(self) -> &'static str {
         Status::from(self).word()

@@ -9,6 +9,7 @@ mod audit;
 mod heartbeat;
 mod judged;
 mod letters;
+mod outside;
 #[cfg(test)]
 mod promises;
 mod reports;
@@ -39,6 +40,7 @@ use crate::{
     report::Letter,
     run::{RunEvent, RunId},
     task::TaskWish,
+    window::Change,
 };
 
 /// How long refs must rest before a move is looked at: a push of many branches is one move.
@@ -74,6 +76,13 @@ pub enum Event {
     Called(Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
+    /// What calendars say was read, and what was changed of windows; the configuration holds it from now on.
+    OutsideRead {
+        /// What could not be read, in sentences.
+        troubles: Vec<String>,
+        /// All changes that are known.
+        changes: Vec<Change>,
+    },
     /// Messages about maintenance that are due; one that was announced before is the same.
     Announced(Vec<Outgoing>),
     /// The report with this name, due at this time, was written; or could not be, for this reason.
@@ -104,6 +113,8 @@ pub enum Effect {
     Answer(Vec<Receipt>, Result<(), Refusal>),
     /// Try to deliver this message.
     Deliver(Box<Outgoing>),
+    /// Note that this window opened: it waited for an alert.
+    Open(Change),
     /// Call whoever watches over us from outside: all is well, or it is not, for these reasons.
     Beat(Vec<String>),
     /// Inspect the repository at this path.
@@ -138,6 +149,7 @@ pub struct State {
     /// Which repository is tended, and which is next.
     tending: tasks::Tending,
     beating: heartbeat::Beating,
+    outside: outside::Outside,
     began_at: Timestamp,
     /// The time of the last event: one before it shows that the clock was set back.
     latest: Timestamp,
@@ -256,6 +268,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::Watched(path) => state.watch(path, now),
         Event::Unwatched(path) => drop(state.repositories.remove(&path)),
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
+        Event::OutsideRead { troubles, changes } => outside::read(state, troubles, &changes, config, now),
         Event::Announced(rows) => state.tending.announce(&mut state.alerting.book, rows),
         Event::Tended(path, has_effect) => {
             state.tending.ended(&path, now);
@@ -287,6 +300,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             }
         }
     }
+    effects.extend(outside::open_what_waited(state, now));
     effects.extend(alerts::tell(state, config, pace, now));
     effects.extend(heartbeat::due(state, config, pace, now));
     effects.extend(letters::due(state, config, now));

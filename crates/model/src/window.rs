@@ -5,6 +5,12 @@
 //! or of a recurrence rule (RFC 5545) in its zone and lasts a fixed time, by the clock on the wall or by the one that nobody sets: a night of three hours
 //! stays three hours long also when clocks are changed in it.
 
+mod change;
+
+use std::{iter, sync::Arc};
+
+pub use change::{Change, ChangeWish, Wanted};
+
 use crate::{
     Span, Timestamp,
     recurrence::Recurrence,
@@ -43,12 +49,23 @@ pub struct Window {
     /// Why it is there, for people.
     pub reason: String,
     when: When,
+    /// How long it is open from when something first fires in it; `None` = it is open all the time.
+    flexible: Option<Span>,
+    /// What was changed of its openings since, by their beginnings.
+    changes: Vec<Change>,
 }
 
 #[derive(Clone, Debug)]
 enum When {
     Once(Opening),
-    Again { begins: Box<Begins>, lasts: Span },
+    Again {
+        begins: Box<Begins>,
+        lasts: Span,
+    },
+    /// Those of a calendar; none of them meets another.
+    Listed(Arc<[Opening]>),
+    /// It can't be told, for this reason.
+    Unknown(String),
 }
 
 /// The times at which a window begins.
@@ -70,6 +87,14 @@ impl Begins {
         match self {
             Begins::Cron { schedule, not_before } => schedule.after(now.max(Timestamp(not_before.0.saturating_sub(1)))),
             Begins::Rule(rule) => rule.after(now),
+        }
+    }
+
+    /// All after `now`, in order, worked out as far as they are asked for.
+    fn times_after(&self, now: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
+        match self {
+            Begins::Cron { .. } => Box::new(iter::successors(self.after(now), |at| self.after(*at))),
+            Begins::Rule(rule) => rule.times_after(now),
         }
     }
 
@@ -102,47 +127,143 @@ impl Window {
         if opening.until <= opening.from {
             return Err(BadSchedule("ends before it begins".to_owned()));
         }
-        Ok(Window { name: name.to_owned(), purpose, reason: reason.to_owned(), when: When::Once(opening) })
+        Ok(Window::new(name, purpose, reason, When::Once(opening)))
     }
 
     /// A window that is open again and again.
     pub fn again(name: &str, purpose: Purpose, reason: &str, begins: Begins, lasts: Span) -> Window {
-        let when = When::Again { begins: Box::new(begins), lasts };
-        Window { name: name.to_owned(), purpose, reason: reason.to_owned(), when }
+        Window::new(name, purpose, reason, When::Again { begins: Box::new(begins), lasts })
+    }
+
+    /// A window that is open at these times; those that meet count as one.
+    pub fn listed(name: &str, purpose: Purpose, reason: &str, mut openings: Vec<Opening>) -> Window {
+        openings.sort_by_key(|opening| (opening.from, opening.until));
+        let mut apart: Vec<Opening> = Vec::with_capacity(openings.len());
+        for opening in openings {
+            match apart.last_mut().filter(|last| opening.from <= last.until) {
+                Some(last) => last.until = last.until.max(opening.until),
+                None => apart.push(opening),
+            }
+        }
+        Window::new(name, purpose, reason, When::Listed(apart.into()))
+    }
+
+    /// A window of which nothing is known, for this reason: it never counts as open, and never as being none.
+    pub fn unknown(name: &str, purpose: Purpose, reason: &str, why: &str) -> Window {
+        Window::new(name, purpose, reason, When::Unknown(why.to_owned()))
+    }
+
+    fn new(name: &str, purpose: Purpose, reason: &str, when: When) -> Window {
+        let (name, reason) = (name.to_owned(), reason.to_owned());
+        Window { name, purpose, reason, when, flexible: None, changes: Vec::new() }
+    }
+
+    /// The same, open only so long from when something first fires in it.
+    #[must_use]
+    pub fn flexible(self, lasts: Option<Span>) -> Window {
+        Window { flexible: lasts, ..self }
+    }
+
+    /// The same with what was changed of its openings; of two about one opening the last counts.
+    #[must_use]
+    pub fn changed<'a>(mut self, changes: impl IntoIterator<Item = &'a Change>) -> Window {
+        for change in changes.into_iter().filter(|change| change.window == self.name) {
+            self.changes.retain(|other| other.planned != change.planned);
+            self.changes.push(change.clone());
+        }
+        self
+    }
+
+    /// Why it can't be told when it is open; `None` = it can.
+    pub fn doubt(&self) -> Option<&str> {
+        match &self.when {
+            When::Unknown(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// How long it is open from when something first fires in it; `None` = it does not wait for that.
+    pub fn waits_for_alerts(&self) -> Option<Span> {
+        self.flexible
     }
 
     /// The opening that `now` lies in; where several overlap, they count as one, with the latest end.
     pub fn open_at(&self, now: Timestamp) -> Option<Opening> {
+        let changed = self.changes.iter().map(Change::opening).filter(|opening| opening.holds(now));
+        let planned =
+            self.planned_at(now).filter(|opening| self.flexible.is_none() && self.change_of(opening.from).is_none());
+        changed.chain(planned).max_by_key(|opening| opening.until)
+    }
+
+    /// The opening that was planned and that `now` lies in, changed or not; in a window that waits for alerts, the time in
+    /// which it does.
+    pub fn planned_at(&self, now: Timestamp) -> Option<Opening> {
         match &self.when {
             When::Once(opening) => Some(*opening).filter(|opening| opening.holds(now)),
             When::Again { begins, lasts } => {
                 let last = opening(begins.last_within(now, *lasts)?, *lasts);
                 Some(grown(begins, *lasts, last))
             }
+            When::Listed(all) => all[..all.partition_point(|opening| opening.from <= now)]
+                .last()
+                .copied()
+                .filter(|opening| opening.holds(now)),
+            When::Unknown(_) => None,
         }
     }
 
-    /// The next opening that begins after `now`.
+    /// What was changed of the opening that was planned to begin then.
+    pub fn change_of(&self, planned: Timestamp) -> Option<&Change> {
+        self.changes.iter().find(|change| change.planned == planned)
+    }
+
+    /// The opening that is on now, or was changed to, with when it was planned to begin.
+    pub fn on_now(&self, now: Timestamp) -> Option<(Timestamp, Opening)> {
+        let changed = self.changes.iter().map(|change| (change.planned, change.opening()));
+        let planned = self.planned_at(now).filter(|_| self.flexible.is_none()).map(|opening| (opening.from, opening));
+        let planned = planned.filter(|(from, _)| self.change_of(*from).is_none());
+        changed.chain(planned).filter(|(_, opening)| opening.holds(now)).max_by_key(|(_, opening)| opening.until)
+    }
+
+    /// The next opening that begins after `now`; of a window that waits for alerts, the first that could be.
     pub fn next_after(&self, now: Timestamp) -> Option<Opening> {
+        let next = self.next_planned(now)?;
+        match self.flexible {
+            Some(lasts) => Some(Opening { from: next.from, until: Timestamp(next.from.0.saturating_add(lasts.0)) }),
+            None => Some(next),
+        }
+    }
+
+    fn next_planned(&self, now: Timestamp) -> Option<Opening> {
         match &self.when {
             When::Once(opening) => Some(*opening).filter(|opening| now < opening.from),
             When::Again { begins, lasts } => begins.after(now).map(|from| opening(from, *lasts)),
+            When::Listed(all) => all.get(all.partition_point(|opening| opening.from <= now)).copied(),
+            When::Unknown(_) => None,
         }
     }
 
-    /// Openings that have a part between these times, in order.
+    /// Openings that have a part between these times, in order of their beginnings; as they were changed, where they were.
     ///
     /// Shape: at most 2,000; overlapping ones stand each for itself.
     pub fn openings(&self, from: Timestamp, until: Timestamp) -> Vec<Opening> {
-        let first = match &self.when {
-            When::Once(opening) => Some(*opening),
-            When::Again { lasts, .. } => self.next_after(Timestamp(from.0.saturating_sub(lasts.0))),
+        let planned: Box<dyn Iterator<Item = Opening>> = match &self.when {
+            When::Once(opening) => Box::new(iter::once(*opening)),
+            When::Again { begins, lasts } => {
+                let before = Timestamp(from.0.saturating_sub(lasts.0));
+                Box::new(begins.times_after(before).map(|from| opening(from, *lasts)))
+            }
+            When::Listed(all) => Box::new(all[all.partition_point(|opening| opening.until <= from)..].iter().copied()),
+            When::Unknown(_) => Box::new(iter::empty()),
         };
-        let all = std::iter::successors(first, |opening| self.next_after(opening.from));
-        all.take(OPENINGS_AT_MOST)
-            .take_while(|opening| opening.from < until)
-            .filter(|opening| from < opening.until)
-            .collect()
+        let planned = planned.take(OPENINGS_AT_MOST).take_while(|opening| opening.from < until);
+        let unchanged = planned.filter(|opening| self.change_of(opening.from).is_none());
+        let unchanged = unchanged.filter(|_| self.flexible.is_none());
+        let changed = self.changes.iter().map(Change::opening).filter(|opening| opening.from < opening.until);
+        let mut all: Vec<Opening> =
+            unchanged.chain(changed).filter(|opening| opening.from < until && from < opening.until).collect();
+        all.sort_by_key(|opening| (opening.from, opening.until));
+        all
     }
 }
 
@@ -163,15 +284,16 @@ fn opening(from: Timestamp, lasts: Span) -> Opening {
 }
 
 /// Openings that begin before this one ends make it longer.
-fn grown(begins: &Begins, lasts: Span, mut whole: Opening) -> Opening {
-    for _ in 0..OPENINGS_AT_MOST {
-        let next = begins.after(whole.from).map(|from| opening(from, lasts));
-        match next.filter(|next| next.from <= whole.until && whole.until < next.until) {
-            Some(next) => whole = Opening { from: next.from, until: next.until },
-            None => break,
+fn grown(begins: &Begins, lasts: Span, first: Opening) -> Opening {
+    let mut last = first;
+    for from in begins.times_after(first.from).take(OPENINGS_AT_MOST) {
+        let next = opening(from, lasts);
+        if last.until < next.from || next.until <= last.until {
+            break;
         }
+        last = next;
     }
-    whole
+    Opening { from: first.from, until: last.until }
 }
 
 #[cfg(test)]

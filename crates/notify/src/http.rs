@@ -107,6 +107,11 @@ impl Request {
         Request { answer_at_most: LIST_AT_MOST, ..Request::plain("GET", of) }
     }
 
+    /// The same, whose answer may have so many bytes.
+    pub(crate) fn answered_with(self, answer_at_most: u64) -> Request {
+        Request { answer_at_most, ..self }
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Request {
         self.headers.push((name.into(), value.into()));
         self
@@ -292,6 +297,15 @@ impl Answer {
             said = said.replace(secret.as_str(), "[secret]");
         }
         text::cut(&alignwatch_model::escape::terminal(&said), at_most)
+    }
+
+    /// The whole body. Errors: it is too long, or the connection broke.
+    pub(crate) fn whole(self) -> Result<String, Failure> {
+        let host = self.host;
+        let body = self.body.map_err(|why| {
+            failed(FailureReason::ServerError, format!("{host}: its answer could not be read: {why}"))
+        })?;
+        Ok(String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// It arrived.

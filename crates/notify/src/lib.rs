@@ -11,6 +11,7 @@
 mod alertmanager;
 #[cfg(test)]
 mod attempts;
+pub mod calendar;
 mod colour;
 mod command;
 mod discord;

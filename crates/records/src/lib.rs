@@ -6,9 +6,11 @@
 
 pub mod fresh;
 pub mod leases;
+pub mod openings;
 pub mod spool;
 pub mod tail;
 pub mod wrap;
 
 pub use leases::{Granted, LeaseError, Leases};
+pub use openings::{Openings, OpeningsError};
 pub use spool::{Spool, SpoolError, Spooled};

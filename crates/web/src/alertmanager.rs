@@ -60,7 +60,7 @@ async fn receivers(State(shared): State<Arc<Shared>>) -> Json<Vec<Receiver>> {
     let names =
         routes.flat_map(|route| route.channels.iter().chain(route.steps.iter().flat_map(|step| &step.channels)));
     let now = crate::now();
-    let names: std::collections::BTreeSet<_> = names.map(|who| who.channel(now).to_owned()).collect();
+    let names: std::collections::BTreeSet<_> = names.flat_map(|who| who.channels(now)).map(str::to_owned).collect();
     Json(names.into_iter().map(|name| Receiver { name }).collect())
 }
 

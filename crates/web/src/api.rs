@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Shared, alertmanager, alerts, branches, improvement, metrics, pages, ping, problem::Problem, promises, reports,
-    runs, tasks, trends, upkeep, watching, webhooks,
+    runs, tasks, trends, upkeep, watching, webhooks, windows,
 };
 
 /// Findings in one answer, when nobody says how many.
@@ -109,6 +109,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(upkeep::planned))
         .routes(routes!(upkeep::run))
         .routes(routes!(upkeep::undo))
+        .routes(routes!(windows::change))
         .routes(routes!(alerts::alerts))
         .routes(routes!(alerts::alert))
         .routes(routes!(alerts::ack, alerts::unack))

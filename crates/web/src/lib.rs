@@ -24,6 +24,7 @@ mod trends;
 mod upkeep;
 mod watching;
 mod webhooks;
+mod windows;
 
 use std::{
     io,
@@ -41,6 +42,7 @@ use alignwatch_model::{
     run::RunEvent,
     task::{Plan, TaskWish},
     turn::{Alerting, Refusal},
+    window::{Change, ChangeWish},
 };
 use alignwatch_store::Store;
 pub use upkeep::{Planned, TaskAbout};
@@ -65,7 +67,7 @@ pub struct Shared {
     /// What can be asked of the daemon.
     pub asks: Asks,
     /// The configuration in force, with the origin of each value.
-    pub loaded: Loaded,
+    loaded: RwLock<Arc<Loaded>>,
     /// Readers of the store that nobody uses now: who asks waits for nobody else.
     readers: Mutex<Vec<Store>>,
     /// What pages read of each repository, until its next sweep.
@@ -128,6 +130,9 @@ pub type WishFor = dyn Fn(Wish, Tell) + Send + Sync;
 /// Hands over what somebody wants done about maintenance.
 pub type UpkeepFor = dyn Fn(TaskWish, Tell) + Send + Sync;
 
+/// Changes the opening of a window that is on. Errors: why it can't be done, in a sentence.
+pub type Windows = dyn Fn(ChangeWish) -> Result<Change, String> + Send + Sync;
+
 /// What can be asked of the daemon.
 pub struct Asks {
     /// To look at a repository now.
@@ -148,6 +153,8 @@ pub struct Asks {
     pub wish: Box<WishFor>,
     /// To do something about maintenance.
     pub upkeep: Box<UpkeepFor>,
+    /// To change the opening of a window.
+    pub windows: Box<Windows>,
     /// The maintenance tasks that there are.
     pub known_tasks: Vec<TaskAbout>,
 }
@@ -180,12 +187,22 @@ impl Shared {
             alerting: RwLock::default(),
             trouble,
             asks,
-            loaded,
+            loaded: RwLock::new(Arc::new(loaded)),
             readers: Mutex::default(),
             views: Arc::default(),
             heard: webhooks::Heard::default(),
             tickets: upkeep::Tickets::default(),
         }
+    }
+
+    /// The configuration in force now.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in force.
+    pub fn load(&self, loaded: Loaded) {
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
     }
 
     /// What is known of alerts now.

@@ -107,7 +107,7 @@ async fn answer(
         return told(StatusCode::FORBIDDEN, "from another site");
     }
     let by_uuid = |uuid: &str| {
-        let rules = &shared.loaded.config.workflows;
+        let rules = &shared.loaded().config.workflows;
         rules
             .iter()
             .find(|rule| rule.ping.as_deref().is_some_and(|ping| ping.eq_ignore_ascii_case(uuid)))
@@ -119,7 +119,7 @@ async fn answer(
         Err((status, words)) => return told(status, words),
     };
     let body = begin_of(body).await;
-    let is_known = shared.loaded.config.workflows.iter().any(|rule| rule.name == ping.workflow);
+    let is_known = shared.loaded().config.workflows.iter().any(|rule| rule.name == ping.workflow);
     let which = WhichRuns { repository: None, workflow: Some(&ping.workflow), before: None };
     let past = match shared.read(|store| store.runs(which, RUNS_LOOKED_AT)) {
         Ok(past) => past,
@@ -219,13 +219,18 @@ fn events(ping: &Ping, past: &[Document], now: Moment, random: [u8; 10], body: &
         run.started.as_ref().and_then(|started| started.unknown.get("rid")?.as_str().map(str::to_owned))
     };
     let open = past.iter().find(|run| run.outcome.is_none() && rid_of(run) == ping.rid).map(|run| run.run.clone());
+    // A ping that comes twice, since its answer was lost, is about the run that it was about before.
+    let is_recent = |run: &&Document| run.heard_at.is_some_and(|at| now.0.saturating_sub(at.0) < SAME_RID_FOR);
+    let same = past.iter().filter(is_recent).find(|run| ping.rid.is_some() && rid_of(run) == ping.rid);
+    let known = open.or_else(|| same.map(|run| run.run.clone()));
     let fresh = || RunId::from_parts(u64::try_from(now.0).unwrap_or_default(), random);
     let started = |run: &RunId| {
         let mut started = Started { workflow: ping.workflow.clone(), ..Started::default() };
         started.unknown.extend(ping.rid.clone().map(|rid| ("rid".to_owned(), Value::from(rid))));
         RunEvent::new(format!("ping-{run}-start"), run.clone(), now, Happened::Started(started))
     };
-    let mut events = match (ping.says, open) {
+    let mut events = match (ping.says, known) {
+        (Says::Start, Some(run)) if ping.rid.is_some() => vec![started(&run)],
         (Says::Start, _) => vec![started(&fresh())],
         (Says::Log, None) => Vec::new(),
         (Says::Log, Some(run)) => {
@@ -269,6 +274,10 @@ fn random() -> [u8; 10] {
     }
     bytes
 }
+
+/// How long pings with one `rid` are about one run, in milliseconds from the last one on. Source: ours; clients try again for minutes, and
+/// whoever has but one `rid` starts a run each day.
+const SAME_RID_FOR: i64 = 20 * 3_600_000;
 
 #[cfg(test)]
 mod tests {
@@ -352,5 +361,17 @@ mod tests {
         let (a, b) = (format!("rid={UUID}"), "rid=f0e1d2c3-0000-4000-8000-0123456789ac");
         let told = outcomes(&[("k/n/start", &a), ("k/n/start", b), ("k/n/fail", &a), ("k/n", "")]);
         assert_eq!(told, [Some(Outcome::Failed), None, Some(Outcome::Aligned)]);
+    }
+
+    #[test]
+    fn a_ping_that_comes_twice_makes_no_second_run() {
+        let a = format!("rid={UUID}");
+        for first in ["k/n", "k/n/start", "k/n/0"] {
+            assert_eq!(after(&[(first, &a), (first, &a)]).len(), 1, "{first}");
+        }
+        assert_eq!(outcomes(&[("k/n/start", &a), ("k/n", &a), ("k/n", &a)]), [Some(Outcome::Aligned)]);
+        // The end is told once; what comes after it changes nothing.
+        assert_eq!(outcomes(&[("k/n", &a), ("k/n/start", &a)]), [Some(Outcome::Aligned)]);
+        assert_eq!(after(&[("k/n", ""), ("k/n", "")]).len(), 2, "without an id each is one");
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Canary {
      body = Promises)))]
 pub(crate) async fn promises(State(shared): State<Arc<Shared>>) -> Json<Promises> {
     let alerting = shared.alerting();
-    let (book, config) = (&alerting.book, &shared.loaded.config);
+    let (book, config) = (&alerting.book, &shared.loaded().config);
     let not_kept =
         |broken: &Broken| NotKept { promise: broken.promise, channel: broken.channel.clone(), why: broken.why.clone() };
     let canary = |channel: &String| {

@@ -53,12 +53,12 @@ impl Which {
         let now = crate::now();
         let until = match &self.until {
             // What was seen within this second belongs to it.
-            None => return Ok(Times::of(period, Timestamp(now.0 + 1), &shared.loaded.config.store, now)),
+            None => return Ok(Times::of(period, Timestamp(now.0 + 1), &shared.loaded().config.store, now)),
             Some(text) => Timestamp::parse(text)
                 .ok_or_else(|| wrong(format!("`{text}` is no time: write it like 2026-11-28T00:00:00Z")))?,
         };
         let until = Timestamp(until.0.clamp(0, now.0));
-        Ok(Times::of(period, until, &shared.loaded.config.store, now))
+        Ok(Times::of(period, until, &shared.loaded().config.store, now))
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn made(shared: &Shared, times: Times) -> Result<Report, Problem> {
     let store = alignwatch_store::open_to_read(&shared.store)?;
     let held = store.held(&times, &|_| true)?;
     let held = Held { tasks: tasks(shared), ..held };
-    Ok(report::report(&held, &shared.loaded.config, times))
+    Ok(report::report(&held, &shared.loaded().config, times))
 }
 
 fn tasks(shared: &Shared) -> Known<Vec<HeldTask>> {

@@ -119,7 +119,8 @@ pub(crate) async fn pushed(
 
 fn heard(shared: &Shared, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<(StatusCode, Json<Looks>), Problem> {
     let problem = |status, detail: &str| Problem::new(status, detail);
-    let entry = shared.loaded.config.webhooks.iter().find(|entry| entry.name == name);
+    let loaded = shared.loaded();
+    let entry = loaded.config.webhooks.iter().find(|entry| entry.name == name);
     let entry = entry.ok_or_else(|| problem(StatusCode::NOT_FOUND, &format!("there is no webhook `{name}`")))?;
     let secret = shared.heard.secrets.of(entry, &*shared.asks.secret).map_err(|why| {
         // Why it can't be read is for `doctor` to tell: whoever asks here is a stranger.

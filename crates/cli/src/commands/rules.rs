@@ -1,6 +1,9 @@
 //! `alignwatch rules`
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use alignwatch_daemon::alerts;
 use alignwatch_model::{
@@ -73,7 +76,7 @@ pub(crate) fn run(global: &Global, asked: &RulesArgs) -> Result<Exit, Failure> {
     let config = configuring::configure(global)?;
     let policy = Policy::of(&config);
     let text = match &asked.what {
-        What::List => list(&policy, form),
+        What::List => list(&policy, &idle(&config, &policy), form),
         What::Export => export::prometheus(&policy),
         What::Test { files } => return test(files, &config, form),
         What::Backtest { rule, days } => replay(&config, &policy, rule, *days, form)?,
@@ -162,23 +165,35 @@ fn told_of(name: &str, told: &Backtest, days: u16) -> String {
 /// Firings that are shown, the newest first. Source: ours; what fits on a screen.
 const FIRINGS_SHOWN: usize = 20;
 
-fn list(policy: &Policy, form: Format) -> String {
-    if form == Format::Json {
-        let rules: Vec<Value> = policy.rules.iter().map(document).collect();
-        return escape::json(&json!({"schema": "alignwatch.rules/1", "rules": rules}));
-    }
-    policy.rules.iter().map(line).collect()
+/// Rules that match nothing for long, with since when.
+type Idle = BTreeMap<String, Timestamp>;
+
+/// As the store knows them; none where no daemon ran.
+fn idle(config: &Config, policy: &Policy) -> Idle {
+    let now = surroundings::now();
+    let known = configuring::data_dir(config).and_then(|data_dir| alerts::alerting(&data_dir, config, now).ok());
+    let since = |rule: &Rule| Some((rule.name.clone(), known.as_ref()?.book.matches_nothing_since(&rule.name, now)?));
+    policy.rules.iter().filter_map(since).collect()
 }
 
-fn document(rule: &Rule) -> Value {
+fn list(policy: &Policy, idle: &Idle, form: Format) -> String {
+    if form == Format::Json {
+        let rules: Vec<Value> = policy.rules.iter().map(|rule| document(rule, idle)).collect();
+        return escape::json(&json!({"schema": "alignwatch.rules/1", "rules": rules}));
+    }
+    policy.rules.iter().map(|rule| line(rule, idle)).collect()
+}
+
+fn document(rule: &Rule, idle: &Idle) -> Value {
     json!({
+        "matches_nothing_since": idle.get(&rule.name),
         "name": rule.name, "is_own": rule.is_own, "looks_for": rule.of.to_string(), "severity": rule.severity,
         "for_seconds": rule.timing.hold.0, "keep_firing_for_seconds": rule.timing.keep_firing.0,
         "times": rule.timing.times, "of": rule.timing.of, "labels": rule.labels, "why": rule.why,
     })
 }
 
-fn line(rule: &Rule) -> String {
+fn line(rule: &Rule, idle: &Idle) -> String {
     let whose = if rule.is_own { "own" } else { "built in" };
     let mut when = Vec::new();
     let timing = rule.timing;
@@ -186,6 +201,7 @@ fn line(rule: &Rule) -> String {
     when.extend((0 < timing.keep_firing.0).then(|| format!("ends when well for {}", length_text(timing.keep_firing))));
     when.extend((1 < timing.times).then(|| format!("{} of the last {}", timing.times, timing.of)));
     let when = if when.is_empty() { "at once".to_owned() } else { when.join(", ") };
-    let text = format!("{} ({whose}; {when})\n    {}\n    why: {}\n", rule.name, rule.of, rule.why);
+    let idle = idle.get(&rule.name).map(|since| format!("    matches nothing since {since}\n")).unwrap_or_default();
+    let text = format!("{} ({whose}; {when})\n    {}\n    why: {}\n{idle}", rule.name, rule.of, rule.why);
     text.lines().map(|line| format!("{}\n", escape::terminal(line))).collect()
 }

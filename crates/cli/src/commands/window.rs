@@ -6,10 +6,11 @@ use alignwatch_git::repository;
 use alignwatch_model::{
     Span, Timestamp,
     calendar::calendar,
-    config::Config,
+    config::{Config, parse_length},
     task::conflicts::{Conflict, Job, conflicts},
-    window::{Opening, Window},
+    window::{ChangeWish, Opening, Wanted, Window},
 };
+use alignwatch_records::Openings;
 use alignwatch_tasks::{
     ALL, Task, by_id,
     journal::{Journal, Said},
@@ -37,6 +38,8 @@ Examples:
   alignwatch window next --n 5        the next five openings of each
   alignwatch window export > a.ics    a calendar of them; the daemon has it at /windows.ics
   alignwatch window check             what will be in each other's way in the next two weeks
+  alignwatch window extend night 1h   the opening that is on lasts an hour longer
+  alignwatch window end night         it is over now
 
 Exit code 3 when `check` finds a conflict.")]
 pub(crate) struct WindowArgs {
@@ -60,6 +63,23 @@ enum What {
         #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=366))]
         days: i64,
     },
+    /// Make the opening of a window that is on longer
+    Extend {
+        /// The window
+        name: String,
+        /// How much longer
+        #[arg(value_name = "TIME", value_parser = length)]
+        by: Span,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// End the opening of a window that is on
+    End {
+        /// The window
+        name: String,
+        #[command(flatten)]
+        asked: Asked,
+    },
     /// Show conflicts in the days to come
     Check {
         /// Repositories [default: those of `maintenance.repositories`, or all at once]
@@ -68,6 +88,23 @@ enum What {
         #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(i64).range(1..=366))]
         days: i64,
     },
+}
+
+/// Who wants something, and why.
+#[derive(Args, Debug)]
+struct Asked {
+    /// Who wants it [default: the name of this user]
+    #[arg(long, value_name = "NAME")]
+    who: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+}
+
+fn length(text: &str) -> Result<Span, String> {
+    parse_length(text)
+        .filter(|span| 0 < span.0)
+        .ok_or_else(|| "it is not a length of time (write it like `1h`)".to_owned())
 }
 
 /// Lists or checks.
@@ -83,8 +120,34 @@ pub(crate) fn run(global: &Global, asked: &WindowArgs) -> Result<Exit, Failure> 
             surroundings::answer(text.as_bytes())?;
             Ok(Exit::Fine)
         }
+        What::Extend { name, by, asked } => change(form, &config, now, (name, Wanted::Longer(*by)), asked),
+        What::End { name, asked } => change(form, &config, now, (name, Wanted::End), asked),
         What::Check { path, days } => check(form, &config, now, path, *days),
     }
+}
+
+/// Changes the opening that is on. It is on the disk, where the daemon and all commands see it, when this returns.
+fn change(
+    form: Format,
+    config: &Config,
+    now: Timestamp,
+    (name, wanted): (&str, Wanted),
+    asked: &Asked,
+) -> Result<Exit, Failure> {
+    let who = asked.who.clone().unwrap_or_else(|| std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned()));
+    let wish = ChangeWish { window: name.to_owned(), wanted, who, note: asked.note.clone() };
+    let windows: Vec<Window> = windows(config).into_iter().map(|(window, _)| window).collect();
+    let change = wish.change(&windows, now).map_err(Failure::could_not)?;
+    let data_dir = configuring::data_dir(config).ok_or_else(|| {
+        Failure::could_not("cannot note it: there is no data directory").hint("name one with `--data-dir DIR`")
+    })?;
+    Openings::of(&data_dir).note(&change, now).map_err(|error| Failure::caused_by(&error))?;
+    let text = match form {
+        Format::Json => escape::json(&json!({ "schema": "alignwatch.window_change/1", "change": change })),
+        _ => format!("{}\n", escape::terminal(&change.words())),
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(Exit::Fine)
 }
 
 fn windows(config: &Config) -> Vec<(Window, String)> {
@@ -103,6 +166,7 @@ fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> 
                 json!({
                     "name": window.name, "kind": window.purpose.word(), "about": about, "reason": window.reason,
                     "open": open.map(opening_json), "next": next.map(opening_json),
+                    "unknown": window.doubt(), "waits_for_alerts_seconds": window.waits_for_alerts().map(|lasts| lasts.0),
                 })
             };
             let all: Vec<Value> = windows.iter().map(one).collect();
@@ -111,11 +175,7 @@ fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> 
         _ => {
             let mut text = String::new();
             for (window, about) in &windows {
-                let state = match (window.open_at(now), window.next_after(now)) {
-                    (Some(open), _) => format!("open until {}", open.until),
-                    (None, Some(next)) => format!("opens {} for {}", next.from, next.until.since(next.from)),
-                    (None, None) => "over".to_owned(),
-                };
+                let state = state(window, now);
                 let line = format!("{}  {}  {state}  ({about})", pad(window.purpose.word(), 11), pad(&window.name, 16));
                 text.push_str(&format!("{}\n", escape::terminal(&line)));
             }
@@ -129,6 +189,20 @@ fn list(form: Format, config: &Config, now: Timestamp) -> Result<Exit, Failure> 
     };
     surroundings::answer(text.as_bytes())?;
     Ok(Exit::Fine)
+}
+
+/// What there is to say of a window now.
+fn state(window: &Window, now: Timestamp) -> String {
+    let waits = window.waits_for_alerts().filter(|_| window.planned_at(now).is_some());
+    match (window.doubt(), window.open_at(now), window.next_after(now)) {
+        (Some(why), _, _) => format!("unknown: {why}"),
+        (None, Some(open), _) => format!("open until {}", open.until),
+        (None, None, _) if waits.is_some() => {
+            format!("waits for an alert, then open for {}", waits.unwrap_or_default())
+        }
+        (None, None, Some(next)) => format!("opens {} for {}", next.from, next.until.since(next.from)),
+        (None, None, None) => "over".to_owned(),
+    }
 }
 
 fn opening_json(opening: Opening) -> Value {

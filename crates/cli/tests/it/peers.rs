@@ -36,10 +36,15 @@ impl Drop for Running {
 }
 
 fn prometheus(folder: &Path, target: u16) -> (Running, u16) {
+    prometheus_with(folder, target, "")
+}
+
+/// The same with more in its configuration.
+fn prometheus_with(folder: &Path, target: u16, more: &str) -> (Running, u16) {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let config = folder.join("prometheus.yml");
     let text = format!(
-        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: alignwatch\n    static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n"
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nscrape_configs:\n  - job_name: alignwatch\n    static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n{more}"
     );
     fs::write(&config, text).unwrap();
     let child = Command::new("prometheus")
@@ -68,6 +73,43 @@ fn a_real_prometheus_reads_what_git_would_say() {
     daemon.until("a scrape", |_| value("alignwatch_branches%7Bstate%3D%22diverged%22%7D") == Some(2.0));
     assert_eq!(value("up"), Some(1.0));
     assert_eq!(value("alignwatch_repo_refs"), Some(repo.git(["for-each-ref"]).lines().count() as f64));
+}
+
+#[test]
+#[ignore = "needs prometheus"]
+fn a_real_prometheus_sends_its_alerts_and_their_ends_here() {
+    let (repo, data) = (sketch("main: a b\n old: a x").draw(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let rules = data.path().join("rules.yml");
+    let with_limit = |limit: u32| {
+        let rule = format!(
+            "{{alert: ManyRefs, expr: alignwatch_repo_refs > {limit}, labels: {{severity: page}}, annotations: {{summary: many}}}}"
+        );
+        fs::write(&rules, format!("groups: [{{name: g, rules: [{rule}]}}]\n")).unwrap();
+    };
+    with_limit(0);
+    let port = daemon.port;
+    let more = format!(
+        "rule_files: ['{}']\nalerting:\n  alertmanagers:\n  - static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n",
+        rules.display()
+    );
+    let (prometheus, _) = prometheus_with(data.path(), port, &more);
+    let alerts = |query: &str| -> Vec<serde_json::Value> {
+        let body = daemon.get(&format!("/api/v2/alerts{query}")).map(|(_, body)| body).unwrap_or_default();
+        serde_json::from_str(&body).unwrap_or_default()
+    };
+    let is_it = |alert: &serde_json::Value| alert["labels"]["alertname"] == "ManyRefs";
+    daemon.until("its alert", |_| alerts("").iter().any(is_it));
+    let all = alerts("");
+    let alert = all.iter().find(|alert| is_it(alert)).unwrap();
+    assert_eq!(alert["annotations"]["summary"], "many", "{alert}");
+    assert_eq!(alert["labels"]["severity"], "critical", "what they call a page is critical here: {alert}");
+    // The rule does not hold any more: it says so, and nothing fires here.
+    with_limit(1_000_000);
+    let is_told = Command::new("kill").args(["-HUP", &prometheus.0.id().to_string()]).status().unwrap().success();
+    assert!(is_told);
+    daemon.until("its end", |_| !alerts("?active=true").iter().any(is_it));
 }
 
 #[test]

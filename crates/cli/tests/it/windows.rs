@@ -56,6 +56,41 @@ fn whoever_saves_a_configuration_hears_of_conflicts_and_of_tasks_that_there_are_
     assert!(told.contains("there is no task `pack-reffs`") && told.contains("opens while the freeze"), "{told}");
 }
 
+#[test]
+fn an_opening_is_made_longer_and_ended_and_stays_so() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let at = |seconds: i64| alignwatch_model::Timestamp(i64::try_from(now).unwrap() + seconds).rfc3339();
+    let home = home(&format!("windows:\n  - {{name: day, open: {}/{}}}\n", at(-3_600), at(3_600)));
+    let longer = run(home.path(), &["window", "extend", "day", "3h", "--who", "mia", "--note", "release"]);
+    let told = text(&longer);
+    assert!(told.contains(&format!("day is open until {}: release", at(4 * 3_600))), "{told}");
+    assert!(text(&run(home.path(), &["window", "list"])).contains(&at(4 * 3_600)));
+    let ended = run(home.path(), &["window", "end", "day", "--who", "mia"]);
+    assert_eq!(text(&ended), "day ended early\n");
+    let list = text(&run(home.path(), &["window", "list"]));
+    assert!(list.contains("over"), "{list}");
+    let again = run(home.path(), &["window", "end", "day"]);
+    let told = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(again.status.code() == Some(1) && told.contains("is not open"), "{told}");
+}
+
+#[test]
+fn a_calendar_says_when_nothing_may_change_and_one_that_is_not_there_is_unknown() {
+    let event = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20200101T000000Z\r\nDURATION:P1D\r\n\
+                 RRULE:FREQ=DAILY\r\nSUMMARY:always\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("duty.ics");
+    let config = format!(
+        "calendars:\n  - {{name: duty, at: {}}}\nwindows:\n  - {{name: cut, kind: freeze, open: calendar duty}}\n",
+        path.display()
+    );
+    std::fs::write(home.path().join("c.yaml"), config).unwrap();
+    let list = || text(&run(home.path(), &["window", "list"]));
+    assert!(list().contains("unknown: its calendar is not known"), "{}", list());
+    std::fs::write(&path, event).unwrap();
+    assert!(list().contains("open until"), "{}", list());
+}
+
 fn handed_over() -> (Repo, TempDir) {
     let repo = sketch("main: a b c").worktree().draw();
     (0..20).for_each(|nth| drop(repo.git(["branch", &format!("loose/{nth}")])));

@@ -173,7 +173,10 @@ fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Jud
         }
         for finding in judged.findings.iter().filter(|finding| at_least <= finding.severity) {
             let own = [("check", judged.check.id), ("subject", &finding.subject), ("key", &finding.key)];
-            let labels = labels(rule, seen, own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            let mut labels = labels(rule, seen, own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            if let Some(host) = finding.evidence.get("host").and_then(serde_json::Value::as_str) {
+                labels.insert("host".to_owned(), host.to_owned());
+            }
             if !all_match(matchers, &labels) {
                 continue;
             }

@@ -86,6 +86,9 @@ impl Expression {
             let all = labels_of(metric).collect::<Vec<_>>().join("`, `");
             return Err(format!("`{name}` has no label `{}`; it has `{all}`", matcher.name));
         }
+        if let Some(problem) = matchers.iter().find_map(|matcher| never_so(metric, matcher)) {
+            return Err(problem);
+        }
         let rest = rest.trim_start();
         let found = COMPARISONS.into_iter().find_map(|(sign, comparison)| Some((comparison, rest.strip_prefix(sign)?)));
         let (comparison, number) =
@@ -130,6 +133,19 @@ fn labels_of(metric: &Metric) -> impl Iterator<Item = &'static str> {
     metric.labels.iter().copied().chain(["repository"])
 }
 
+/// Why no series of this metric can be what a matcher speaks of: its label has other values only.
+fn never_so(metric: &Metric, matcher: &Matcher) -> Option<String> {
+    use crate::{Severity, Status, branch::State, checks};
+    let words: Vec<&str> = match (metric.name, matcher.name.as_str()) {
+        (_, "check") => checks::ALL.iter().map(|check| check.id).collect(),
+        ("alignwatch_branches", "state") => State::ALL.iter().map(|state| state.word()).collect(),
+        (_, "severity") => Severity::ALL.iter().map(|severity| severity.word()).collect(),
+        (_, "status") => Status::ALL.iter().map(|status| status.word()).collect(),
+        _ => return None,
+    };
+    matcher.speaks_of_none(&words)
+}
+
 fn has_label(metric: &Metric, name: &str) -> bool {
     labels_of(metric).any(|label| label == name)
 }
@@ -154,11 +170,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_that_a_label_never_has_is_a_mistake() {
+        let told = |text: &str| Expression::parse(text).unwrap_err();
+        assert!(told("alignwatch_branches{state=\"conflictin\"} > 3").contains("did you mean `conflicting`?"));
+        assert!(told("alignwatch_branches{state!=\"conflictin\"} > 3").contains("never `conflictin`"));
+        assert!(told("alignwatch_branches{state=~\"x.*\"} > 3").contains("never"));
+        assert!(told("alignwatch_check_status{check=\"behindd\"} == 1").contains("never"));
+        assert!(told("alignwatch_check_status{status=\"bad\"} == 1").contains("never"));
+        assert!(told("alignwatch_findings{severity=\"page\"} > 0").contains("never"));
+        for fine in [
+            "alignwatch_branches{state=~\"conflicting|diverged\"} > 3",
+            "alignwatch_check_status{check!=\"conflicting\",status=\"unknown\"} == 1",
+            "alignwatch_findings{severity!~\"info|warning\"} > 0",
+        ] {
+            assert!(Expression::parse(fine).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
     fn what_is_written_comes_back_as_it_was() {
         for text in [
             "alignwatch_aligned_ratio < 0.9",
             "alignwatch_branches{state=\"conflicting\"} >= 10",
-            "alignwatch_branches{state=~\"a}|b\"} != 0",
+            "alignwatch_branches{state=~\"a}|merged\"} != 0",
         ] {
             assert_eq!(Expression::parse(text).unwrap().to_string(), text);
         }

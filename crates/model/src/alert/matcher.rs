@@ -90,6 +90,27 @@ impl Matcher {
         self.pattern.is_some()
     }
 
+    /// Why it speaks of nothing that its label can be, which is one of these words; `None` = it does. Also what must not be, and
+    /// never is, is a slip of the pen.
+    pub fn speaks_of_none(&self, words: &[&str]) -> Option<String> {
+        let speaks_of = |word: &&&str| match &self.pattern {
+            Some(pattern) => pattern.is_match(word),
+            None => **word == self.value,
+        };
+        // A label that is not there is empty.
+        if words.iter().any(|word| speaks_of(&word)) || self.value.is_empty() {
+            return None;
+        }
+        let near = crate::config::nearest_word(&self.value, words.iter().copied(), 2);
+        let few = if words.len() <= 12 {
+            format!("it is one of {}", words.join(", "))
+        } else {
+            "`alignwatch check --list` shows all".to_owned()
+        };
+        let hint = near.map_or(few, |near| format!("did you mean `{near}`?"));
+        Some(format!("`{}` is never `{}`; {hint}", self.name, self.value))
+    }
+
     /// Does it hold for these labels?
     pub fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.name).map_or("", String::as_str);

@@ -154,12 +154,26 @@ pub struct Causes<'a> {
 }
 
 impl<'a> Causes<'a> {
-    /// Finds the causes among alerts that fire.
-    pub fn among(firing: impl Iterator<Item = &'a Alert> + Clone, inhibit: &[Inhibit]) -> Causes<'a> {
+    /// Finds the causes among alerts that fire. `is_held` says of which nobody is told for another reason: of alerts that stand for
+    /// each other, such a one hides none, or nobody would hear of any.
+    pub fn among(
+        firing: impl Iterator<Item = &'a Alert> + Clone,
+        inhibit: &[Inhibit],
+        is_held: impl Fn(&Alert) -> bool,
+    ) -> Causes<'a> {
         let of_rule = |rule: &Inhibit| {
-            let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign());
+            let are_peers = rule.source == rule.target;
+            let may_be = |alert: &&Alert| !(rule.of_own && alert.is_foreign() || are_peers && is_held(alert));
             let sources = firing.clone().filter(may_be).filter(|alert| all_match(&rule.source, &alert.labels_now()));
-            sources.map(|alert| (same(alert, &rule.equal), alert)).collect()
+            let mut causes: BTreeMap<Same, &Alert> = BTreeMap::new();
+            for alert in sources {
+                // The first one is the cause, so that a later one does not take its place.
+                let first = causes.entry(same(alert, &rule.equal)).or_insert(alert);
+                if (alert.starts_at, &alert.fingerprint) < (first.starts_at, &first.fingerprint) {
+                    *first = alert;
+                }
+            }
+            causes
         };
         Causes { of_rules: inhibit.iter().map(of_rule).collect() }
     }
@@ -175,6 +189,11 @@ impl<'a> Causes<'a> {
 
 fn same(alert: &Alert, equal: &[String]) -> Same {
     equal.iter().map(|name| alert.labels.get(name).cloned().unwrap_or_default()).collect()
+}
+
+/// Is it held whatever its causes are: by a window or a silence?
+pub fn is_held(alert: &Alert, silences: &BTreeMap<String, Silence>, policy: &Policy, now: Timestamp) -> bool {
+    by_window(alert, policy, now).is_some() || by_silence(alert, silences, now).is_some()
 }
 
 /// Why this alert is not told now; the cause first, then windows, silences and acknowledgements.

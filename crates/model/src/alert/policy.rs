@@ -1,7 +1,7 @@
 //! What the configuration says of alerts, ready to be asked.
 
 use super::{
-    Matcher,
+    Alert, Matcher,
     canary::{self, CanaryPlan},
     mute::Inhibit,
     route::{Route, Step, Who},
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use crate::{
     Span, Timestamp, checks,
     config::{Config, RouteEntry, WindowRule},
-    window::{Opening, Purpose, Window},
+    window::{Change, Opening, Purpose, Window},
 };
 
 /// All that decides who is told what.
@@ -100,6 +100,41 @@ impl Policy {
         quiet.filter_map(|(_, window)| window.open_at(now)).max_by_key(|opening| opening.until)
     }
 
+    /// Does a window wait for alerts?
+    pub fn has_window_that_waits(&self) -> bool {
+        self.windows.iter().any(|(_, window)| window.waits_for_alerts().is_some())
+    }
+
+    /// How windows open that waited for one of these alerts, which began in their time.
+    pub fn windows_begun_by<'a>(&self, firing: impl Iterator<Item = &'a Alert> + Clone, now: Timestamp) -> Vec<Change> {
+        let begun = self.windows.iter().filter_map(|(rule, window)| {
+            let planned = window.waits_for_alerts().and_then(|_| window.planned_at(now))?;
+            let is_in_it = |alert: &&Alert| alert.starts_at.is_some_and(|at| planned.from <= at);
+            let path = |alert: &Alert| alert.labels.get("repository").cloned().unwrap_or_default();
+            let first = firing.clone().filter(is_in_it).find(|alert| rule.is_about(&path(alert)))?;
+            window.opened_by(&format!("{}: {}", first.rule, first.summary), now)
+        });
+        begun.collect()
+    }
+
+    /// Goes on with a window that was opened, as long as nothing newer is known of that opening.
+    pub fn open_window_that_waited(&mut self, change: &Change) {
+        if !self
+            .windows
+            .iter()
+            .any(|(_, window)| window.name == change.window && window.change_of(change.planned).is_some())
+        {
+            self.change_window(change);
+        }
+    }
+
+    /// Goes on with a window that was changed.
+    pub fn change_window(&mut self, change: &Change) {
+        for (_, window) in self.windows.iter_mut().filter(|(rule, _)| rule.name == change.window) {
+            *window = window.clone().changed([change]);
+        }
+    }
+
     /// The rule with this name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.name == name)
@@ -162,7 +197,7 @@ fn route_of(entry: &RouteEntry, config: &Config, windows: &[(WindowRule, Window)
 /// Channels, and those who are told in turn. Turns that can't be read tell nobody; checking has told it.
 fn who(names: &[String], config: &Config) -> Vec<Who> {
     let who = |name: &String| match config.on_call.iter().find(|turns| turns.name == *name) {
-        Some(turns) => turns.turns().ok().map(Who::InTurn),
+        Some(turns) => turns.duty().ok().map(Who::OnDuty),
         None => Some(Who::Channel(name.clone())),
     };
     names.iter().filter_map(who).collect()
@@ -183,13 +218,36 @@ fn inhibitions(config: &Config) -> Vec<Inhibit> {
         equal: vec!["repository".to_owned()],
         of_own: true,
     };
-    let own = config.inhibit.iter().map(|entry| Inhibit {
+    let own = own_inhibitions(config);
+    [unseen, damaged].into_iter().chain(of_remotes()).chain(own).collect()
+}
+
+/// Of a forge that does not answer one repository is told, the first; and what needs a remote follows from it: fetches that are old,
+/// lines behind the remote's, runs that fail or do not come.
+fn of_remotes() -> [Inhibit; 3] {
+    let silent = || Matcher::equal("alertname", "remote-unreachable");
+    let some_host = || Matcher::new("host", "", false, false).ok();
+    let follows = |name: &str, words: &str| Inhibit {
+        source: vec![silent()],
+        target: Matcher::new(name, words, true, true).into_iter().collect(),
+        equal: vec!["repository".to_owned()],
+        of_own: true,
+    };
+    let of_forge: Vec<Matcher> = [Some(silent()), some_host()].into_iter().flatten().collect();
+    [
+        Inhibit { source: of_forge.clone(), target: of_forge, equal: vec!["host".to_owned()], of_own: true },
+        follows("alertname", "run-failed|run-missed"),
+        follows("check", "fetch-age|base-behind-remote|remote-default-moved|upstream-gone"),
+    ]
+}
+
+fn own_inhibitions(config: &Config) -> impl Iterator<Item = Inhibit> + use<'_> {
+    config.inhibit.iter().map(|entry| Inhibit {
         source: matchers(&entry.source),
         target: matchers(&entry.target),
         equal: entry.equal.clone(),
         of_own: false,
-    });
-    [unseen, damaged].into_iter().chain(own).collect()
+    })
 }
 
 fn matchers(texts: &[String]) -> Vec<Matcher> {

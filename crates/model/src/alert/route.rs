@@ -1,6 +1,6 @@
 //! Who hears of an alert, together with what, how often, and who after them.
 
-use super::{Alert, Labels, Matcher, matcher::all_match, on_call::Turns};
+use super::{Alert, Labels, Matcher, matcher::all_match, on_call::Duty};
 use crate::{Span, Timestamp, window::Window};
 
 /// A way to people.
@@ -31,24 +31,24 @@ pub struct Route {
 pub enum Who {
     /// Always this channel.
     Channel(String),
-    /// Whoever's turn it is.
-    InTurn(Turns),
+    /// Whoever is on duty.
+    OnDuty(Duty),
 }
 
 impl Who {
-    /// The channel that is told now.
-    pub fn channel(&self, now: Timestamp) -> &str {
+    /// The channels that are told now.
+    pub fn channels(&self, now: Timestamp) -> Vec<&str> {
         match self {
-            Who::Channel(name) => name,
-            Who::InTurn(turns) => turns.at(now),
+            Who::Channel(name) => vec![name],
+            Who::OnDuty(duty) => duty.at(now),
         }
     }
 
-    /// When it is somebody else.
+    /// When it may be somebody else.
     fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Who::Channel(_) => None,
-            Who::InTurn(turns) => turns.next_after(now),
+            Who::OnDuty(duty) => duty.changes_after(now),
         }
     }
 }
@@ -91,8 +91,8 @@ impl Route {
         for (step, from, channels) in first.into_iter().chain(later) {
             let Some(from) = from else { continue };
             let group_key = self.group_key(step, &group_labels);
-            receivers.extend(channels.iter().map(|who| Receiver {
-                channel: who.channel(now).to_owned(),
+            receivers.extend(channels.iter().flat_map(|who| who.channels(now)).map(|channel| Receiver {
+                channel: channel.to_owned(),
                 group_key: group_key.clone(),
                 group_labels: group_labels.clone(),
                 from,

@@ -221,6 +221,14 @@ const BUILT_IN: &[BuiltIn] = &[
         why: "Alignments stop at it, or do something else than they should",
     },
     BuiltIn {
+        name: "remote-unreachable",
+        severity: None,
+        of: What::Findings(&["remote-unreachable"], Severity::Warning),
+        hold: Span::minutes(15),
+        keep_firing: Span(0),
+        why: "Nothing can be fetched or pushed; what fails for want of the remote follows from it, and is held back",
+    },
+    BuiltIn {
         name: "host-unwell",
         severity: None,
         of: What::Findings(
@@ -334,7 +342,7 @@ impl Of {
 fn findings_of(text: &str) -> Result<Of, String> {
     let (labels, severity) = text.split_once(">=").unwrap_or((text, ""));
     let matchers = matcher::parse_all(labels).map_err(|bad| bad.0)?;
-    const LABELS: [&str; 4] = ["check", "subject", "key", "repository"];
+    const LABELS: [&str; 5] = ["check", "subject", "key", "repository", "host"];
     if let Some(matcher) = matchers.iter().find(|matcher| !LABELS.contains(&&*matcher.name)) {
         return Err(format!("a finding has no label `{}`; it has `{}`", matcher.name, LABELS.join("`, `")));
     }

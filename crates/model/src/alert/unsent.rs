@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Alert, Book, Labels, Policy,
-    mute::{By, Causes, Mute, Silence, muted},
+    mute::{By, Causes, Mute, Silence, is_held, muted},
     route::{Receiver, Route, routes_of},
 };
 use crate::{Severity, Span, Timestamp, notice::NoticeReason as Reason, report::Letter};
@@ -288,7 +288,9 @@ pub struct Holding<'a> {
 impl<'a> Holding<'a> {
     /// As it is now: looked up once, for all alerts.
     pub fn of(book: &'a Book, policy: &'a Policy, now: Timestamp) -> Holding<'a> {
-        Holding { causes: Causes::among(book.firing(), &policy.inhibit), silences: &book.silences, policy, now }
+        let held = |alert: &Alert| is_held(alert, &book.silences, policy, now);
+        let causes = Causes::among(book.firing(), &policy.inhibit, held);
+        Holding { causes, silences: &book.silences, policy, now }
     }
 
     /// Why this alert is not told now, for people; `None` = nothing holds it.

@@ -77,6 +77,9 @@ impl World {
 
     /// Decides, keeps, delivers, keeps, until nothing is left to do now.
     fn settle(&mut self) {
+        for change in self.policy.windows_begun_by(self.book.firing(), self.now) {
+            self.policy.change_window(&change);
+        }
         for _ in 0..ROUNDS_AT_MOST {
             self.book.decide(&self.policy, self.now);
             self.keep();

@@ -431,6 +431,13 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         let windows = route.escalate.iter().enumerate();
         mistakes.extend(windows.filter_map(|(step, entry)| of_during(config, at, step, entry.during.as_deref()?)));
     }
+    for (at, route) in config.routes.iter().enumerate() {
+        mistakes.extend(never_so(&format!("routes[{at}].matchers"), &route.matchers));
+    }
+    for (at, entry) in config.inhibit.iter().enumerate() {
+        mistakes.extend(never_so(&format!("inhibit[{at}].source"), &entry.source));
+        mistakes.extend(never_so(&format!("inhibit[{at}].target"), &entry.target));
+    }
     // What was written may hold anything.
     mistakes.into_iter().map(|mistake| Mistake { problem: for_message(&mistake.problem), ..mistake }).collect()
 }
@@ -453,6 +460,18 @@ fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {
         _ => "see docs/METRICS.md and `alignwatch check --list`",
     };
     Some(Mistake { path: format!("rules[{at}].{key}"), problem, fix: fix.to_owned(), also_at: None })
+}
+
+/// Matchers on a severity that no alert has; those of others are read as one of ours.
+fn never_so(path: &str, matchers: &[String]) -> Vec<Mistake> {
+    let words: Vec<&str> = crate::Severity::ALL.iter().map(|severity| severity.word()).collect();
+    let wrong = |(i, text): (usize, &String)| {
+        let matcher = crate::alert::Matcher::parse(text).ok().filter(|matcher| matcher.name == "severity")?;
+        let problem = matcher.speaks_of_none(&words)?;
+        let fix = "write info, warning, error or critical".to_owned();
+        Some(Mistake { path: format!("{path}[{i}]"), problem, fix, also_at: None })
+    };
+    matchers.iter().enumerate().filter_map(wrong).collect()
 }
 
 fn of_skipped(at: usize, name: &str) -> Option<Mistake> {
@@ -491,6 +510,15 @@ fn of_during(config: &Config, at: usize, step: usize, name: &str) -> Option<Mist
 #[cfg(test)]
 mod tests {
     use super::{super::mistakes_told as told, *};
+
+    #[test]
+    fn a_route_for_a_severity_that_no_alert_has_is_a_mistake() {
+        let channels = "channels: {webhook: [{name: team, url: \"https://x.example/h\"}]}\n";
+        let wrong = format!("{channels}routes: [{{name: all, channels: [team], matchers: ['severity=\"eror\"']}}]\n");
+        assert!(told(&wrong).contains("did you mean `error`?"), "{}", told(&wrong));
+        let hidden = "inhibit: [{source: ['severity=~\"page|fatal\"'], target: ['alertname=\"x\"']}]\n";
+        assert!(told(hidden).contains("is never"), "{}", told(hidden));
+    }
 
     #[test]
     fn a_rule_reads_as_it_does_in_prometheus() {

@@ -89,6 +89,8 @@ pub enum Shape {
     Space,
     /// A path from the root.
     Path,
+    /// A path from the root, a web address, or where that is read.
+    Place,
     /// The name of a workflow.
     Workflow,
     /// An interval, or a cron pattern of five fields.
@@ -243,6 +245,7 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "name" => return Shape::Name,
         "space" => return Shape::Space,
         "path" => return Shape::Path,
+        "place" => return Shape::Place,
         "workflow" => return Shape::Workflow,
         "cadence" => return Shape::Cadence,
         "zone" => return Shape::Zone,

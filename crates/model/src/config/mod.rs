@@ -12,6 +12,7 @@
 mod alerting;
 mod amount;
 mod backups;
+mod calendars;
 mod catalogue;
 pub mod channels;
 mod cleanup;
@@ -52,6 +53,7 @@ pub use alerting::{Alerts, InhibitEntry, LabelEntry, RouteEntry, RuleEntry, Step
 pub(crate) use amount::optional_length;
 pub use amount::{length_text, parse_length, parse_size, size_text};
 pub use backups::Backups;
+pub use calendars::{Agendas, CalendarEntry};
 pub use catalogue::{Doc, Key, Shape, Word, catalogue};
 pub use channels::{Channel, Channels};
 pub use cleanup::{Cleanup, ProofLevel};
@@ -63,7 +65,7 @@ pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use inspect::{Inspect, Markers};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
-pub use on_call::OnCall;
+pub use on_call::{OnCall, Person};
 pub use otlp::{Otlp, OtlpHeader};
 pub use pattern::{BadName, Patterns, any_names_path};
 pub use refs::{RefFilter, Refs};
@@ -76,7 +78,7 @@ pub use serve::{Front, Serve, StatusPage};
 pub use starter::starter_file;
 pub use upkeep::{Maintenance, OnBattery, TaskMode, TaskRule};
 pub use webhooks::{WebhookEntry, WebhookKind};
-pub use windows::{WindowKind, WindowRule};
+pub use windows::{Outside, WindowKind, WindowRule};
 pub use workflows::WorkflowRule;
 
 use crate::{Relation, relation::Budget};
@@ -163,6 +165,14 @@ pub struct Config {
     /// Reason: with none, everything from a warning on goes to all channels.
     /// Example: `[{name: quiet, channels: []}]`
     pub routes: Vec<RouteEntry>,
+    /// Calendars that others keep: who is on duty, when nothing may change.
+    ///
+    /// Unit: calendars.
+    /// Range: any number with different names.
+    /// Default: [].
+    /// Reason: where you keep yours cannot be guessed.
+    /// Example: `[{name: duty, at: /etc/alignwatch/duty.ics}]`
+    pub calendars: Vec<CalendarEntry>,
     /// People who are told in turn. Routes name them as they name a channel.
     ///
     /// Unit: turns.

@@ -33,6 +33,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     found.extend(super::windows::mistakes(config));
     found.extend(super::upkeep::mistakes(config));
     found.extend(super::channels::mistakes(config));
+    found.extend(super::calendars::mistakes(config));
     found.extend(super::on_call::mistakes(config));
     found.extend(super::alerting::mistakes(config));
     found.extend(super::reports::mistakes(config));

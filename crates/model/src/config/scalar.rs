@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     amount::{parse_length, parse_size},
+    calendars::check_place,
     catalogue::{Doc, Shape},
     egress::Network,
     nearest::nearest,
@@ -48,6 +49,7 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Name => named(text, &shown, check_name(text)),
         Shape::Space => space(text, &shown),
         Shape::Path => path_from_root(text, &shown),
+        Shape::Place => named(text, &shown, check_place(text, &like)),
         Shape::Workflow => named(text, &shown, check_workflow(text, &like)),
         Shape::Cadence => named(text, &shown, scheduled(Cadence::parse(text, "UTC").map(drop), &like)),
         Shape::Zone => named(text, &shown, scheduled(schedule::zone_named(text).map(drop), &like)),
@@ -185,7 +187,7 @@ fn secret_place(text: &str) -> Result<Value, Wrong> {
 }
 
 /// A web address, or a reference to one. What was written is not repeated: it may be the secret.
-fn url(text: &str, like: &str) -> Result<Value, Wrong> {
+pub(super) fn url(text: &str, like: &str) -> Result<Value, Wrong> {
     let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
         return match SecretRef::parse(text) {
             Ok(_) => Ok(Value::from(text)),

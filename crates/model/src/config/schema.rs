@@ -168,6 +168,10 @@ text_shape!(
     PathText, "path", "pattern": "^(/|[A-Za-z]:)"
 );
 text_shape!(
+    /// A file or an address: `/etc/alignwatch/duty.ics`, `https://calendar.example.org/duty.ics`.
+    PlaceText, "place", "minLength": 2
+);
+text_shape!(
     /// The name of a workflow: `nightly`.
     WorkflowText, "workflow", "minLength": 1, "maxLength": 100
 );
@@ -176,7 +180,7 @@ text_shape!(
     CadenceText, "cadence", "minLength": 2
 );
 text_shape!(
-    /// A cron pattern, a recurrence rule or two times: `0 1 * * *`, `FREQ=MONTHLY;BYDAY=1SU`, `2026-12-24T12:00:00Z/2027-01-02T06:00:00Z`.
+    /// A cron pattern, a recurrence rule or two times: `0 1 * * *`, `FREQ=MONTHLY;BYDAY=1SU`, `calendar duty`, `2026-12-24T12:00:00Z/2027-01-02T06:00:00Z`.
     OpeningText, "opening", "minLength": 9
 );
 text_shape!(

@@ -1,5 +1,7 @@
 //! The part of the configuration that names windows and freezes.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +11,12 @@ use super::{
     schema::{LengthText, MomentText, OpeningText, PathText, ReasonText, WorkflowText, ZoneText},
 };
 use crate::{
-    Span, Timestamp,
+    Known, Span, Timestamp,
+    agenda::Agenda,
     alert::on_call::moment as date_and_time,
     recurrence::{self, Recurrence},
     schedule::{BadSchedule, Schedule, zone_named},
-    window::{Begins, Opening, Purpose, Window},
+    window::{Begins, Change, Opening, Purpose, Window},
 };
 
 /// A span of time in which maintenance may run, or in which nothing may change.
@@ -38,11 +41,12 @@ pub struct WindowRule {
     /// Reason: what most windows are for.
     /// Example: `freeze`
     pub kind: WindowKind,
-    /// When it is open: at the times of a cron pattern of five fields or of a recurrence rule, or once, between two times.
+    /// When it is open: at the times of a cron pattern of five fields or of a recurrence rule, once, between two times, or
+    /// during the events of a calendar.
     ///
     /// Unit: minute, hour, day of the month, month, day of the week; or a rule of iCalendar like `FREQ=MONTHLY;BYDAY=1SU`
-    /// (RFC 5545); or two times with their offset and `/` between.
-    /// Range: a pattern or a rule that is due some day, or an interval as in ISO 8601.
+    /// (RFC 5545); or two times with their offset and `/` between; or `calendar NAME`.
+    /// Range: a pattern or a rule that is due some day, an interval as in ISO 8601, or a name that stands in `calendars`.
     /// Default: none.
     /// Reason: when your quiet hours are cannot be guessed.
     /// Example: `0 1 * * *`
@@ -67,6 +71,17 @@ pub struct WindowRule {
     #[serde(with = "amount::optional_length")]
     #[schemars(with = "LengthText", extend("x-least" = "1m", "x-most" = "30d"))]
     pub lasts: Option<Span>,
+    /// How long it is open from when an alert about its repositories first fires in it: a window that waits for what it is
+    /// for, and opens once. It is not longer than the window lasts.
+    ///
+    /// Unit: a length of time.
+    /// Range: 1m to 30d.
+    /// Default: none (it is open all the time).
+    /// Reason: ours; most windows have their hours.
+    /// Example: `1h`
+    #[serde(with = "amount::optional_length")]
+    #[schemars(with = "LengthText", extend("x-least" = "1m", "x-most" = "30d"))]
+    pub flexible: Option<Span>,
     /// The time zone of a cron pattern or a recurrence rule in `open`.
     ///
     /// Unit: a name of the IANA time zone database.
@@ -94,6 +109,18 @@ pub struct WindowRule {
     /// Example: `code freeze for 4.2`
     #[schemars(with = "ReasonText")]
     pub reason: Option<String>,
+    /// What others say of it since.
+    #[serde(skip)]
+    pub outside: Outside,
+}
+
+/// What no configuration says of a window: the calendar that it names, as it was read, and what was changed of its openings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outside {
+    /// The calendar.
+    pub agenda: Known<Arc<Agenda>>,
+    /// The changes of all windows.
+    pub changes: Arc<[Change]>,
 }
 
 /// What a window is for.
@@ -127,10 +154,22 @@ impl WindowRule {
             WindowKind::Hours => Purpose::Hours,
         };
         let reason = self.reason.as_deref().unwrap_or_default();
-        match interval(&self.open) {
-            Some(opening) => Window::once(&self.name, purpose, reason, opening?),
-            None => Ok(Window::again(&self.name, purpose, reason, self.begins()?, self.lasts.unwrap_or(LASTS))),
-        }
+        let window = match (calendar(&self.open), interval(&self.open)) {
+            (Some(_), _) => match &self.outside.agenda {
+                Known::Seen(agenda) => Window::listed(&self.name, purpose, reason, agenda.openings()),
+                Known::Unknown(why) => {
+                    Window::unknown(&self.name, purpose, reason, &format!("its calendar is not known: {why}"))
+                }
+            },
+            (None, Some(opening)) => Window::once(&self.name, purpose, reason, opening?)?,
+            (None, None) => Window::again(&self.name, purpose, reason, self.begins()?, self.lasts.unwrap_or(LASTS)),
+        };
+        Ok(window.flexible(self.flexible).changed(self.outside.changes.iter()))
+    }
+
+    /// The calendar that says when it is open.
+    pub fn calendar(&self) -> Option<&str> {
+        calendar(&self.open)
     }
 
     fn begins(&self) -> Result<Begins, BadSchedule> {
@@ -158,6 +197,12 @@ impl WindowRule {
     }
 }
 
+/// The name after `calendar`; `None` = it is something else.
+fn calendar(text: &str) -> Option<&str> {
+    let (word, name) = text.trim().split_once(char::is_whitespace)?;
+    (word == "calendar").then_some(name.trim())
+}
+
 /// Two times with `/` between them; `None` = it is something else. Errors: they are no times, or the wrong way round.
 fn interval(text: &str) -> Option<Result<Opening, BadSchedule>> {
     // A pattern has `/`, too, but in front of it never a `T`.
@@ -174,9 +219,10 @@ fn moment(text: &str) -> Result<Timestamp, BadSchedule> {
     Ok(Timestamp(time.as_second()))
 }
 
-/// Is it a pattern, a rule or an interval?
+/// Is it a pattern, a rule, an interval or a calendar?
 pub(super) fn check_opening(text: &str) -> Result<(), BadSchedule> {
     match interval(text) {
+        None if calendar(text).is_some() => Ok(()),
         Some(opening) => opening.map(drop),
         None if recurrence::is_rule(text) => recurrence::check(text),
         None => Schedule::parse(text, "UTC").map(drop),
@@ -184,35 +230,67 @@ pub(super) fn check_opening(text: &str) -> Result<(), BadSchedule> {
 }
 
 /// Rules of windows that do not go together.
-pub(super) fn mistakes(config: &Config) -> impl Iterator<Item = Mistake> + use<'_> {
-    config.windows.iter().enumerate().filter_map(|(index, rule)| {
+pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
+    let found = config.windows.iter().enumerate().filter_map(|(index, rule)| {
         let at = |key: &str| format!("windows[{index}].{key}");
-        let said_twice = match rule {
-            WindowRule { lasts: Some(_), .. } => Some("lasts"),
-            WindowRule { zone: Some(_), .. } => Some("zone"),
-            WindowRule { from: Some(_), .. } => Some("from"),
-            _ => None,
-        };
-        if let Some(key) = said_twice.filter(|_| interval(&rule.open).is_some()) {
-            return Some(Mistake {
-                path: at(key),
-                problem: "a window between two times has it already".to_owned(),
-                fix: "take it out".to_owned(),
-                also_at: Some(at("open")),
-            });
-        }
-        // What is wrong with a rule alone was told where it stands.
-        let rule_of = || {
-            recurrence::check(&rule.open).is_ok() && rule.from.as_deref().is_none_or(|from| date_and_time(from).is_ok())
-        };
-        let problem = rule.begins().err().filter(|_| recurrence::is_rule(&rule.open) && rule_of())?.0;
-        Some(Mistake {
-            path: at("open"),
-            problem: format!("this rule {problem}"),
-            fix: "say from when on it counts, such as `from: 2026-01-04T02:00`, and let it be due after that"
-                .to_owned(),
-            also_at: rule.from.is_some().then(|| at("from")),
-        })
+        said_twice(rule, at)
+            .or_else(|| no_calendar(config, rule, at))
+            .or_else(|| bad_rule(rule, at))
+            .or_else(|| too_flexible(rule, at))
+    });
+    found.collect()
+}
+
+/// What a window between two times, or of a calendar, has already.
+fn said_twice(rule: &WindowRule, at: impl Fn(&str) -> String) -> Option<Mistake> {
+    let problem = match (interval(&rule.open), calendar(&rule.open)) {
+        (Some(_), _) => "a window between two times has it already",
+        (None, Some(_)) => "the events of a calendar have it already",
+        (None, None) => return None,
+    };
+    let key = match rule {
+        WindowRule { lasts: Some(_), .. } => "lasts",
+        WindowRule { zone: Some(_), .. } => "zone",
+        WindowRule { from: Some(_), .. } => "from",
+        _ => return None,
+    };
+    Some(Mistake {
+        path: at(key),
+        problem: problem.to_owned(),
+        fix: "take it out".to_owned(),
+        also_at: Some(at("open")),
+    })
+}
+
+fn no_calendar(config: &Config, rule: &WindowRule, at: impl Fn(&str) -> String) -> Option<Mistake> {
+    super::calendars::unnamed(config, at("open"), calendar(&rule.open)?)
+}
+
+fn bad_rule(rule: &WindowRule, at: impl Fn(&str) -> String) -> Option<Mistake> {
+    // What is wrong with a text alone was told where it stands.
+    let is_rule = recurrence::is_rule(&rule.open) && recurrence::check(&rule.open).is_ok();
+    let is_told = !is_rule || rule.from.as_deref().is_some_and(|from| date_and_time(from).is_err());
+    let problem = rule.begins().err().filter(|_| !is_told)?.0;
+    Some(Mistake {
+        path: at("open"),
+        problem: format!("this rule {problem}"),
+        fix: "say from when on it counts, such as `from: 2026-01-04T02:00`, and let it be due after that".to_owned(),
+        also_at: rule.from.is_some().then(|| at("from")),
+    })
+}
+
+fn too_flexible(rule: &WindowRule, at: impl Fn(&str) -> String) -> Option<Mistake> {
+    let flexible = rule.flexible?;
+    let lasts = match interval(&rule.open) {
+        Some(opening) => opening.ok().map(|opening| opening.until.since(opening.from)),
+        None if calendar(&rule.open).is_some() => None,
+        None => Some(rule.lasts.unwrap_or(LASTS)),
+    };
+    (lasts? < flexible).then(|| Mistake {
+        path: at("flexible"),
+        problem: "it would be open longer than the window in which it may begin".to_owned(),
+        fix: "let the window last longer, or write a shorter time".to_owned(),
+        also_at: rule.lasts.is_some().then(|| at("lasts")),
     })
 }
 

@@ -49,6 +49,7 @@ pub(super) fn broken(state: &State, config: &Config, pace: Pace, now: Timestamp)
         ));
     }
     broken.extend(late_tasks(state, config, now));
+    broken.extend(state.outside.broken());
     broken.extend(book.own_troubles(policy, now));
     broken
 }

@@ -120,6 +120,7 @@ impl World {
             Effect::Tend(path) => panic!("nobody handed {path} over"),
             Effect::Do(wish) => panic!("nobody wished for {wish:?}"),
             Effect::Write(name, _) => panic!("nobody asked for the report {name}"),
+            Effect::Open(change) => panic!("no window waits for alerts: {change:?}"),
             Effect::Beat(_) => panic!("nobody watches over us"),
             Effect::Answer(receipts, kept) => {
                 for receipt in receipts {

@@ -23,6 +23,7 @@ impl Day {
             Effect::Deliver(row) => format!("deliver {}", row.key),
             Effect::Tend(path) => format!("tend {path}"),
             Effect::Do(wish) => format!("do {wish:?}"),
+            Effect::Open(change) => format!("open {}", change.words()),
             Effect::Write(name, at) => format!("write {name} of {at}"),
             Effect::Beat(reasons) if reasons.is_empty() => "call: all is well".to_owned(),
             Effect::Beat(reasons) => format!("call: {}", reasons.join("; ")),

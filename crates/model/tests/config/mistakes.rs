@@ -207,11 +207,11 @@ fn unknown_keys_name_the_nearest_or_their_place() {
          2 |   days: 14
            |   ^^^^
     ");
-    assert_snapshot!(told("webhooks: 3\n"), @r"
-        a.yaml:1:1: there is no key `webhooks` at the top level (the keys here are alerts, backup, bases, budget, canaries, channels, checks, cleanup, data_dir, egress, heartbeat, inhibit, …)
+    assert_snapshot!(told("postboxes: 3\n"), @r"
+        a.yaml:1:1: there is no key `postboxes` at the top level (the keys here are alerts, backup, bases, budget, calendars, canaries, channels, checks, cleanup, data_dir, egress, gate, …)
            |
-         1 | webhooks: 3
-           | ^^^^^^^^
+         1 | postboxes: 3
+           | ^^^^^^^^^
     ");
     assert_snapshot!(told("inspect:\n  git_deadlin: 3m\n"), @r"
         a.yaml:2:3: inspect: there is no key `git_deadlin` here (did you mean `git_deadline`?)

@@ -139,7 +139,7 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
         attempts: attempts(&view, place),
         runs: runs(shared, id, name, now)?,
         charts: charts(shared, id, name)?,
-        keeps_no_course: shared.loaded.config.serve.branch_series == 0,
+        keeps_no_course: shared.loaded().config.serve.branch_series == 0,
         shell,
         place,
         view,

@@ -15,6 +15,6 @@ const AHEAD: Span = Span::days(90);
 pub(super) async fn calendar(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let now = crate::now();
     let (from, until) = (Timestamp(now.0 - BACK.0), Timestamp(now.0 + AHEAD.0));
-    let text = alignwatch_model::calendar::calendar(&shared.loaded.config.windows, from, until);
+    let text = alignwatch_model::calendar::calendar(&shared.loaded().config.windows, from, until);
     shell::sent(&headers, "text/calendar; charset=utf-8", text)
 }

@@ -104,14 +104,14 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
     made(shared, headers, |shared| {
         let shell = Shell::new(shared, "Maintenance", Section::Maintenance);
         let now = shell.now;
-        let rules = &shared.loaded.config.windows;
+        let rules = &shared.loaded().config.windows;
         let windows: Vec<Window> = rules.iter().filter_map(|rule| rule.window().ok()).collect();
         let (runs, unread) = match (shared.asks.tasks)(SHOWN) {
             Ok(runs) => (runs, String::new()),
             Err(reason) => (Vec::new(), reason),
         };
         let rows = shared.read(|store| store.repositories())?;
-        let is_here = |path: &str| shared.loaded.config.is_tended(path);
+        let is_here = |path: &str| shared.loaded().config.is_tended(path);
         let place = |row: alignwatch_store::RepositoryRow| {
             let note = if is_here(&row.path) { "" } else { " (plans only: not handed over)" };
             (format!("{}{note}", told::called(&row.path)), row.path)
@@ -132,7 +132,7 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
 
 /// What holds now and what comes next, for other pages; empty where no window is configured.
 pub(super) fn now_and_next(shared: &Shared, now: Timestamp) -> String {
-    let rules = &shared.loaded.config.windows;
+    let rules = &shared.loaded().config.windows;
     let windows: Vec<Window> = rules.iter().filter_map(|rule| rule.window().ok()).collect();
     if windows.is_empty() { String::new() } else { headline(&windows, now) }
 }

@@ -53,7 +53,7 @@ pub(super) async fn checks(State(shared): State<Arc<Shared>>, headers: HeaderMap
         let open = shared.read(|store| store.findings(None, false, FINDINGS_AT_MOST))?;
         let mut counts = BTreeMap::<String, usize>::new();
         open.into_iter().for_each(|finding| *counts.entry(finding.check).or_default() += 1);
-        let config = &shared.loaded.config;
+        let config = &shared.loaded().config;
         let of = |family: Family| {
             let own = checks::ALL.iter().filter(|check| check.family == family);
             own.map(|check| CheckRow::of(check, config, counts.get(check.id).copied().unwrap_or(0))).collect()
@@ -184,16 +184,16 @@ pub(super) async fn configuration(State(shared): State<Arc<Shared>>, headers: He
             });
         }
         let n_set = sections.iter().flat_map(|section| &section.settings).filter(|setting| setting.is_set).count();
-        Ok(ConfigurationPage { shell, sections, n_set, notes: shared.loaded.notes.clone() })
+        Ok(ConfigurationPage { shell, sections, n_set, notes: shared.loaded().notes.clone() })
     })
     .await
 }
 
 fn setting(shared: &Shared, key: &Key) -> Setting {
-    let origin = shared.loaded.origins.of(&key.path);
+    let origin = shared.loaded().origins.of(&key.path);
     Setting {
         path: key.path.clone(),
-        value: inline(&shared.loaded.config.value_of(key)),
+        value: inline(&shared.loaded().config.value_of(key)),
         is_set: origin != Origin::Default,
         origin: origin.to_string(),
         meaning: Prose::new(key.doc.meaning.as_str()),

@@ -58,7 +58,7 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
         let rows = shared.read(|store| store.repositories())?;
         let (mark, headline) = headline(&rows);
         let repositories = rows.iter().map(|row| repository(shared, row, shell.now));
-        let own = own(&shared.alerting().book, shared.loaded.config.heartbeat.url.is_some(), shell.now);
+        let own = own(&shared.alerting().book, shared.loaded().config.heartbeat.url.is_some(), shell.now);
         Ok(StatusPage { mark, headline, repositories: repositories.collect::<Result<_, _>>()?, own, shell })
     })
     .await

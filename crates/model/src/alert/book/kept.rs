@@ -185,6 +185,22 @@ impl Book {
         }
     }
 
+    /// Who changed which window: a line of the audit log, the same however often it is written.
+    pub fn note_window(&mut self, change: &crate::window::Change) {
+        let at = change.at;
+        let key = format!("window {} {} {}", change.window, change.planned.0, at.0);
+        let of = change.words();
+        let document =
+            serde_json::json!({"at": at, "who": change.who, "what": "changed a window", "of": of}).to_string();
+        self.notes.push(Record { kind: RecordKind::Audit, key, at, is_open: false, document: Some(document) });
+        self.version += 1;
+    }
+
+    /// Something else decides what is told now.
+    pub fn decide_again(&mut self, now: Timestamp) {
+        self.decide_soon(now);
+    }
+
     pub(super) fn note_of(&mut self, who: &str, what: &str, alert: &str, now: Timestamp) {
         let of = self.alert(alert).map_or_else(|| alert.to_owned(), |alert| format!("{}: {}", alert.id, alert.summary));
         self.note(who, what, &of, now);

@@ -1,0 +1,138 @@
+//! What calendars and people say while the daemon runs: who is on duty, and what was changed of windows.
+
+use std::collections::BTreeMap;
+
+use super::{Effect, State};
+use crate::{
+    Span, Timestamp,
+    alert::{Policy, own::Broken},
+    config::Config,
+    window::Change,
+};
+
+/// When a window is opened again, if that was not heard of. Source: ours; it is looked at once a second.
+const AGAIN: Span = Span::minutes(1);
+
+/// How far back changes are put into the audit log at a start; one that stands there already is the same line.
+const NOTED_FOR: Span = Span::days(7);
+
+/// What is known of them.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    /// What could not be read.
+    troubles: Vec<String>,
+    /// Windows that were opened, by their names and the planned beginnings.
+    opened: BTreeMap<(String, Timestamp), Change>,
+    /// The last change that stands in the audit log.
+    noted: Option<Timestamp>,
+}
+
+impl Outside {
+    /// The promise to read them.
+    pub(super) fn broken(&self) -> impl Iterator<Item = Broken> + use<'_> {
+        let told = self.troubles.first().map(|first| match self.troubles.len() {
+            1 => first.clone(),
+            n => format!("{first}; and {} more", n - 1),
+        });
+        told.map(|why| Broken::new("calendars", why)).into_iter()
+    }
+}
+
+/// Goes on with what was read: the configuration has it.
+pub(super) fn read(state: &mut State, troubles: Vec<String>, changes: &[Change], config: &Config, now: Timestamp) {
+    state.outside.troubles = troubles;
+    if state.alerting.is_recalled {
+        state.alerting.policy = Policy::of(config);
+        // What was opened a moment ago may not have been written when this was read.
+        state.outside.opened.values().for_each(|change| state.alerting.policy.open_window_that_waited(change));
+        let since = state.outside.noted.unwrap_or(Timestamp(now.0 - NOTED_FOR.0));
+        for change in changes.iter().filter(|change| since < change.at) {
+            state.alerting.book.note_window(change);
+        }
+        state.outside.noted = changes.iter().map(|change| change.at).max().or(Some(since)).max(Some(since));
+        state.alerting.book.decide_again(now);
+    }
+    state.outside.opened.retain(|(_, planned), _| now.since(*planned) < Span::days(31));
+}
+
+/// Opens the windows that waited for what fires now.
+pub(super) fn open_what_waited(state: &mut State, now: Timestamp) -> Vec<Effect> {
+    let alerting = &mut state.alerting;
+    if !alerting.is_recalled || !alerting.policy.has_window_that_waits() {
+        return Vec::new();
+    }
+    let opened = &mut state.outside.opened;
+    let mut effects = Vec::new();
+    for change in alerting.policy.windows_begun_by(alerting.book.firing(), now) {
+        let key = (change.window.clone(), change.planned);
+        if opened.get(&key).is_none_or(|before| AGAIN <= now.since(before.at)) {
+            alerting.policy.change_window(&change);
+            opened.insert(key, change.clone());
+            effects.push(Effect::Open(change));
+        }
+    }
+    effects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Event, Inspected, Pace, turn},
+        *,
+    };
+    use crate::alert::{Book, Timing};
+
+    const PACE: Pace = Pace { interval: Span::minutes(5), at_once: 2 };
+
+    const YAML: &str = "windows: [{name: rollout, open: 1970-01-01T00:00:00Z/1970-01-02T00:00:00Z, flexible: 1h}]\n\
+                        alerts: {settle: 0s}\n";
+
+    fn state(config: &Config) -> State {
+        let mut policy = Policy::of(config);
+        policy.rules.iter_mut().for_each(|rule| rule.timing = Timing::default());
+        let book = Book::new(&policy, Timestamp(0));
+        State::watching(["/a".to_owned()], Timestamp(0)).with_alerts(book, policy)
+    }
+
+    fn opened(effects: Vec<Effect>) -> Vec<Change> {
+        effects
+            .into_iter()
+            .filter_map(|effect| if let Effect::Open(change) = effect { Some(change) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn a_window_that_waits_is_opened_once_and_again_only_when_that_was_not_heard_of() {
+        let config = Config::from_yaml(YAML, "f").unwrap().0;
+        let mut state = state(&config);
+        let unseen =
+            || Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 1.0, seen: Err("gone".into()) }));
+        let changes = opened(turn(&mut state, unseen(), &config, PACE, Timestamp(100)));
+        let [change] = &changes[..] else { panic!("{changes:?}") };
+        assert_eq!((change.planned, change.from, change.until), (Timestamp(0), Timestamp(100), Timestamp(3_700)));
+        assert_eq!(opened(turn(&mut state, Event::Tick, &config, PACE, Timestamp(101))), []);
+        // What is read meanwhile does not have it yet: it stays open.
+        let read = |changes| Event::OutsideRead { troubles: Vec::new(), changes };
+        assert_eq!(opened(turn(&mut state, read(Vec::new()), &config, PACE, Timestamp(102))), []);
+        assert!(state.alerting.policy.open_window("/a", Timestamp(103)).is_some());
+        // Then it has, and it is over after its length.
+        let config = config.with_outside(&Default::default(), &changes.clone().into());
+        assert_eq!(opened(turn(&mut state, read(changes.clone()), &config, PACE, Timestamp(104))), []);
+        assert_eq!(opened(turn(&mut state, Event::Tick, &config, PACE, Timestamp(4_000))), []);
+        assert!(state.alerting.policy.open_window("/a", Timestamp(4_000)).is_none());
+    }
+
+    #[test]
+    fn a_calendar_that_cannot_be_read_is_a_promise_that_is_not_kept() {
+        let config = Config::default();
+        let mut state = state(&config);
+        let troubles = vec!["the calendar duty cannot be read".to_owned(), "another".to_owned()];
+        let read = |troubles| Event::OutsideRead { troubles, changes: Vec::new() };
+        turn(&mut state, read(troubles), &config, PACE, Timestamp(100));
+        turn(&mut state, Event::Tick, &config, PACE, Timestamp(200));
+        let firing: Vec<_> = state.alerting.book.alerts().map(|alert| alert.summary.clone()).collect();
+        assert!(firing.iter().any(|summary| summary.contains("duty cannot be read; and 1 more")), "{firing:?}");
+        turn(&mut state, read(Vec::new()), &config, PACE, Timestamp(300));
+        assert_eq!(state.outside.broken().count(), 0);
+    }
+}

@@ -1,0 +1,69 @@
+//! What people ask of windows that are open: to make one longer, or to end it.
+
+use std::sync::Arc;
+
+use alignwatch_model::{
+    Span,
+    window::{ChangeWish, Wanted},
+};
+use axum::{
+    Json,
+    extract::{State, rejection::JsonRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Shared, access::Who, api::Named, problem::Problem};
+
+/// What is wanted of the opening that is on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WindowChange {
+    /// So much longer; nothing = it ends now.
+    #[schema(minimum = 1, maximum = 2_592_000)]
+    longer_seconds: Option<u32>,
+    /// Who wants that.
+    #[schema(min_length = 1, max_length = 200)]
+    who: String,
+    /// Why.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    note: String,
+}
+
+/// The opening as it is now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WindowChanged {
+    schema: &'static str,
+    window: String,
+    from: String,
+    until: String,
+}
+
+/// Makes the opening of a window that is on longer, or ends it. It is on the disk when this is answered.
+#[utoipa::path(post, path = "/api/v1/windows/{name}", params(("name" = String, Path, description = "The window.")),
+    request_body = WindowChange, responses(
+    (status = 200, description = "It is so.", body = WindowChanged),
+    (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "It can't be done: there is no such window, or it is not open.", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn change(
+    State(shared): State<Arc<Shared>>,
+    who: Who,
+    Named(window): Named<String>,
+    wanted: Result<Json<WindowChange>, JsonRejection>,
+) -> Result<Json<WindowChanged>, Response> {
+    let wrong = |rejection: JsonRejection| Problem::new(rejection.status(), rejection.body_text()).into_response();
+    let Json(asked) = wanted.map_err(wrong)?;
+    let wanted = asked.longer_seconds.map_or(Wanted::End, |seconds| Wanted::Longer(Span(i64::from(seconds))));
+    let note = asked.note.chars().take(500).collect();
+    let wish = ChangeWish { window, wanted, who: who.says(&asked.who), note };
+    let declined = |reason: String| Problem::new(StatusCode::CONFLICT, reason).into_response();
+    let changed = (shared.asks.windows)(wish).map_err(declined)?;
+    let (from, until) = (changed.from.rfc3339(), changed.until.rfc3339());
+    Ok(Json(WindowChanged { schema: "alignwatch.window_changed/1", window: changed.window, from, until }))
+}

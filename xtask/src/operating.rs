@@ -342,11 +342,12 @@ webhooks:
 curl -H \"Authorization: Bearer $DEPLOY_TOKEN\" -d repository=/srv/git/product.git localhost:8750/api/v1/webhooks/deploy
 ```
 
-The repository that is meant is found by the addresses of its remotes, whatever protocol leads there, or by its path; it is looked
-at, and nothing else is done: bringing the push here is for the task `fetch`, or for whoever mirrors. Who knows the secret needs
-no token besides. A message that comes twice within an hour, or (standard) is older than five minutes, does nothing. 401: the secret
-is not the same on both sides; 404: no watched repository has a remote of this address; 413: more than 1 MiB, which the next look
-makes good; 503: `alignwatch doctor` says why the secret can't be read.
+The repository that is meant is found by the addresses of its remotes, whatever protocol leads there, or, in what scripts send
+(plain, standard), by its path; it is looked at, and nothing else is done: bringing the push here is for the task `fetch`, or for
+whoever mirrors. Who knows the secret needs no token besides. A message that comes twice within ten seconds (standard: the same id
+within an hour), or (standard) is older than five minutes, does nothing. 202 with `repositories: 0`: it is taken, but no watched
+repository has a remote of this address (a script is told so by 404). 401: the secret is not the same on both sides; 413: more than 1 MiB: such a push is not heard, and is seen at the
+next look; 503: `alignwatch doctor` says why the secret can't be read. One that could not be read is tried again after 30 seconds.
 
 ## Sending metrics away
 

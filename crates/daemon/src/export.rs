@@ -39,17 +39,20 @@ const WAIT_AT_MOST: Duration = Duration::from_secs(300);
 /// How often the thread looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// How long the end of the daemon waits for an attempt. Source: ours; one may take 30 seconds, and so long has all that ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How it goes, for those who ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sent {
-    /// When a batch was last taken; `None` = none yet.
+    /// When a batch was last taken as a whole; `None` = none yet.
     pub arrived_at_seconds: Option<i64>,
-    /// Attempts that failed since the daemon began.
+    /// Attempts that failed since the daemon began, or of which a part was refused.
     pub n_failed: u64,
     /// Batches that were given up since then.
     pub n_dropped: u64,
-    /// Why the last attempt failed; `None` = it did not.
+    /// Why the last attempt failed, or a part of it was refused; `None` = all arrived.
     pub failure: Option<String>,
 }
 
@@ -97,17 +100,15 @@ impl Exporter {
         };
         let every = Duration::from_secs(config.otlp.every.0.unsigned_abs());
         let thread = thread::spawn(move || {
-            let mut next_at = Instant::now() + every;
-            let mut try_at = next_at;
+            let mut pace = Pace::beginning(Instant::now(), every);
             while !stop.load(Ordering::Relaxed) {
                 let at = Instant::now();
-                if next_at <= at {
-                    next_at = at + every;
-                    try_at = try_at.min(next_at);
+                if pace.takes(at) {
                     queue.add(Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner)));
                 }
-                if try_at <= at && !queue.waiting.is_empty() {
-                    try_at = Instant::now() + queue.send();
+                if pace.sends(at) && !queue.waiting.is_empty() {
+                    let wait = queue.send();
+                    pace.wait(Instant::now(), wait);
                 }
                 thread::sleep(LOOK_EVERY);
             }
@@ -133,6 +134,44 @@ impl Exporter {
                 reading("alignwatch_otlp_dropped_exports_total", sent.n_dropped as f64),
             ])
             .collect()
+    }
+}
+
+/// Waits for the end of the thread, but not for a receiver that is slow to answer: what waits ends with the process.
+pub(crate) fn join(thread: &JoinHandle<()>, patience: Duration) {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() && Instant::now() < until {
+        thread::sleep(LOOK_EVERY / 10);
+    }
+}
+
+/// When batches are taken, and when they may be sent: a receiver that asks for a wait gets it, however long it is.
+struct Pace {
+    every: Duration,
+    take_at: Instant,
+    send_at: Instant,
+}
+
+impl Pace {
+    fn beginning(at: Instant, every: Duration) -> Pace {
+        Pace { every, take_at: at + every, send_at: at }
+    }
+
+    /// Is a batch due? Then the next is, an interval later.
+    fn takes(&mut self, at: Instant) -> bool {
+        let is_due = self.take_at <= at;
+        if is_due {
+            self.take_at = at + self.every;
+        }
+        is_due
+    }
+
+    fn sends(&self, at: Instant) -> bool {
+        self.send_at <= at
+    }
+
+    fn wait(&mut self, at: Instant, wait: Duration) {
+        self.send_at = at + wait;
     }
 }
 
@@ -167,12 +206,15 @@ impl Queue {
         let attempt = || otlp::export(&self.otlp, batch, &self.sender, &self.egress, now());
         let ended = panic::catch_unwind(panic::AssertUnwindSafe(attempt));
         match ended {
-            Ok(Ok(_)) => {
+            Ok(Ok(exported)) => {
                 self.waiting.pop_front();
                 self.n_failed_in_a_row = 0;
                 self.note(|sent| {
-                    sent.arrived_at_seconds = Some(now().0);
-                    sent.failure = None;
+                    match exported.refused {
+                        None => sent.arrived_at_seconds = Some(now().0),
+                        Some(_) => sent.n_failed += 1,
+                    }
+                    sent.failure = exported.refused;
                 });
                 Duration::ZERO
             }
@@ -210,11 +252,15 @@ impl Queue {
 
     /// Notes how it went, and writes it down for `doctor`. A full disk takes nothing from the sending.
     fn note(&self, change: impl FnOnce(&mut Sent)) {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut sent);
+        let sent = {
+            // Whoever asks for it does not wait for the disk.
+            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            change(&mut sent);
+            sent.clone()
+        };
         self.has_news.store(true, Ordering::Relaxed);
         let part = self.file.with_extension("part");
-        let text = serde_json::to_vec(&*sent).unwrap_or_default();
+        let text = serde_json::to_vec(&sent).unwrap_or_default();
         let _ = fs::write(&part, text).and_then(|()| fs::rename(&part, &self.file));
     }
 }
@@ -276,6 +322,62 @@ mod tests {
         queue.send();
         assert!(queue.waiting.is_empty());
         assert_eq!(queue.sent.lock().unwrap().n_dropped, 1);
+    }
+
+    #[test]
+    fn a_wait_that_was_asked_for_is_kept_while_batches_go_on_being_taken() {
+        let (begin, seconds) = (Instant::now(), Duration::from_secs);
+        let mut pace = Pace::beginning(begin, seconds(10));
+        assert!(!pace.takes(begin + seconds(9)) && pace.takes(begin + seconds(10)) && pace.sends(begin + seconds(10)));
+        pace.wait(begin + seconds(10), seconds(120));
+        for at in (20..130).step_by(10) {
+            assert!(pace.takes(begin + seconds(at)) && !pace.sends(begin + seconds(at)), "{at}");
+        }
+        assert!(pace.sends(begin + seconds(130)));
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_receiver_that_does_not_answer() {
+        let (answer, answered) = std::sync::mpsc::channel::<()>();
+        let attempt = thread::spawn(move || {
+            let _ = answered.recv();
+        });
+        join(&attempt, Duration::ZERO);
+        assert!(!attempt.is_finished());
+        drop(answer);
+        join(&attempt, Duration::from_secs(600));
+        assert!(attempt.is_finished());
+    }
+
+    #[test]
+    fn what_is_refused_in_part_is_told_and_not_sent_again() {
+        // ExportMetricsServiceResponse { partial_success: { rejected_data_points: 2, error_message: "old" } }
+        let body = b"\x0a\x07\x08\x02\x12\x03old";
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let receiver = thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            // The body is short, and comes with or after its headers.
+            while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+                let mut some = [0; 4096];
+                let n_read = stream.read(&mut some).unwrap();
+                asked.extend_from_slice(&some[..n_read]);
+            }
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+            let _ = stream.read_to_end(&mut asked);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let mut queue = queue(folder.path(), &format!("http://127.0.0.1:{port}/v1/metrics"));
+        queue.add(batch());
+        assert_eq!(queue.send(), Duration::ZERO, "the next batch need not wait");
+        assert!(queue.waiting.is_empty());
+        let sent = queue.sent.lock().unwrap().clone();
+        assert_eq!((sent.n_failed, sent.n_dropped, sent.arrived_at_seconds), (1, 0, None));
+        assert_eq!(sent.failure.unwrap(), "2 of the values were refused: old");
+        receiver.join().unwrap();
     }
 
     #[test]

@@ -32,7 +32,7 @@ use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, Ta
 use crate::{
     announce, calendars,
     deliver::Deliverer,
-    export::Exporter,
+    export::{self, Exporter},
     keep::Keeper,
     look, named, reporting,
     reports::Reports,
@@ -165,9 +165,12 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher, calendars]).chain(exporting) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher, calendars]) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
+    }
+    if let Some(exporting) = exporting {
+        export::join(&exporting, export::PATIENCE);
     }
     ended
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use alignwatch_git::repository;
-use alignwatch_model::turn::Event;
+use alignwatch_model::{config::any_names_path, turn::Event};
 use alignwatch_web::Unwatchable;
 
 /// Repositories that are watched at most, where some are added. Source: ours; ten times the largest fleet that is planned for.
@@ -26,7 +26,7 @@ pub(crate) struct Watching {
     added: Mutex<BTreeSet<String>>,
     file: PathBuf,
     /// Where it may be added from, as patterns.
-    may_add: Vec<glob::Pattern>,
+    may_add: Vec<String>,
     inbox: Mutex<SyncSender<Event>>,
 }
 
@@ -51,8 +51,13 @@ impl Watching {
         paths.extend(added.iter().map(PathBuf::from));
         paths.sort();
         paths.dedup();
-        let may_add = may_add.iter().filter_map(|pattern| glob::Pattern::new(pattern).ok()).collect();
-        Watching { paths: RwLock::new(paths), added: Mutex::new(added), file, may_add, inbox: Mutex::new(inbox) }
+        Watching {
+            paths: RwLock::new(paths),
+            added: Mutex::new(added),
+            file,
+            may_add: may_add.to_vec(),
+            inbox: Mutex::new(inbox),
+        }
     }
 
     /// All of them, now.
@@ -69,13 +74,13 @@ impl Watching {
     pub(crate) fn add(&self, path: &str) -> Result<bool, Unwatchable> {
         // A way out of a folder that is open would be a way into any other.
         let is_plain = path.starts_with('/') && !path.split('/').any(|part| part == ".." || part == ".");
-        if !is_plain || !self.may_add.iter().any(|pattern| pattern.matches(path)) {
+        let path = path.trim_end_matches('/');
+        if !is_plain || !any_names_path(&self.may_add, path) {
             return Err(Unwatchable::NotOpen);
         }
-        let path = path.trim_end_matches('/');
         let place = Path::new(path);
         let real = fs::canonicalize(place).map_err(|error| Unwatchable::NoRepository(error.to_string()))?;
-        if !self.may_add.iter().any(|pattern| pattern.matches_path(&real)) {
+        if !real.to_str().is_some_and(|real| any_names_path(&self.may_add, real)) {
             return Err(Unwatchable::NotOpen);
         }
         repository::open(place).map_err(|error| Unwatchable::NoRepository(error.to_string()))?;
@@ -174,6 +179,7 @@ mod tests {
         let (inbox, _events) = sync_channel(10);
         let watching = |open: &[String]| Watching::these(Vec::new(), open, data.path(), inbox.clone(), &|_| {});
         assert_eq!(watching(&[]).add(path), Err(Unwatchable::NotOpen), "nothing is open until somebody says so");
+        assert_eq!(watching(&["/*".into()]).add(path), Err(Unwatchable::NotOpen), "folders in folders are not open");
         let open = [format!("{}/open/*", folder.display())];
         assert_eq!(watching(&open).add(path), Err(Unwatchable::NotOpen));
         fs::create_dir(folder.join("open")).unwrap();

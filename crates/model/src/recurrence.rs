@@ -7,6 +7,8 @@
 //! The crate `rrule` works out the days; it is given no zone, since it loses times around changes of clocks
 //! (rust-rrule#115), and begins near the time that is asked for, not years before it.
 
+use std::{collections::BTreeMap, iter};
+
 use chrono::{Datelike as _, TimeZone as _, Timelike as _};
 use jiff::{
     civil::{DateTime, date},
@@ -27,6 +29,9 @@ const TIMES_A_DAY_AT_MOST: usize = 96;
 
 /// The highest `COUNT`, since those are listed once. Source: ours; three years of each day.
 const COUNT_AT_MOST: u32 = 1_000;
+
+/// Years after its beginning in which times of a rule with `COUNT` are listed. Source: ours; nobody plans for longer.
+const YEARS_AT_MOST: i32 = 100;
 
 /// The parts of a rule. Source: RFC 5545, 3.3.10; not `BYSECOND`: a window has no seconds.
 const PARTS: [&str; 13] = [
@@ -101,21 +106,27 @@ impl Recurrence {
 
     /// The first time after `now` at which it is due; `None` = never again.
     pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.times_after(now).next()
+    }
+
+    /// All times after `now` at which it is due, in order; each is worked out when it is asked for.
+    pub fn times_after(&self, now: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
         if let Some(listed) = &self.listed {
-            return listed.get(listed.partition_point(|at| *at <= now)).copied();
+            return Box::new(listed[listed.partition_point(|at| *at <= now)..].iter().copied());
         }
         let begin = self.wall(now).and_then(|wall| wall.checked_sub(LARGEST_CHANGE).ok()).unwrap_or(self.from);
-        let mut found: Option<(DateTime, Timestamp)> = None;
-        for (wall, at) in self.walk(begin) {
-            if found.is_some_and(|(first, _)| wall.duration_since(first) > LARGEST_CHANGE) {
-                break;
+        let mut walk = self.walk(begin).filter(move |(_, at)| now < *at).peekable();
+        let mut ahead: BTreeMap<Timestamp, DateTime> = BTreeMap::new();
+        Box::new(iter::from_fn(move || {
+            // A later time on the wall is sooner only if clocks are changed between the two.
+            let is_near = |wall: &DateTime, ahead: &BTreeMap<Timestamp, DateTime>| {
+                ahead.first_key_value().is_none_or(|(_, first)| wall.duration_since(*first) <= LARGEST_CHANGE)
+            };
+            while let Some((wall, at)) = walk.next_if(|(wall, _)| is_near(wall, &ahead)) {
+                ahead.insert(at, wall);
             }
-            let is_sooner = found.is_none_or(|(_, soonest)| at < soonest);
-            if now < at && is_sooner {
-                found = Some((found.map_or(wall, |(first, _)| first), at));
-            }
-        }
-        found.map(|(_, at)| at)
+            ahead.pop_first().map(|(at, _)| at)
+        }))
     }
 
     /// The last time at or before `now` at which it was due, if that is less than `within` ago.
@@ -132,7 +143,9 @@ impl Recurrence {
 
     /// All times of a rule that ends by itself.
     fn all(&self) -> Vec<Timestamp> {
-        let mut all: Vec<Timestamp> = self.walk(self.from).take(COUNT_AT_MOST as usize).map(|(_, at)| at).collect();
+        let end = self.from.checked_add(jiff::Span::new().years(YEARS_AT_MOST)).unwrap_or(DateTime::MAX);
+        let times = self.walk(self.from).take(COUNT_AT_MOST as usize).take_while(|(wall, _)| *wall <= end);
+        let mut all: Vec<Timestamp> = times.map(|(_, at)| at).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -377,6 +390,29 @@ mod tests {
             next(twice, "2020-01-01T02:30", "Europe/Berlin", "2026-03-29T00:00:00Z", 3),
             ["2026-03-29T01:00:00Z", "2026-03-29T01:30:00Z", "2026-03-30T00:00:00Z"]
         );
+    }
+
+    #[test]
+    fn one_walk_finds_what_question_after_question_finds() {
+        for (text, zone, since) in [
+            ("FREQ=DAILY;BYHOUR=2,3;BYMINUTE=0,30", "Europe/Berlin", "2026-03-27T00:00:00Z"),
+            ("FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=0,15,30,45", "Europe/Berlin", "2026-10-23T00:00:00Z"),
+            ("FREQ=DAILY;BYHOUR=0,12,23", "Pacific/Apia", "2011-12-27T00:00:00Z"),
+            ("FREQ=MONTHLY;BYDAY=1SU;COUNT=40", "UTC", "2011-01-01T00:00:00Z"),
+            ("FREQ=WEEKLY;UNTIL=20120101", "UTC", "2011-10-01T00:00:00Z"),
+        ] {
+            let rule = rule(text, "2010-01-04T02:30", zone).unwrap();
+            let walked: Vec<_> = rule.times_after(at(since)).take(60).collect();
+            let asked: Vec<_> = iter::successors(rule.after(at(since)), |at| rule.after(*at)).take(60).collect();
+            assert_eq!(walked, asked, "{text}");
+            assert!(10 < walked.len() && walked.is_sorted(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_that_are_counted_end_after_a_hundred_years() {
+        let yearly = rule("FREQ=YEARLY;COUNT=1000", "2026-05-04T01:00", "UTC").unwrap();
+        assert_eq!(yearly.times_after(Timestamp(i64::MIN)).last(), Some(at("2126-05-04T01:00:00Z")));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 mod change;
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 pub use change::{Change, ChangeWish, Wanted};
 
@@ -87,6 +87,14 @@ impl Begins {
         match self {
             Begins::Cron { schedule, not_before } => schedule.after(now.max(Timestamp(not_before.0.saturating_sub(1)))),
             Begins::Rule(rule) => rule.after(now),
+        }
+    }
+
+    /// All after `now`, in order, worked out as far as they are asked for.
+    fn times_after(&self, now: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
+        match self {
+            Begins::Cron { .. } => Box::new(iter::successors(self.after(now), |at| self.after(*at))),
+            Begins::Rule(rule) => rule.times_after(now),
         }
     }
 
@@ -239,13 +247,15 @@ impl Window {
     ///
     /// Shape: at most 2,000; overlapping ones stand each for itself.
     pub fn openings(&self, from: Timestamp, until: Timestamp) -> Vec<Opening> {
-        let first = match &self.when {
-            When::Once(opening) => Some(*opening),
-            When::Again { lasts, .. } => self.next_planned(Timestamp(from.0.saturating_sub(lasts.0))),
-            When::Listed(all) => all.get(all.partition_point(|opening| opening.until <= from)).copied(),
-            When::Unknown(_) => None,
+        let planned: Box<dyn Iterator<Item = Opening>> = match &self.when {
+            When::Once(opening) => Box::new(iter::once(*opening)),
+            When::Again { begins, lasts } => {
+                let before = Timestamp(from.0.saturating_sub(lasts.0));
+                Box::new(begins.times_after(before).map(|from| opening(from, *lasts)))
+            }
+            When::Listed(all) => Box::new(all[all.partition_point(|opening| opening.until <= from)..].iter().copied()),
+            When::Unknown(_) => Box::new(iter::empty()),
         };
-        let planned = std::iter::successors(first, |opening| self.next_planned(opening.from));
         let planned = planned.take(OPENINGS_AT_MOST).take_while(|opening| opening.from < until);
         let unchanged = planned.filter(|opening| self.change_of(opening.from).is_none());
         let unchanged = unchanged.filter(|_| self.flexible.is_none());
@@ -276,12 +286,12 @@ fn opening(from: Timestamp, lasts: Span) -> Opening {
 /// Openings that begin before this one ends make it longer.
 fn grown(begins: &Begins, lasts: Span, first: Opening) -> Opening {
     let mut last = first;
-    for _ in 0..OPENINGS_AT_MOST {
-        let next = begins.after(last.from).map(|from| opening(from, lasts));
-        match next.filter(|next| next.from <= last.until && last.until < next.until) {
-            Some(next) => last = next,
-            None => break,
+    for from in begins.times_after(first.from).take(OPENINGS_AT_MOST) {
+        let next = opening(from, lasts);
+        if last.until < next.from || next.until <= last.until {
+            break;
         }
+        last = next;
     }
     Opening { from: first.from, until: last.until }
 }

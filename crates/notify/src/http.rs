@@ -63,7 +63,7 @@ pub(crate) struct Request {
 pub(crate) struct Answer {
     pub status: u16,
     /// What it says, or why that could not be read: it was too long, or the connection broke.
-    body: Result<String, String>,
+    body: Result<Vec<u8>, String>,
     retry_after: Option<String>,
     host: String,
     secrets: Vec<String>,
@@ -201,7 +201,7 @@ pub(crate) fn send(request: &Request, way: Way<'_>) -> Result<Answer, Failure> {
         .map_err(|_| broken(FailureReason::Configuration, "a header or the address holds what HTTP does not allow"))?;
     let mut answer = agent.run(built).map_err(|error| failure_of(error, &host))?;
     let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = answer.body_mut().with_config().limit(request.answer_at_most).lossy_utf8(true).read_to_string();
+    let body = answer.body_mut().with_config().limit(request.answer_at_most).read_to_vec();
     Ok(Answer {
         status: answer.status().as_u16(),
         // The status says what happened all the same; who needs more looks whether it is there.
@@ -256,7 +256,7 @@ impl Answer {
 
     /// GitHub says 403 to who asks too often, and then how long to wait.
     fn reason(&self) -> Option<FailureReason> {
-        match by_status(self.status, self.body()) {
+        match by_status(self.status, &self.body()) {
             Some(FailureReason::AuthError) if self.status == 403 && self.retry_after.is_some() => {
                 Some(FailureReason::RateLimited)
             }
@@ -268,7 +268,7 @@ impl Answer {
     pub(crate) fn as_failure(&self, reason: FailureReason, now: Timestamp) -> Failure {
         let retry_after = self.retry_after.as_deref().and_then(|value| retry_after(value, now));
         let status = status_words(self.status);
-        let said = self.harmless(self.body(), TOLD_AT_MOST);
+        let said = self.told(&self.body());
         let detail = if said.is_empty() {
             format!("{} answered {status}", self.host)
         } else {
@@ -280,6 +280,11 @@ impl Answer {
     /// A text in the answer, as it may be told; `None` = it is no text.
     pub(crate) fn text(&self, value: &serde_json::Value, at_most: usize) -> Option<String> {
         value.as_str().map(|text| self.harmless(text, at_most))
+    }
+
+    /// A text that the answer holds, short enough for the reason of a failure.
+    pub(crate) fn told(&self, said: &str) -> String {
+        self.harmless(said, TOLD_AT_MOST)
     }
 
     /// What the other side said, on one bounded line and without what must not be told.
@@ -297,8 +302,10 @@ impl Answer {
     /// The whole body. Errors: it is too long, or the connection broke.
     pub(crate) fn whole(self) -> Result<String, Failure> {
         let host = self.host;
-        self.body
-            .map_err(|why| failed(FailureReason::ServerError, format!("{host}: its answer could not be read: {why}")))
+        let body = self.body.map_err(|why| {
+            failed(FailureReason::ServerError, format!("{host}: its answer could not be read: {why}"))
+        })?;
+        Ok(String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// It arrived.
@@ -306,14 +313,19 @@ impl Answer {
         Delivered { answer: status_words(self.status), reference }
     }
 
-    /// The body; nothing when it could not be read.
-    fn body(&self) -> &str {
+    /// The body as it came; nothing when it could not be read.
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.body.as_deref().unwrap_or_default()
+    }
+
+    /// The body as text; what is none in it is replaced.
+    fn body(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.bytes())
     }
 
     /// The body as JSON, for what may be missing: `Null` when it is none.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(self.body()).unwrap_or_default()
+        serde_json::from_str(&self.body()).unwrap_or_default()
     }
 
     /// The list that the body is. Errors: it is none, or could not be read to its end.
@@ -322,8 +334,9 @@ impl Answer {
             failed(FailureReason::ServerError, format!("{}: its list could not be read: {why}", self.host))
         };
         let body = self.body.as_ref().map_err(|why| unread(why.clone()))?;
+        let body = String::from_utf8_lossy(body);
         // What is wrong with it could repeat it.
-        serde_json::from_str(body).map_err(|_| unread("it is no list in JSON".to_owned()))
+        serde_json::from_str(&body).map_err(|_| unread("it is no list in JSON".to_owned()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends metrics to a receiver of OpenTelemetry: one request of OTLP over HTTP, in protobuf.
 //!
 //! What has a name in OpenTelemetry's semantic conventions bears it; all else bears its own. Sources: the OTLP
-//! specification 1.5 (`/v1/metrics`, which answers may be tried again); the semantic conventions for version control.
+//! specification 1.5 (`/v1/metrics`, which answers may be tried again, what a partial success is); the semantic conventions for version control.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use alignwatch_model::{
     Timestamp,
     config::Otlp,
     metrics::{self, Kind, Metric},
-    notice::{Delivered, Failure, FailureReason},
+    notice::{Failure, FailureReason},
     record::Reading,
 };
 use opentelemetry_proto::tonic::{
-    collector::metrics::v1::ExportMetricsServiceRequest,
+    collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse},
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
     metrics::v1::{
         AggregationTemporality, Gauge, Metric as OtlpMetric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
@@ -39,6 +39,13 @@ pub struct Sender {
     pub began_at: Timestamp,
 }
 
+/// What became of metrics that a receiver answered for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// What it took and what not, as a sentence part; `None` = it took all. The same is refused again if it is sent again.
+    pub refused: Option<String>,
+}
+
 /// Sends these once. Errors: why they did not arrive.
 pub fn export(
     otlp: &Otlp,
@@ -46,7 +53,7 @@ pub fn export(
     sender: &Sender,
     egress: &Egress,
     now: Timestamp,
-) -> Result<Delivered, Failure> {
+) -> Result<Exported, Failure> {
     let way = Way::new(egress, now, DEADLINE);
     let nowhere = || broken(FailureReason::Configuration, "no endpoint is configured");
     let to = http::address(otlp.endpoint.as_deref().ok_or_else(nowhere)?, way)?;
@@ -54,7 +61,18 @@ pub fn export(
     for header in &otlp.headers {
         request = request.with_secret_header(&header.header, &secret::read(&header.value, way)?);
     }
-    Ok(http::deliver(&request, way)?.delivered(None))
+    let answer = http::deliver(&request, way)?;
+    Ok(Exported { refused: refused(&answer) })
+}
+
+/// How many of the points were refused, and why, where a receiver took only a part. Whatever else it answers to what it
+/// took means that it took all.
+fn refused(answer: &http::Answer) -> Option<String> {
+    let partial = ExportMetricsServiceResponse::decode(answer.bytes()).ok()?.partial_success?;
+    let n_points = u64::try_from(partial.rejected_data_points).ok().filter(|n_points| 0 < *n_points)?;
+    let why = answer.told(&partial.error_message);
+    let why = if why.is_empty() { "it does not say why".to_owned() } else { why };
+    Some(format!("{n_points} of the values were refused: {why}"))
 }
 
 /// The message, as it is sent.
@@ -234,7 +252,7 @@ mod tests {
         let otlp = Config::from_yaml(&text, "f").unwrap().0.otlp;
         assert_eq!(otlp.headers[0].value, SecretRef::File(file.display().to_string()));
         let send = || export(&otlp, &readings(), &sender(), &sink.egress(), Timestamp(0));
-        assert_eq!(send().unwrap().answer, "200 OK");
+        assert_eq!(send().unwrap().refused, None);
         let asked = sink.request();
         assert_eq!(asked.line, "POST /v1/metrics HTTP/1.1");
         assert_eq!(asked.header("content-type"), Some("application/x-protobuf"));
@@ -243,5 +261,42 @@ mod tests {
         let failure = send().unwrap_err();
         assert!(!failure.is_permanent && !failure.detail.contains("t0ps3cr3tt0ken"), "{failure}");
         assert_eq!(failure.retry_after, Some(alignwatch_model::Span(7)));
+    }
+
+    #[test]
+    fn a_receiver_that_takes_a_part_only_is_heard() {
+        use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsPartialSuccess;
+        let answer = |rejected_data_points: i64, why: &str| {
+            let partial = ExportMetricsPartialSuccess { rejected_data_points, error_message: why.to_owned() };
+            let body = ExportMetricsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            [head.into_bytes(), body].concat()
+        };
+        // Longer than 127, so that a length in the message is no text.
+        let why = format!("no such key t0ps3cr3tt0ken {}", "x".repeat(150));
+        let answers =
+            [answer(3, &why), answer(0, "deprecated"), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec()];
+        let sink = Sink::serving(move |listener, _| {
+            use std::io::Write;
+            for answer in answers {
+                let Ok((mut stream, _)) = listener.accept() else { return };
+                let Some(_) = crate::sink::read(&mut stream) else { return };
+                let _ = stream.write_all(&answer);
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "t0ps3cr3tt0ken").unwrap();
+        let text = format!(
+            "otlp: {{endpoint: \"{}\", headers: [{{header: api-key, value: \"file:{}\"}}]}}",
+            sink.url("/v1/metrics"),
+            file.display()
+        );
+        let otlp = Config::from_yaml(&text, "f").unwrap().0.otlp;
+        let send = || export(&otlp, &readings(), &sender(), &sink.egress(), Timestamp(0)).unwrap().refused;
+        let refused = send().unwrap();
+        assert!(refused.starts_with("3 of the values were refused: no such key [secret] xxx"), "{refused}");
+        assert!(refused.len() < 300, "{refused}");
+        assert_eq!((send(), send()), (None, None), "a warning, and what is no message");
     }
 }

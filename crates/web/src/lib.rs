@@ -51,6 +51,9 @@ pub use watching::Unwatchable;
 /// Readers that are kept open. Source: ours; each has a cache of 2 MB, and more requests seldom read at once.
 const READERS_KEPT: usize = 8;
 
+/// How long work is waited for whose asker is gone, at the end. Source: ours; a program that hangs must not keep the daemon.
+const LEFT_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What the pages show, and whom they can ask. Shared with the daemon.
 pub struct Shared {
     /// Where the store is.
@@ -253,10 +256,12 @@ pub fn serve(
     until: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         axum::serve(listener, guard::guarded(api::router(shared), access)).with_graceful_shutdown(until).await
-    })
+    });
+    runtime.shutdown_timeout(LEFT_AFTER);
+    ended
 }
 
 /// Waits on the clock of the pages.

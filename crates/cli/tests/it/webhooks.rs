@@ -132,6 +132,19 @@ fn each_forge_and_a_script_are_known_by_their_own_header() {
 }
 
 #[test]
+fn a_forge_is_told_of_no_error_by_what_means_nothing_here() {
+    let world = World::new();
+    let homepage = r#"{"repository": {"clone_url": "https://forge.example.org/evil/x.git",
+        "homepage": "https://forge.example.org/team/product"}}"#;
+    for body in [r#"{"zen": "Design for failure.", "organization": {"login": "team"}}"#, homepage] {
+        let signed = format!("sha256={}", signature(SECRET, body));
+        let (status, told) = world.post("github", &[("X-Hub-Signature-256", &signed)], body);
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((status, &told["repositories"]), (202, &0.into()), "{body}");
+    }
+}
+
+#[test]
 #[ignore = "needs standardwebhooks"]
 fn what_the_library_of_standard_webhooks_signs_is_taken_and_what_is_old_is_not() {
     let world = World::new();

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    amount,
+    amount, any_names_path,
     schema::{LengthText, PathText, PatternText},
 };
 use crate::{Proof, Span};
@@ -145,7 +145,6 @@ impl Default for Cleanup {
 impl Cleanup {
     /// May branches be deleted in the repository at this path?
     pub fn deletes_in(&self, path: &str) -> bool {
-        let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        self.delete_in.iter().any(matches)
+        any_names_path(&self.delete_in, path)
     }
 }

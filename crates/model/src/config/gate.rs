@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Patterns, amount,
+    Patterns, amount, any_names_path,
     schema::{LengthText, PathText, PatternText, WorkflowText},
 };
 use crate::{RefName, Span};
@@ -81,8 +81,7 @@ impl BackupDemand {
     /// Is it about an alignment of this branch, by its full name, by this workflow, in the repository at this path? What
     /// is not known may be one of those that are meant.
     pub fn is_about(&self, path: &str, branch: Option<&str>, workflow: Option<&str>) -> bool {
-        let holds = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        let is_here = self.repositories.is_empty() || self.repositories.iter().any(holds);
+        let is_here = self.repositories.is_empty() || any_names_path(&self.repositories, path);
         let is_workflow =
             self.workflows.is_empty() || workflow.is_none_or(|name| self.workflows.iter().any(|other| other == name));
         is_here && is_workflow && self.is_about_branch(branch)

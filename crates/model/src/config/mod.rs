@@ -67,7 +67,7 @@ pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};
 pub use nearest::{nearest_key, nearest_word};
 pub use on_call::{OnCall, Person};
 pub use otlp::{Otlp, OtlpHeader};
-pub use pattern::{BadName, Patterns};
+pub use pattern::{BadName, Patterns, any_names_path};
 pub use refs::{RefFilter, Refs};
 pub use reports::{ReportEntry, ReportPeriod};
 pub use retention::Retention;

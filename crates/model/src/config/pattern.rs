@@ -37,6 +37,14 @@ pub struct BadName {
     pub fix: String,
 }
 
+/// Does one of these patterns name the repository at this path? `*` and `?` stay inside one part of a name, `**` stands
+/// for folders in folders. One that can't be read names none; a checked configuration has none.
+pub fn any_names_path(patterns: &[String], path: &str) -> bool {
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+    let names = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_with(path, options));
+    patterns.iter().any(names)
+}
+
 impl Patterns {
     /// Prepares patterns. Errors: the first that cannot be read; a checked configuration has none.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Patterns, BadName> {
@@ -196,6 +204,18 @@ mod tests {
 
     fn hits(pattern: &str, name: &str) -> bool {
         Patterns::new([pattern]).expect("a good pattern").matches(&RefName::from(name))
+    }
+
+    #[test]
+    fn a_path_is_named_by_its_own_parts_or_by_folders_in_folders() {
+        let names = |pattern: &str, path: &str| any_names_path(&[pattern.to_owned()], path);
+        assert!(names("/srv/*.git", "/srv/a.git") && names("/srv/a?", "/srv/ab") && names("/srv/a", "/srv/a"));
+        assert!(!names("/srv/*", "/srv/others/a.git") && !names("/srv/*.git", "/srv/others/a.git"));
+        assert!(!names("/srv/a?b", "/srv/a/b") && !names("/srv/[", "/srv/["));
+        assert!(
+            names("/srv/**", "/srv/others/a.git") && names("/srv/**/a.git", "/srv/a.git") && names("/**", "/srv/a")
+        );
+        assert!(!any_names_path(&[], "/srv/a"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Config, alerting, parse_length,
+    Config, alerting, any_names_path, parse_length,
     rules::Mistake,
     schema::{CadenceText, ChannelName, PathText, WorkflowText, ZoneText},
     tree::for_message,
@@ -109,8 +109,7 @@ impl ReportEntry {
 
     /// Is it about the repository at this path?
     pub fn is_about(&self, path: &str) -> bool {
-        let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        self.repositories.is_empty() || self.repositories.iter().any(matches)
+        self.repositories.is_empty() || any_names_path(&self.repositories, path)
     }
 }
 

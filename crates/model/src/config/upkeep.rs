@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Config,
     alerting::of_channel,
-    amount, parse_length,
+    amount, any_names_path, parse_length,
     rules::Mistake,
     schema::{CadenceText, ChannelName, LengthText, PathText, WorkflowText, ZoneText},
 };
@@ -148,16 +148,14 @@ pub enum TaskMode {
 impl TaskRule {
     /// Is it about the repository at this path?
     pub fn is_about(&self, path: &str) -> bool {
-        let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        self.repositories.is_empty() || self.repositories.iter().any(matches)
+        self.repositories.is_empty() || any_names_path(&self.repositories, path)
     }
 }
 
 impl Config {
     /// Was the repository at this path handed over to be tended?
     pub fn is_tended(&self, path: &str) -> bool {
-        let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        self.maintenance.repositories.iter().any(matches)
+        any_names_path(&self.maintenance.repositories, path)
     }
 
     /// The first rule for this task in the repository at this path.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Config,
+    Config, any_names_path,
     rules::Mistake,
     schema::{ChannelName, PathText, SecretText},
     secret::SecretRef,
@@ -72,8 +72,7 @@ pub enum WebhookKind {
 impl WebhookEntry {
     /// May it name the repository at this path?
     pub fn is_about(&self, path: &str) -> bool {
-        let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        self.repositories.is_empty() || self.repositories.iter().any(matches)
+        self.repositories.is_empty() || any_names_path(&self.repositories, path)
     }
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Config, amount,
+    Config, amount, any_names_path,
     rules::Mistake,
     schema::{LengthText, MomentText, OpeningText, PathText, ReasonText, WorkflowText, ZoneText},
 };
@@ -193,8 +193,7 @@ impl WindowRule {
 
     /// Is it about the repository at this path?
     pub fn is_about(&self, path: &str) -> bool {
-        let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path));
-        self.repositories.is_empty() || self.repositories.iter().any(matches)
+        self.repositories.is_empty() || any_names_path(&self.repositories, path)
     }
 }
 

@@ -51,6 +51,8 @@ fn prometheus_with(folder: &Path, target: u16, more: &str) -> (Running, u16) {
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        // What it could not send while it read its configuration again, it sends soon.
+        .arg("--rules.alert.resend-delay=1s")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
 use crate::{Shared, access::Who, api::Named, problem::Problem};
@@ -22,6 +22,7 @@ use crate::{Shared, access::Who, api::Named, problem::Problem};
 #[serde(deny_unknown_fields)]
 pub(crate) struct WindowChange {
     /// So much longer; nothing = it ends now.
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 2_592_000)]
     longer_seconds: Option<u32>,
     /// Who wants that.
@@ -31,6 +32,15 @@ pub(crate) struct WindowChange {
     #[serde(default)]
     #[schema(max_length = 500)]
     note: String,
+}
+
+/// A whole number, also where it is written with a point: to JSON, `3600.0` is one.
+fn whole<'de, D: Deserializer<'de>>(number: D) -> Result<Option<u32>, D::Error> {
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
+    match Option::<f64>::deserialize(number)? {
+        Some(number) if !is_whole(&number) => Err(D::Error::custom("it is no whole number of seconds")),
+        number => Ok(number.map(|number| number as u32)),
+    }
 }
 
 /// The opening as it is now.
@@ -66,4 +76,21 @@ pub(crate) async fn change(
     let changed = (shared.asks.windows)(wish).map_err(declined)?;
     let (from, until) = (changed.from.rfc3339(), changed.until.rfc3339());
     Ok(Json(WindowChanged { schema: "alignwatch.window_changed/1", window: changed.window, from, until }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let longer = |text: &str| {
+            let body = format!("{{\"who\": \"ann\"{text}}}");
+            serde_json::from_str::<WindowChange>(&body).map(|asked| asked.longer_seconds).ok()
+        };
+        assert_eq!(longer(", \"longer_seconds\": 358.0"), Some(Some(358)));
+        assert_eq!(longer(", \"longer_seconds\": 3600"), Some(Some(3_600)));
+        assert_eq!((longer(""), longer(", \"longer_seconds\": null")), (Some(None), Some(None)));
+        assert_eq!((longer(", \"longer_seconds\": 1.5"), longer(", \"longer_seconds\": -1")), (None, None));
+    }
 }

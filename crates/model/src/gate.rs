@@ -378,15 +378,18 @@ mod tests {
         }
     }
 
-    fn told(world: &World, asked: Asked<'_>) -> (Vec<String>, Vec<String>) {
-        let facts = Facts {
+    fn facts(world: &World) -> Facts<'_> {
+        Facts {
             snapshot: &world.snapshot,
             tip: &world.tip,
             leases: &world.leases,
             watched: &world.watched,
             config: &world.config,
-        };
-        let answer = answer(&asked, &facts, NOW);
+        }
+    }
+
+    fn told(world: &World, asked: Asked<'_>) -> (Vec<String>, Vec<String>) {
+        let answer = answer(&asked, &facts(world), NOW);
         (answer.obstacles.into_iter().map(|obstacle| obstacle.text).collect(), answer.doubts)
     }
 
@@ -495,15 +498,8 @@ mod tests {
         assert_eq!(unread, "whether there is a fresh backup is not known: permission denied");
         world.snapshot.repository.path = "/srv/my repo".into();
         world.snapshot.facts.backups = Known::Seen(Backups::default());
-        let facts = Facts {
-            snapshot: &world.snapshot,
-            tip: &world.tip,
-            leases: &world.leases,
-            watched: &world.watched,
-            config: &world.config,
-        };
         assert_eq!(
-            answer(&of_x(), &facts, NOW).obstacles[0].commands,
+            answer(&of_x(), &facts(&world), NOW).obstacles[0].commands,
             ["alignwatch backup create --of '/srv/my repo'"]
         );
         let run = RunId::from_parts(1, [1; 10]);
@@ -530,14 +526,7 @@ mod tests {
             Config::from_yaml(&text, "f").unwrap().0
         };
         world.config = config("");
-        let facts = Facts {
-            snapshot: &world.snapshot,
-            tip: &world.tip,
-            leases: &world.leases,
-            watched: &world.watched,
-            config: &world.config,
-        };
-        let found = answer(&of_x(), &facts, NOW);
+        let found = answer(&of_x(), &facts(&world), NOW);
         assert_eq!(found.obstacles[0].text, "the freeze `cut` is on (release)");
         assert_eq!(found.until().unwrap().rfc3339(), "2023-11-15T00:00:00Z");
         world.config = config(", repositories: [/other]");

@@ -204,10 +204,7 @@ fn channels_are_told_before_a_window_what_is_planned_and_after_it_what_was_done_
         })
         .collect();
     std::fs::write(&journal, moved).unwrap();
-    let heard = || -> Vec<Value> {
-        let text = std::fs::read_to_string(&notices).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let heard = || heard(&notices);
     for _ in 0..2 {
         let daemon = Daemon::configured(&config, world.data.path(), &[world.repo.path()]);
         daemon.until_ready();
@@ -264,10 +261,7 @@ fn channels_are_told_once_of_stale_branches_and_who_made_their_last_commit() {
         world.repo.path().display(),
     );
     std::fs::write(&config, text).unwrap();
-    let heard = || -> Vec<Value> {
-        let text = std::fs::read_to_string(&notices).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let heard = || heard(&notices);
     for _ in 0..2 {
         let daemon = Daemon::configured(&config, world.data.path(), &[world.repo.path()]);
         daemon.until_ready();
@@ -285,4 +279,10 @@ fn channels_are_told_once_of_stale_branches_and_who_made_their_last_commit() {
         "{letter:#}"
     );
     assert!(letter["summary"].as_str().unwrap().contains("`cleanup.keep`"), "{letter:#}");
+}
+
+/// What a channel of the kind `file` took down.
+fn heard(notices: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(notices).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

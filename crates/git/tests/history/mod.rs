@@ -2,7 +2,7 @@
 //!
 //! Every commit has a ref of its own, `refs/heads/<world>/<commit>`, and an empty tree.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
 use std::{
     cell::Cell,

@@ -1,6 +1,12 @@
 //! Plain git, started without our runner: makes repositories, and is the oracle.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)] // each test file uses its part
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "each test file uses its part"
+)]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -2,17 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
-use std::{
-    io::Write as _,
-    path::Path,
-    process::{Command, Stdio},
-};
+mod python;
 
 use alignwatch_model::{Timestamp, recurrence::Recurrence};
-use jiff::tz::TimeZoneDatabase;
-
-/// Zones of which the data that machines have may still tell other times of the past. Source: tzdata 2025b, NEWS.
-const CHANGED_SINCE: [&str; 2] = ["Europe/Chisinau", "Europe/Tiraspol"];
 
 /// 2025-01-01T00:00:00Z: later times are not in the list.
 const KNOWN_UNTIL: Timestamp = Timestamp(1_735_689_600);
@@ -25,10 +17,7 @@ fn rules_are_due_when_dateutil_says() {
 #[test]
 #[ignore = "needs python3 with dateutil and the zones of the machine"]
 fn rules_are_due_when_dateutil_says_in_all_zones() {
-    let all = TimeZoneDatabase::bundled();
-    let names = all.available().map(|name| name.as_str().to_owned());
-    let names: Vec<String> = names.filter(|name| !CHANGED_SINCE.contains(&name.as_str())).collect();
-    compared(&python(&names.join("\n")), 4_000);
+    compared(&python::says("recurrences.py", &python::zones()), 4_000);
 }
 
 /// Holds each line of the other implementation against ours.
@@ -56,14 +45,4 @@ fn compared(told: &str, at_least: usize) {
     }
     assert!(wrong.is_empty(), "{} of {n} differ:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
     assert!(at_least < n, "only {n} rules were compared");
-}
-
-fn python(names: &str) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recurrences.py");
-    let mut python = Command::new("python3");
-    let mut child = python.arg("-B").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(names.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
 }

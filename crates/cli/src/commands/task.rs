@@ -36,6 +36,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   alignwatch task plan                       what each task would do here, and why
+  alignwatch task plan all ~/src/*           the same in other repositories
   alignwatch task plan geometric-repack -v   with all numbers and their sources
   alignwatch task run pack-refs --yes        do it, and measure
   alignwatch task run all --yes ~/src/*      whatever is due by its numbers
@@ -56,7 +57,7 @@ enum What {
     List,
     /// Show what a task would do now, and why; change nothing
     Plan {
-        /// The task, or `all`
+        /// The task, or `all`; repositories stand behind it
         #[arg(default_value = EACH, value_parser = names())]
         name: String,
         /// Repositories [default: the one here]
@@ -67,7 +68,7 @@ enum What {
     },
     /// Run a task now: plan, act, measure
     Run {
-        /// The task, or `all`: those that are due by their numbers
+        /// The task, or `all`: those that are due by their numbers; repositories stand behind it
         #[arg(value_parser = names(), required_unless_present = "due", conflicts_with = "due")]
         name: Option<String>,
         /// Repositories [default: the one here]

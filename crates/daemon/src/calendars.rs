@@ -44,8 +44,9 @@ const AGAIN: Duration = Duration::from_secs(120);
 /// What cannot be read is unknown, and says so where it is asked for.
 pub fn with_outside(config: Config, data_dir: Option<&Path>, now: Timestamp) -> Config {
     let agendas = config.calendars.iter().map(|entry| (entry.name.clone(), at_hand(entry, data_dir, now))).collect();
-    let changes = data_dir.and_then(|data_dir| Openings::of(data_dir).changes().ok()).unwrap_or_default();
-    config.with_outside(&agendas, &changes.into())
+    let changes = data_dir.map_or_else(|| Ok(Vec::new()), |data_dir| Openings::of(data_dir).changes());
+    let changes = Known::from_result(changes.map(Arc::from).map_err(|error| error.to_string()));
+    config.with_outside(&agendas, &changes)
 }
 
 /// Changes openings of windows that are on, as they stand on the disk.
@@ -199,7 +200,7 @@ impl Reader {
     fn news(&self, live: &Live) -> Event {
         let agendas: Agendas =
             self.calendars.iter().map(|calendar| (calendar.entry.name.clone(), calendar.agenda.clone())).collect();
-        live.configure(self.config.clone().with_outside(&agendas, &self.changes.clone().into()));
+        live.configure(self.config.clone().with_outside(&agendas, &Known::Seen(self.changes.clone().into())));
         let of_calendars = self.calendars.iter().filter_map(Calendar::told);
         let troubles = of_calendars.chain(self.changes_trouble.clone()).collect();
         Event::OutsideRead { troubles, changes: self.changes.clone() }
@@ -303,6 +304,14 @@ mod tests {
         assert!(Reader::of(&config, dir.path()).calendars[0].agenda.seen().is_some());
         let seen = read(&config.calendars[0], DUTY, NOON).unwrap();
         let agendas = [("duty".to_owned(), Known::Seen(seen))].into();
-        assert_eq!(freeze(&config.with_outside(&agendas, &Vec::new().into())), "open until 2026-05-05T09:00:00Z");
+        assert_eq!(
+            freeze(&config.clone().with_outside(&agendas, &Known::Seen(Arc::default()))),
+            "open until 2026-05-05T09:00:00Z"
+        );
+        // What was changed of it is damaged: then nobody knows whether it is on.
+        DirBuilder::new().create(dir.path().join("windows")).unwrap();
+        fs::write(dir.path().join("windows/changes.json"), "{").unwrap();
+        let told = freeze(&with_outside(config, Some(dir.path()), NOON));
+        assert!(told.starts_with("unknown: what was changed of windows is not known"), "{told}");
     }
 }

@@ -5,7 +5,7 @@
 //! that is missed all the same (a file system with coarse times, a network) is seen at the next sweep.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -36,7 +36,7 @@ pub(crate) fn start(watching: Arc<Watching>, inbox: SyncSender<Event>, stop: Arc
     thread::spawn(move || {
         let mut last: BTreeMap<PathBuf, u64> = BTreeMap::new();
         while !stop.load(Ordering::Relaxed) {
-            let paths = watching.paths();
+            let paths: BTreeSet<PathBuf> = watching.paths().into_iter().collect();
             last.retain(|path, _| paths.contains(path));
             for path in paths {
                 let now = fingerprint(&path);

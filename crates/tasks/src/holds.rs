@@ -12,6 +12,7 @@ use alignwatch_model::{
     lease::Lease,
     snapshot::LockVerdict,
     task::{Hold, Plan, lacks_room},
+    window::Purpose,
 };
 
 use crate::task::Guard;
@@ -42,8 +43,11 @@ pub(crate) fn held(
     // What writes nothing there is in nobody's way.
     match guard {
         Guard::Outside => None,
-        Guard::Locks => gate(snapshot, config, leases, now),
-        _ => lock(snapshot).or_else(|| alignment(snapshot, now)).or_else(|| gate(snapshot, config, leases, now)),
+        Guard::Locks => freeze(snapshot, config).or_else(|| gate(snapshot, config, leases, now)),
+        _ => lock(snapshot)
+            .or_else(|| alignment(snapshot, now))
+            .or_else(|| freeze(snapshot, config))
+            .or_else(|| gate(snapshot, config, leases, now)),
     }
 }
 
@@ -81,6 +85,16 @@ fn lock(snapshot: &Snapshot) -> Option<Hold> {
         }
     };
     Some(Hold { reason, until: None })
+}
+
+/// A freeze of which nobody knows whether it is on: it holds as long as that cannot be known.
+fn freeze(snapshot: &Snapshot, config: &Config) -> Option<Hold> {
+    let about = config.windows.iter().filter(|rule| rule.is_about(&snapshot.repository.path));
+    let mut freezes = about.filter_map(|rule| rule.window().ok()).filter(|window| window.purpose == Purpose::Freeze);
+    freezes.find_map(|window| {
+        let reason = format!("whether the freeze `{}` is on is not known: {}", window.name, window.doubt()?);
+        Some(Hold { reason, until: None })
+    })
 }
 
 fn gate(snapshot: &Snapshot, config: &Config, leases: &Known<Vec<Lease>>, now: Timestamp) -> Option<Hold> {

@@ -1,7 +1,7 @@
 //! `otlp`: do the metrics arrive where they are sent?
 
 use alignwatch_daemon::export::{self, Sent};
-use alignwatch_model::{Finding, Known, Remedy, Severity, Timestamp, config::SecretRef};
+use alignwatch_model::{Finding, Known, Remedy, Severity, Span, Timestamp, config::SecretRef};
 use alignwatch_notify as notify;
 
 use super::{Around, Examination, Told};
@@ -23,21 +23,27 @@ fn examine(around: &Around) -> Told {
     let secrets = otlp.headers.iter().map(|header| header.value.clone()).chain(address);
     let unreadable: Vec<Finding> = secrets.filter_map(|secret| unreadable(&secret)).collect();
     let told = match around.data_dir.as_ref().map(|dir| export::sent(dir)) {
-        None => Told::well("there is no data directory, so that nothing is known of it"),
+        None => Told::unknown("there is no data directory, so that nothing is known of it"),
         Some(Known::Unknown(reason)) => Told::unknown(reason),
         Some(Known::Seen(None)) => Told::well("nothing was sent yet"),
-        Some(Known::Seen(Some(sent))) => how(&sent, around.now),
+        Some(Known::Seen(Some(sent))) => how(&sent, otlp.every, around.now),
     };
     unreadable.into_iter().fold(told, Told::but)
 }
 
-fn how(sent: &Sent, now: Timestamp) -> Told {
+fn how(sent: &Sent, every: Span, now: Timestamp) -> Told {
     let says = match sent.arrived_at_seconds {
         Some(at) => format!("the last arrived {} ago", now.since(Timestamp(at))),
         None => "none arrived yet".to_owned(),
     };
     let told = Told::well(says.clone());
-    let Some(failure) = &sent.failure else { return told };
+    // As the metric has it: older than three times the pace is not what should be.
+    let is_late = sent.arrived_at_seconds.is_some_and(|at| 3 * every.0 < now.since(Timestamp(at)).0);
+    let failure = match &sent.failure {
+        Some(failure) => failure.clone(),
+        None if is_late => format!("they are due every {every}, and nothing was sent; is the daemon running?"),
+        None => return told,
+    };
     let remedy = Remedy::reversible(
         "Is the address right, and may it be called? See `egress.allow` for a collector in a private network.",
         vec!["alignwatch config explain otlp".to_owned()],
@@ -66,11 +72,14 @@ mod tests {
             n_dropped: 2,
             failure: Some("no connection with otel".into()),
         };
-        let told = how(&sent, Timestamp(400));
+        let told = how(&sent, Span::minutes(1), Timestamp(400));
         assert_eq!(
             told.findings[0].summary,
             "metrics do not arrive where they are sent: no connection with otel (the last arrived 5 min ago, and 2 were dropped)"
         );
-        assert!(how(&Sent { failure: None, ..sent }, Timestamp(400)).findings.is_empty());
+        let well = Sent { failure: None, ..sent };
+        assert!(how(&well, Span::minutes(5), Timestamp(400)).findings.is_empty());
+        let late = how(&well, Span::minutes(1), Timestamp(400));
+        assert!(late.findings[0].summary.contains("nothing was sent"), "{}", late.findings[0].summary);
     }
 }

@@ -70,14 +70,14 @@ pub type Agendas = BTreeMap<String, Known<Arc<Agenda>>>;
 impl Config {
     /// The same with what calendars say, and what was changed of windows.
     #[must_use]
-    pub fn with_outside(mut self, agendas: &Agendas, changes: &Arc<[Change]>) -> Config {
+    pub fn with_outside(mut self, agendas: &Agendas, changes: &Known<Arc<[Change]>>) -> Config {
         let agenda =
             |name: &str| agendas.get(name).cloned().unwrap_or_else(|| Known::Unknown("it was not read yet".to_owned()));
         for rule in &mut self.windows {
             if let Some(name) = rule.calendar() {
                 rule.outside.agenda = agenda(name);
             }
-            rule.outside.changes = Arc::clone(changes);
+            rule.outside.changes = changes.clone();
         }
         for turns in &mut self.on_call {
             turns.agenda = turns.calendar.as_deref().map(agenda);

@@ -115,12 +115,19 @@ pub struct WindowRule {
 }
 
 /// What no configuration says of a window: the calendar that it names, as it was read, and what was changed of its openings.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outside {
     /// The calendar.
     pub agenda: Known<Arc<Agenda>>,
     /// The changes of all windows.
-    pub changes: Arc<[Change]>,
+    pub changes: Known<Arc<[Change]>>,
+}
+
+impl Default for Outside {
+    /// No calendar was read, and nothing was changed.
+    fn default() -> Outside {
+        Outside { agenda: Known::default(), changes: Known::Seen(Arc::default()) }
+    }
 }
 
 /// What a window is for.
@@ -154,6 +161,13 @@ impl WindowRule {
             WindowKind::Hours => Purpose::Hours,
         };
         let reason = self.reason.as_deref().unwrap_or_default();
+        let changes = match &self.outside.changes {
+            Known::Seen(changes) => changes,
+            Known::Unknown(why) => {
+                let why = format!("what was changed of windows is not known: {why}");
+                return Ok(Window::unknown(&self.name, purpose, reason, &why));
+            }
+        };
         let window = match (calendar(&self.open), interval(&self.open)) {
             (Some(_), _) => match &self.outside.agenda {
                 Known::Seen(agenda) => Window::listed(&self.name, purpose, reason, agenda.openings()),
@@ -164,7 +178,7 @@ impl WindowRule {
             (None, Some(opening)) => Window::once(&self.name, purpose, reason, opening?)?,
             (None, None) => Window::again(&self.name, purpose, reason, self.begins()?, self.lasts.unwrap_or(LASTS)),
         };
-        Ok(window.flexible(self.flexible).changed(self.outside.changes.iter()))
+        Ok(window.flexible(self.flexible).changed(changes.iter()))
     }
 
     /// The calendar that says when it is open.

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(opened(turn(&mut state, read(Vec::new()), &config, PACE, Timestamp(102))), []);
         assert!(state.alerting.policy.open_window("/a", Timestamp(103)).is_some());
         // Then it has, and it is over after its length.
-        let config = config.with_outside(&Default::default(), &changes.clone().into());
+        let config = config.with_outside(&Default::default(), &crate::Known::Seen(changes.clone().into()));
         assert_eq!(opened(turn(&mut state, read(changes.clone()), &config, PACE, Timestamp(104))), []);
         assert_eq!(opened(turn(&mut state, Event::Tick, &config, PACE, Timestamp(4_000))), []);
         assert!(state.alerting.policy.open_window("/a", Timestamp(4_000)).is_none());

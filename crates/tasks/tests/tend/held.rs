@@ -58,6 +58,11 @@ fn somebody_elses_lease_or_freeze_holds_it() {
     world.config = Config::from_yaml(freeze, "f").unwrap().0;
     let report = world.run("loose-objects");
     assert!(report.result == Came::Skipped && report.because.contains("freeze `cut`"), "{report:?}");
+    let by_calendar = "calendars:\n  - {name: cuts, at: /nowhere/cuts.ics}\n\
+                       windows:\n  - {name: cut, kind: freeze, open: calendar cuts, reason: release}\n";
+    world.config = Config::from_yaml(by_calendar, "f").unwrap().0;
+    let report = world.run("loose-objects");
+    assert!(report.because.contains("whether the freeze `cut` is on is not known"), "{report:?}");
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, io::Write as _, path::Path, process::Stdio, time::Duration};
 
 use alignwatch_git::{
     inspect::{Wanted, inspect},
     stop::Stop,
 };
 use alignwatch_model::{Branch, Look, Snapshot, State, Timestamp, config::Config};
-use alignwatch_testkit::{Shape, generate, git};
+use alignwatch_testkit::{Shape, generate, git, git_command};
 
 #[test]
 fn causes_of_conflicts_are_those_that_git_log_tells() {
@@ -24,7 +24,7 @@ fn causes_of_conflicts_are_those_that_git_log_tells() {
         let mut n_told = 0;
         for branch in &conflicting {
             let found: Vec<_> =
-                branch.causes.iter().map(|cause| (cause.oid.hex(), cause.n_paths, cause.n_alone)).collect();
+                branch.causes.iter().map(|cause| (cause.oid.hex(), cause.n_paths, cause.n_alone.unwrap())).collect();
             assert_eq!(found, by_git(&repository, branch), "look {look_number}, {}", branch.name);
             n_told += found.len();
         }
@@ -58,6 +58,34 @@ fn by_git(repository: &Path, branch: &Branch) -> Vec<(String, u32, u32)> {
     let mut found: Vec<_> = counts.into_iter().collect();
     found.sort_by_key(|&(place, (paths, alone))| (std::cmp::Reverse((alone, paths)), place));
     found.into_iter().take(5).map(|(place, (paths, alone))| (commits[place].0.to_owned(), paths, alone)).collect()
+}
+
+/// A commit that changes more paths than are remembered may have changed these, too.
+#[test]
+fn beside_a_commit_that_changed_everything_nobody_is_blamed_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+    let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+    commit(&repository, "main", None, &[("f".into(), "one")]);
+    commit(&repository, "topic", Some("main"), &[("f".into(), "two")]);
+    commit(&repository, "main", Some("main"), &[("f".into(), "three")]);
+    let alone =
+        || look(&repository, &memory).branches.iter().find_map(|branch| branch.causes.first().cloned()).unwrap();
+    assert_eq!(alone().n_alone, Some(1));
+    let many: Vec<(String, &str)> = (0..4_001).map(|number| (format!("many/{number}"), "x")).collect();
+    commit(&repository, "main", Some("main"), &many);
+    assert_eq!((alone().n_paths, alone().n_alone), (1, None));
+}
+
+fn commit(repository: &Path, branch: &str, from: Option<&str>, files: &[(String, &str)]) {
+    let from = from.map(|from| format!("from refs/heads/{from}^0\n")).unwrap_or_default();
+    let head = format!("commit refs/heads/{branch}\ncommitter A <a@example.org> 1790000000 +0000\ndata 1\nx\n{from}");
+    let file = |(path, text): &(String, &str)| format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len());
+    let stream = head + &files.iter().map(file).collect::<String>() + "\n";
+    let mut import =
+        git_command(repository, ["fast-import", "--quiet", "--force"]).stdin(Stdio::piped()).spawn().unwrap();
+    import.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
 }
 
 fn look(repository: &Path, data_dir: &Path) -> Snapshot {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Known, Oid, RefName, Relation, Span, Timestamp, relation::Budget};
+use crate::{Known, Oid, RefName, Relation, Span, Timestamp, relation::Budget, words::count};
 
 /// One branch and all that was seen of it.
 #[derive(Clone, Debug)]
@@ -200,8 +200,22 @@ pub struct Cause {
     pub committed_at: Timestamp,
     /// Paths in conflict that it changed.
     pub n_paths: u32,
-    /// Those of them that no other commit of the base changed since they parted: it alone brought these conflicts.
-    pub n_alone: u32,
+    /// Those of them that no other commit of the base changed since they parted: it alone brought these conflicts. `None` =
+    /// not known, since not every commit from then on could be looked at.
+    pub n_alone: Option<u32>,
+}
+
+impl Cause {
+    /// What it did, as a sentence part: `changed 3 paths in conflict, 2 of which nothing else changed`.
+    pub fn did(&self) -> String {
+        let paths = count(self.n_paths as usize, "path");
+        match self.n_alone {
+            None => format!("changed {paths} in conflict"),
+            Some(0) => format!("changed {paths} in conflict, as others did"),
+            Some(n) if n == self.n_paths => format!("changed {paths} in conflict, and nothing else did"),
+            Some(n) => format!("changed {paths} in conflict, {n} of which nothing else changed"),
+        }
+    }
 }
 
 /// Will it merge?

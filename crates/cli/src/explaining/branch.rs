@@ -2,7 +2,7 @@
 
 use alignwatch_model::{
     Branch, Drift, Known, Landed, Proof, Snapshot, State, Threshold, Verdict,
-    branch::{BaseChoice, Cause},
+    branch::BaseChoice,
     quote::{shell_ref, shell_word},
     words::count,
 };
@@ -76,7 +76,12 @@ fn seen(branch: &Branch, snapshot: &Snapshot) -> Vec<String> {
     }
     steps.push(format!("Landed: {}", landed(&branch.landed)));
     steps.push(format!("Merge: {}", merge(branch)));
-    steps.extend(branch.causes.iter().map(|cause| format!("Brought by: {}", told_cause(cause))));
+    steps.extend(
+        branch
+            .causes
+            .iter()
+            .map(|cause| format!("Brought by: {} ({}), which {}", cause.oid.short(), cause.subject, cause.did())),
+    );
     steps.push(format!("Relation: {}", branch.relation.word()));
     if let Some(upstream) = &branch.upstream {
         let gone = if upstream.gone { ", which is gone" } else { "" };
@@ -143,17 +148,6 @@ fn merge(branch: &Branch) -> String {
             format!("conflicts in {}: {}{more}", count(conflicts.len(), "file"), paths.join(", "))
         }
     }
-}
-
-/// What a commit of the base did where it conflicts.
-fn told_cause(cause: &Cause) -> String {
-    let paths = count(cause.n_paths as usize, "path");
-    let alone = match cause.n_alone {
-        0 => "as others did".to_owned(),
-        n if n == cause.n_paths => "which nothing else changed there".to_owned(),
-        n => format!("{n} of which nothing else changed there"),
-    };
-    format!("{} ({}): it changed {paths} in conflict, {alone}", cause.oid.short(), cause.subject)
 }
 
 /// The commands of Git that answer the same.

@@ -5,7 +5,7 @@
 //! looked at; what older ones did is not told.
 
 use alignwatch_model::{
-    Branch, Oid,
+    Branch,
     branch::{Cause, Verdict},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -103,20 +103,21 @@ impl Inspection<'_> {
             for place in since {
                 let (n_paths, n_alone) = by_place.entry(*place).or_default();
                 *n_paths += 1;
-                *n_alone += u32::from(is_whole && since.len() == 1);
+                *n_alone += u32::from(since.len() == 1);
             }
         }
-        let mut places: Vec<_> = by_place.into_iter().collect();
+        let alone = |n_alone: u32| is_whole.then_some(n_alone);
+        let places = by_place.into_iter().map(|(place, (n_paths, n_alone))| (alone(n_alone), n_paths, place));
+        let mut places: Vec<(Option<u32>, u32, u32)> = places.collect();
         // Those that nobody else can be blamed for first, then those that did most, then the newest.
-        places.sort_unstable_by_key(|&(place, (n_paths, n_alone))| std::cmp::Reverse((n_alone, n_paths, place)));
-        let told = |(place, counts): (u32, (u32, u32))| self.cause(graph.oid(trunk.line()[place as usize]), counts);
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        let told = |(n_alone, n_paths, place): (Option<u32>, u32, u32)| {
+            let oid = graph.oid(trunk.line()[place as usize]);
+            let (commit, about) = self.objects.commit_and_about(&oid).ok()?;
+            let (author, subject, committed_at) = (about.author, about.subject, commit.committed_at);
+            Some(Cause { oid, author, subject, committed_at, n_paths, n_alone })
+        };
         places.into_iter().take(CAUSES_AT_MOST).filter_map(told).collect()
-    }
-
-    fn cause(&self, oid: Oid, (n_paths, n_alone): (u32, u32)) -> Option<Cause> {
-        let (commit, about) = self.objects.commit_and_about(&oid).ok()?;
-        let (author, subject, committed_at) = (about.author, about.subject, commit.committed_at);
-        Some(Cause { oid, author, subject, committed_at, n_paths, n_alone })
     }
 }
 

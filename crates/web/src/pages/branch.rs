@@ -245,14 +245,8 @@ fn conflicts(view: &View, branch: &KeptBranch) -> Vec<ConflictAt> {
 
 impl CauseTold {
     fn of(cause: &Cause, now: Timestamp) -> CauseTold {
-        let paths = count(cause.n_paths as usize, "path");
-        let did = match cause.n_alone {
-            0 => format!("changed {paths} in conflict, as others did"),
-            n if n == cause.n_paths => format!("changed {paths} in conflict, and nothing else did"),
-            n => format!("changed {paths} in conflict, {n} of which nothing else changed"),
-        };
         let author = cause.author.split(" <").next().unwrap_or_default().to_owned();
-        let made = Ago::new(cause.committed_at, now);
+        let (made, did) = (Ago::new(cause.committed_at, now), cause.did());
         CauseTold { oid: cause.oid.short(), subject: cause.subject.clone(), author, made, did }
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long 10,000 rules over 50,000 series take: here, and in a real Prometheus beside it on the same machine.
 
-    bench/rules.py [--prometheus PATH] [--rounds 5]
+    bench/rules.py [--prometheus PATH] [--rounds 3]
 
 Both have rules of the same shape: each compares the one series that it names with a number, and one series in a hundred is bad. Here it is
 one pass of `Book::take_in` (crates/model/examples/rules.rs, built with optimization), with all that follows: pending, firing,
@@ -71,7 +71,7 @@ def asked(port, path):
 
 
 def durations(port):
-    """The last duration of each group, and how many rules fire."""
+    """The last duration of each group."""
     name = "prometheus_rule_group_last_duration_seconds{"
     lines = [line for line in asked(port, "/metrics").splitlines() if line.startswith(name)]
     return [float(line.rsplit(" ", 1)[1]) for line in lines]

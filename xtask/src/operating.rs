@@ -361,7 +361,7 @@ egress: {allow: [10.1.2.3]}                  # a collector in a private network 
 ```
 
 What has a name in its semantic conventions bears it (docs/METRICS.md). Ten batches wait while the receiver is away, then
-the oldest goes; attempts are 1 s to 5 min apart, or as the receiver asks. `alignwatch_otlp_failed_exports_total` counts failures,
+the oldest goes; attempts are 1 s to 5 min apart, or as the receiver asks, within that. `alignwatch_otlp_failed_exports_total` counts failures,
 and `alignwatch doctor` tells of the last.
 
 ## Building it into a program

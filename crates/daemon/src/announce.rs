@@ -7,7 +7,7 @@ use std::{
 
 use alignwatch_git::{repository, stop::Stop};
 use alignwatch_model::{
-    Span, Timestamp,
+    Timestamp,
     alert::{announcement, outbox::Outgoing},
     config::Config,
     record::RecordKind,
@@ -60,17 +60,21 @@ pub(crate) fn due(paths: &[String], config: &Config, data_dir: &Path, stop: &Sto
     Ok(rows)
 }
 
-/// How long after a stale branch was told of in the journal channels hear of it. Source: ours; longer than a daemon rests.
-const STALE_TOLD_FOR: Span = Span::days(1);
-
-/// Stale branches that the task told of lately, for each channel that was not given that yet.
+/// Stale branches that the task told of, as long as their time runs, for each channel that was not given that yet: also
+/// after a daemon that rested for days.
 fn stale(path: &str, config: &Config, data_dir: &Path) -> Result<Vec<Outgoing>, String> {
     // What can't be opened is told of by its inspection.
     let Ok(opened) = repository::open(Path::new(path)) else { return Ok(Vec::new()) };
     let (id, now) = (opened.id(), now());
     let mut rows = Vec::new();
-    for notice in stale_notices(data_dir, &id)?.iter().filter(|notice| now.since(notice.at) <= STALE_TOLD_FOR) {
-        let told = told_stale(path, &notice.branches, Timestamp(notice.at.0.saturating_add(config.cleanup.notice.0)));
+    // A file that can't be read counts as not written by the task, too, which then tells anew. It stops no other message.
+    let Ok(notices) = stale_notices(data_dir, &id) else { return Ok(Vec::new()) };
+    for notice in &notices {
+        let until = Timestamp(notice.at.0.saturating_add(config.cleanup.notice.0));
+        if until < now {
+            continue;
+        }
+        let told = told_stale(path, &notice.branches, until);
         for channel in &config.maintenance.report_to {
             let key = format!("stale-{id}-{}-{channel}", notice.at.0);
             if !is_sent(data_dir, &key)? {

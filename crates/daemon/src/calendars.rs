@@ -222,13 +222,14 @@ impl Calendar {
             Ok((agenda, text)) => {
                 self.due = Instant::now() + every;
                 // One that cannot be kept is in force all the same, until the daemon ends.
-                self.trouble =
-                    keep(&self.entry, data_dir, &text).err().map(|error| format!("it cannot be kept: {error}"));
+                self.trouble = keep(&self.entry, data_dir, &text)
+                    .err()
+                    .map(|error| format!("it was read, and cannot be kept over a restart: {error}"));
                 self.agenda = Known::Seen(agenda);
             }
             Err(reason) => {
                 self.due = Instant::now() + every.min(AGAIN);
-                self.trouble = Some(reason.clone());
+                self.trouble = Some(format!("it cannot be read: {reason}"));
                 if self.agenda.seen().is_none() {
                     self.agenda = Known::Unknown(reason);
                 }
@@ -241,10 +242,8 @@ impl Calendar {
     fn told(&self) -> Option<String> {
         let name = &self.entry.name;
         match (&self.trouble, self.agenda.seen()) {
-            (Some(why), Some(_)) => {
-                Some(format!("the calendar {name} cannot be read, and what was read last is in force: {why}"))
-            }
-            (Some(why), None) => Some(format!("the calendar {name} cannot be read, and nothing is known of it: {why}")),
+            (Some(why), Some(_)) => Some(format!("the calendar {name}: {why}; what was read last is in force")),
+            (Some(why), None) => Some(format!("the calendar {name}: {why}; nothing is known of it")),
             (None, Some(agenda)) if 0 < agenda.n_left_out => {
                 let (n, why) = (agenda.n_left_out, agenda.left_out.join("; "));
                 Some(format!("the calendar {name} has {n} that cannot be understood: {why}"))
@@ -297,7 +296,7 @@ mod tests {
             fs::write(&path, damage).unwrap();
             reader.calendars[0].due = Instant::now();
             reader.look();
-            assert!(reader.calendars[0].told().unwrap().contains("what was read last is in force"), "{damage}");
+            assert!(reader.calendars[0].told().unwrap().ends_with("what was read last is in force"), "{damage}");
         }
         // After a restart, too; and without the file.
         fs::remove_file(&path).unwrap();

@@ -145,7 +145,7 @@ pub(crate) fn join(thread: &JoinHandle<()>, patience: Duration) {
     }
 }
 
-/// When batches are taken, and when they may be sent: a receiver that asks for a wait gets it, however long it is.
+/// When batches are taken, and when they may be sent: a receiver that asks for a wait gets it, up to [`WAIT_AT_MOST`].
 struct Pace {
     every: Duration,
     take_at: Instant,

@@ -60,7 +60,7 @@ fn a_task(world: &World<'_>, task: &'static Task) -> Explanation {
     told.advice.push(format!("To take it back: {}", task.undo));
     told.commands =
         vec![format!("alignwatch task plan {} --explain", task.id), format!("alignwatch task run {}", task.id)];
-    told.reversible = Some(true);
+    told.reversible = Some(!task.undo.starts_with("none"));
     told.related.push(format!("alignwatch task history; docs/TASKS.md#{}", task.id));
     told
 }

@@ -16,7 +16,8 @@ use crate::{commands::notify as command, failure::Failure, judging, surroundings
 const RULE: &str = "embedding-program";
 
 impl Monitor {
-    /// Tells this, once and now, through the channel with this name. It takes half a minute at most.
+    /// Tells this, once and now, through the channel with this name. It takes half a minute at most; a command
+    /// as long as its `deadline`.
     ///
     /// What the daemon finds is grouped, throttled and escalated; this is told as it is, and who calls says how often.
     /// The same message has the same group, so that a channel that keeps issues has one of it.

@@ -27,6 +27,7 @@ use alignwatch_model::{
 };
 use alignwatch_notify::Egress;
 use alignwatch_records::Openings;
+use alignwatch_web::Unchanged;
 
 use crate::serve::{Live, now};
 
@@ -54,8 +55,9 @@ pub(crate) fn changing(config: Config, data_dir: PathBuf) -> Box<alignwatch_web:
     Box::new(move |wish: ChangeWish| {
         let config = with_outside(config.clone(), Some(&data_dir), now());
         let windows: Vec<Window> = config.windows.iter().filter_map(|rule| rule.window().ok()).collect();
-        let change = wish.change(&windows, now())?;
-        Openings::of(&data_dir).note(&change, now()).map_err(|error| error.to_string())?;
+        let change = wish.change(&windows, now()).map_err(Unchanged::Refused)?;
+        let noted = Openings::of(&data_dir).note(&change, now());
+        noted.map_err(|error| Unchanged::NotKept(error.to_string()))?;
         Ok(change)
     })
 }

@@ -23,6 +23,7 @@ use alignwatch_model::{
     record::{RECONSTRUCTED, Record},
     task::TaskWish,
     turn::{Effect, Event, Inspected, Pace, State, turn},
+    window::Change,
 };
 use alignwatch_records::Openings;
 use alignwatch_store::{Mended, Store, StoreError};
@@ -391,11 +392,7 @@ impl Body {
             Effect::Tend(path) => Ok(Some(self.tend(path))),
             Effect::Do(wish) => Ok(Some(self.act(wish))),
             Effect::Write(name, due_at) => Ok(Some(self.write(name, due_at))),
-            Effect::Open(change) => {
-                // What can't be written now is asked for again.
-                let _ = Openings::of(&self.live.settings().data_dir).note(&change, now());
-                Ok(None)
-            }
+            Effect::Open(change) => Ok(Some(self.note_opened(change))),
             Effect::Beat(reasons) => Ok(Some(self.deliverer.call(reasons, self.inbox.clone()))),
             Effect::Answer(receipts, kept) => {
                 self.reports.answer(&receipts, &kept);
@@ -475,6 +472,15 @@ impl Body {
             let letter = panic::catch_unwind(panic::AssertUnwindSafe(write));
             let letter = letter.unwrap_or_else(|_| Err("a bug in alignwatch ended it".to_owned()));
             let _ = inbox.send(Event::Written(name, due_at, letter));
+        })
+    }
+
+    /// Remembers that a window opened: people change the same file, so that this may wait.
+    fn note_opened(&self, change: Change) -> JoinHandle<()> {
+        let (settings, inbox) = (self.live.settings(), self.inbox.clone());
+        thread::spawn(move || {
+            let noted = Openings::of(&settings.data_dir).note(&change, now()).map_err(|error| error.to_string());
+            let _ = inbox.send(Event::Opened(change, noted));
         })
     }
 

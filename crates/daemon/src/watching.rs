@@ -22,12 +22,14 @@ const AT_MOST: usize = 5_000;
 /// All that is watched.
 pub(crate) struct Watching {
     paths: RwLock<Vec<PathBuf>>,
+    /// What the command line and the configuration name.
+    named: BTreeSet<PathBuf>,
     /// What was added over the API, as it stands in the file.
     added: Mutex<BTreeSet<String>>,
     file: PathBuf,
     /// Where it may be added from, as patterns.
     may_add: Vec<String>,
-    inbox: Mutex<SyncSender<Event>>,
+    inbox: SyncSender<Event>,
 }
 
 impl Watching {
@@ -48,16 +50,11 @@ impl Watching {
             ));
             BTreeSet::new()
         });
+        let named = paths.iter().cloned().collect();
         paths.extend(added.iter().map(PathBuf::from));
         paths.sort();
         paths.dedup();
-        Watching {
-            paths: RwLock::new(paths),
-            added: Mutex::new(added),
-            file,
-            may_add: may_add.to_vec(),
-            inbox: Mutex::new(inbox),
-        }
+        Watching { paths: RwLock::new(paths), named, added: Mutex::new(added), file, may_add: may_add.to_vec(), inbox }
     }
 
     /// All of them, now.
@@ -105,7 +102,7 @@ impl Watching {
     pub(crate) fn remove(&self, path: &str) -> Result<(), Unwatchable> {
         let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = added.clone();
-        if !wanted.remove(path) {
+        if self.named.contains(Path::new(path)) || !wanted.remove(path) {
             return Err(Unwatchable::NotAdded);
         }
         write(&self.file, &wanted).map_err(|error| Unwatchable::NotKept(error.to_string()))?;
@@ -117,8 +114,7 @@ impl Watching {
 
     /// The loop takes it in when it has room. Where it is gone, the next start reads the file.
     fn tell(&self, event: Event) {
-        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let _ = inbox.send(event);
+        let _ = self.inbox.send(event);
     }
 }
 
@@ -169,6 +165,11 @@ mod tests {
         assert_eq!(watching.remove("/srv/a"), Err(Unwatchable::NotAdded), "the configuration names it");
         assert_eq!(watching.remove(&path), Ok(()));
         assert_eq!(start().texts(), ["/srv/a"]);
+        // One that was added, and is named since, is watched until it is named no more.
+        start().add(&path).unwrap();
+        let named =
+            Watching::these(vec![path.clone().into()], &open, data.path(), inbox.clone(), &|said| panic!("{said}"));
+        assert_eq!(named.remove(&path), Err(Unwatchable::NotAdded));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! are the same code, fed from different places.
 
 pub mod access;
+pub mod address;
 pub mod agenda;
 pub mod alert;
 pub mod atoms;

@@ -83,6 +83,8 @@ pub enum Event {
         /// All changes that are known.
         changes: Vec<Change>,
     },
+    /// That this window opened was written, or could not be, for this reason.
+    Opened(Change, Result<(), String>),
     /// Messages about maintenance that are due; one that was announced before is the same.
     Announced(Vec<Outgoing>),
     /// The report with this name, due at this time, was written; or could not be, for this reason.
@@ -266,9 +268,13 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
         Event::RefsMoved(path) => hasten(state, &path, Timestamp(now.0 + REST.0)),
         Event::Asked(path) => hasten(state, &path, now),
         Event::Watched(path) => state.watch(path, now),
-        Event::Unwatched(path) => drop(state.repositories.remove(&path)),
+        Event::Unwatched(path) => {
+            state.repositories.remove(&path);
+            state.alerting.book.end_alerts_of(&path, now);
+        }
         Event::Inspected(inspected) => take_in(state, *inspected, config, pace, now),
         Event::OutsideRead { troubles, changes } => outside::read(state, troubles, &changes, config, now),
+        Event::Opened(change, result) => outside::written(state, &change, result, now),
         Event::Announced(rows) => state.tending.announce(&mut state.alerting.book, rows),
         Event::Tended(path, has_effect) => {
             state.tending.ended(&path, now);

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    io::{self, Read, Seek, SeekFrom},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
@@ -51,30 +51,34 @@ impl Tail {
 
 impl Written {
     fn end(&self) -> Option<String> {
-        end_of(File::open(self.path).ok()?, self.began_at)
+        end_of(File::open(self.path).ok()?, self.began_at).ok()?
     }
 }
 
-/// The last lines of a file; `None` where it has none, or cannot be read.
-pub fn of_file(path: &Path) -> Option<String> {
+/// The last lines of a file; `None` where it has none. Errors: it is no file, or can't be read.
+pub fn of_file(path: &Path) -> io::Result<Option<String>> {
     // A pipe must not keep us waiting, nor a terminal become ours.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
-    end_of(File::options().read(true).custom_flags(i32::try_from(flags).ok()?).open(path).ok()?, 0)
+    let flags = i32::try_from(flags).map_err(io::Error::other)?;
+    end_of(File::options().read(true).custom_flags(flags).open(path)?, 0)
 }
 
-fn end_of(mut file: File, from: u64) -> Option<String> {
-    let about = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+fn end_of(mut file: File, from: u64) -> io::Result<Option<String>> {
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     let began_at = from.max(about.len().saturating_sub(TAIL_AT_MOST_BYTES));
-    file.seek(SeekFrom::Start(began_at)).ok()?;
+    file.seek(SeekFrom::Start(began_at))?;
     let mut bytes = Vec::new();
     // No further than the size that it has: files that the kernel makes up have none.
-    file.take(about.len().saturating_sub(began_at)).read_to_end(&mut bytes).ok()?;
+    file.take(about.len().saturating_sub(began_at)).read_to_end(&mut bytes)?;
     if from < began_at {
         // Begins in the middle of a line, which says less than it confuses, and may hide what makes it a secret.
         let line = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
         bytes.drain(..line);
     }
-    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 #[cfg(test)]
@@ -110,8 +114,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let pipe = temp.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
-        assert_eq!(of_file(&pipe), None);
-        assert_eq!(of_file(Path::new("/proc/self/environ")), None);
-        assert_eq!(of_file(temp.path()), None);
+        assert!(of_file(&pipe).is_err());
+        assert_eq!(of_file(Path::new("/proc/self/environ")).unwrap(), None);
+        assert!(of_file(temp.path()).is_err());
     }
 }

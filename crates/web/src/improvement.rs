@@ -7,7 +7,7 @@ use alignwatch_model::{
     record::Reading,
     run::{
         Document,
-        times::{self, Durations, durations, success_ratio},
+        times::{self, Durations},
     },
 };
 use alignwatch_store::WhichRuns;
@@ -56,6 +56,13 @@ pub(crate) struct Overall {
     success_ratio: Option<f64>,
 }
 
+impl From<times::Overall> for Overall {
+    fn from(all: times::Overall) -> Overall {
+        let times::Overall { n_runs, duration, success_ratio } = all;
+        Overall { n_runs, duration: duration.map(Took::from), success_ratio }
+    }
+}
+
 /// How long something took, in seconds.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Took {
@@ -89,11 +96,7 @@ pub(crate) async fn improvement(
     let readings = Arc::clone(&shared.readings.read().unwrap_or_else(std::sync::PoisonError::into_inner));
     Ok(Json(Improvement {
         schema: "alignwatch.improvement/1",
-        overall: Overall {
-            n_runs: runs.len(),
-            duration: Durations::of(&durations(&runs)).map(Took::from),
-            success_ratio: success_ratio(&runs),
-        },
+        overall: Overall::from(times::Overall::of(&runs)),
         components: times::by_component(&runs).into_iter().map(|(name, took)| (name, took.into())).collect(),
         resources: RESOURCES.into_iter().map(|(name, metric)| (name, percent(&readings, metric))).collect(),
     }))

@@ -47,6 +47,7 @@ use alignwatch_model::{
 use alignwatch_store::Store;
 pub use upkeep::{Planned, TaskAbout};
 pub use watching::Unwatchable;
+pub use windows::Unchanged;
 
 /// Readers that are kept open. Source: ours; each has a cache of 2 MB, and more requests seldom read at once.
 const READERS_KEPT: usize = 8;
@@ -130,8 +131,8 @@ pub type WishFor = dyn Fn(Wish, Tell) + Send + Sync;
 /// Hands over what somebody wants done about maintenance.
 pub type UpkeepFor = dyn Fn(TaskWish, Tell) + Send + Sync;
 
-/// Changes the opening of a window that is on. Errors: why it can't be done, in a sentence.
-pub type Windows = dyn Fn(ChangeWish) -> Result<Change, String> + Send + Sync;
+/// Changes the opening of a window that is on. Errors: [`Unchanged`].
+pub type Windows = dyn Fn(ChangeWish) -> Result<Change, Unchanged> + Send + Sync;
 
 /// What can be asked of the daemon.
 pub struct Asks {

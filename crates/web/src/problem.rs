@@ -51,3 +51,11 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+/// Does what reads and writes files on a thread that may wait for them.
+pub(crate) async fn in_the_background<T: Send + 'static, E: Into<Problem> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Problem> {
+    let wrong = |error: tokio::task::JoinError| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    tokio::task::spawn_blocking(work).await.map_err(wrong)?.map_err(Into::into)
+}

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     Shared,
     api::{Named, not_known},
-    problem::Problem,
+    problem::{Problem, in_the_background},
 };
 
 /// Why a repository is not watched, or watched on.
@@ -106,14 +106,6 @@ pub(crate) async fn unwatch(
     let row = row.ok_or_else(|| not_known(&id).into_response())?;
     let removed = in_the_background(move || (shared.asks.unwatch)(&row.path)).await;
     removed.map(|()| StatusCode::NO_CONTENT).map_err(refused)
-}
-
-/// Files are read and written meanwhile.
-async fn in_the_background<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Unwatchable> + Send + 'static,
-) -> Result<T, Problem> {
-    let wrong = |error: tokio::task::JoinError| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    tokio::task::spawn_blocking(work).await.map_err(wrong)?.map_err(Problem::from)
 }
 
 fn refused(problem: Problem) -> Response {

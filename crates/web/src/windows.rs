@@ -15,7 +15,33 @@ use axum::{
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
-use crate::{Shared, access::Who, api::Named, problem::Problem};
+use crate::{
+    Shared,
+    access::Who,
+    api::Named,
+    problem::{Problem, in_the_background},
+};
+
+/// Why the opening of a window is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unchanged {
+    /// It can't be changed so, for this reason.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be written down, for this reason.
+    #[error("it could not be written down: {0}")]
+    NotKept(String),
+}
+
+impl From<Unchanged> for Problem {
+    fn from(why: Unchanged) -> Problem {
+        let status = match why {
+            Unchanged::Refused(_) => StatusCode::CONFLICT,
+            Unchanged::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Problem::new(status, why.to_string())
+    }
+}
 
 /// What is wanted of the opening that is on.
 #[derive(Deserialize, ToSchema)]
@@ -60,7 +86,8 @@ pub(crate) struct WindowChanged {
     (status = 409, description = "It can't be done: there is no such window, or it is not open.", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json")))]
+    (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "It could not be written down.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn change(
     State(shared): State<Arc<Shared>>,
     who: Who,
@@ -72,8 +99,7 @@ pub(crate) async fn change(
     let wanted = asked.longer_seconds.map_or(Wanted::End, |seconds| Wanted::Longer(Span(i64::from(seconds))));
     let note = asked.note.chars().take(500).collect();
     let wish = ChangeWish { window, wanted, who: who.says(&asked.who), note };
-    let declined = |reason: String| Problem::new(StatusCode::CONFLICT, reason).into_response();
-    let changed = (shared.asks.windows)(wish).map_err(declined)?;
+    let changed = in_the_background(move || (shared.asks.windows)(wish)).await.map_err(IntoResponse::into_response)?;
     let (from, until) = (changed.from.rfc3339(), changed.until.rfc3339());
     Ok(Json(WindowChanged { schema: "alignwatch.window_changed/1", window: changed.window, from, until }))
 }

@@ -1,6 +1,6 @@
 //! `alignwatch event`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, RunId, Stage, event::Started};
 use alignwatch_records::{Spool, fresh, tail, wrap};
@@ -143,12 +143,13 @@ pub(crate) fn run(global: &Global, asked: &Event) -> Result<Exit, Failure> {
     }
     let form = global.form("event", &[Format::Human, Format::Json])?;
     wrap::survive_full_files();
-    let Some(event) = event_of(&asked.what) else { return Ok(Exit::Fine) };
-    if let Err(reason) = spool(global, &event)
-        && !global.quiet
-    {
-        surroundings::talk(&format!("alignwatch: {reason}\n"));
-    }
+    let say = |reason: String| {
+        if !global.quiet {
+            surroundings::talk(&format!("alignwatch: {reason}\n"));
+        }
+    };
+    let Some(event) = event_of(&asked.what, &say) else { return Ok(Exit::Fine) };
+    spool(global, &event).unwrap_or_else(say);
     match (form, &event.what) {
         (Format::Json, _) => surroundings::answer(format!("{}\n", event.json()).as_bytes())?,
         (_, Happened::Started(_)) => surroundings::answer(format!("{}\n", event.run).as_bytes())?,
@@ -163,8 +164,17 @@ fn spool(global: &Global, event: &RunEvent) -> Result<(), String> {
     Spool::open(&data_dir).append(event).map_err(|error| error.to_string())
 }
 
+/// What is kept of the output in this file; `None` = it has none, or can't be read, and that was said.
+fn tail_of(path: &Path, say: &dyn Fn(String)) -> Option<String> {
+    let tail = tail::of_file(path).unwrap_or_else(|error| {
+        say(format!("cannot read the output in {}: {error}; all else is recorded", path.display()));
+        None
+    });
+    tail.map(|text| recording::kept_output(&text))
+}
+
 /// `None` = nothing is reported.
-fn event_of(what: &What) -> Option<RunEvent> {
+fn event_of(what: &What, say: &dyn Fn(String)) -> Option<RunEvent> {
     let (run, more, happened) = match what {
         What::Import(_) => return None,
         What::Start { workflow, repo, base, more } => {
@@ -189,7 +199,7 @@ fn event_of(what: &What) -> Option<RunEvent> {
         What::Finish { outcome, exit_code, output, of, more } => {
             let outcome = Outcome::from_word(outcome).unwrap_or_default();
             let because = "it was reported".to_owned();
-            let output_tail = output.as_deref().and_then(tail::of_file).map(|text| recording::kept_output(&text));
+            let output_tail = output.as_deref().and_then(|path| tail_of(path, say));
             let finished = Finished { outcome, because, exit_code: *exit_code, output_tail, ..Finished::default() };
             (of.run.clone(), more, Happened::Finished(finished))
         }

@@ -7,7 +7,7 @@ use std::{
 
 use alignwatch_daemon::alerts;
 use alignwatch_model::{
-    Span, Timestamp,
+    Known, Span, Timestamp,
     alert::{
         Policy,
         backtest::{Backtest, SHORT, backtest},
@@ -166,27 +166,35 @@ fn told_of(name: &str, told: &Backtest, days: u16) -> String {
 const FIRINGS_SHOWN: usize = 20;
 
 /// Rules that match nothing for long, with since when.
-type Idle = BTreeMap<String, Timestamp>;
+type Idle = Known<BTreeMap<String, Timestamp>>;
 
-/// As the store knows them; none where no daemon ran.
+/// As the store knows them.
 fn idle(config: &Config, policy: &Policy) -> Idle {
     let now = surroundings::now();
-    let known = configuring::data_dir(config).and_then(|data_dir| alerts::alerting(&data_dir, config, now).ok());
-    let since = |rule: &Rule| Some((rule.name.clone(), known.as_ref()?.book.matches_nothing_since(&rule.name, now)?));
-    policy.rules.iter().filter_map(since).collect()
+    let Some(data_dir) = configuring::data_dir(config) else {
+        return Known::Unknown("there is no data directory".to_owned());
+    };
+    Known::from_result(alerts::alerting(&data_dir, config, now)).map(|known| {
+        let since = |rule: &Rule| Some((rule.name.clone(), known.book.matches_nothing_since(&rule.name, now)?));
+        policy.rules.iter().filter_map(since).collect()
+    })
 }
 
 fn list(policy: &Policy, idle: &Idle, form: Format) -> String {
     if form == Format::Json {
         let rules: Vec<Value> = policy.rules.iter().map(|rule| document(rule, idle)).collect();
-        return escape::json(&json!({"schema": "alignwatch.rules/1", "rules": rules}));
+        return escape::json(
+            &json!({"schema": "alignwatch.rules/1", "rules": rules, "matches_unknown": idle.reason()}),
+        );
     }
-    policy.rules.iter().map(|rule| line(rule, idle)).collect()
+    let lines = policy.rules.iter().map(|rule| line(rule, idle));
+    let unknown = idle.reason().map(|reason| format!("Whether they match anything is not known: {reason}\n"));
+    lines.chain(unknown).collect()
 }
 
 fn document(rule: &Rule, idle: &Idle) -> Value {
     json!({
-        "matches_nothing_since": idle.get(&rule.name),
+        "matches_nothing_since": idle.seen().and_then(|idle| idle.get(&rule.name)),
         "name": rule.name, "is_own": rule.is_own, "looks_for": rule.of.to_string(), "severity": rule.severity,
         "for_seconds": rule.timing.hold.0, "keep_firing_for_seconds": rule.timing.keep_firing.0,
         "times": rule.timing.times, "of": rule.timing.of, "labels": rule.labels, "why": rule.why,
@@ -201,7 +209,11 @@ fn line(rule: &Rule, idle: &Idle) -> String {
     when.extend((0 < timing.keep_firing.0).then(|| format!("ends when well for {}", length_text(timing.keep_firing))));
     when.extend((1 < timing.times).then(|| format!("{} of the last {}", timing.times, timing.of)));
     let when = if when.is_empty() { "at once".to_owned() } else { when.join(", ") };
-    let idle = idle.get(&rule.name).map(|since| format!("    matches nothing since {since}\n")).unwrap_or_default();
+    let idle = idle
+        .seen()
+        .and_then(|idle| idle.get(&rule.name))
+        .map(|since| format!("    matches nothing since {since}\n"))
+        .unwrap_or_default();
     let text = format!("{} ({whose}; {when})\n    {}\n    why: {}\n{idle}", rule.name, rule.of, rule.why);
     text.lines().map(|line| format!("{}\n", escape::terminal(line))).collect()
 }

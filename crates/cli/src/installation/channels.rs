@@ -5,11 +5,13 @@ use alignwatch_model::{
     Finding, Remedy, Severity,
     alert::outbox::{Outcome, Outgoing},
     config::{Channel, SecretRef},
-    quote::shell_word,
 };
-use alignwatch_notify::{self as notify, SecretState};
+use alignwatch_notify as notify;
 
-use super::{Around, Examination, Told};
+use super::{
+    Around, Examination, Told,
+    secrets::{self, Needs},
+};
 
 /// The channels by which people are told.
 pub(super) static EXAMINATION: Examination = Examination {
@@ -87,21 +89,9 @@ fn canaries(around: &Around) -> Vec<Finding> {
 
 fn finding(channel: &Channel, secret: &SecretRef) -> Option<Finding> {
     let name = channel.name();
-    let state = notify::secret_state(secret);
-    let problem = state.problem()?;
-    let (severity, text, commands) = match (&state, secret) {
-        (SecretState::OpenToOthers, SecretRef::File(path)) => {
-            let path = shell_word(path.as_bytes());
-            (Severity::Warning, "Let only the user read it that alignwatch runs as.", vec![format!("chmod o= {path}")])
-        }
-        _ => (
-            Severity::Error,
-            "Put the secret there, then try the channel.",
-            vec![format!("alignwatch notify test {name}")],
-        ),
-    };
-    let summary = format!("the channel `{name}` needs {secret}: {problem}");
-    Some(EXAMINATION.finding(&format!("{name}:{secret}"), severity, summary, Remedy::reversible(text, commands)))
+    let mend = ("Put the secret there, then try the channel.", vec![format!("alignwatch notify test {name}")]);
+    let needs = Needs { who: format!("the channel `{name}`"), cause: format!("{name}:{secret}"), mend };
+    secrets::finding(&EXAMINATION, secret, needs)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod limits;
 mod otlp;
 mod program;
 mod remembered;
+mod secrets;
 mod store;
 mod webhooks;
 

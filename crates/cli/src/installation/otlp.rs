@@ -2,9 +2,11 @@
 
 use alignwatch_daemon::export::{self, Sent};
 use alignwatch_model::{Finding, Known, Remedy, Severity, Span, Timestamp, config::SecretRef};
-use alignwatch_notify as notify;
 
-use super::{Around, Examination, Told};
+use super::{
+    Around, Examination, Told,
+    secrets::{self, Needs},
+};
 
 /// Where metrics are sent, and how that went.
 pub(super) static EXAMINATION: Examination = Examination {
@@ -54,10 +56,9 @@ fn how(sent: &Sent, every: Span, now: Timestamp) -> Told {
 }
 
 fn unreadable(secret: &SecretRef) -> Option<Finding> {
-    let problem = notify::secret_state(secret).problem().map(str::to_owned)?;
-    let remedy = Remedy::reversible("Put it there, so that only the user of alignwatch can read it.", Vec::new());
-    let summary = format!("sending metrics needs {secret}: {problem}");
-    Some(EXAMINATION.finding(&format!("{secret}"), Severity::Error, summary, remedy))
+    let mend = ("Put it there, so that only the user of alignwatch can read it.", Vec::new());
+    let needs = Needs { who: "sending metrics".to_owned(), cause: secret.to_string(), mend };
+    secrets::finding(&EXAMINATION, secret, needs)
 }
 
 #[cfg(test)]

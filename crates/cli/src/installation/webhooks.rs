@@ -1,9 +1,11 @@
 //! `webhooks`: can whoever tells of a push be known by its secret?
 
-use alignwatch_model::{Finding, Remedy, Severity, config::WebhookEntry, quote::shell_word};
-use alignwatch_notify::{self as notify, SecretState};
+use alignwatch_model::{Finding, config::WebhookEntry};
 
-use super::{Around, Examination, Told};
+use super::{
+    Around, Examination, Told,
+    secrets::{self, Needs},
+};
 
 /// Who may tell that something was pushed.
 pub(super) static EXAMINATION: Examination = Examination {
@@ -23,17 +25,8 @@ fn examine(around: &Around) -> Told {
 }
 
 fn finding(webhook: &WebhookEntry) -> Option<Finding> {
-    let (name, secret) = (&webhook.name, &webhook.secret);
-    let state = notify::secret_state(secret);
-    let problem = state.problem()?;
-    let summary = format!("the webhook `{name}` needs {secret}: {problem}");
-    let (severity, remedy) = match (&state, secret) {
-        (SecretState::OpenToOthers, alignwatch_model::config::SecretRef::File(path)) => {
-            let command = format!("chmod o= {}", shell_word(path.as_bytes()));
-            let text = "Let only the user read it that alignwatch runs as.";
-            (Severity::Warning, Remedy::reversible(text, vec![command]))
-        }
-        _ => (Severity::Error, Remedy::reversible("Put the secret there that the forge has, too.", Vec::new())),
-    };
-    Some(EXAMINATION.finding(name, severity, summary, remedy))
+    let name = &webhook.name;
+    let mend = ("Put the secret there that the forge has, too.", Vec::new());
+    let needs = Needs { who: format!("the webhook `{name}`"), cause: name.clone(), mend };
+    secrets::finding(&EXAMINATION, &webhook.secret, needs)
 }

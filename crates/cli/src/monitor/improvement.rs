@@ -2,33 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use super::Monitor;
+use crate::failure::Failure;
 use alignwatch_model::{
     Known,
     run::{
         Document,
-        times::{self, Durations},
+        times::{self, Durations, Overall},
     },
 };
-use serde::Serialize;
-
-use super::{Monitor, performance};
-use crate::failure::Failure;
-
-/// How alignment does as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Overall {
-    /// Runs that are recorded; the newest of them count.
-    pub n_runs: usize,
-    /// How long those took that ended; `None` without any.
-    pub duration: Option<Durations>,
-    /// The part that did what they should, 0 to 1; `None` without any that was judged.
-    pub success_ratio: Option<f64>,
-}
 
 impl Monitor {
     /// How long alignment runs of this repository take as a whole. Errors: the records can't be read.
     pub fn overall_performance(&self) -> Result<Overall, Failure> {
-        Ok(performance::overall(&self.recorded()?))
+        Ok(Overall::of(&self.recorded()?.iter().collect::<Vec<&Document>>()))
     }
 
     /// How long each part takes: workflows by name, and the stages that they reported as `workflow/stage`.

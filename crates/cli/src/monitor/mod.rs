@@ -38,10 +38,10 @@ use std::path::{Path, PathBuf};
 use alignwatch_model::{Timestamp, config::Config, report::Times};
 use serde_json::Value;
 
+pub use alignwatch_model::run::times::Overall;
 pub use alignwatch_model::{Severity, Status, notice::Delivered, report::Period, run::times::Durations};
 pub use alignwatch_tasks::due::Ended;
 pub use health::Health;
-pub use improvement::Overall;
 pub use performance::{Number, Performance};
 pub use upkeep::Scheduled;
 

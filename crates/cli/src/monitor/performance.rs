@@ -6,14 +6,11 @@ use alignwatch_model::{
     Known, Timestamp,
     checks::Judged,
     metrics::{self, Measured},
-    run::{
-        Document,
-        times::{Durations, durations, success_ratio},
-    },
+    run::{Document, times::Overall},
 };
 use serde::Serialize;
 
-use super::{Monitor, Overall};
+use super::Monitor;
 use crate::{failure::Failure, report::Judgement};
 
 /// What was measured at one moment.
@@ -23,8 +20,8 @@ pub struct Performance {
     pub seen_at: Timestamp,
     /// Numbers of the repository and the machine, in the order of docs/METRICS.md. What is not known is not there.
     pub numbers: Vec<Number>,
-    /// How long alignment runs took; `None` = the records can't be read.
-    pub runs: Option<Overall>,
+    /// How long alignment runs took.
+    pub runs: Known<Overall>,
 }
 
 /// A number of a metric.
@@ -46,9 +43,9 @@ impl Monitor {
     /// Errors: the repository can't be read.
     pub fn collect_performance_metrics(&self) -> Result<Performance, Failure> {
         let judgement = self.looked_at().judgement?;
-        let runs = self.recorded().ok();
-        let overall = runs.map(|runs| overall(&runs));
-        Ok(Performance { seen_at: judgement.snapshot.seen_at, numbers: self.numbers(&judgement), runs: overall })
+        let runs = Known::from_result(self.recorded().map_err(|failure| failure.message));
+        let runs = runs.map(|runs| Overall::of(&runs.iter().collect::<Vec<&Document>>()));
+        Ok(Performance { seen_at: judgement.snapshot.seen_at, numbers: self.numbers(&judgement), runs })
     }
 
     fn numbers(&self, judgement: &Judgement) -> Vec<Number> {
@@ -87,12 +84,6 @@ impl Monitor {
             ("disk", host.file_systems.first().map_or(Known::Unknown("it was not looked at".to_owned()), disk)),
         ])
     }
-}
-
-/// All runs together.
-pub(super) fn overall(runs: &[Document]) -> Overall {
-    let runs: Vec<&Document> = runs.iter().collect();
-    Overall { n_runs: runs.len(), duration: Durations::of(&durations(&runs)), success_ratio: success_ratio(&runs) }
 }
 
 fn judged(result: &crate::report::CheckResult) -> Judged {

@@ -79,7 +79,7 @@ fn all_calls_answer_for_a_real_repository_and_agree_with_the_commands() {
     let number =
         |name: &str| performance.numbers.iter().find(|number| number.metric == name).map(|number| number.value);
     assert_eq!(number("alignwatch_repo_refs"), Some(3.0));
-    assert_eq!(performance.runs.unwrap().n_runs, 1);
+    assert_eq!(performance.runs.seen().unwrap().n_runs, 1);
 
     let scheduled = monitor.schedule_maintenance_task("pack-refs", "0 2 * * *").unwrap();
     assert!(matches!(scheduled.turn, Turn::Now { .. }), "what was never asked is due: {:?}", scheduled.turn);

@@ -91,6 +91,19 @@ fn a_clean_rebase_is_aligned_and_all_of_it_is_recorded() {
 }
 
 #[test]
+fn an_output_that_cannot_be_read_is_told_and_the_end_of_the_run_is_recorded() {
+    let world = World::new("main: a");
+    let started = world.command(&["event", "start", "--workflow", "w"]).output().unwrap();
+    let run = String::from_utf8(started.stdout).unwrap();
+    let words = ["event", "finish", "--run", run.trim(), "--outcome", "aligned", "--output", "/nowhere/align.log"];
+    let ended = world.command(&words).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("cannot read the output in /nowhere/align.log: No such file"), "{told}");
+    assert!(ended.status.success(), "a script goes on");
+    assert_eq!(world.recorded().outcome(), Some(Outcome::Aligned));
+}
+
+#[test]
 fn the_end_of_the_output_is_kept_where_it_goes_into_a_file_and_is_asked_for() {
     for (asks, kept) in [(true, Some("its end, with token=[secret]\nand more\n")), (false, None)] {
         let world = World::new(CLEAN);

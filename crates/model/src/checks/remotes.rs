@@ -3,6 +3,7 @@
 use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
 use crate::{
     Finding, Known, Look, Remedy, Severity, Span,
+    address::Address,
     facts::settings::{Answer, RemoteAnswer, Remotes},
     quote::shell_word,
 };
@@ -137,7 +138,8 @@ fn unreachable(seen: &Seen<'_>) -> Outcome {
 fn silent(seen: &Seen<'_>, name: &str, reason: &str) -> Finding {
     let summary = format!("The remote `{name}` does not answer: {reason}");
     let remotes = seen.snapshot.facts.remotes.seen();
-    let host = remotes.and_then(|remotes| host_of(&remotes.all.iter().find(|remote| remote.name == name)?.fetch_url));
+    let remote = remotes.and_then(|remotes| remotes.all.iter().find(|remote| remote.name == name));
+    let host = remote.map(|remote| Address::of(&remote.fetch_url).host).filter(|host| !host.is_empty());
     let finding = seen.finding(Severity::Error, name, name, summary).fact("remote", name);
     // Where many repositories have one forge, it is the forge that does not answer.
     let finding = match host {
@@ -152,22 +154,6 @@ fn silent(seen: &Seen<'_>, name: &str, reason: &str) -> Finding {
             "Ask it with your own keys and passwords. If that fails, too, correct the address or sign in again.",
             [format!("GIT_TERMINAL_PROMPT=0 git ls-remote --symref {} HEAD", shell_word(name.as_bytes()))],
         ))
-}
-
-/// The machine in an address: `https://host/path`, `ssh://git@host:22/path`, `git@host:path`; `None` = it is a path here.
-fn host_of(url: &str) -> Option<&str> {
-    let authority = match url.split_once("://") {
-        Some(("file", _)) => return None,
-        Some((_, rest)) => rest.split('/').next()?,
-        // In the short form of ssh, no slash stands before the colon.
-        None => url.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/'))?,
-    };
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.strip_prefix('[') {
-        Some(address) => address.split(']').next()?,
-        None => host.split(':').next()?,
-    };
-    (!host.is_empty()).then_some(host)
 }
 
 fn default_moved(seen: &Seen<'_>) -> Outcome {
@@ -218,22 +204,6 @@ fn moved(seen: &Seen<'_>, name: &str, there: &str, here: &str) -> Finding {
 mod tests {
     use super::{super::sample::*, *};
     use crate::{Snapshot, Timestamp, facts::settings::Remote};
-
-    #[test]
-    fn the_machine_of_a_remote_is_found_in_each_form_of_an_address() {
-        for (url, host) in [
-            ("https://forge.example/a.git", Some("forge.example")),
-            ("ssh://git@forge.example:2222/a.git", Some("forge.example")),
-            ("git@forge.example:team/a.git", Some("forge.example")),
-            ("ssh://git@[2001:db8::1]:22/a.git", Some("2001:db8::1")),
-            ("/srv/git/a.git", None),
-            ("../a:b.git", None),
-            ("file:///srv/a.git", None),
-            ("", None),
-        ] {
-            assert_eq!(host_of(url), host, "{url}");
-        }
-    }
 
     fn cloned(fetched_at: Known<Option<Timestamp>>, answer: Known<Answer>) -> Snapshot {
         let mut snapshot = snapshot([]);

@@ -25,6 +25,24 @@ impl Durations {
     }
 }
 
+/// How alignment does as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Overall {
+    /// Runs that were looked at.
+    pub n_runs: usize,
+    /// How long those took that ended; `None` without any.
+    pub duration: Option<Durations>,
+    /// The part that did what they should, 0 to 1; `None` without any that was judged.
+    pub success_ratio: Option<f64>,
+}
+
+impl Overall {
+    /// Of all of these runs.
+    pub fn of(runs: &[&Document]) -> Overall {
+        Overall { n_runs: runs.len(), duration: Durations::of(&durations(runs)), success_ratio: success_ratio(runs) }
+    }
+}
+
 /// The part of runs that did what they should. One that was not judged says nothing; `None` without any that was.
 pub fn success_ratio(runs: &[&Document]) -> Option<f64> {
     let judged = runs.iter().filter_map(|run| run.outcome);

@@ -207,6 +207,27 @@ fn the_daemon_sleeps_until_something_is_due() {
 }
 
 #[test]
+fn the_alerts_of_a_repository_end_when_it_is_taken_out() {
+    use crate::alert::{Book, Policy};
+    let policy = Policy::of(&Config::default());
+    let paths = ["/a", "/b"].map(str::to_owned);
+    let mut day = Day(State::watching(paths, at(0)).with_alerts(Book::new(&policy, at(0)), policy));
+    for second in [0, 400, 800, 1_200, 1_600] {
+        day.then(second, failed("/a"));
+        day.then(second, failed("/b"));
+    }
+    let firing = |day: &Day| {
+        let book = &day.0.alerting.book;
+        book.firing().map(|alert| alert.repository.clone()).filter(|path| !path.is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(firing(&day), ["/a", "/b"]);
+    day.then(1_700, Event::Unwatched("/b".into()));
+    assert_eq!(firing(&day), ["/a"]);
+    let ended = day.0.alerting.book.alerts().find(|alert| alert.repository == "/b").unwrap();
+    assert!(ended.summary.ends_with("(its repository is watched no longer)"), "{}", ended.summary);
+}
+
+#[test]
 fn a_repository_that_is_added_is_looked_at_now_and_one_that_is_taken_out_never_again() {
     let mut day = Day::of(&["/a"]);
     day.then(0, Event::Tick);

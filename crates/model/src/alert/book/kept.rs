@@ -75,17 +75,27 @@ impl Book {
             let rule = policy.rule(&alert.rule).filter(|rule| rule.labels.iter().all(|own| has(&alert.labels, own)));
             rule.is_some() && alert.labels.get("check").is_none_or(is_on)
         };
-        let is_orphan = |alert: &Alert| alert.phase != Phase::Resolved && !alert.is_foreign() && !finds(alert);
-        let orphans: Vec<_> =
-            self.alerts.values().filter(|alert| is_orphan(alert)).map(|alert| alert.fingerprint.clone()).collect();
-        for fingerprint in orphans {
+        let is_orphan = |alert: &Alert| !finds(alert);
+        self.end_own(is_orphan, "nothing looks for it any more", now);
+    }
+
+    /// What was found in a repository that is watched no longer is over.
+    pub fn end_alerts_of(&mut self, repository: &str, now: Timestamp) {
+        self.end_own(|alert| alert.repository == repository, "its repository is watched no longer", now);
+    }
+
+    /// Ends those of our own alerts, for this reason. What did not fire yet never was.
+    fn end_own(&mut self, is_over: impl Fn(&Alert) -> bool, why: &str, now: Timestamp) {
+        let is_over = |alert: &&Alert| alert.phase != Phase::Resolved && !alert.is_foreign() && is_over(alert);
+        let over: Vec<_> = self.alerts.values().filter(is_over).map(|alert| alert.fingerprint.clone()).collect();
+        for fingerprint in over {
             let Some(alert) = self.alerts.get_mut(&fingerprint) else { continue };
             if alert.phase == Phase::Pending {
                 self.remove(&fingerprint);
                 continue;
             }
-            (alert.phase, alert.ends_at) = (Phase::Resolved, Some(now));
-            alert.summary.push_str(" (nothing looks for it any more)");
+            (alert.phase, alert.ends_at, alert.in_doubt) = (Phase::Resolved, Some(now), None);
+            alert.summary.push_str(&format!(" ({why})"));
             self.touch(Row::Alert(fingerprint));
         }
     }

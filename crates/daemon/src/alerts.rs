@@ -27,7 +27,7 @@ pub fn alerting(data_dir: &Path, config: &Config, now: Timestamp) -> Result<Aler
     let policy = Policy::of(config);
     let records = store.open_records().map_err(|error| error.to_string())?;
     let (book, _) = Book::of_records(&records, &policy, now);
-    Ok(Alerting::of(book, policy, now))
+    Ok(Alerting::of(book.only_read(), policy, now))
 }
 
 /// Messages that were decided, the newest first. Errors: the store can't be read.

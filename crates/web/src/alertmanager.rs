@@ -12,9 +12,8 @@ use alignwatch_model::{
         book::Posted,
         matcher::{all_match, parse_all},
         mute::{By, SilenceState},
-        unsent::{self, Holding},
+        unsent::Holding,
     },
-    turn::Alerting,
 };
 use axum::{
     Json, Router,
@@ -147,7 +146,7 @@ struct ShownStatus {
     muted_by: Vec<String>,
 }
 
-fn shown(alerting: &Alerting, holding: &Holding<'_>, alert: &Alert, now: Timestamp) -> Shown {
+fn shown(holding: &Holding<'_>, alert: &Alert, now: Timestamp) -> Shown {
     let mute = holding.back(alert);
     let mut status = ShownStatus { state: "active", silenced_by: vec![], inhibited_by: vec![], muted_by: vec![] };
     match mute.map(|mute| mute.by) {
@@ -161,8 +160,7 @@ fn shown(alerting: &Alerting, holding: &Holding<'_>, alert: &Alert, now: Timesta
             }
         }
     }
-    let mut receivers: Vec<_> =
-        unsent::receivers(&alerting.policy, alert, now).into_iter().map(|(_, to)| to.channel).collect();
+    let mut receivers: Vec<_> = holding.receivers(alert).into_iter().map(|(_, to)| to.channel).collect();
     receivers.dedup();
     let texts = [("summary", &alert.summary), ("description", &alert.description), ("runbook_url", &alert.runbook)];
     let annotations = texts.into_iter().filter(|(_, text)| !text.is_empty());
@@ -184,7 +182,7 @@ fn all_shown(shared: &Shared, wanted: &Wanted) -> Vec<Shown> {
     let (alerting, now) = (shared.alerting(), crate::now());
     let holding = Holding::of(&alerting.book, &alerting.policy, now);
     let firing = alerting.book.firing();
-    firing.map(|alert| shown(&alerting, &holding, alert, now)).filter(|shown| wanted.takes(shown)).collect()
+    firing.map(|alert| shown(&holding, alert, now)).filter(|shown| wanted.takes(shown)).collect()
 }
 
 async fn alerts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<Json<Vec<Shown>>, Problem> {
@@ -204,11 +202,11 @@ async fn groups(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) ->
     let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
     let holding = Holding::of(&alerting.book, &alerting.policy, now);
     for alert in alerting.book.firing() {
-        let shown = shown(&alerting, &holding, alert, now);
+        let shown = shown(&holding, alert, now);
         if !wanted.takes(&shown) {
             continue;
         }
-        for (_, to) in unsent::receivers(&alerting.policy, alert, now) {
+        for (_, to) in holding.receivers(alert) {
             let key = (to.channel.clone(), to.group_key);
             let receiver = Receiver { name: to.channel };
             let group = groups.entry(key).or_insert(Group { labels: to.group_labels, receiver, alerts: Vec::new() });

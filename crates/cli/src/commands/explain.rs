@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alignwatch_model::Timestamp;
 use clap::Args;
 
 use super::Global;
@@ -18,8 +19,8 @@ use crate::{
 /// Tell why something is as it is
 ///
 /// A subject is the key of a finding, the id of a check, a key of the configuration (a
-/// threshold, for example), an examination of `doctor`, an alert, a maintenance task, the number
-/// of one of its runs, or a branch (by its full name, where it is called like something else). The answer tells what was
+/// threshold, for example), an examination of `doctor`, an alert, a message, a channel, a rule, a maintenance task, the
+/// number of one of its runs, or a branch (by its full name, where it is called like something else). The answer tells what was
 /// seen and by what, the numbers, the threshold and where it comes from, what would change
 /// the verdict, what it means for alignment, and what to do.
 #[derive(Args, Debug)]
@@ -32,16 +33,30 @@ Examples:
   alignwatch explain data-dir               a part of the installation
   alignwatch explain pack-refs              why a maintenance task acts, rests, waits or refuses
   alignwatch explain task:loose-objects     the same, where a check has this name
-  alignwatch explain 12                     what came of run 12 of a task, and why")]
+  alignwatch explain 12                     what came of run 12 of a task, and why
+  alignwatch explain 65f2a1-0001 --to team  why a channel was told of an alert, or was not
+  alignwatch explain 65f2a1-0001 --at 2026-11-28T03:00Z  the same, as it was then
+  alignwatch explain team                   why a channel hears what it hears, or nothing
+  alignwatch explain rule:conflict          why a rule fires, or does not")]
 pub(crate) struct Explain {
     /// What to explain
     subject: String,
     /// The repository
     #[arg(default_value = ".", hide_default_value = true)]
     path: PathBuf,
+    /// Of an alert, only what concerns this channel
+    #[arg(long, value_name = "CHANNEL")]
+    to: Option<String>,
+    /// Of an alert, as it was at this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
     /// Measure all branches against this ref
     #[arg(long, value_name = "REF")]
     base: Option<String>,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write it like 2026-11-28T03:00:00Z".to_owned())
 }
 
 /// Looks, and explains.
@@ -55,6 +70,8 @@ pub(crate) fn run(global: &Global, asked: &Explain) -> Result<Exit, Failure> {
         around: &around,
         installation: &installation,
         path: &asked.path,
+        to: asked.to.as_deref(),
+        at: asked.at,
         judgement: checked.judgement.as_ref(),
     };
     let explanation = explaining::explain(&world, &asked.subject)?;

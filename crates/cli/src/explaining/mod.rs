@@ -5,15 +5,19 @@
 
 mod alert;
 mod branch;
+mod channel;
 mod check;
 mod examination;
 mod finding;
+mod message;
+mod rule;
 mod setting;
 mod task;
+mod telling;
 
 use std::path::Path;
 
-use alignwatch_model::{Evidence, Finding, Threshold, config};
+use alignwatch_model::{Evidence, Finding, Threshold, Timestamp, config};
 use serde::Serialize;
 
 use crate::{
@@ -23,8 +27,18 @@ use crate::{
 };
 
 /// All kinds of subjects, in the order in which a word is looked up.
-pub static ALL: &[&Kind] =
-    &[&alert::KIND, &check::KIND, &setting::KIND, &finding::KIND, &examination::KIND, &task::KIND, &branch::KIND];
+pub static ALL: &[&Kind] = &[
+    &alert::KIND,
+    &message::KIND,
+    &check::KIND,
+    &setting::KIND,
+    &finding::KIND,
+    &examination::KIND,
+    &task::KIND,
+    &channel::KIND,
+    &rule::KIND,
+    &branch::KIND,
+];
 
 /// A kind of subject.
 pub struct Kind {
@@ -44,6 +58,10 @@ pub struct World<'a> {
     pub installation: &'a [Examined],
     /// The repository that was named.
     pub path: &'a Path,
+    /// The channel that it is asked for, where that makes a difference.
+    pub to: Option<&'a str>,
+    /// The time that it is asked for, where that makes a difference.
+    pub at: Option<Timestamp>,
     /// The repository as the checks judge it, or why it could not be looked at.
     pub judgement: Result<&'a Judgement, &'a Failure>,
 }

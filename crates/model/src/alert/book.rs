@@ -324,6 +324,11 @@ impl Book {
         self.lately.get(channel).into_iter().flatten().copied()
     }
 
+    /// The same for somebody who only reads it, and did not just begin to tell.
+    pub fn only_read(self) -> Book {
+        Book { settled_at: self.began_at, ..self }
+    }
+
     /// When telling begins after the start.
     pub fn settled_at(&self) -> Timestamp {
         self.settled_at

@@ -107,6 +107,11 @@ impl Alert {
         self.phase == Phase::Firing
     }
 
+    /// Is it bad, and does not fire yet?
+    pub fn is_pending(&self) -> bool {
+        self.phase == Phase::Pending
+    }
+
     /// Did somebody else post it, such as a Prometheus?
     pub fn is_foreign(&self) -> bool {
         self.ends_unless_posted_by.is_some()

@@ -2,7 +2,7 @@
 //!
 //! Each says who or what it is and until when. It holds the telling only: judging, counting and the end go on.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use serde::{Deserialize, Serialize};
 
@@ -196,18 +196,18 @@ pub fn is_held(alert: &Alert, silences: &BTreeMap<String, Silence>, policy: &Pol
     by_window(alert, policy, now).is_some() || by_silence(alert, silences, now).is_some()
 }
 
-/// Why this alert is not told now; the cause first, then windows, silences and acknowledgements.
-pub fn muted(
-    alert: &Alert,
-    causes: &Causes<'_>,
-    silences: &BTreeMap<String, Silence>,
-    policy: &Policy,
+/// All that holds this alert back now: its cause first, then windows, silences and acknowledgements.
+pub fn mutes<'a>(
+    alert: &'a Alert,
+    causes: &'a Causes<'_>,
+    silences: &'a BTreeMap<String, Silence>,
+    policy: &'a Policy,
     now: Timestamp,
-) -> Option<Mute> {
-    by_cause(alert, causes, policy)
-        .or_else(|| by_window(alert, policy, now))
-        .or_else(|| by_silence(alert, silences, now))
-        .or_else(|| by_ack(alert, now))
+) -> impl Iterator<Item = Mute> + 'a {
+    let first = iter::once_with(move || by_cause(alert, causes, policy));
+    let second = iter::once_with(move || by_window(alert, policy, now));
+    let third = iter::once_with(move || by_silence(alert, silences, now));
+    first.chain(second).chain(third).chain(iter::once_with(move || by_ack(alert, now))).flatten()
 }
 
 fn by_cause(alert: &Alert, causes: &Causes<'_>, policy: &Policy) -> Option<Mute> {

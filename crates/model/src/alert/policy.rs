@@ -28,6 +28,8 @@ pub struct Policy {
     windows: Vec<(WindowRule, Window)>,
     /// Tellings of one channel within an hour at most; what is more goes together.
     pub at_most_per_hour: usize,
+    /// Channels that keep an incident or issue for each group.
+    pub keep_incidents: BTreeSet<String>,
     /// The longest silence.
     pub silence_at_most: Span,
     /// How long after the start nothing is told.
@@ -61,12 +63,15 @@ impl Policy {
             let stand_in = route_of_canaries(config).map(|entry| route_of(&entry, config, &windows));
             routes.splice(0..0, stand_in);
         }
+        let channels = config.channels.all();
+        let keepers = channels.iter().filter(|channel| channel.keeps_incidents());
         Policy {
             rules,
             routes,
             inhibit: inhibitions(config),
             windows,
             at_most_per_hour: usize::try_from(alerts.at_most_per_hour).unwrap_or(usize::MAX),
+            keep_incidents: keepers.map(|channel| channel.name().to_owned()).collect(),
             silence_at_most: alerts.silence_at_most,
             settle: alerts.settle,
             fallback: alerts.fallback.clone(),
@@ -133,6 +138,14 @@ impl Policy {
         for (_, window) in self.windows.iter_mut().filter(|(rule, _)| rule.name == change.window) {
             *window = window.clone().changed([change]);
         }
+    }
+
+    /// The route that gave a group this key.
+    pub fn route_of(&self, group_key: &str) -> Option<&Route> {
+        let is_its = |route: &&Route| {
+            group_key.strip_prefix(route.name.as_str()).is_some_and(|rest| rest.starts_with([':', '/']))
+        };
+        self.routes.iter().find(is_its)
     }
 
     /// The rule with this name.

@@ -56,7 +56,7 @@ impl Who {
 /// A step of an escalation.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// How long after it began to fire.
+    /// How long after the first were told.
     pub after: Span,
     /// Those who are told then.
     pub channels: Vec<Who>,
@@ -80,13 +80,18 @@ pub struct Receiver {
 }
 
 impl Route {
-    /// All who should hear of this alert by this route.
-    pub fn receivers(&self, alert: &Alert, now: Timestamp) -> Vec<Receiver> {
+    /// All who should hear of this alert by this route. `heard` says when the first of a group with this key heard of it;
+    /// until then, nobody waits for them to care for it.
+    pub fn receivers(&self, alert: &Alert, heard: &dyn Fn(&str) -> Option<Timestamp>, now: Timestamp) -> Vec<Receiver> {
         let starts_at = alert.starts_at.unwrap_or(now);
         let group_labels = self.group(alert);
+        let waits_from = match self.channels.is_empty() {
+            true => starts_at,
+            false => heard(&self.group_key(0, &group_labels)).unwrap_or(now).max(starts_at),
+        };
         let first = [(0, Some(starts_at), &self.channels)];
         let later = self.steps.iter().enumerate();
-        let later = later.map(|(number, step)| (number + 1, step.from(starts_at, now), &step.channels));
+        let later = later.map(|(number, step)| (number + 1, step.from(waits_from, now), &step.channels));
         let mut receivers = Vec::new();
         for (step, from, channels) in first.into_iter().chain(later) {
             let Some(from) = from else { continue };
@@ -108,7 +113,8 @@ impl Route {
         all.filter_map(|who| who.changes_after(now)).min()
     }
 
-    fn group(&self, alert: &Alert) -> Labels {
+    /// The labels of its group.
+    pub fn group(&self, alert: &Alert) -> Labels {
         let labels = alert.labels_now();
         let own = self.group_by.iter().filter_map(|name| Some((name.clone(), labels.get(name)?.clone())));
         own.collect()
@@ -123,8 +129,8 @@ impl Route {
 
 impl Step {
     /// From when on its channels are told; `None` = its window never opens again.
-    fn from(&self, starts_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
-        let due = Timestamp(starts_at.0.saturating_add(self.after.0));
+    fn from(&self, told_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let due = Timestamp(told_at.0.saturating_add(self.after.0));
         let at = due.max(now);
         match &self.during {
             None => Some(due),

@@ -145,6 +145,14 @@ const BUILT_IN: &[BuiltIn] = &[
         why: "What the task is for is still there; one that lost objects has to be looked at while they can be brought back",
     },
     BuiltIn {
+        name: "backup-unproven",
+        severity: None,
+        of: What::Findings(&["backup-unproven"], Severity::Warning),
+        hold: Span::hours(1),
+        keep_firing: Span(0),
+        why: "A backup that nobody restored is a hope; it is needed when it is too late to make another",
+    },
+    BuiltIn {
         name: "own-promise",
         severity: None,
         of: What::OwnPromise,

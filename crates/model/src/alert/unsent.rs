@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Alert, Book, Labels, Policy,
-    mute::{By, Causes, Mute, Silence, is_held, muted},
+    mute::{By, Causes, Mute, Silence, is_held, mutes},
     route::{Receiver, Route, routes_of},
 };
 use crate::{Severity, Span, Timestamp, notice::NoticeReason as Reason, report::Letter};
@@ -29,6 +29,9 @@ pub struct To {
 pub struct Told {
     /// The alerts of which it heard that they fire, by their ids, with the severity it heard.
     pub firing: BTreeMap<String, Severity>,
+    /// When it first heard of each of these.
+    #[serde(default)]
+    pub since: BTreeMap<String, Timestamp>,
     /// When it was told last.
     pub at: Timestamp,
 }
@@ -99,7 +102,7 @@ pub fn decide(book: &Book, policy: &Policy, now: Timestamp) -> Decided {
     let firing = book.firing_ids();
     let mut due: BTreeMap<&str, Vec<Telling>> = BTreeMap::new();
     for (to, group) in &groups {
-        match telling(book, to, group, &firing, now) {
+        match telling(book, policy, to, group, &firing, now) {
             Due::Never => {}
             Due::At(at) => sooner(&mut decided.next_at, at),
             Due::Now(telling) => {
@@ -137,7 +140,7 @@ fn groups<'a>(book: &'a Book, policy: &'a Policy, now: Timestamp, decided: &mut 
         if mute.as_ref().is_some_and(|mute| !matches!(mute.by, By::Ack(_))) {
             decided.held.insert(alert.fingerprint.clone());
         }
-        for (route, receiver) in receivers(policy, alert, now) {
+        for (route, receiver) in holding.receivers(alert) {
             let Receiver { channel, group_key, group_labels, from, step } = receiver;
             let group = groups.entry(To { channel, group_key }).or_default();
             (group.labels, group.route, group.step) = (group_labels, Some(route), step);
@@ -157,10 +160,28 @@ fn groups<'a>(book: &'a Book, policy: &'a Policy, now: Timestamp, decided: &mut 
     groups
 }
 
-/// All who should hear of an alert.
-pub fn receivers<'a>(policy: &'a Policy, alert: &Alert, now: Timestamp) -> Vec<(&'a Route, Receiver)> {
-    let routes = routes_of(&policy.routes, alert).into_iter();
-    routes.flat_map(|route| route.receivers(alert, now).into_iter().map(move |receiver| (route, receiver))).collect()
+/// When each alert was first told of, by groups.
+#[derive(Debug)]
+struct Heard<'a>(BTreeMap<(&'a str, &'a str), Option<Timestamp>>);
+
+impl<'a> Heard<'a> {
+    fn of(book: &'a Book) -> Heard<'a> {
+        let mut heard: BTreeMap<(&str, &str), Option<Timestamp>> = BTreeMap::new();
+        for (to, told) in &book.told {
+            for id in told.firing.keys() {
+                let at = told.since.get(id).copied();
+                let first = heard.entry((&to.group_key, id)).or_insert(at);
+                *first = (*first).min(at);
+            }
+        }
+        Heard(heard)
+    }
+
+    /// From when on those wait who are told later; `None` = nobody was told yet.
+    fn first(&self, group_key: &str, alert: &Alert) -> Option<Timestamp> {
+        // Of what was told before this was remembered, it is not known when.
+        self.0.get(&(group_key, alert.id.as_str())).map(|at| at.or(alert.starts_at).unwrap_or_default())
+    }
 }
 
 enum Due {
@@ -169,7 +190,14 @@ enum Due {
     Now(Telling),
 }
 
-fn telling(book: &Book, to: &To, group: &Group<'_>, all_firing: &BTreeSet<&str>, now: Timestamp) -> Due {
+fn telling(
+    book: &Book,
+    policy: &Policy,
+    to: &To,
+    group: &Group<'_>,
+    all_firing: &BTreeSet<&str>,
+    now: Timestamp,
+) -> Due {
     let nothing = Told::default();
     let told = book.told.get(to).unwrap_or(&nothing);
     let is_new = |alert: &Alert| told.firing.get(&alert.id).is_none_or(|severity| *severity < alert.severity);
@@ -179,14 +207,19 @@ fn telling(book: &Book, to: &To, group: &Group<'_>, all_firing: &BTreeSet<&str>,
         (route.group_wait, route.group_interval, route.repeat_interval)
     });
     let due_at = if new.is_empty() && ended.is_empty() {
-        let goes_on = group.firing.iter().any(|(alert, _)| told.firing.contains_key(&alert.id));
-        if !goes_on {
-            return Due::Never;
+        let mut known =
+            group.firing.iter().map(|(alert, _)| *alert).filter(|alert| told.firing.contains_key(&alert.id));
+        let Some(first) = known.next() else { return Due::Never };
+        // Whoever silenced it may think that it is over.
+        match std::iter::once(first).chain(known).any(|alert| was_silenced(book, alert, told.at, now)) {
+            true => now,
+            false => Timestamp(told.at.0.saturating_add(repeat.0)),
         }
-        Timestamp(told.at.0.saturating_add(repeat.0))
     } else if told.firing.is_empty() {
         let first = new.iter().map(|(_, from)| *from).min().unwrap_or(now);
-        Timestamp(first.0.saturating_add(wait.0))
+        // One that comes and goes is told no more often than one that changes.
+        let rested = book.told.get(to).map(|told| Timestamp(told.at.0.saturating_add(interval.0)));
+        Some(Timestamp(first.0.saturating_add(wait.0))).max(rested).unwrap_or(now)
     } else {
         Timestamp(told.at.0.saturating_add(interval.0))
     };
@@ -195,6 +228,12 @@ fn telling(book: &Book, to: &To, group: &Group<'_>, all_firing: &BTreeSet<&str>,
     }
     let ended: Vec<TellingAlert> =
         ended.iter().filter_map(|id| book.ended(id)).map(|alert| end_of(book, to, alert, now)).collect();
+    let group_labels = match (ended.first(), group.route) {
+        (Some(ended), None) => {
+            policy.route_of(&to.group_key).map_or_else(Labels::new, |route| route.group(&ended.alert))
+        }
+        _ => group.labels.clone(),
+    };
     let reason = reason(told, &new, &ended, group);
     let firing = group.firing.iter().map(|(alert, _)| begin_of(book, to, alert, told, now));
     let alerts: Vec<_> = firing.chain(ended).collect();
@@ -208,12 +247,19 @@ fn telling(book: &Book, to: &To, group: &Group<'_>, all_firing: &BTreeSet<&str>,
     Due::Now(Telling {
         channel: to.channel.clone(),
         group_key: to.group_key.clone(),
-        group_labels: group.labels.clone(),
+        group_labels,
         reason,
         alerts,
         covers: BTreeMap::from([(to.group_key.clone(), heard)]),
         letter: None,
     })
+}
+
+/// Did a silence over this alert end since the channel was told, and none goes on?
+fn was_silenced(book: &Book, alert: &Alert, told_at: Timestamp, now: Timestamp) -> bool {
+    let ended = |silence: &&Silence| told_at < silence.ends_at && silence.ends_at <= now;
+    let mut ended = book.silences.values().filter(ended);
+    ended.any(|silence| silence.starts_at < silence.ends_at && silence.is_about(alert))
 }
 
 fn reason(told: &Told, new: &[&(&Alert, Timestamp)], ended: &[TellingAlert], group: &Group<'_>) -> Reason {
@@ -243,12 +289,13 @@ fn end_of(book: &Book, to: &To, alert: &Alert, now: Timestamp) -> TellingAlert {
     TellingAlert { alert: alert.clone(), is_late, was_muted: alert.was_muted, is_unheard }
 }
 
-/// What a channel may be told now; what is more than it takes within an hour goes together, or waits.
+/// What a channel may be told now; what is more than it takes within an hour goes together, or waits. Critical ones have
+/// as much room again, so that no warning keeps them waiting.
 fn within_limits(
     book: &Book,
     policy: &Policy,
     channel: &str,
-    tellings: Vec<Telling>,
+    mut tellings: Vec<Telling>,
     now: Timestamp,
     decided: &mut Decided,
 ) {
@@ -256,10 +303,26 @@ fn within_limits(
     let lately = book.tellings_of(channel).filter(|at| now.since(*at) < hour);
     let (n_lately, oldest) =
         lately.fold((0, None), |(n, oldest), at| (n + 1, Some(oldest.map_or(at, |old: Timestamp| old.min(at)))));
-    match policy.at_most_per_hour.saturating_sub(n_lately) {
-        0 => sooner(&mut decided.next_at, Timestamp(oldest.unwrap_or(now).0 + hour.0)),
-        room if tellings.len() <= room => decided.tellings.extend(tellings),
-        _ => decided.tellings.push(digest(channel, tellings)),
+    let room = policy.at_most_per_hour.saturating_sub(n_lately);
+    // One that keeps an incident for each group could not end what it was told in a digest.
+    if 0 < room && room < tellings.len() && !policy.keep_incidents.contains(channel) {
+        decided.tellings.push(digest(channel, tellings));
+        return;
+    }
+    let reserve = policy.at_most_per_hour.saturating_mul(2).saturating_sub(n_lately);
+    tellings.sort_by_key(|telling| !telling.is_critical());
+    for (number, telling) in tellings.into_iter().enumerate() {
+        if number < if telling.is_critical() { reserve } else { room } {
+            decided.tellings.push(telling);
+        } else {
+            sooner(&mut decided.next_at, Timestamp(oldest.unwrap_or(now).0.saturating_add(hour.0)));
+        }
+    }
+}
+
+impl Telling {
+    fn is_critical(&self) -> bool {
+        self.alerts.iter().any(|told| told.alert.is_firing() && told.alert.severity == Severity::Critical)
     }
 }
 
@@ -276,10 +339,11 @@ fn digest(channel: &str, tellings: Vec<Telling>) -> Telling {
     }
 }
 
-/// What holds back the telling of alerts at one time.
+/// What holds back the telling of alerts at one time, and who hears of the others.
 #[derive(Debug)]
 pub struct Holding<'a> {
     causes: Causes<'a>,
+    heard: Heard<'a>,
     silences: &'a BTreeMap<String, Silence>,
     policy: &'a Policy,
     now: Timestamp,
@@ -290,11 +354,26 @@ impl<'a> Holding<'a> {
     pub fn of(book: &'a Book, policy: &'a Policy, now: Timestamp) -> Holding<'a> {
         let held = |alert: &Alert| is_held(alert, &book.silences, policy, now);
         let causes = Causes::among(book.firing(), &policy.inhibit, held);
-        Holding { causes, silences: &book.silences, policy, now }
+        Holding { causes, heard: Heard::of(book), silences: &book.silences, policy, now }
+    }
+
+    /// All who should hear of this alert, now or later.
+    pub fn receivers(&self, alert: &Alert) -> Vec<(&'a Route, Receiver)> {
+        let heard = |group_key: &str| self.heard.first(group_key, alert);
+        let routes = routes_of(&self.policy.routes, alert).into_iter();
+        let receivers = |route: &'a Route| {
+            route.receivers(alert, &heard, self.now).into_iter().map(move |receiver| (route, receiver))
+        };
+        routes.flat_map(receivers).collect()
     }
 
     /// Why this alert is not told now, for people; `None` = nothing holds it.
     pub fn back(&self, alert: &Alert) -> Option<Mute> {
-        muted(alert, &self.causes, self.silences, self.policy, self.now)
+        self.all(alert).next()
+    }
+
+    /// All that holds it.
+    pub fn all(&self, alert: &'a Alert) -> impl Iterator<Item = Mute> + use<'_, 'a> {
+        mutes(alert, &self.causes, self.silences, self.policy, self.now)
     }
 }

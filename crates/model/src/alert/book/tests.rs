@@ -194,7 +194,7 @@ fn nothing_waits_for_times_of_a_clock_that_was_ahead() {
     let mut book = Book::new(&policy(), Timestamp(0));
     let year = 365 * 86_400;
     let to = To { channel: "team".into(), group_key: "g".into() };
-    book.told.insert(to.clone(), Told { firing: BTreeMap::new(), at: Timestamp(year) });
+    book.told.insert(to.clone(), Told { at: Timestamp(year), ..Told::default() });
     book.lately.entry("team".into()).or_default().push_back(Timestamp(year));
     let waiting =
         Outgoing { next_at: Timestamp(year), ..Outgoing::new("k".into(), sample::telling(), Timestamp(year)) };

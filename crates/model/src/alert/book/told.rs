@@ -12,6 +12,10 @@ use super::{
 /// Dead letters that wait for a person, at most. Source: ours; each is up to some 100 KB.
 const DEAD_AT_MOST: usize = 1_000;
 
+/// How long it is known when a channel was told that all of a group is over. Source: ours; the longest sensible
+/// `group_interval`.
+const TOLD_KEPT: Span = Span::days(1);
+
 /// Deliveries under way at once, each to another channel.
 const DELIVERIES_AT_MOST: usize = 8;
 
@@ -43,11 +47,7 @@ impl Book {
         let stood_in = self.supersede(&mut telling, &key);
         for (group_key, firing) in &telling.covers {
             let to = To { channel: telling.channel.clone(), group_key: group_key.clone() };
-            self.touch(Row::Told(to.clone()));
-            match firing.is_empty() {
-                true => drop(self.told.remove(&to)),
-                false => drop(self.told.insert(to, Told { firing: firing.clone(), at: now })),
-            }
+            self.hear(to, firing.clone(), now);
         }
         // What ended and began again before it could be told needs no message of its own.
         if telling.alerts.is_empty() {
@@ -59,6 +59,17 @@ impl Book {
         if is_down {
             self.stand_in(policy, &key, now);
         }
+    }
+
+    /// A channel is told what fires in a group.
+    fn hear(&mut self, to: To, firing: BTreeMap<String, Severity>, now: Timestamp) {
+        self.touch(Row::Told(to.clone()));
+        let told = self.told.entry(to).or_default();
+        let is_new = |id: &&String| !told.firing.contains_key(*id);
+        let new: Vec<String> = firing.keys().filter(is_new).cloned().collect();
+        told.since.retain(|id, _| firing.contains_key(id));
+        told.since.extend(new.into_iter().map(|id| (id, now)));
+        (told.firing, told.at) = (firing, now);
     }
 
     /// What waits for the same group is told with what is told now: of ends that were not heard yet, none may be lost.
@@ -170,9 +181,7 @@ impl Book {
         let ids: Vec<String> = alerts.iter().map(|told| told.alert.id.clone()).collect();
         let telling = Telling { channel: other.clone(), alerts, covers, ..row.telling.clone() };
         for (group_key, firing) in telling.covers.clone().into_iter().filter(|(_, firing)| !firing.is_empty()) {
-            let to = To { channel: other.clone(), group_key };
-            self.touch(Row::Told(to.clone()));
-            self.told.insert(to, Told { firing, at: now });
+            self.hear(To { channel: other.clone(), group_key }, firing, now);
         }
         let stand_in = self.fresh_id(other, now);
         let stood_in = Outgoing { instead_of: Some(key.to_owned()), ..Outgoing::new(stand_in.clone(), telling, now) };
@@ -245,6 +254,13 @@ impl Book {
         let silences: Vec<_> = silences.map(|silence| Row::Silence(silence.id.clone())).collect();
         // They are forgotten when the disk knows that they are over.
         silences.into_iter().for_each(|row| self.touch(row));
+        let is_forgotten = |told: &Told| told.firing.is_empty() && TOLD_KEPT < now.since(told.at);
+        let forgotten: Vec<To> =
+            self.told.iter().filter(|(_, told)| is_forgotten(told)).map(|(to, _)| to.clone()).collect();
+        for to in forgotten {
+            self.told.remove(&to);
+            self.touch(Row::Told(to));
+        }
         self.bury(now);
         for times in self.lately.values_mut() {
             times.retain(|at| now.since(*at) < Span::hours(1));

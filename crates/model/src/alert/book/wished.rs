@@ -236,11 +236,12 @@ impl Book {
         let ends_by = posted.ends_at.unwrap_or(Timestamp(now.0 + POSTED_LASTS.0));
         let mut labels = posted.labels.clone();
         let severity = labels.remove("severity").map_or(Severity::Warning, |word| severity_of(&word));
-        let fingerprint = fingerprint(&labels);
+        // Ours move from one severity to another; whoever posts has an alert for each.
+        if self.alerts.get(&fingerprint(&labels)).is_some_and(|known| !known.is_foreign()) {
+            return Err(format!("{name} with these labels is an alert of alignwatch itself: give it another name"));
+        }
+        let fingerprint = fingerprint(&posted.labels);
         match self.alerts.get(&fingerprint) {
-            Some(known) if !known.is_foreign() => {
-                return Err(format!("{name} with these labels is an alert of alignwatch itself: give it another name"));
-            }
             None if ALERTS_AT_MOST <= self.alerts.len() => {
                 self.refuse(now);
                 return Err(format!("{ALERTS_AT_MOST} alerts are known already"));

@@ -132,6 +132,13 @@ macro_rules! channels {
     };
 }
 
+impl Channel {
+    /// Does it open an incident or issue for each group of alerts, and close it by its key?
+    pub fn keeps_incidents(&self) -> bool {
+        matches!(self.kind(), "pagerduty" | "opsgenie" | "jira_service_management" | "github" | "gitlab" | "gitea")
+    }
+}
+
 impl Channels {
     /// The channel of this name.
     pub fn named(&self, name: &str) -> Option<Channel> {

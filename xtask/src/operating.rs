@@ -424,7 +424,7 @@ channels:
 | to | type |
 |---|---|
 | see what fires, and what holds it back | `alignwatch alert list` (`--all`: also pending, and over since a day) |
-| know why somebody was told, or was not | `alignwatch explain ID`: every decision from the rule to the last attempt |
+| know why somebody was told, or was not | `alignwatch explain ID`: every decision from the rule to the last attempt; `--to CHANNEL`, `--at TIME`; `explain CHANNEL`, `explain rule:NAME`, `explain KEY` of a message |
 | say that you care for it: no reminder, no escalation | `alignwatch alert ack ID --note 'rebasing it now'` (`--undo` takes it back) |
 | see what a silence would hold, then hold it | `alignwatch alert silence repository=/srv/git/a.git --for 2h --comment 'moving it' --dry-run`, then without `--dry-run` |
 | end a silence | `alignwatch alert silences`, `alignwatch alert unsilence ID` |

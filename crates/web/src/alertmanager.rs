@@ -19,13 +19,19 @@ use axum::{
     Json, Router,
     extract::{Path, RawQuery, State, rejection::JsonRejection},
     http::StatusCode,
+    middleware::map_response,
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Shared, access::Who, problem::Problem, runs::refused};
+use crate::{
+    Shared,
+    access::Who,
+    problem::{Detail, Problem},
+    runs::refused,
+};
 
 /// What somebody else's alert lasts at most. Source: ours; Prometheus sends them again every few minutes.
 const POSTED_AT_MOST: usize = 5_000;
@@ -38,6 +44,19 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/api/v2/alerts/groups", get(groups))
         .route("/api/v2/silences", get(silences).post(post_silence))
         .route("/api/v2/silence/{id}", get(silence).delete(delete_silence))
+        .layer(map_response(refused_as_alertmanager_does))
+}
+
+/// A refusal is one JSON string there, and has one of three numbers: its tools read no other. Source:
+/// api/v2/openapi.yaml, `BadRequest`, `InternalServerError`.
+async fn refused_as_alertmanager_does(mut response: Response) -> Response {
+    let Some(Detail(detail)) = response.extensions_mut().remove() else { return response };
+    let status = match response.status() {
+        StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => response.status(),
+        status if status.is_client_error() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, Json(detail)).into_response()
 }
 
 async fn status() -> Json<Value> {

@@ -49,7 +49,7 @@ fn of_kind(kind: &str, says: &Value) -> Value {
         "required": ["schema", "id", "run", "at", "type", "data"],
         "properties": {
             "schema": word(SCHEMA),
-            "id": {"type": "string", "pattern": "^[ -~]{1,200}$", "description": "An event with an id that is known changes nothing."},
+            "id": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$", "description": "An event with an id that is known changes nothing."},
             "run": {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"},
             "at": {"type": "string", "format": "date-time"},
             "type": word(kind),

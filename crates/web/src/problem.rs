@@ -8,6 +8,10 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// What a refused request was told, beside its answer: for those who say it in another form.
+#[derive(Clone)]
+pub(crate) struct Detail(pub(crate) String);
+
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -46,7 +50,9 @@ impl From<alignwatch_store::StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let detail = Detail(self.detail.clone());
         let mut response = (self.status(), Json(self)).into_response();
+        response.extensions_mut().insert(detail);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }

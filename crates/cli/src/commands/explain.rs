@@ -63,6 +63,9 @@ fn time(text: &str) -> Result<Timestamp, String> {
 pub(crate) fn run(global: &Global, asked: &Explain) -> Result<Exit, Failure> {
     let form = global.form("explain", &[Format::Human, Format::Json])?;
     let around = Around::of(global);
+    if let Some(channel) = &asked.to {
+        super::notify::named(&around.config, channel)?;
+    }
     let how = Asked { base: asked.base.as_deref(), is_awaited: form == Format::Human, ..Asked::default() };
     let checked = judging::check_one(global, &around.config, how, &asked.path);
     let installation = installation::examine(&around);

@@ -35,9 +35,9 @@ pub static ALL: &[&Kind] = &[
     &finding::KIND,
     &examination::KIND,
     &task::KIND,
+    &branch::KIND,
     &channel::KIND,
     &rule::KIND,
-    &branch::KIND,
 ];
 
 /// A kind of subject.

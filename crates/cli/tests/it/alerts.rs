@@ -301,6 +301,22 @@ fn everything_about_an_alert_can_be_typed() {
     }
     assert_eq!(said(&["alert", "ack", &id[..8], "--undo"]).0, 0);
 
+    // Why a channel was told, and why it was not.
+    let key = sink.heard()[0]["key"].as_str().unwrap().to_owned();
+    for (words, parts) in [
+        (&["explain", &id, "--to", "team"][..], &["route all leads to team", "delivered"][..]),
+        (&["explain", &id, "--to", "tema"], &["tema", "team"]),
+        (&["explain", &id, "--at", "2020-01-01T00:00Z"], &["2020-01-01T00:00:00Z"]),
+        (&["explain", "team"], &["team is a channel (webhook)", "route all", "alignwatch notify test team"]),
+        (&["explain", "rule:conflict"], &["conflict: ", "alignwatch rules backtest conflict"]),
+        (&["explain", &key], &["a message to team", "200", "Disk"]),
+    ] {
+        let explained = said(words).1;
+        for part in parts {
+            assert!(explained.contains(part), "{words:?}: {part}: {explained}");
+        }
+    }
+
     // What nobody can deliver is a dead letter, which can be tried again.
     assert_eq!(said(&["alert", "dead"]).1, "every message was delivered, or is still being tried\n");
     let (code, wrong) = said(&["alert", "retry", "no-such-key"]);

@@ -168,6 +168,9 @@ fn amtool_works_as_it_does_with_an_alertmanager() {
     assert!(done(&["alert", "query"]).contains("Disk"));
     // An id that nobody has is refused and told.
     assert!(!amtool(&daemon, &["silence", "expire", "11111111-1111-4111-8111-111111111111"]).0);
+    let (is_done, told) =
+        amtool(&daemon, &["silence", "add", "alertname=Disk", "--author=ada", "--comment=known", "--duration=9000h"]);
+    assert!(!is_done && told.contains("a silence may last 30d (`alerts.silence_at_most`)"), "{told}");
     done(&["config", "show"]);
 }
 

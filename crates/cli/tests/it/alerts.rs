@@ -147,7 +147,7 @@ fn a_kill_forgets_neither_an_alert_nor_a_silence() {
     let daemon = started(&sink, data.path(), repo.path());
     assert_eq!(posted(&daemon, "Disk", 1, false), Some(200));
     let silence = json!({"silence": "a silence may last 30d"});
-    assert_eq!(silenced(&daemon, "Disk"), Some(422), "{silence}: too long");
+    assert_eq!(silenced(&daemon, "Disk"), Some(400), "{silence}: too long");
     let short = json!({
         "matchers": [{"name": "alertname", "value": "Net"}], "startsAt": "2026-01-01T00:00:00Z",
         "endsAt": soon(), "createdBy": "ada", "comment": "known",

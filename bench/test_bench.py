@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import peer
 import works
+
+night = types.ModuleType("night")
+SourceFileLoader("night", str(Path(__file__).resolve().parent / "night")).exec_module(night)
 from floors import floor
 from measure import Failed, Taken, alternate, clean_environment, processes_started, run
 
@@ -122,6 +127,21 @@ class AskingGit(unittest.TestCase):
         self.assertEqual(peer.text(view, "for-each-ref"), peer.text(self.repository, "for-each-ref"))
         self.assertTrue((view / "objects/info/commit-graph").exists())
         self.assertEqual(sorted(path.name for path in self.repository.rglob("*")), before)
+
+    def test_a_night_is_refused_when_an_object_is_gone(self):
+        copy = night.copied(self.repository, self.room)
+        night.messed_up(copy)
+        counted = peer.text(copy, "count-objects", "-v").splitlines()
+        self.assertIn("count: 15", counted)
+        self.assertIn("garbage: 1", counted)
+        refs, objects = night.refs_of(copy), night.objects_of(copy)
+        self.assertEqual((len(refs), len(objects)), (4, 15))
+        night.proved(copy, refs, objects)
+        with self.assertRaises(Failed):
+            night.proved(copy, refs, objects | {b"0" * 40})
+        peer.git(copy, "update-ref", "refs/heads/clean", self.root)
+        with self.assertRaises(Failed):
+            night.proved(copy, refs, objects)
 
     def test_cherry_says_what_landed(self):
         self.assertEqual(peer.is_landed_by_cherry(self.repository, self.main, self.clean)[0], False)

@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import peer
 import works
+from floors import floor
+from measure import Failed, Taken, alternate, clean_environment, processes_started, run
 
 night = types.ModuleType("night")
 SourceFileLoader("night", str(Path(__file__).resolve().parent / "night")).exec_module(night)
-from floors import floor
-from measure import Failed, Taken, alternate, clean_environment, processes_started, run
 
 
 def branch(ref, verdict, paths=None, state="conflicting", base="b", oid=None):

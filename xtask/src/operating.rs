@@ -37,9 +37,14 @@ A clone in CI often has one branch and no history. Fetch all branches, and all o
 
 ## What it writes
 
-Nothing into a repository: no object, no ref, no lock; only `doctor --fix` and `task run` do. What it worked out is remembered by object ids below `--data-dir`
-(default `$XDG_STATE_HOME/alignwatch`, else `~/.local/state/alignwatch`), so that the next look is fast. That directory
-may be deleted at any time; only time is lost.
+Looking writes nothing into a repository: no object, no ref, no lock. Only what is asked for does: `doctor --fix`, `task run` and
+`task undo`, `hooks install` and `hooks remove`, `backup create` (a lock file), `backup restore --ref`, and the daemon in what
+`maintenance.repositories` names.
+
+What it worked out is remembered by object ids in `remembered` below `--data-dir` (default `$XDG_STATE_HOME/alignwatch`, else
+`~/.local/state/alignwatch`), so that the next look is fast. That folder may be deleted at any time; only time is lost. Delete
+nothing else there: history, alerts, runs, tokens and the way back of tasks are beside it, and so are your backups unless
+`backup.folder` is set.
 
 Programs that a repository's settings name (hooks, filters, drivers, pagers, monitors) are never run.
 
@@ -279,7 +284,8 @@ curl localhost:8750/api/v1/findings           # what is wrong, since when
 ```
 
 As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
-its loop no longer turns, and lets it write into its own folder only.
+its loop no longer turns, and lets it write into its own folder and `/srv/git` only; where maintenance works elsewhere, its
+`ReadWritePaths` names that folder, too.
 
 Repositories are named on the command line or in `serve.repositories`. Where `serve.may_add` opens folders for it, they can be
 added while it runs, and are there again after the next start:
@@ -320,7 +326,7 @@ a store.
 Clients of cron monitors can report runs, too, in the protocol of Healthchecks:
 
 ```sh
-curl localhost:8750/ping/any/nightly/start?create=1   # a run of the workflow nightly begins
+curl 'localhost:8750/ping/any/nightly/start?create=1'   # a run of the workflow nightly begins
 curl localhost:8750/ping/any/nightly                  # it went well; /fail, /log or an exit code say otherwise
 ```
 

@@ -219,11 +219,16 @@ cleanup:
   open_requests: /var/lib/alignwatch/open-requests   # names of branches with an open pull request, one a line
 ```
 
-A branch stays when it is a base, a primary line or an upstream, when a HEAD or an unfinished operation is on it in any worktree
+A branch stays when its base took it back (the merge, the squash, or a commit of it) and did not bring it again, when it is a base,
+a primary line or an upstream, when a HEAD or an unfinished operation is on it in any worktree
 (also one whose disk is away), when it was made or moved lately or has no reflog that tells, when a ref of `refs/pull/` or
 `refs/merge-requests/` is at its tip or `cleanup.open_requests` names it, when there is a remote and the last fetch is too long
 ago, or when anything of this could not be read. What can't be known of requests is said in the plan. It goes in one transaction, at the id that was judged; its commits, and those
 that only its reflog knew, stay under `refs/archive/<run>/`. When a base moves in that moment, all comes back by itself.
+
+`task undo` takes back what nobody changed since, and tells the rest: a branch that somebody made anew stays, what it had been stays
+under `refs/archive/`, and settings that were changed since get the sections of the branches again and keep what was changed. One
+that was ended half-way (`task history` says *half undone*) is taken up again by the same command.
 
 ### Open branches that nobody works on
 
@@ -238,12 +243,16 @@ alignwatch backup create                    # what came since the newest one, or
 alignwatch backup verify --drill            # restore into a scratch place, compare refs and objects one by one
 alignwatch backup list
 alignwatch backup restore --into ~/rescued  # a whole repository; --from FOLDER where the repository is gone
-alignwatch backup restore --ref refs/heads/topic   # one ref that is gone here
+alignwatch backup restore --ref topic       # one branch or ref that is gone here, from the newest backup that has it
+alignwatch backup restore --ref topic --into ~/one   # the same into a new repository that holds nothing else
 ```
 
 The tasks `backup`, `restore-drill` and `backup-retention` do the same by themselves. A backup holds all refs, HEADs of all
-worktrees, older stashes, and commits that only a reflog knows; configuration, hooks and reflogs lie beside it. What is not in
+worktrees, older stashes, commits that only a reflog or a half-done merge or rebase knows, and symbolic refs as such; configuration, hooks and reflogs lie beside it. What is not in
 it is said each time: changes in working trees, files of Git LFS, submodules.
+
+A new place comes to be at once, when all in it was compared with the manifest. Where a link of a chain is missing or damaged, it
+is named, and nothing is restored.
 
 Each is a folder that comes to be at once: `objects.bundle` (`git clone` reads it), `manifest.json`, `SHA256SUMS`
 (`sha256sum -c` reads it). `git bundle verify` is content with damaged and with truncated bundles: it does not read the

@@ -113,7 +113,7 @@ pub enum State {
     Unrelated,
     /// Contains its base, whatever is ahead.
     Aligned,
-    /// The tip is an ancestor of the base, but not on its first-parent line.
+    /// The tip is an ancestor of the base, but not on its first-parent line, and the base did not take it back.
     Merged,
     /// The tip lies on the base's first-parent line: nothing of its own.
     Behind,
@@ -270,7 +270,11 @@ impl Branch {
         } else if drift.behind == 0 {
             State::Aligned
         } else if drift.ahead == 0 {
-            if drift.on_base_line { State::Behind } else { State::Merged }
+            match self.landed {
+                _ if drift.on_base_line => State::Behind,
+                Landed::Reverted(_) => State::Reverted,
+                _ => State::Merged,
+            }
         } else {
             self.diverged_state()
         }

@@ -4,8 +4,6 @@
 """
 
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import os
 import subprocess
@@ -23,19 +21,16 @@ import works
 from floors import floor
 from measure import Failed, Taken, alternate, clean_environment, processes_started, run
 
-night = types.ModuleType("night")
-SourceFileLoader("night", str(Path(__file__).resolve().parent / "night")).exec_module(night)
-
 
 def program(name):
     """A program of this folder as a module."""
-    loader = importlib.machinery.SourceFileLoader(name, str(Path(__file__).resolve().parent / name))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    loader.exec_module(module)
+    module, file = types.ModuleType(name), str(Path(__file__).resolve().parent / name)
+    module.__file__ = file
+    SourceFileLoader(name, file).exec_module(module)
     return module
 
 
-instructions = program("instructions")
+instructions, night = program("instructions"), program("night")
 
 
 def branch(ref, verdict, paths=None, state="conflicting", base="b", oid=None):

@@ -115,7 +115,7 @@ relations:
     let branch = |name: &str| snapshot.branches.iter().find(|branch| branch.name.text() == name).unwrap();
     let (topic, stacked) = (branch("refs/heads/topic"), branch("refs/heads/stacked"));
     let drift = topic.drift.seen().unwrap();
-    let counted = repo.git(&["rev-list", "--left-right", "--count", "topic...master"]);
+    let counted = repo.git(["rev-list", "--left-right", "--count", "topic...master"]);
     assert_eq!(format!("{}\t{}", drift.ahead, drift.behind), counted.trim());
     assert_eq!((topic.state(), stacked.state()), (State::Diverged, State::Unknown));
     assert_eq!((stacked.why_unknown(), &stacked.base), (Some(&*missing[1]), &None));

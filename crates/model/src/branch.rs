@@ -15,6 +15,8 @@ pub struct Branch {
     pub base: Option<BaseChoice>,
     /// Declared or inferred policy towards the base.
     pub relation: Relation,
+    /// The place of the rule under `relations` that decides that, from 0; `None` = no rule is about it.
+    pub rule: Option<usize>,
     /// The drift it may have.
     pub budget: Budget,
     /// Commits apart on each side.
@@ -287,12 +289,18 @@ impl Branch {
             (Landed::Reverted(_), _) => State::Reverted,
             (Landed::No | Landed::Unknown(_), Verdict::Conflict) => State::Conflicting,
             (Landed::No | Landed::Unknown(_), Verdict::Clean) => State::Diverged,
-            // Nobody asks whether an ignored branch merges.
-            (Landed::No | Landed::Unknown(_), Verdict::Unknown) if self.relation == Relation::Ignored => {
-                State::Diverged
-            }
             (Landed::No | Landed::Unknown(_), Verdict::Unknown) => State::Unknown,
         }
+    }
+
+    /// Does the configuration say that nobody watches it?
+    pub fn is_ignored(&self) -> bool {
+        self.relation == Relation::Ignored
+    }
+
+    /// Where its relation comes from, as a sentence part: `relations[2]`; `None` = nobody declared one.
+    pub fn declared_at(&self) -> Option<String> {
+        self.rule.map(|rule| format!("relations[{rule}]"))
     }
 
     /// Both sides have commits that the other lacks, whatever is known besides.

@@ -23,7 +23,7 @@ impl Inspection<'_> {
 
 /// `None` for what has no past to be measured: a line itself, foreign histories.
 fn branch_of<'a>(graph: &Graph, branch: &'a Branch, line: usize) -> Option<past::Branch<'a>> {
-    if branch.base.as_ref()?.name == branch.name || branch.state() == State::Unrelated {
+    if branch.is_ignored() || branch.base.as_ref()?.name == branch.name || branch.state() == State::Unrelated {
         return None;
     }
     // Of work that landed as other commits nobody knows when that was.

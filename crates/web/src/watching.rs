@@ -95,8 +95,9 @@ pub(crate) async fn watch(
     Ok((status, Json(WatchedNow { path, is_known: !is_new })))
 }
 
-/// Watches a repository no longer: one that was added here, or one that a pattern found and that is gone. Nothing of its history
-/// is forgotten.
+/// Watches a repository no longer. Nothing of its history is forgotten.
+///
+/// Only one that was added here, or that a pattern of the configuration found and that is gone.
 #[utoipa::path(delete, path = "/api/v1/repositories/{id}", params(("id" = String, Path, description = "Its id.")), responses(
     (status = 204, description = "It is watched no longer."),
     (status = 403, description = "It was not added over the API, or would be found again.", body = Problem, content_type = "application/problem+json"),

@@ -45,6 +45,7 @@ fn what_is_added_is_watched_and_is_again_after_the_next_start() {
     daemon.until_ready();
     let before = swept_at(&daemon);
     other.git(["branch", "w", "y"]);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
     daemon.until("a look after the start", |daemon| swept_at(daemon) != before);
     let id = |daemon: &Daemon, path: &Path| {
         let all = watched(daemon);
@@ -87,6 +88,7 @@ fn clones_are_taken_up_while_it_runs_and_one_that_is_gone_is_watched_until_someb
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     daemon.kill();
     let daemon = Daemon::configured(&config, data.path(), &[]);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
     daemon.until("a look after the start", |daemon| swept_at(daemon) != before && is_gone(daemon));
     assert_eq!(delete(&daemon), 204);
 }

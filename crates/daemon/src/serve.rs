@@ -128,6 +128,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         unwatch: Box::new(move |path| removing.remove(path)),
         named: meant(Arc::clone(&watching)),
         tasks: tasks_of(&settings.data_dir),
+        backups: backups_of(settings.config.clone(), settings.data_dir.clone()),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
         windows: calendars::changing(settings.config.clone(), settings.data_dir.clone()),
@@ -305,6 +306,11 @@ fn tasks_of(data_dir: &Path) -> Box<alignwatch_web::Tasks> {
         };
         Ok(said.runs().into_iter().rev().take(at_most).map(told).collect())
     })
+}
+
+/// The backups of a repository, by their names and what was proven of them: none is opened.
+fn backups_of(config: Config, data_dir: PathBuf) -> Box<alignwatch_web::BackupsOf> {
+    Box::new(move |path| look::backups(Path::new(path), &config, Some(&data_dir)))
 }
 
 fn answer(

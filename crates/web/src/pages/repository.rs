@@ -17,7 +17,7 @@ use axum::{
 
 use super::{
     causes::Causes,
-    chart::{Chart, Event, Spark},
+    chart::{Charted, Event, Spark},
     course::{Course, Which, courses},
     head::{Head, Tab},
     maintenance,
@@ -108,16 +108,6 @@ struct Segment {
     /// Where it begins and how long it is, of 1000.
     x: f64,
     width: f64,
-}
-
-/// A chart with its words.
-struct Charted {
-    title: String,
-    help: &'static str,
-    now: String,
-    told: String,
-    foretold: Option<String>,
-    chart: Chart,
 }
 
 pub(super) async fn page(
@@ -298,14 +288,7 @@ fn charted(course: &Course, promise: Option<&Promise>, events: &[Event]) -> Char
     let is_promised = promise.is_some_and(|promise| promise.metric == course.metric.name)
         || course.metric.name == "alignwatch_aligned_ratio";
     let objective = promise.map(|promise| promise.objective_ratio).filter(|_| is_promised);
-    Charted {
-        title: title(course),
-        help: course.metric.help,
-        now: course.latest_told(),
-        told: course.told(),
-        foretold: course.foretold(),
-        chart: Chart::of(course, objective, events),
-    }
+    Charted::of(title(course), course, objective, events)
 }
 
 impl RepositoryPage {

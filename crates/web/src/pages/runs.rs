@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use alignwatch_model::{
     Span, Timestamp,
-    run::{Document, Outcome},
+    run::{Document, Outcome, Usage},
     words::{bytes, count},
 };
 use alignwatch_store::WhichRuns;
@@ -184,17 +184,30 @@ fn took(run: &Document) -> Option<f64> {
     told.or_else(|| Some((run.ended_at?.0 - run.began_at?.0) as f64 / 1000.0))
 }
 
-/// What a run takes, in numbers: each with its name, how it is read from a run, and how it reads.
-const TAKES: [(&str, fn(&Document) -> Option<f64>, fn(f64) -> String); 5] = [
-    ("Time", took, told::seconds),
-    ("Processor time", cpu_seconds, told::seconds),
-    ("Memory, at most", |run| Some(run.finished.as_ref()?.usage.peak_rss_bytes? as f64), size),
-    ("Read from disks", |run| Some(run.finished.as_ref()?.usage.read_bytes? as f64), size),
-    ("Written to disks", |run| Some(run.finished.as_ref()?.usage.written_bytes? as f64), size),
+/// A number that a run takes.
+struct Takes {
+    name: &'static str,
+    /// As it is read from a run.
+    read: fn(&Document) -> Option<f64>,
+    /// As people read it.
+    told: fn(f64) -> String,
+}
+
+/// The numbers that are compared with what is usual, the time first.
+const TAKES: [Takes; 5] = [
+    Takes { name: "Time", read: took, told: told::seconds },
+    Takes { name: "Processor time", read: cpu_seconds, told: told::seconds },
+    Takes { name: "Memory, at most", read: |run| Some(used(run)?.peak_rss_bytes? as f64), told: size },
+    Takes { name: "Read from disks", read: |run| Some(used(run)?.read_bytes? as f64), told: size },
+    Takes { name: "Written to disks", read: |run| Some(used(run)?.written_bytes? as f64), told: size },
 ];
 
+fn used(run: &Document) -> Option<&Usage> {
+    run.finished.as_ref().map(|finished| &finished.usage)
+}
+
 fn cpu_seconds(run: &Document) -> Option<f64> {
-    let usage = &run.finished.as_ref()?.usage;
+    let usage = used(run)?;
     match (usage.user_cpu_seconds, usage.system_cpu_seconds) {
         (Some(user), Some(system)) => Some(user + system),
         (user, system) => user.or(system),
@@ -228,8 +241,8 @@ impl Usual {
         let is_whole = |run: &&Document| matches!(run.outcome, Some(Outcome::Aligned | Outcome::NoOp));
         for run in runs.iter().filter(is_whole) {
             let numbers = all.entry(workflow(run).to_owned()).or_default();
-            for (numbers, (_, read, _)) in std::iter::zip(numbers, TAKES) {
-                numbers.extend(read(run));
+            for (numbers, takes) in std::iter::zip(numbers, TAKES) {
+                numbers.extend((takes.read)(run));
             }
         }
         let median = |mut numbers: Vec<f64>| {
@@ -242,14 +255,13 @@ impl Usual {
     /// Each number of a run that is known, beside the usual one.
     pub(super) fn compared(&self, run: &Document) -> Vec<Compared> {
         let usual = self.0.get(workflow(run)).copied().unwrap_or_default();
-        let compared = |((name, read, told), usual): ((_, fn(&Document) -> Option<f64>, fn(f64) -> String), _)| {
-            let now = read(run)?;
-            let usual: Option<f64> = usual;
+        let compared = |(takes, usual): (Takes, Option<f64>)| {
+            let now = (takes.read)(run)?;
             let share = usual.filter(|usual| 0.0 < *usual).map(|usual| now / usual);
             Some(Compared {
-                name,
-                now: told(now),
-                usual: usual.map_or(String::new(), told),
+                name: takes.name,
+                now: (takes.told)(now),
+                usual: usual.map_or(String::new(), takes.told),
                 told: share.map_or(String::new(), against),
                 is_odd: share.is_some_and(|share| 2.0 <= share),
             })

@@ -31,7 +31,7 @@ use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, TaskRun};
 
 use crate::{
-    announce, calendars,
+    address, announce, calendars,
     deliver::Deliverer,
     export::{self, Exporter},
     keep::Keeper,
@@ -145,6 +145,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     };
     let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
+    let _told = address::tell(&settings.data_dir, address);
     let paths = watching.texts();
     let watched = alignwatch_model::words::count(paths.len(), "repository");
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));

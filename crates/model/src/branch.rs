@@ -205,6 +205,9 @@ pub struct Cause {
     /// Those of them that no other commit of the base changed since they parted: it alone brought these conflicts. `None` =
     /// not known, since not every commit from then on could be looked at.
     pub n_alone: Option<u32>,
+    /// Which paths these are: their places in the list of paths in conflict, as far as paths are kept.
+    #[serde(default)]
+    pub paths: Vec<u16>,
 }
 
 impl Cause {

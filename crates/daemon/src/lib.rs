@@ -20,8 +20,8 @@
 //! * [`mod@watched`]: what the daemon last saw, for commands that ask.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
-pub mod aftermath;
 pub mod address;
+pub mod aftermath;
 pub mod alerts;
 mod announce;
 pub mod board;

@@ -49,7 +49,7 @@ impl Sights {
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&part)?;
         file.write_all(&serde_json::to_vec(seen).map_err(io::Error::other)?)?;
         match fs::hard_link(&part, self.path_of(run)) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => fs::remove_file(&part),
         }
     }

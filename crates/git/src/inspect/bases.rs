@@ -7,13 +7,13 @@ use alignwatch_model::{
     config::Patterns,
     lines::{Nearest, nearest},
     relation::Budget,
-    snapshot::{Head, Line},
+    snapshot::{BrokenRef, Head, Line},
 };
 
 use super::{InspectError, Inspection, full_names, no_drift, shown, watched::Watched};
 use crate::{
     graph::{Graph, Pos, Trunk, ahead_behind, measure},
-    lines::{self, FoundLine, Tip},
+    lines::{self, FoundLine, Hidden, Tip},
     refs::Refs,
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Bases {
     /// One for each watched branch, in order.
     pub(super) placed: Vec<Placed>,
     lines: Vec<Line>,
+    /// Why it is not known which line comes first: the ref that would be it cannot be read.
+    hidden: Option<String>,
 }
 
 /// One branch and its line.
@@ -62,10 +64,10 @@ pub(super) fn find(
     watched: &Watched,
 ) -> Result<Bases, InspectError> {
     let rules = Rules::of(look, refs, graph)?;
-    let mut chosen = choose(look, refs, graph, watched)?;
+    let (mut chosen, hidden) = choose(look, refs, graph, watched)?;
     let n_lines = chosen.len();
     chosen.extend(rules.further(graph, &chosen));
-    let mut bases = Bases { names: Vec::new(), trunks: Vec::new(), placed: Vec::new(), lines: Vec::new() };
+    let mut bases = Bases { names: Vec::new(), trunks: Vec::new(), placed: Vec::new(), lines: Vec::new(), hidden };
     for (number, line) in chosen.into_iter().enumerate() {
         let (name, trunk, shown) = at_remote(refs, graph, watched, line);
         bases.names.push(name);
@@ -86,8 +88,13 @@ impl Bases {
     }
 }
 
-/// The lines: asked for, configured, or found.
-fn choose(look: &Inspection<'_>, refs: &Refs, graph: &Graph, watched: &Watched) -> Result<Vec<Chosen>, InspectError> {
+/// The lines: asked for, configured, or found; with why those found may be the wrong ones.
+fn choose(
+    look: &Inspection<'_>,
+    refs: &Refs,
+    graph: &Graph,
+    watched: &Watched,
+) -> Result<(Vec<Chosen>, Option<String>), InspectError> {
     let declared: Vec<(&str, &str)> = match &look.wanted.base {
         Some(base) => vec![(base.as_str(), "asked for")],
         None => look.config.bases.iter().map(|base| (base.as_str(), "configured")).collect(),
@@ -99,10 +106,10 @@ fn choose(look: &Inspection<'_>, refs: &Refs, graph: &Graph, watched: &Watched) 
         let (name, at) = resolve(look, refs, graph, name)?;
         Ok(Chosen { name, because: because.to_owned(), confidence: 1.0, trunk: Trunk::of(graph, at) })
     };
-    declared.into_iter().map(choose).collect()
+    declared.into_iter().map(choose).collect::<Result<_, _>>().map(|chosen| (chosen, None))
 }
 
-fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> Vec<Chosen> {
+fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> (Vec<Chosen>, Option<String>) {
     let own_head = match refs.head.seen() {
         Some(Head::Branch(name)) => Some(name),
         _ => None,
@@ -125,7 +132,27 @@ fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> Vec<Chosen> {
         confidence: line.confidence,
         trunk: line.trunk,
     };
-    lines::find(graph, &tips).into_iter().map(chosen).collect()
+    let hidden = hidden_line(refs, graph, &tips, head_of);
+    (lines::find(graph, &tips).into_iter().map(chosen).collect(), hidden)
+}
+
+/// Why another line than the first one was found: that one cannot be read. What is measured against another is no answer.
+fn hidden_line(
+    refs: &Refs,
+    graph: &Graph,
+    tips: &[Tip],
+    head_of: impl Fn(&RefName) -> Option<String>,
+) -> Option<String> {
+    let is_own_head = |name: &RefName| refs.head.reason().is_some_and(|reason| reason.contains(&format!("`{name}`")));
+    let is_branch =
+        |name: &RefName| ["refs/heads/", "refs/remotes/"].iter().any(|space| name.text().starts_with(space));
+    let broken: Vec<&BrokenRef> = refs.broken.iter().filter(|one| is_branch(&one.name)).collect();
+    let hidden: Vec<Hidden<'_>> = broken
+        .iter()
+        .map(|one| Hidden { name: &one.name, is_head_of: head_of(&one.name), is_own_head: is_own_head(&one.name) })
+        .collect();
+    let first = broken[lines::hidden_first(graph, tips, &hidden)?];
+    Some(format!("`{}`, which would be its base, cannot be read: {}", first.name.short(), first.reason))
 }
 
 /// A ref by a name that a person gave, with its commit. Errors: there is none.
@@ -210,6 +237,11 @@ fn place(
     let own_line = bases.lines.iter().position(|line| line.name == seen.name);
     let declared =
         rule.and_then(|rule| rule.base.as_ref()).and_then(|base| bases.names.iter().position(|name| name == base));
+    if let (Some(reason), None) = (&bases.hidden, declared) {
+        placed.base = (0 < n_lines).then(|| Nearest { line: 0, confidence: 0.0, because: reason.clone() });
+        placed.drift = Known::Unknown(reason.clone());
+        return placed;
+    }
     // The first line stands for itself; a further line is measured against the lines before it.
     if own_line == Some(0) && declared.is_none() {
         placed.base = Some(Nearest { line: 0, confidence: 1.0, because: "it is the first line".into() });

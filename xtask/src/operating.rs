@@ -57,6 +57,10 @@ refs before its exit code: a rebase that stopped is `conflict` although a script
 one line on standard error says why, and the command ends as ever. The command waits at most 0.2 s for us before it
 begins; after its end, measuring and verifying take a few seconds at most, and what was not verified by then is `unknown`.
 
+A script that does not want to be wrapped reports: `alignwatch event start` prints the id of the run and reads the refs,
+`event finish` tells which of them moved and verifies as `run` does. The daemon does the same for runs that are reported over
+`POST /api/v1/events` in a repository that it watches. A run that lost work is `failed`, whatever was reported of it.
+
 What was done before is taken in once: `alignwatch event import --reflog` makes a run of each merge, rebase and pull that the
 logs of this clone's branches tell of, marked as reconstructed; `alignwatch event import FILE` reads events, one a line.
 
@@ -85,6 +89,17 @@ gate:
   backups:
     - {workflows: [nightly], not_older_than: 2h}        # `gate --workflow nightly`, and within `run --workflow nightly`
     - {branches: [\"release/*\"], not_older_than: 1h}
+```
+
+What must not be aligned at all, or only in a window, stands there as well; what it is about and is not known, such as the base of a
+branch that no daemon has seen, is told and closes nothing:
+
+```yaml
+gate:
+  forbid:
+    - {bases: [\"release/*\"], because: 1.4 is frozen}     # also branches, workflows, repositories
+    - {workflows: [robot], merge: conflict}              # or unknown, or clean: what is predicted
+    - {workflows: [nightly], unless_open: night}         # one of `windows`
 ```
 
 A backup counts when the last look at it found it good (`backup create` looks at once). One that is not known of is none: the
@@ -256,12 +271,14 @@ By hand: `git clone --mirror objects.bundle NEW`, then `git -C NEW for-each-ref`
 `alignwatch run` says so on standard error, and `alignwatch verify RUN` says it again, with commits and paths.
 
 * **It means.** What Git itself makes of the old tip and the base has files, changes or lines that the new tip does not
-  have, or commits of the branch are nowhere any more, or conflict markers were committed. A warning is something that a
+  have, or commits of the branch are nowhere any more, or conflict markers were committed. Or a push overwrote commits at a remote
+  (what a fetch brings is the doing of others), a merge that made a new branch kept one side whole, a tag is gone, or a stash was
+  dropped whose content is in no working tree and on no branch. A warning is something that a
   later commit of the same run did on purpose, perhaps.
 * **Look closer.** `git diff BEFORE AFTER -- PATH`, where BEFORE is the tip before that `verify` names; for commits that are
   gone, `git range-diff BASE BEFORE AFTER`.
 * **Keep it.** Do this first: `git branch keep-BRANCH BEFORE`. Without a ref or a reflog, gc removes the old tip.
-* **Mend.** For paths, `git checkout BEFORE -- PATH` (or the base's version) and a commit; for commits,
+* **Mend.** A stash: `git stash store ID`. For paths, `git checkout BEFORE -- PATH` (or the base's version) and a commit; for commits,
   `git cherry-pick COMMIT`; to take all of it back, `git update-ref refs/heads/BRANCH BEFORE AFTER` where the branch is
   checked out nowhere.
 * **Be sure.** Run the alignment again under `alignwatch run`, and `verify` says ok. `unknown` is not ok: objects are gone, or
@@ -278,10 +295,15 @@ curl localhost:8750/api/v1/repositories/ID/trends   # what rises or falls, and w
 curl localhost:8750/api/v1/findings           # what is wrong, since when
 ```
 
-As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
-its loop no longer turns, and lets it write into its own folder only.
+As a service: `contrib/alignwatch.service` (of a user) and `contrib/alignwatch-system.service` (of the machine) say in their first
+lines where to put them. systemd hears when it answers, restarts it when its loop no longer turns, and lets it write into its own
+folder only.
 
-Repositories are named on the command line or in `serve.repositories`. Where `serve.may_add` opens folders for it, they can be
+Repositories are named on the command line or in `serve.repositories`, whose patterns are read again twice a minute. One that was
+deleted or moved, or whose disk is not mounted, is `gone`: the daemon starts without it, the rule `repository-unseen` tells of it, and
+nothing of it is forgotten. Where that is meant: take it out of the configuration, or, where a pattern had found it,
+`DELETE /api/v1/repositories/ID`. `serve.at_once` of them are looked at together; one that is slow, or whose disk hangs, delays
+no other, and is told as unknown after ten minutes. Where `serve.may_add` opens folders for it, they can be
 added while it runs, and are there again after the next start:
 
 ```sh
@@ -325,7 +347,8 @@ curl localhost:8750/ping/any/nightly                  # it went well; /fail, /lo
 ```
 
 In the place of `any` stands a token with the scope `report` where tokens are asked for. `workflows: [{name: nightly, ping: UUID}]`
-gives it an id of its own: `/ping/UUID`. Runs that overlap are told apart by `rid=UUID`.
+gives it an id of its own: `/ping/UUID`. Runs that overlap are told apart by `rid=UUID`. They belong to no repository: what is
+wrong with them (`run-failed`, `run-missed` and the like) is an alert whose repository is null.
 
 ## Hearing of a push
 

@@ -431,6 +431,7 @@ channels:
 | see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY`, `alignwatch alert drop KEY` |
 | end an alert that nobody can see to be over, such as one of a repository that is watched no more | `alignwatch alert end ID` |
 | see which rules there are | `alignwatch rules list` |
+| know who is on duty, and who is next | `alignwatch notify on-call` |
 | know how often a rule would have fired | `alignwatch rules backtest NAME --days 28` |
 | have the same rules in a Prometheus | `alignwatch rules export > alignwatch.rules.yml`, then `promtool check rules alignwatch.rules.yml` |
 
@@ -443,6 +444,18 @@ What is promised, and tested (`crates/model/src/turn/story.rs`, `crates/cli/test
 * What can't be seen neither fires nor is over. A repository that can't be looked at is told once; what follows from it is not.
 * Holding back holds the telling only. Judging, counting and the end go on.
 * While the store can't keep anything, only that is told; everything else waits for the disk.
+
+A rule of your own can say what else must hold, in CEL, over what `check --json` shows of a finding or over the number of a metric:
+
+```yaml
+rules:
+  - name: many-conflicts
+    expr: 'finding{check=\"conflicting\"} >= error'
+    when: 'evidence.n_branches > 5 && !(subject in [\"main\", \"develop\"])'
+```
+
+`config check` tells of names, words and comparisons that there are not. `has(evidence.age_seconds)` asks whether there is such a fact; where a
+condition cannot be answered, the alert neither fires nor ends, and `explain` says why.
 
 Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and
 `amtool --alertmanager.url=http://localhost:8750` lists alerts and adds, lists and ends silences.

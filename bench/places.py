@@ -14,6 +14,15 @@ from measure import Failed, run
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# The profile whose programs are run: "release", or "debug" for what the tests have built already.
+PROFILE = "release"
+
+
+def use(profile):
+    """Runs the programs of this profile from now on."""
+    global PROFILE
+    PROFILE = profile
+
 
 @cache
 def target():
@@ -34,7 +43,7 @@ def build():
 
 
 def program(name):
-    path = target() / "release" / name
+    path = target() / PROFILE / name
     if not path.exists():
         raise Failed(f"{path} is not built (leave out --no-build)")
     return str(path)

@@ -3,6 +3,8 @@
     python3 -B -m unittest discover -s bench
 """
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -19,8 +21,16 @@ import works
 from floors import floor
 from measure import Failed, Taken, alternate, clean_environment, processes_started, run
 
-night = types.ModuleType("night")
-SourceFileLoader("night", str(Path(__file__).resolve().parent / "night")).exec_module(night)
+
+def program(name):
+    """A program of this folder as a module."""
+    module, file = types.ModuleType(name), str(Path(__file__).resolve().parent / name)
+    module.__file__ = file
+    SourceFileLoader(name, file).exec_module(module)
+    return module
+
+
+instructions, night = program("instructions"), program("night")
 
 
 def branch(ref, verdict, paths=None, state="conflicting", base="b", oid=None):
@@ -60,6 +70,26 @@ class Comparing(unittest.TestCase):
         self.assertEqual(floor("drift", 900, 95_000), 20)
         self.assertEqual(floor("drift", 50_001, 950_000), 800)
         self.assertIsNone(floor("nothing", 1, 1))
+
+
+class CountingInstructions(unittest.TestCase):
+    def problems(self, ours, git, is_comparable):
+        before = {"work": {"ours": 100, "git": 1_000}}
+        with contextlib.redirect_stdout(io.StringIO()):
+            return list(instructions.problems(before, {"work": {"ours": ours, "git": git}}, is_comparable, 0.15))
+
+    def test_more_than_an_accident_is_told(self):
+        self.assertEqual(self.problems(114, 1_000, True), [])
+        self.assertEqual(self.problems(116, 1_000, True), ["work: +16.0% instructions"])
+
+    def test_beside_another_compiler_only_the_ratio_to_git_counts(self):
+        self.assertEqual(self.problems(150, 1_000, False), [])
+        self.assertEqual(self.problems(200, 1_000, False), ["work: 5.0x less than git, was 10.0x"])
+
+    def test_a_work_without_a_baseline_is_told(self):
+        with contextlib.redirect_stdout(io.StringIO()):
+            told = list(instructions.problems({}, {"new": {"ours": 1, "git": 2}}, True, 0.15))
+        self.assertEqual(told, ["new: has no baseline (bench/instructions --update)"])
 
 
 class Measuring(unittest.TestCase):

@@ -229,9 +229,9 @@ impl BranchesReport {
     }
 }
 
-/// All branches; refs that could not be read stand among them as unknown, with the reason.
+/// All branches that are watched; refs that could not be read stand among them as unknown, with the reason.
 pub fn all_branches(snapshot: &Snapshot) -> Vec<Cow<'_, Branch>> {
-    let mut branches: Vec<_> = snapshot.branches.iter().map(Cow::Borrowed).collect();
+    let mut branches: Vec<_> = snapshot.watched().map(Cow::Borrowed).collect();
     let is_branch = |broken: &&BrokenRef| snapshot.branch(&broken.name).is_none() && would_be_branch(snapshot, broken);
     let broken = snapshot.broken_refs.iter().filter(is_branch);
     branches.extend(broken.map(|broken| Cow::Owned(unreadable(broken))));
@@ -261,7 +261,7 @@ pub fn by_state(snapshot: &Snapshot) -> ByState {
 /// Branches with a commit in the last [`DORMANT_AFTER`]; those whose age is not known are not counted.
 pub fn n_in_use(snapshot: &Snapshot) -> usize {
     let is_in_use = |branch: &&Branch| branch.idle_age(snapshot.seen_at).is_some_and(|idle| idle <= DORMANT_AFTER);
-    snapshot.branches.iter().filter(is_in_use).count()
+    snapshot.watched().filter(is_in_use).count()
 }
 
 fn unreadable(broken: &BrokenRef) -> Branch {
@@ -271,6 +271,7 @@ fn unreadable(broken: &BrokenRef) -> Branch {
         tip: Known::Unknown(reason.clone()),
         base: None,
         relation: Relation::default(),
+        rule: None,
         budget: Budget::default(),
         drift: Known::Unknown(reason.clone()),
         landed: Landed::Unknown(reason.clone()),

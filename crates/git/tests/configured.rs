@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use alignwatch_git::{
-    inspect::{Wanted, inspect},
+    inspect::{InspectError, Wanted, inspect},
     stop::Stop,
 };
-use alignwatch_model::{Look, Relation, Snapshot, config::Config};
+use alignwatch_model::{Look, Relation, Snapshot, State, config::Config};
 use alignwatch_testkit::{Repo, sketch};
 
 const MARKED: &str = r"<<<<<<<\sours|x|=======|y|>>>>>>>\stheirs";
@@ -86,6 +86,65 @@ relations:
     assert_eq!(topic.base.as_ref().unwrap().name.text(), "refs/heads/release/1");
     assert_eq!(topic.budget.age.map(|age| age.0), Some(7_200));
     assert_eq!(topic.budget.behind, None);
+}
+
+#[test]
+fn a_configured_base_that_is_not_there_blinds_only_what_depends_on_it() {
+    let repo = sketch(
+        "master: a b c
+         topic: a t
+         stacked: t s",
+    )
+    .draw();
+    let rules = "
+bases: [nothere, master]
+relations:
+  - {branches: [stacked], base: topik}
+  - {branches: [topic], base: elsewhere, repositories: [/elsewhere/**]}
+";
+    let snapshot = look(&repo, rules);
+    let missing: Vec<String> = snapshot.missing_bases.iter().map(|base| base.told()).collect();
+    assert_eq!(
+        missing,
+        [
+            "the base `nothere`, which bases[0] names, cannot be used: there is no such branch",
+            "the base `topik`, which relations[0].base names, cannot be used: there is no such branch",
+        ]
+    );
+    assert_eq!(snapshot.missing_bases[1].alike, Vec::<String>::new());
+    let branch = |name: &str| snapshot.branches.iter().find(|branch| branch.name.text() == name).unwrap();
+    let (topic, stacked) = (branch("refs/heads/topic"), branch("refs/heads/stacked"));
+    let drift = topic.drift.seen().unwrap();
+    let counted = repo.git(["rev-list", "--left-right", "--count", "topic...master"]);
+    assert_eq!(format!("{}\t{}", drift.ahead, drift.behind), counted.trim());
+    assert_eq!((topic.state(), stacked.state()), (State::Diverged, State::Unknown));
+    assert_eq!((stacked.why_unknown(), &stacked.base), (Some(&*missing[1]), &None));
+}
+
+#[test]
+fn without_any_base_that_is_there_nothing_is_measured_and_nothing_is_guessed() {
+    let repo = sketch("main: a b c\n topic: a t\n other: t o").draw();
+    let snapshot = look(&repo, "bases: [mian]\nrelations: [{branches: [other], base: topic}]");
+    assert!(snapshot.lines.is_empty());
+    let told = |branch: &alignwatch_model::Branch| (branch.name.text().into_owned(), branch.why_unknown().is_some());
+    let unknown: Vec<(String, bool)> = snapshot.branches.iter().map(told).collect();
+    let expected = [("refs/heads/main", true), ("refs/heads/other", false), ("refs/heads/topic", true)];
+    assert_eq!(unknown, expected.map(|(name, is_unknown)| (name.to_owned(), is_unknown)));
+}
+
+#[test]
+fn a_base_that_is_asked_for_and_not_there_is_an_error_that_names_what_is_alike() {
+    let repo = sketch("main: a b\n topic: a t").draw();
+    let wanted = Wanted {
+        base: Some("mai".into()),
+        looks: Look::with_required([Look::History]),
+        paths_patience: Duration::ZERO,
+        stop: Stop::default(),
+    };
+    let error = inspect(repo.path(), &Config::default(), repo.newest_at(), None, &wanted, &|_| {}).unwrap_err();
+    let InspectError::NoSuchBase { alike, .. } = &error else { panic!("{error}") };
+    assert_eq!(alike, &["main"]);
+    assert!(error.to_string().starts_with("cannot measure against `mai`: there is no such branch in `"), "{error}");
 }
 
 #[test]

@@ -7,8 +7,8 @@ mod history;
 use std::{fs, path::PathBuf};
 
 use alignwatch_git::graph::{Graph, Trunk, measure};
-use alignwatch_model::Oid;
-use history::{Chance, Repo, Worlds, git_in, measured, name};
+use alignwatch_model::{Known, Oid};
+use history::{Chance, Repo, Worlds, git_in, name};
 
 fn with_graph(n_commits: usize) -> (Worlds, PathBuf, Vec<u8>) {
     let write = |repo: &Repo, _: usize| drop(repo.git(&["commit-graph", "write", "--reachable"]));
@@ -238,10 +238,10 @@ fn replace_refs_are_not_honoured_and_leave_graph_files_on() {
 }
 
 #[test]
-fn a_shallow_repository_is_counted_as_git_counts_it() {
-    let mut n_cut = 0;
-    for (seed, depth) in [(30, "1"), (31, "2"), (32, "2"), (33, "3")] {
-        let full = Worlds::random(seed, 1, 80);
+fn in_a_shallow_repository_what_is_known_is_what_is_true_of_the_whole_one() {
+    let (mut n_seen, mut n_misled) = (0, 0);
+    for (seed, depth) in [(30, "1"), (31, "2"), (32, "2"), (33, "3"), (35, "3"), (36, "4"), (37, "5")] {
+        let full = Worlds::in_order(seed, 1, 80);
         let temp = tempfile::tempdir().unwrap();
         let url = format!("file://{}", full.dir());
         let args = ["clone", "-q", "--mirror", "--no-single-branch", "--depth", depth, &url, "shallow.git"];
@@ -249,26 +249,74 @@ fn a_shallow_repository_is_counted_as_git_counts_it() {
         let (graph, coverage) = repo.graph();
         assert!(graph.is_shallow());
         assert_eq!(coverage.commit_graph.disabled.as_deref(), Some("the repository is shallow"));
-        let refs = repo.refs();
-        let names: Vec<String> = refs.iter().map(|(name, _)| name.clone()).collect();
-        let oids: Vec<Oid> = refs.iter().map(|(_, oid)| *oid).collect();
-        let git = repo.ahead_behind("refs/heads/", &names);
-        for base in 0..names.len() {
-            for (tip, drift) in measured(&graph, &oids, base).iter().enumerate() {
-                git.compare(&names[tip], base, drift);
-                assert_eq!(drift.merge_bases, repo.merge_bases(&names[tip], &names[base]));
-                n_cut += usize::from(drift.is_unrelated());
+        let kept: Vec<usize> = (0..full.worlds[0].len()).filter(is_kept).collect();
+        let names: Vec<String> = kept.iter().map(|&at| name(0, at)).collect();
+        for (&base, base_name) in kept.iter().zip(&names) {
+            let truth = full.worlds[0].drifts(&full.oids[0], base);
+            let trunk = Trunk::of(&graph, graph.find(&full.oids[0][base]).unwrap());
+            let places: Vec<_> = kept.iter().map(|&at| graph.find(&full.oids[0][at]).unwrap()).collect();
+            for (&tip, drift) in kept.iter().zip(measure(&graph, &trunk, &places)) {
+                let range = format!("{}...{base_name}", name(0, tip));
+                let counted = repo.git(&["rev-list", "--left-right", "--count", &range]);
+                n_misled += usize::from(counted.trim() != format!("{}\t{}", truth[tip].ahead, truth[tip].behind));
+                n_seen += usize::from(drift.seen().is_some());
+                match drift {
+                    Known::Seen(drift) => assert_eq!(drift, truth[tip]),
+                    Known::Unknown(reason) => assert!(reason.contains("the history is cut off"), "{reason}"),
+                }
             }
         }
     }
-    assert!(n_cut > 0, "no history was cut");
+    assert!(n_seen > 50 && n_misled > 100, "{n_seen} {n_misled}");
+}
+
+#[test]
+fn what_lies_above_the_boundary_is_counted_and_what_reaches_it_is_not() {
+    let whole = Repo::new();
+    let commit = |branch: &str, from: &str| {
+        let at = 1_300_000_000 + whole.n_commits() as i64;
+        let from = if from.is_empty() { String::new() } else { format!("from {from}\n") };
+        whole.import(&format!("commit refs/heads/{branch}\ncommitter A <a@example.org> {at} +0000\ndata 0\n\n{from}"));
+    };
+    commit("main", "");
+    for _ in 0..9 {
+        commit("main", "refs/heads/main^0");
+    }
+    commit("late", "refs/heads/main~2");
+    commit("early", "refs/heads/main~8");
+    commit("site", "");
+    let temp = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", whole.dir.display());
+    git_in(temp.path(), &["clone", "-q", "--mirror", "--no-single-branch", "--depth", "5", &url, "s.git"], "");
+    let shallow = Repo::at(&temp.path().join("s.git"));
+    let (graph, _) = shallow.graph();
+    let place = |name: &str| {
+        let oid = shallow.git(&["rev-parse", name]);
+        graph.find(&Oid::from_hex(oid.trim().as_bytes()).unwrap()).unwrap()
+    };
+    let trunk = Trunk::of(&graph, place("main"));
+    let told = |name: &str| match measure(&graph, &trunk, &[place(name)]).remove(0) {
+        Known::Seen(drift) => format!("{}\t{}", drift.ahead, drift.behind),
+        Known::Unknown(reason) => reason,
+    };
+    let git = |name: &str| whole.git(&["rev-list", "--left-right", "--count", &format!("{name}...main")]);
+    assert_eq!((told("main"), told("late")), ("0\t0".to_owned(), git("late").trim().to_owned()));
+    // It may be related below the boundary, for all that can be seen here.
+    assert!(told("early").contains("cut off") && told("site").contains("cut off"), "{}", told("early"));
+    // Between two histories that are there as a whole, all is known.
+    let trunk = Trunk::of(&graph, place("site"));
+    assert_eq!(measure(&graph, &trunk, &[place("site")])[0].seen().map(|drift| drift.behind), Some(0));
+}
+
+/// Which refs a clone of few has.
+fn is_kept(at: &usize) -> bool {
+    at.is_multiple_of(9)
 }
 
 /// A clone of a repository that has lost all refs but a few.
 fn clone_of_few(dir: &std::path::Path, full: &Worlds, args: &[&str]) -> Repo {
-    let keep = |at: &usize| at.is_multiple_of(9);
     let gone: String =
-        (0..full.worlds[0].len()).filter(|at| !keep(at)).map(|at| format!("delete {}\n", name(0, at))).collect();
+        (0..full.worlds[0].len()).filter(|at| !is_kept(at)).map(|at| format!("delete {}\n", name(0, at))).collect();
     full.repo.git_with(&["update-ref", "--stdin"], &gone);
     git_in(dir, args, "");
     Repo::at(&dir.join("shallow.git"))

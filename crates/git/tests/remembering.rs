@@ -33,6 +33,40 @@ fn what_is_remembered_across_pushes_is_what_would_be_found_anew() {
     assert!(n_asked / 4 < n_carried, "{n_carried} of {n_asked} were carried over");
 }
 
+/// The work is in proportion to what changed.
+#[test]
+fn after_a_push_only_the_branches_that_it_touched_are_predicted_anew() {
+    let temp = tempfile::tempdir().unwrap();
+    let (repository, memory) = (temp.path().join("repository.git"), temp.path().join("data"));
+    generate(&Shape::like_649().scaled_to(60, 240), &repository);
+    look(&repository, Some(&memory));
+    // A file that the merge base does not have may be the new name of another one.
+    let has = |tree: &str, path: &str| !git(&repository, ["ls-tree", tree, "--", path]).is_empty();
+    let changed = |base: &str, tip: &str, path: &str| {
+        !has(base, path) || git(&repository, ["diff", "--name-only", base, tip]).lines().any(|other| other == path)
+    };
+    let mut n_touched_in_all = 0;
+    for push in [0, 12, 24] {
+        // Each is an edit of one file.
+        let before = git(&repository, ["rev-parse", "main"]);
+        move_line(&repository, push);
+        let edited = git(&repository, ["diff", "--name-only", before.trim(), "main"]);
+        let (remembering, n_predicted) = counted_look(&repository, Some(&memory));
+        let is_touched = |branch: &&alignwatch_model::Branch| {
+            let (tip, bases) = (branch.tip.seen().unwrap().oid.hex(), &branch.drift.seen().unwrap().merge_bases);
+            // What could not be told may be told now that objects came.
+            branch.merge.verdict == Verdict::Unknown
+                || bases.iter().any(|base| changed(&base.hex(), &tip, edited.trim()))
+        };
+        let open = || remembering.branches.iter().filter(|branch| branch.has_diverged());
+        let (n_touched, n_all) = (open().filter(is_touched).count(), open().count());
+        assert!(n_predicted <= n_touched && 2 * n_touched < n_all, "{n_predicted} of {n_touched} of {n_all}");
+        assert_eq!(told(&remembering), told(&look(&repository, None)));
+        n_touched_in_all += n_touched;
+    }
+    assert!(0 < n_touched_in_all);
+}
+
 /// A base, what the branch does, what the line does before the first look and what it does after it.
 ///
 /// Each is lines of `git fast-import`: `M path content`, `D path`, `R from to`.
@@ -149,6 +183,47 @@ fn what_only_git_can_tell_is_not_carried_over() {
     }
 }
 
+/// A conflict that a part of the pair makes certain stays one; its paths are named anew.
+#[test]
+fn the_verdict_of_a_conflict_that_is_certain_is_carried_over_where_the_rest_is_only_gits_to_tell() {
+    let (near, theirs) = (hundred(&[10], "ours"), hundred(&[10], "theirs"));
+    let other = |seed: usize| (0..100).map(|n| format!("{} of another file\n", n * 7 + seed)).collect::<String>();
+    let file = |path: &str, content: &str| format!("M {path} {content}");
+    // Which of two files became of it, only Git tells.
+    let unclear = |path: &str| {
+        let halves = [hundred(&(0..40).collect::<Vec<_>>(), "x"), hundred(&(60..100).collect::<Vec<_>>(), "y")];
+        vec![format!("D {path}"), file("one/of.two", &halves[0]), file("two/of.two", &halves[1])]
+    };
+    let base = vec![file("doubt.c", &hundred(&[], "")), file("both.c", &hundred(&[], "")), file("gone.c", &other(1))];
+    let in_place = (vec![file("doubt.c", &theirs), file("both.c", &theirs)], vec![file("both.c", &near)]);
+    let removed = (
+        vec![file("doubt.c", &theirs), file("gone.c", &other(1).replace("7 of", "77 of"))],
+        vec!["D gone.c".to_owned()],
+    );
+    let back = file("kept/gone-by-another-name.c", &other(1));
+    for (what, (branch, line), push, is_carried) in [
+        ("both changed a file", &in_place, file("new.c", &other(3)), true),
+        ("one removed what the other changed", &removed, file("new.c", &other(3)), true),
+        ("what was removed comes back elsewhere", &removed, back, false),
+        ("both changed a file, and one like it comes", &in_place, file("new.c", &theirs), true),
+    ] {
+        let temp = tempfile::tempdir().unwrap();
+        let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+        git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+        commit(&repository, "main", None, &words(&base));
+        commit(&repository, "topic", Some("main"), &words(branch));
+        commit(&repository, "main", Some("main"), &words(&[unclear("doubt.c"), line.clone()].concat()));
+        let first = look(&repository, Some(&memory));
+        assert!(told(&first)["refs/heads/topic"].2.is_some(), "{what}: the paths are known at first");
+        commit(&repository, "main", Some("main"), &words(&[push]));
+        let (at_once, n_predicted) = look_within(&repository, Some(&memory), Duration::ZERO);
+        assert_eq!(n_predicted == 0, is_carried, "{what}");
+        let (anew, remembering) = (look(&repository, None), look(&repository, Some(&memory)));
+        assert_eq!(told(&at_once)["refs/heads/topic"].1, told(&anew)["refs/heads/topic"].1, "{what}");
+        assert_eq!(told(&remembering), told(&anew), "{what}");
+    }
+}
+
 #[test]
 fn moves_that_reach_beyond_the_paths_they_touch_carry_nothing_over() {
     for (what, base, branch, line, push) in MOVES {
@@ -197,7 +272,11 @@ fn look(repository: &Path, data_dir: Option<&Path>) -> Snapshot {
 
 /// Looks, and counts the merges that had to be predicted.
 fn counted_look(repository: &Path, data_dir: Option<&Path>) -> (Snapshot, usize) {
-    let patience = Duration::from_secs(300);
+    look_within(repository, data_dir, Duration::from_secs(300))
+}
+
+/// The same with so much time for paths of conflicts.
+fn look_within(repository: &Path, data_dir: Option<&Path>, patience: Duration) -> (Snapshot, usize) {
     let wanted = Wanted {
         base: Some("main".into()),
         looks: Look::with_required([Look::Merges]),

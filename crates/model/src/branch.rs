@@ -15,6 +15,8 @@ pub struct Branch {
     pub base: Option<BaseChoice>,
     /// Declared or inferred policy towards the base.
     pub relation: Relation,
+    /// The place of the rule under `relations` that decides that, from 0; `None` = no rule is about it.
+    pub rule: Option<usize>,
     /// The drift it may have.
     pub budget: Budget,
     /// Commits apart on each side.
@@ -113,7 +115,7 @@ pub enum State {
     Unrelated,
     /// Contains its base, whatever is ahead.
     Aligned,
-    /// The tip is an ancestor of the base, but not on its first-parent line.
+    /// The tip is an ancestor of the base, but not on its first-parent line, and the base did not take it back.
     Merged,
     /// The tip lies on the base's first-parent line: nothing of its own.
     Behind,
@@ -203,6 +205,9 @@ pub struct Cause {
     /// Those of them that no other commit of the base changed since they parted: it alone brought these conflicts. `None` =
     /// not known, since not every commit from then on could be looked at.
     pub n_alone: Option<u32>,
+    /// Which paths these are: their places in the list of paths in conflict, as far as paths are kept.
+    #[serde(default)]
+    pub paths: Vec<u16>,
 }
 
 impl Cause {
@@ -270,7 +275,11 @@ impl Branch {
         } else if drift.behind == 0 {
             State::Aligned
         } else if drift.ahead == 0 {
-            if drift.on_base_line { State::Behind } else { State::Merged }
+            match self.landed {
+                _ if drift.on_base_line => State::Behind,
+                Landed::Reverted(_) => State::Reverted,
+                _ => State::Merged,
+            }
         } else {
             self.diverged_state()
         }
@@ -283,12 +292,18 @@ impl Branch {
             (Landed::Reverted(_), _) => State::Reverted,
             (Landed::No | Landed::Unknown(_), Verdict::Conflict) => State::Conflicting,
             (Landed::No | Landed::Unknown(_), Verdict::Clean) => State::Diverged,
-            // Nobody asks whether an ignored branch merges.
-            (Landed::No | Landed::Unknown(_), Verdict::Unknown) if self.relation == Relation::Ignored => {
-                State::Diverged
-            }
             (Landed::No | Landed::Unknown(_), Verdict::Unknown) => State::Unknown,
         }
+    }
+
+    /// Does the configuration say that nobody watches it?
+    pub fn is_ignored(&self) -> bool {
+        self.relation == Relation::Ignored
+    }
+
+    /// Where its relation comes from, as a sentence part: `relations[2]`; `None` = nobody declared one.
+    pub fn declared_at(&self) -> Option<String> {
+        self.rule.map(|rule| format!("relations[{rule}]"))
     }
 
     /// Both sides have commits that the other lacks, whatever is known besides.

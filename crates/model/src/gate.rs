@@ -359,7 +359,9 @@ fn watched(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Times
     }
     let Some(name) = asked.branch else { return };
     match &watched.branch {
-        None => answer.doubt(format!("`{name}` was not there when the repository was last looked at")),
+        None => answer.doubt(format!(
+            "`{name}` was not there, or the configuration ignored it, when the repository was last looked at"
+        )),
         Some(branch) => of_branch(answer, facts.tip, branch),
     }
 }

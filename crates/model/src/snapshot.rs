@@ -21,7 +21,9 @@ pub struct Snapshot {
     pub head: Known<Head>,
     /// The primary lines and how they were found, the most important first.
     pub lines: Vec<Line>,
-    /// All branches, sorted by name.
+    /// Bases that the configuration names and that cannot be measured against, in its order.
+    pub missing_bases: Vec<MissingBase>,
+    /// All branches, sorted by name; also those that the configuration ignores: see [`Snapshot::watched`].
     pub branches: Vec<Branch>,
     /// Refs that could not be read, with the reason. They blind nobody else.
     pub broken_refs: Vec<BrokenRef>,
@@ -115,8 +117,36 @@ pub struct Repository {
     pub alternates: Vec<(String, bool)>,
     /// The git that answers for us.
     pub git_version: Known<String>,
-    /// Known bugs of that version that touch us, as sentences.
-    pub git_bugs: Vec<String>,
+    /// Known bugs of that version that touch us.
+    pub git_bugs: Vec<GitBug>,
+}
+
+/// A known bug of a version of git.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitBug {
+    /// What it gets wrong.
+    pub touches: GitPart,
+    /// It, as a sentence.
+    pub told: String,
+}
+
+impl std::fmt::Display for GitBug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.told)
+    }
+}
+
+/// A part of git that can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GitPart {
+    /// What it answers, and nothing that it writes.
+    Answers,
+    /// The commit-graph that it writes.
+    CommitGraph,
+    /// Which objects are there after a repack.
+    Objects,
+    /// The index over several packs.
+    MultiPackIndex,
 }
 
 /// HEAD of the main checkout.
@@ -145,6 +175,31 @@ pub struct Line {
     pub behind_remote: Option<(RefName, u32)>,
     /// Commits on its first-parent line.
     pub n_commits: u32,
+}
+
+/// A base that the configuration names and that cannot be measured against. It blinds only what depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingBase {
+    /// The name, as it is configured.
+    pub name: String,
+    /// The key that names it: `bases[0]`, `relations[2].base`.
+    pub key: String,
+    /// Why, as a sentence part: `there is no such branch`.
+    pub reason: String,
+    /// Names of branches that are alike.
+    pub alike: Vec<String>,
+}
+
+impl MissingBase {
+    /// Does a relation name it, and not the list of all bases?
+    pub fn is_of_relation(&self) -> bool {
+        self.key.starts_with("relations")
+    }
+
+    /// In words, as a sentence part, such as: the base `x`, which relations\[0\].base names, cannot be used: …
+    pub fn told(&self) -> String {
+        format!("the base `{}`, which {} names, cannot be used: {}", self.name, self.key, self.reason)
+    }
 }
 
 /// A ref that could not be read.
@@ -323,6 +378,16 @@ pub enum HazardKind {
 }
 
 impl Snapshot {
+    /// The branches that are judged, counted and listed: all but those that the configuration ignores.
+    pub fn watched(&self) -> impl Iterator<Item = &Branch> {
+        self.branches.iter().filter(|branch| !branch.is_ignored())
+    }
+
+    /// How many branches the configuration ignores.
+    pub fn n_ignored(&self) -> usize {
+        self.branches.iter().filter(|branch| branch.is_ignored()).count()
+    }
+
     /// The branch with this full name.
     pub fn branch(&self, name: &RefName) -> Option<&Branch> {
         self.branches.binary_search_by(|branch| branch.name.cmp(name)).ok().map(|at| &self.branches[at])

@@ -48,7 +48,8 @@ fn repository(checked: &Checked, snapshot: &Snapshot, redactor: &Redactor) -> Va
         "has_grafts": seen.has_grafts,
         "n_replace_refs": seen.n_replace_refs,
         "n_alternates": seen.alternates.len(),
-        "n_branches": snapshot.branches.len(),
+        "n_branches": snapshot.watched().count(),
+        "n_ignored": snapshot.n_ignored(),
         "n_in_use": report::n_in_use(snapshot),
         "n_broken_refs": snapshot.broken_refs.len(),
         "n_locks": snapshot.locks.seen().map(Vec::len),
@@ -61,7 +62,7 @@ fn repository(checked: &Checked, snapshot: &Snapshot, redactor: &Redactor) -> Va
             "n_missing": graph.n_missing,
         })),
         "look_seconds": seconds,
-        "branches": snapshot.branches.iter().take(BRANCHES_AT_MOST).map(|one| branch(one, snapshot, redactor)).collect::<Vec<_>>(),
+        "branches": snapshot.watched().take(BRANCHES_AT_MOST).map(|one| branch(one, snapshot, redactor)).collect::<Vec<_>>(),
     })
 }
 

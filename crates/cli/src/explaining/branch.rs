@@ -23,8 +23,11 @@ fn explain(world: &World<'_>, subject: &str) -> Option<Explanation> {
     let snapshot = &judgement.snapshot;
     let full_names = [subject.to_owned(), format!("refs/heads/{subject}"), format!("refs/remotes/{subject}")];
     let branch = full_names.iter().find_map(|name| snapshot.branch(&name.as_str().into()))?;
-    let state = branch.state();
     let name = branch.name.text().into_owned();
+    if branch.is_ignored() {
+        return Some(ignored(branch, name, snapshot));
+    }
+    let state = branch.state();
     let base = branch.base.as_ref().map(|base| base.name.short().text().into_owned());
     let against = base.map(|base| format!(" against {base}")).unwrap_or_default();
     let summary = format!("{} is {}{against}: {}", branch.name.short().text(), state.word(), meaning(state));
@@ -38,6 +41,19 @@ fn explain(world: &World<'_>, subject: &str) -> Option<Explanation> {
     (explanation.advice, explanation.commands) = advice(branch);
     explanation.related = related(branch, judgement);
     Some(explanation)
+}
+
+/// One that nobody watches: what was seen of it, and who says so. Nothing is judged.
+fn ignored(branch: &Branch, name: String, snapshot: &Snapshot) -> Explanation {
+    let at = branch.declared_at().unwrap_or_else(|| "relations".to_owned());
+    let summary =
+        format!("{} is ignored: {at} of the configuration says that nobody watches it", branch.name.short().text());
+    let mut explanation = Explanation::of(&KIND, name, summary);
+    explanation.seen = vec![told_tip(branch, snapshot), relation(branch)];
+    explanation.sources = vec![format!("{at} of the configuration (`alignwatch config show`)")];
+    explanation.would_change = vec![format!("Another relation at {at}, or an earlier rule that is about the branch.")];
+    explanation.impact = Some("It is not judged, and in none of the counts and lists.".to_owned());
+    explanation
 }
 
 /// The rule of a state, in words.
@@ -58,17 +74,10 @@ fn meaning(state: State) -> &'static str {
 
 /// The decision, step by step, in the order of the states: the first rule that holds decides.
 fn seen(branch: &Branch, snapshot: &Snapshot) -> Vec<String> {
-    let mut steps = Vec::new();
-    steps.push(match &branch.tip {
-        Known::Seen(tip) => {
-            let idle = snapshot.seen_at.since(tip.committed_at);
-            format!("Tip: {} of {}, idle for {idle}: {}", tip.oid.short(), tip.committed_at, tip.subject)
-        }
-        Known::Unknown(reason) => format!("Tip: not known, because {reason}"),
-    });
+    let mut steps = vec![told_tip(branch, snapshot)];
     steps.push(match &branch.base {
         Some(base) => told_base(base),
-        None => "Base: none was found, so nothing was measured".to_owned(),
+        None => "Base: none, so nothing was measured".to_owned(),
     });
     match &branch.drift {
         Known::Unknown(reason) => steps.push(format!("Drift: not known, because {reason}")),
@@ -82,12 +91,27 @@ fn seen(branch: &Branch, snapshot: &Snapshot) -> Vec<String> {
             .iter()
             .map(|cause| format!("Brought by: {} ({}), which {}", cause.oid.short(), cause.subject, cause.did())),
     );
-    steps.push(format!("Relation: {}", branch.relation.word()));
+    steps.push(relation(branch));
     if let Some(upstream) = &branch.upstream {
         let gone = if upstream.gone { ", which is gone" } else { "" };
         steps.push(format!("Upstream: {} at {}{gone}", upstream.merge, upstream.remote));
     }
     steps
+}
+
+fn told_tip(branch: &Branch, snapshot: &Snapshot) -> String {
+    match &branch.tip {
+        Known::Seen(tip) => {
+            let idle = snapshot.seen_at.since(tip.committed_at);
+            format!("Tip: {} of {}, idle for {idle}: {}", tip.oid.short(), tip.committed_at, tip.subject)
+        }
+        Known::Unknown(reason) => format!("Tip: not known, because {reason}"),
+    }
+}
+
+fn relation(branch: &Branch) -> String {
+    let by = branch.declared_at().map(|at| format!(", by {at} of the configuration")).unwrap_or_default();
+    format!("Relation: {}{by}", branch.relation.word())
 }
 
 fn told_base(base: &BaseChoice) -> String {

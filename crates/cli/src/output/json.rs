@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use alignwatch_model::{
-    Branch, Evidence, Finding, Oid, RefName, Severity, Snapshot, Span, Timestamp,
+    Branch, Evidence, Finding, Look, Oid, RefName, Severity, Snapshot, Span, Timestamp,
     branch::{Cause, Conflict, Upstream},
     checks::{self, Check},
     snapshot::Line,
@@ -156,6 +156,7 @@ struct LineFound<'a> {
 #[derive(Serialize)]
 struct Summary {
     total: usize,
+    ignored: usize,
     by_state: BTreeMap<&'static str, usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_seconds: Option<f64>,
@@ -260,7 +261,7 @@ fn judged(judgement: &Judgement) -> RepositoryChecked<'_> {
         lines: snapshot.lines.iter().map(line).collect(),
         findings: judgement.findings(),
         checks: judgement.checks.iter().map(check_run).collect(),
-        branches_summary: Some(summary(snapshot)),
+        branches_summary: snapshot.looks.missing(Look::History).is_none().then(|| summary(snapshot)),
     }
 }
 
@@ -291,6 +292,7 @@ fn summary(snapshot: &Snapshot) -> Summary {
     let counts = report::by_state(snapshot);
     Summary {
         total: counts.values().sum(),
+        ignored: snapshot.n_ignored(),
         by_state: counts.into_iter().map(|(state, n)| (state.word(), n)).collect(),
         elapsed_seconds: None,
     }

@@ -6,7 +6,8 @@
 use std::fmt::Write as _;
 
 use alignwatch_model::{
-    Branch, Evidence, Finding, Remedy, Snapshot, State, Status, Timestamp, Verdict, snapshot::Line,
+    Branch, Evidence, Finding, Look, Remedy, Snapshot, State, Status, Timestamp, Verdict,
+    snapshot::{Line, MissingBase},
 };
 use serde_json::Value;
 
@@ -161,13 +162,27 @@ fn value(value: &Value) -> String {
 }
 
 fn summary(snapshot: &Snapshot) -> String {
+    if let Some(reason) = snapshot.looks.missing(Look::History) {
+        return format!("branches were not looked at: {}\n", markdown(reason));
+    }
     let counts = report::by_state(snapshot);
     let total: usize = counts.values().sum();
     let present = State::BY_CONCERN.into_iter().filter(|state| counts[state] > 0);
     let told: Vec<_> = present.map(|state| format!("{} {}", thousands(counts[&state]), state.word())).collect();
     let lines: Vec<_> = snapshot.lines.iter().map(line).collect();
     let against = if lines.is_empty() { "no primary line was found".to_owned() } else { lines.join(", ") };
-    format!("{}: {}  \nmeasured against: {against}\n", count(total, "branch"), markdown(&told.join(", ")))
+    let ignored = match snapshot.n_ignored() {
+        0 => String::new(),
+        n => format!("  \n{} not looked at: ignored by the configuration", count(n, "branch")),
+    };
+    let missing = snapshot.missing_bases.iter().map(not_there).collect::<String>();
+    let states = markdown(&told.join(", "));
+    format!("{}: {states}{ignored}  \nmeasured against: {against}{missing}\n", count(total, "branch"))
+}
+
+fn not_there(base: &MissingBase) -> String {
+    let name = markdown_code(&base.name);
+    format!("  \nnot measured against {name} ({}): {}", markdown(&base.key), markdown(&base.reason))
 }
 
 fn line(line: &Line) -> String {

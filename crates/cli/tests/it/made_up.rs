@@ -64,6 +64,7 @@ pub(crate) fn branch(name: impl AsRef<[u8]>, seed: u64) -> Branch {
         }),
         base: Some(BaseChoice { name: base.into(), oid: oid(1), confidence: 0.9, because: "the nearest line".into() }),
         relation: Relation::Track,
+        rule: None,
         budget: Budget { behind: Some(100), age: Some(Span::days(30)) },
         drift: Known::Seen(Drift {
             ahead: 1 + random(50) as u32,
@@ -171,6 +172,7 @@ pub(crate) fn snapshot(mut branches: Vec<Branch>) -> Snapshot {
             line("refs/heads/main", "origin's HEAD", 0.98),
             line("refs/heads/scientific", "half of all branches fork there", 0.72),
         ],
+        missing_bases: Vec::new(),
         branches,
         broken_refs: vec![BrokenRef {
             name: "refs/heads/broken".into(),

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeMap,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
     time::SystemTime,
 };
 
-use alignwatch_testkit::{Repo, sketch};
+use alignwatch_testkit::{Repo, Shape, generate, sketch};
 use serde_json::Value;
 
 use crate::{
@@ -179,6 +180,87 @@ fn a_base_that_is_not_there_is_told_by_name() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.starts_with("error: cannot ") && told.contains("no-such-branch"), "{told}");
+}
+
+#[test]
+fn a_configured_base_that_is_not_there_is_a_finding_and_the_other_branches_are_judged() {
+    let repo = all_states();
+    let file = repo.room().join("alignwatch.yaml");
+    std::fs::write(&file, "bases: [main]\nrelations: [{branches: [diverged], base: mainn}]\n").unwrap();
+    let file = file.to_str().unwrap();
+    let document = json(&["check", "--json", "--config", file], repo.path());
+    let findings = document["repositories"][0]["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["check"] == "missing-base").expect("it is told");
+    assert!(finding["remedy"]["text"].as_str().unwrap().contains("`main`"), "{finding}");
+    let document = json(&["branches", "--json", "--config", file], repo.path());
+    let branches = by_name(&document);
+    assert_eq!(branches["refs/heads/conflict"]["state"], "conflicting");
+    assert_eq!(branches["refs/heads/diverged"]["state"], "unknown");
+    assert!(branches["refs/heads/diverged"]["reason"].as_str().unwrap().contains("`mainn`"));
+}
+
+#[test]
+fn ignored_branches_are_in_no_list_and_no_count_and_explain_says_who_ignores_them() {
+    let repo = all_states();
+    let file = repo.room().join("alignwatch.yaml");
+    std::fs::write(&file, "relations: [{branches: [conflict, foreign], relation: ignored}]\n").unwrap();
+    let file = file.to_str().unwrap();
+    let document = json(&["branches", "--json", "--config", file], repo.path());
+    let summary = &document["summary"];
+    assert_eq!((&summary["total"], &summary["ignored"]), (&Value::from(6), &Value::from(2)), "{summary}");
+    assert_eq!((&summary["by_state"]["conflicting"], &summary["by_state"]["unrelated"]), (&0.into(), &0.into()));
+    assert!(!by_name(&document).contains_key("refs/heads/conflict"));
+    let output = run(&["branches", "--config", file], repo.path());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("2 branches not looked at: ignored by the configuration"), "{told}");
+    let output = run(&["explain", "refs/heads/conflict", "--config", file], repo.path());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("conflict is ignored: relations[0] of the configuration says"), "{told}");
+    assert!(!told.contains("clean") && !told.contains("conflicts"), "{told}");
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_told_as_if_it_were_not_there() {
+    let repo = all_states();
+    let output = run(&["check", "--only", "stale-lock"], repo.path());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("branches were not looked at: it was not asked for"), "{told}");
+    assert!(!told.contains("no branches") && !told.contains("no primary line"), "{told}");
+    let document = json(&["check", "--only", "stale-lock", "--json"], repo.path());
+    assert_eq!(document["repositories"][0]["branches_summary"], Value::Null);
+}
+
+/// The limit that `bench/floors.py` holds large repositories to.
+const PROCESSES_AT_MOST: usize = 8;
+
+#[test]
+fn a_look_starts_few_processes_however_many_branches_there_are() {
+    let room = tempfile::tempdir().unwrap();
+    let (repository, log) = (room.path().join("repository.git"), room.path().join("log"));
+    generate(&Shape::like_649().scaled_to(120, 300), &repository);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let git = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let script = format!("#!/bin/sh\necho x >> '{}'\nexec '{}' \"$@\"\n", log.display(), git.display());
+    std::fs::create_dir(room.path().join("bin")).unwrap();
+    let counting = room.path().join("bin/git");
+    std::fs::write(&counting, script).unwrap();
+    std::fs::set_permissions(&counting, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let folders = std::iter::once(room.path().join("bin")).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).unwrap();
+    // Attributes are those of the line, so that Git answers for each line in a process of its own.
+    let (data, file) = (room.path().join("data"), room.path().join("alignwatch.yaml"));
+    std::fs::write(&file, "bases: [main]\n").unwrap();
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    for when in ["cold", "again"] {
+        for asked in ["check", "branches"] {
+            let _ = std::fs::remove_file(&log);
+            let asked_by = &[asked, "--config", file, "--data-dir", data];
+            let output = command(asked_by, &repository).env("PATH", &path).output().unwrap();
+            assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+            let n_started = std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+            assert!((1..=PROCESSES_AT_MOST).contains(&n_started), "{asked}, {when}: {n_started} processes");
+        }
+    }
 }
 
 #[test]

@@ -10,13 +10,20 @@
 //! walked as well, down to what landed up to `j`. A met commit is a merge base
 //! unless another met one reaches it: by an edge of that walk, or because it
 //! landed up to `j` (then `j` has it, and some met commit reaches `j`).
+//!
+//! In a shallow repository a distance is given only where it is whole: see `cut`.
 
 use std::rc::Rc;
 
 use alignwatch_model::{Drift, Known, Timestamp};
 use rustc_hash::FxHashMap;
 
-use super::{Graph, Pos, Trunk, edges::NONE, missed::Missed};
+use super::{
+    Graph, Pos, Trunk,
+    cut::{CUT_OFF, Cut},
+    edges::NONE,
+    missed::Missed,
+};
 
 /// Commits apart on each side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +36,8 @@ pub struct Apart {
 
 /// The drift of each tip from the base that the trunk was made of, in the order of `tips`.
 ///
-/// Unknown where the history of the tip or of the base reaches a commit that can't be read.
-/// All positions must be of this graph.
+/// Unknown where the history of the tip or of the base reaches a commit that can't be read, or is cut off before it
+/// tells. All positions must be of this graph.
 pub fn measure(graph: &Graph, trunk: &Trunk, tips: &[Pos]) -> Vec<Known<Drift>> {
     let mut meter = Meter::new(graph, trunk, Some(trunk.missed(graph)));
     tips.iter().map(|&tip| meter.known(tip).map(|()| meter.drift(tip))).collect()
@@ -60,6 +67,8 @@ struct Meter<'a> {
     /// Commits of the base's history at which the last walk ended, sorted.
     met: Vec<u32>,
     known: FxHashMap<Box<[u32]>, Rc<Common>>,
+    /// In a shallow repository.
+    cut: Option<Cut<'a>>,
 }
 
 /// Marks on commits that are all gone at once with each new kind of mark.
@@ -71,15 +80,27 @@ struct Marks {
 impl<'a> Meter<'a> {
     fn new(graph: &'a Graph, trunk: &'a Trunk, missed: Option<&'a Missed>) -> Meter<'a> {
         let marks = Marks { marks: vec![0; graph.len()], last: 0 };
-        Meter { graph, trunk, missed, marks, stack: Vec::new(), met: Vec::new(), known: FxHashMap::default() }
+        let (stack, met, known) = (Vec::new(), Vec::new(), FxHashMap::default());
+        Meter { graph, trunk, missed, marks, stack, met, known, cut: Cut::of(graph, trunk) }
     }
 
     /// Unknown when something is missing on either side.
-    fn known(&self, tip: Pos) -> Known<()> {
+    fn known(&mut self, tip: Pos) -> Known<()> {
         match self.graph.flaw(tip).or_else(|| self.graph.flaw(self.trunk.tip())) {
             Some(flaw) => Known::Unknown(flaw.to_owned()),
+            None if self.is_cut(tip) => Known::Unknown(CUT_OFF.to_owned()),
             None => Known::Seen(()),
         }
+    }
+
+    /// Does the boundary of a shallow repository leave open how far the two are apart?
+    fn is_cut(&mut self, tip: Pos) -> bool {
+        let Some(mut cut) = self.cut.take() else { return false };
+        self.walk(tip);
+        let common = self.common();
+        let is_whole = cut.is_whole(tip, &common.bases);
+        self.cut = Some(cut);
+        !is_whole
     }
 
     fn apart(&mut self, tip: Pos) -> Apart {

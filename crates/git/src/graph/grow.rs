@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use alignwatch_model::{Oid, Timestamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Graph, edges::Edges, order};
 use crate::objects::Objects;
@@ -31,6 +31,8 @@ struct Discovery<'a> {
     missing: FxHashMap<Oid, Arc<str>>,
     /// Found commits with a parent that can't be read, and that parent.
     cut: FxHashMap<u32, Oid>,
+    /// Found commits that have parents, and in this shallow repository have none.
+    boundary: FxHashSet<u32>,
 }
 
 impl Graph {
@@ -38,12 +40,13 @@ impl Graph {
     pub(super) fn grow(&mut self, objects: &Objects, tips: &[Oid]) {
         let mut discovery = Discovery::new(self, objects);
         discovery.run(tips);
-        let Discovery { base, found, edges, missing, cut, .. } = discovery;
+        let Discovery { base, found, edges, missing, cut, boundary, .. } = discovery;
         self.missing.extend(missing);
         let place = order::by_level(&order::levels(&edges, base)).expect("these levels are computed, not read");
         for &index in &order::invert(&place) {
             let to = base + place[index as usize];
             self.add(found[index as usize]);
+            self.boundary.extend(boundary.contains(&index).then_some(to));
             let number = |parent: u32| if parent < base { parent } else { base + place[(parent - base) as usize] };
             // Only grafts can form a circle; the edge that closes it is the one that goes up.
             let (parents, up): (Vec<u32>, Vec<u32>) = edges.of(index).map(number).partition(|&parent| parent < to);
@@ -75,6 +78,7 @@ impl<'a> Discovery<'a> {
             at: FxHashMap::default(),
             missing: FxHashMap::default(),
             cut: FxHashMap::default(),
+            boundary: FxHashSet::default(),
         }
     }
 
@@ -113,6 +117,9 @@ impl<'a> Discovery<'a> {
         };
         let index = self.found.len() as u32;
         self.found.push(Later { oid: *oid, tree: commit.tree, date: commit.committed_at });
+        if !commit.parents.is_empty() && self.graph.shallow.contains(oid) {
+            self.boundary.insert(index);
+        }
         self.parents.push(self.graph.given_parents.get(oid).cloned().unwrap_or(commit.parents));
         self.edges.push_roots(1);
         self.at.insert(*oid, self.base + index);

@@ -12,14 +12,15 @@
 //! * Nothing is ever written into the repository.
 //! * A damaged graph file is named and not used. A branch whose history reaches
 //!   a missing commit is unknown, with the reason; all others are not touched.
-//! * Grafts are honoured, as Git does even then. In a shallow repository the
-//!   numbers are those of the history that is there, as Git counts it; see
-//!   [`Graph::is_shallow`].
+//! * Grafts are honoured, as Git does even then. In a shallow repository a distance
+//!   is known where the boundary changes nothing about it, and unknown elsewhere:
+//!   Git counts there what it has, see `cut`.
 //!
 //! Known gap: that a commit stands in a graph file does not prove that its
 //! object is still there (Git does not look either, see
 //! `GIT_COMMIT_GRAPH_PARANOIA`). Whoever reads tips finds that out.
 
+mod cut;
 mod drift;
 mod edges;
 mod file;
@@ -33,7 +34,7 @@ mod trunk;
 use std::sync::Arc;
 
 use alignwatch_model::{Oid, Timestamp, snapshot::CommitGraph};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use self::{
     drift::{Apart, ahead_behind, measure},
@@ -70,7 +71,9 @@ pub struct Graph {
     later_at: FxHashMap<Oid, u32>,
     edges: Edges,
     given_parents: FxHashMap<Oid, Vec<Oid>>,
-    is_shallow: bool,
+    shallow: FxHashSet<Oid>,
+    /// Commits of a shallow repository whose parents are not there.
+    boundary: FxHashSet<u32>,
     missing: FxHashMap<Oid, Arc<str>>,
     /// Commits whose history is cut by a commit that can't be read, with the reason.
     flaws: FxHashMap<u32, Arc<str>>,
@@ -117,7 +120,7 @@ impl Graph {
             None => Graph::from_files(git, sources, tips, &mut coverage),
         };
         graph.given_parents = sources.given_parents();
-        graph.is_shallow = !sources.shallow.is_empty();
+        graph.shallow = sources.shallow.iter().copied().collect();
         graph.grow(objects, &uncovered);
         coverage.n_read = graph.later.len() as u32;
         let is_missing = |commit: &&Later| unused.find(&commit.oid).is_none();
@@ -168,10 +171,9 @@ impl Graph {
         self.flaws.get(&at.0).map(|reason| &**reason)
     }
 
-    /// History is cut off. Counts are those that Git gives here; the real ones may be larger, and
-    /// commits that count as a branch's own may lie in the part of the base that was cut off.
+    /// History is cut off somewhere.
     pub fn is_shallow(&self) -> bool {
-        self.is_shallow
+        !self.shallow.is_empty()
     }
 
     /// The commit's id.

@@ -7,7 +7,7 @@ use alignwatch_model::{
     config::Patterns,
     lines::{Nearest, nearest},
     relation::Budget,
-    snapshot::{BrokenRef, Head, Line},
+    snapshot::{BrokenRef, Head, Line, MissingBase},
 };
 
 use super::{InspectError, Inspection, full_names, no_drift, shown, watched::Watched};
@@ -28,6 +28,8 @@ pub(super) struct Bases {
     pub(super) trunks: Vec<Trunk>,
     /// One for each watched branch, in order.
     pub(super) placed: Vec<Placed>,
+    /// What the configuration names and cannot be measured against.
+    pub(super) missing: Vec<MissingBase>,
     lines: Vec<Line>,
     /// Why it is not known which line comes first: the ref that would be it cannot be read.
     hidden: Option<String>,
@@ -40,6 +42,8 @@ pub(super) struct Placed {
     pub(super) base: Option<Nearest>,
     /// The policy.
     pub(super) relation: Relation,
+    /// The place of the rule that gives it.
+    pub(super) rule: Option<usize>,
     /// The drift that is allowed.
     pub(super) budget: Budget,
     /// The drift from the line.
@@ -56,18 +60,20 @@ struct Chosen {
 
 /// Finds the lines and places every branch.
 ///
-/// Errors: a base that was asked for or configured does not exist, or a pattern can't be read.
+/// Errors: a base that was asked for does not exist, or a pattern can't be read.
 pub(super) fn find(
     look: &Inspection<'_>,
     refs: &Refs,
     graph: &Graph,
     watched: &Watched,
 ) -> Result<Bases, InspectError> {
-    let rules = Rules::of(look, refs, graph)?;
-    let (mut chosen, hidden) = choose(look, refs, graph, watched)?;
+    let mut missing = Vec::new();
+    let (mut chosen, hidden) = choose(look, refs, graph, watched, &mut missing)?;
+    let rules = Rules::of(look, refs, graph, &mut missing)?;
     let n_lines = chosen.len();
     chosen.extend(rules.further(graph, &chosen));
-    let mut bases = Bases { names: Vec::new(), trunks: Vec::new(), placed: Vec::new(), lines: Vec::new(), hidden };
+    let (names, trunks, placed, lines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut bases = Bases { names, trunks, placed, missing, lines, hidden };
     for (number, line) in chosen.into_iter().enumerate() {
         let (name, trunk, shown) = at_remote(refs, graph, watched, line);
         bases.names.push(name);
@@ -82,31 +88,56 @@ pub(super) fn find(
 }
 
 impl Bases {
+    /// Why a branch has nothing to be measured against, where there is no line.
+    fn why_no_line(&self) -> String {
+        if self.missing.is_empty() {
+            "no line was found to measure against".to_owned()
+        } else {
+            "none of the bases that the configuration names can be used".to_owned()
+        }
+    }
+
     /// The lines as the snapshot shows them.
     pub(super) fn into_lines(self) -> Vec<Line> {
         self.lines
     }
 }
 
-/// The lines: asked for, configured, or found; with why those found may be the wrong ones.
+/// The lines: asked for, configured, or found; with why those found may be the wrong ones. Errors: there is none of the name
+/// that was asked for.
 fn choose(
     look: &Inspection<'_>,
     refs: &Refs,
     graph: &Graph,
     watched: &Watched,
+    missing: &mut Vec<MissingBase>,
 ) -> Result<(Vec<Chosen>, Option<String>), InspectError> {
-    let declared: Vec<(&str, &str)> = match &look.wanted.base {
-        Some(base) => vec![(base.as_str(), "asked for")],
-        None => look.config.bases.iter().map(|base| (base.as_str(), "configured")).collect(),
+    let chosen = |(name, at), because: &str| Chosen {
+        name,
+        because: because.to_owned(),
+        confidence: 1.0,
+        trunk: Trunk::of(graph, at),
     };
-    if declared.is_empty() {
+    if let Some(base) = &look.wanted.base {
+        let unresolved = |Unresolved { reason, alike }| InspectError::NoSuchBase {
+            name: base.clone(),
+            reason,
+            path: shown(&look.opened.path),
+            alike,
+        };
+        return Ok((vec![chosen(resolve(refs, graph, base).map_err(unresolved)?, "asked for")], None));
+    }
+    if look.config.bases.is_empty() {
         return Ok(found(refs, graph, watched));
     }
-    let choose = |(name, because): (&str, &str)| {
-        let (name, at) = resolve(look, refs, graph, name)?;
-        Ok(Chosen { name, because: because.to_owned(), confidence: 1.0, trunk: Trunk::of(graph, at) })
-    };
-    declared.into_iter().map(choose).collect::<Result<_, _>>().map(|chosen| (chosen, None))
+    let mut declared = Vec::new();
+    for (number, base) in look.config.bases.iter().enumerate() {
+        match resolve(refs, graph, base) {
+            Ok(resolved) => declared.push(chosen(resolved, "configured")),
+            Err(why) => missing.push(why.of(base, format!("bases[{number}]"))),
+        }
+    }
+    Ok((declared, None))
 }
 
 fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> (Vec<Chosen>, Option<String>) {
@@ -155,18 +186,35 @@ fn hidden_line(
     Some(format!("`{}`, which would be its base, cannot be read: {}", first.name.short(), first.reason))
 }
 
-/// A ref by a name that a person gave, with its commit. Errors: there is none.
-fn resolve(look: &Inspection<'_>, refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), InspectError> {
+/// Why there is no commit of the name that a person gave.
+struct Unresolved {
+    reason: String,
+    alike: Vec<String>,
+}
+
+impl Unresolved {
+    fn of(self, name: &str, key: String) -> MissingBase {
+        MissingBase { name: name.to_owned(), key, reason: self.reason, alike: self.alike }
+    }
+}
+
+/// A ref by a name that a person gave, with its commit. Errors: there is none, or its commit can't be read.
+fn resolve(refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), Unresolved> {
+    let mut reason = None;
     for full in full_names(name) {
         let Some(found) = refs.get(&full) else { continue };
-        if let Some(at) = graph.find(&found.peeled.unwrap_or(found.oid)) {
-            return Ok((found.symref.clone().unwrap_or(full), at));
+        match position(graph, &found.peeled.unwrap_or(found.oid)) {
+            Ok(at) => return Ok((found.symref.clone().unwrap_or(full), at)),
+            Err(why) => reason = reason.or(Some(why)),
         }
+    }
+    if let Some(reason) = reason {
+        return Err(Unresolved { reason, alike: Vec::new() });
     }
     let mut alike: Vec<String> =
         refs.all.iter().map(|one| one.name.short().text().into_owned()).filter(|other| is_alike(other, name)).collect();
     alike.truncate(ALIKE_AT_MOST);
-    Err(InspectError::NoSuchBase { name: name.to_owned(), path: shown(&look.opened.path), alike })
+    Err(Unresolved { reason: "there is no such branch".to_owned(), alike })
 }
 
 fn is_alike(other: &str, name: &str) -> bool {
@@ -231,9 +279,14 @@ fn place(
     let mut placed = Placed {
         base: None,
         relation: rule.map_or(Relation::Track, |rule| rule.relation),
+        rule: rule.map(|rule| rule.number),
         budget: rule.and_then(|rule| rule.budget).unwrap_or(look.config.budget),
-        drift: Known::Unknown("no line was found to measure against".into()),
+        drift: Known::Unknown(bases.why_no_line()),
     };
+    if let Some(missing) = rule.and_then(|rule| rule.missing.as_ref()) {
+        placed.drift = Known::Unknown(missing.clone());
+        return placed;
+    }
     let own_line = bases.lines.iter().position(|line| line.name == seen.name);
     let declared =
         rule.and_then(|rule| rule.base.as_ref()).and_then(|base| bases.names.iter().position(|name| name == base));
@@ -254,11 +307,15 @@ fn place(
         Some(line) => Some(Nearest { line, confidence: 1.0, because: "configured".into() }),
         None => nearest(&drifts[..eligible].iter().map(|of_line| of_line[branch].seen()).collect::<Vec<_>>()),
     };
+    if placed.base.is_none() && n_lines == 0 {
+        return placed;
+    }
     // Related to no line: measured against the first, which says just that.
     let line = placed.base.as_ref().map_or(0, |base| base.line);
     if let Some(of_line) = drifts.get(line) {
         placed.drift = of_line[branch].clone();
-        placed.base.get_or_insert(Nearest { line, confidence: 0.0, because: "it is related to no line".into() });
+        let because = if placed.drift.seen().is_some() { "it is related to no line" } else { "no distance is known" };
+        placed.base.get_or_insert(Nearest { line, confidence: 0.0, because: because.into() });
     }
     placed
 }
@@ -269,22 +326,41 @@ struct Rules {
 }
 
 struct Rule {
+    /// Its place in the configuration.
+    number: usize,
     branches: Patterns,
     base: Option<RefName>,
     base_at: Option<Pos>,
+    /// Why its base cannot be used.
+    missing: Option<String>,
     relation: Relation,
     budget: Option<Budget>,
 }
 
 impl Rules {
-    fn of(look: &Inspection<'_>, refs: &Refs, graph: &Graph) -> Result<Rules, InspectError> {
+    /// Those that are about this repository. A base that cannot be used is added to `missing`.
+    fn of(
+        look: &Inspection<'_>,
+        refs: &Refs,
+        graph: &Graph,
+        missing: &mut Vec<MissingBase>,
+    ) -> Result<Rules, InspectError> {
         let mut rules = Vec::new();
-        for rule in &look.config.relations {
+        for (number, rule) in look.relations() {
             let branches = Patterns::new(rule.branches.iter().map(String::as_str))
                 .map_err(|error| InspectError::Pattern(error.problem))?;
-            let base = rule.base.as_ref().map(|base| resolve(look, refs, graph, base)).transpose()?;
-            let (base, base_at) = base.map_or((None, None), |(name, at)| (Some(name), Some(at)));
-            rules.push(Rule { branches, base, base_at, relation: rule.relation, budget: rule.budget });
+            let (relation, budget) = (rule.relation, rule.budget);
+            let mut ready = Rule { number, branches, base: None, base_at: None, missing: None, relation, budget };
+            match rule.base.as_ref().map(|base| (base, resolve(refs, graph, base))) {
+                None => {}
+                Some((_, Ok((name, at)))) => (ready.base, ready.base_at) = (Some(name), Some(at)),
+                Some((base, Err(why))) => {
+                    let base = why.of(base, format!("relations[{number}].base"));
+                    ready.missing = Some(base.told());
+                    missing.push(base);
+                }
+            }
+            rules.push(ready);
         }
         Ok(Rules { rules })
     }

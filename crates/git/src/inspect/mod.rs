@@ -24,7 +24,7 @@ use std::{
 use alignwatch_model::{
     Branch, Drift, Known, Landed, Look, Looks, Merge, Oid, RefName, Relation, Snapshot, Timestamp,
     branch::{BaseChoice, Tip},
-    config::{Config, Patterns},
+    config::{Config, Patterns, RelationRule},
     facts::{
         Collisions, Facts,
         contents::Contents,
@@ -32,7 +32,7 @@ use alignwatch_model::{
         past::Past,
     },
     look::Looked,
-    snapshot::{BrokenRef, CommitGraph, Crossing, Line, Repository, UnreadFile},
+    snapshot::{BrokenRef, CommitGraph, Crossing, Line, MissingBase, Repository, UnreadFile},
 };
 
 use self::{bases::Bases, watched::Watched};
@@ -112,11 +112,13 @@ pub enum InspectError {
     /// A file that changes history could not be read.
     #[error(transparent)]
     Sources(#[from] crate::graph::SourcesError),
-    /// A base that was asked for or configured does not exist.
-    #[error("cannot measure against `{name}`: there is no such branch in `{path}`")]
+    /// A base that was asked for does not exist. One that is configured is among [`Snapshot::missing_bases`].
+    #[error("cannot measure against `{name}`: {reason} in `{path}`")]
     NoSuchBase {
         /// The name as it was given.
         name: String,
+        /// Why, as a sentence part.
+        reason: String,
         /// The repository.
         path: String,
         /// Names that are alike.
@@ -268,6 +270,7 @@ impl Inspection<'_> {
             repository,
             head: refs.head.clone(),
             lines: history.lines,
+            missing_bases: history.missing_bases,
             branches: history.branches,
             broken_refs: broken(refs, watched),
             commit_graph: history.commit_graph,
@@ -339,7 +342,7 @@ impl Inspection<'_> {
         let tips = self.tips(refs, watched);
         let (graph, coverage) = Graph::open(&sources, self.objects, &tips);
         self.say("measuring drift");
-        let bases = bases::find(self, refs, &graph, watched)?;
+        let mut bases = bases::find(self, refs, &graph, watched)?;
         let mut branches = self.branches(&graph, watched, &bases);
         self.prove_and_predict(&graph, &bases, &mut branches);
         let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
@@ -356,6 +359,7 @@ impl Inspection<'_> {
             past,
             dates: Known::Seen(health::history::dates(&graph, self.now)),
             contents,
+            missing_bases: std::mem::take(&mut bases.missing),
             lines: bases.into_lines(),
             branches,
             commit_graph: Known::Seen(coverage.commit_graph),
@@ -369,9 +373,10 @@ impl Inspection<'_> {
     fn collisions(&self, branches: &[Branch]) -> Known<Collisions> {
         self.say("looking for paths that collide");
         let objects = self.objects.opener().open();
-        let tips = branches.iter().filter_map(|branch| Some((&branch.name, branch.tip.seen()?.tree)));
+        let branches = || branches.iter().filter(|branch| !branch.is_ignored());
+        let tips = branches().filter_map(|branch| Some((&branch.name, branch.tip.seen()?.tree)));
         let seen = collisions(&objects, &tips.collect::<Vec<_>>(), &self.wanted.stop, self.memory);
-        let unread = branches.iter().filter_map(|branch| Some((branch.tip.reason()?.to_owned(), 1)));
+        let unread = branches().filter_map(|branch| Some((branch.tip.reason()?.to_owned(), 1)));
         seen.map(|mut seen| {
             seen.unread.extend(unread);
             seen
@@ -382,11 +387,17 @@ impl Inspection<'_> {
     fn tips(&self, refs: &Refs, watched: &Watched) -> Vec<Oid> {
         let counterparts = watched.branches.iter().filter_map(|branch| branch.counterpart.as_ref());
         let named = self.wanted.base.iter().chain(&self.config.bases);
-        let named = named.chain(self.config.relations.iter().filter_map(|rule| rule.base.as_ref()));
+        let named = named.chain(self.relations().filter_map(|(_, rule)| rule.base.as_ref()));
         let named: Vec<RefName> = named.flat_map(|name| full_names(name)).collect();
         let others = counterparts.chain(&named).filter_map(|name| refs.get(name));
         let others = others.map(|one| one.peeled.unwrap_or(one.oid));
         watched.branches.iter().map(|branch| branch.oid).chain(others).collect()
+    }
+
+    /// The configured relations that are about this repository, each with its place in the configuration.
+    fn relations(&self) -> impl Iterator<Item = (usize, &RelationRule)> {
+        let path = shown(&self.opened.path);
+        self.config.relations.iter().enumerate().filter(move |(_, rule)| rule.is_about(&path))
     }
 
     fn say(&self, phase: &'static str) {
@@ -414,6 +425,7 @@ impl Inspection<'_> {
                 tip: self.tip(&seen.oid),
                 base,
                 relation: placed.relation,
+                rule: placed.rule,
                 budget: placed.budget,
                 drift: placed.drift.clone(),
                 landed: Landed::Unknown("not looked at".into()),
@@ -482,11 +494,13 @@ impl Inspection<'_> {
         self.say("looking for conflict markers");
         let limit = self.config.markers.file_limit;
         let mut shelf = self.memory.shelf("markers", &markers::written_by(limit));
+        let watched = branches.iter_mut().filter(|branch| !branch.is_ignored());
+        let mut branches: Vec<&mut Branch> = watched.collect();
         let roots: Vec<Oid> = branches.iter().filter_map(|branch| Some(branch.tip.seen()?.tree)).collect();
         let marks = markers::scan(self.objects, &roots, limit, &mut shelf);
         // A memory that can't be written costs time on the next run, nothing else.
         let _ = shelf.save();
-        for branch in branches {
+        for branch in &mut branches {
             branch.markers = match &branch.tip {
                 Known::Seen(tip) => marks.of(&tip.tree).map(|mut marked| {
                     marked.retain(|file| !meant.matches_path(file.path.as_bytes()));
@@ -510,6 +524,7 @@ fn not_looked<T>() -> Known<T> {
 /// What follows from the commits.
 struct History {
     lines: Vec<Line>,
+    missing_bases: Vec<MissingBase>,
     branches: Vec<Branch>,
     commit_graph: Known<CommitGraph>,
     crossings: Vec<Crossing>,
@@ -526,6 +541,7 @@ impl History {
     fn not_looked() -> History {
         History {
             lines: Vec::new(),
+            missing_bases: Vec::new(),
             branches: Vec::new(),
             commit_graph: not_looked(),
             crossings: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alignwatch_model::{Branch, Known, Landed, Look, Merge, Relation, State};
+use alignwatch_model::{Branch, Known, Landed, Look, Merge, State};
 
 use super::{
     Inspection, Progress,
@@ -17,6 +17,11 @@ use crate::{
     objects::OpenObjects,
 };
 
+/// Is it a question whether it landed, and whether it merges?
+fn is_asked(branch: &Branch) -> bool {
+    branch.has_diverged() && !branch.is_ignored()
+}
+
 /// Bytes of `info/attributes`. Source: Git reads attributes files of up to 100 MB; honest ones have a few lines.
 const ATTRIBUTES_AT_MOST: u64 = 16 << 20;
 
@@ -25,6 +30,7 @@ impl Inspection<'_> {
         if !self.wanted.looks.contains(&Look::Landed) {
             return;
         }
+        self.leave_out_ignored(branches);
         self.settle_by_ancestry(branches);
         let objects = self.objects.opener();
         let predictor = self.predictor(&objects);
@@ -36,9 +42,18 @@ impl Inspection<'_> {
         });
     }
 
+    /// What the configuration ignores is neither proven nor predicted.
+    fn leave_out_ignored(&self, branches: &mut [Branch]) {
+        for branch in branches.iter_mut().filter(|branch| branch.is_ignored()) {
+            let at = branch.declared_at().unwrap_or_default();
+            let reason = format!("the configuration ignores the branch ({at})");
+            (branch.landed, branch.merge) = (Landed::Unknown(reason.clone()), Merge::unknown(reason));
+        }
+    }
+
     /// What follows from the drift alone.
     fn settle_by_ancestry(&self, branches: &mut [Branch]) {
-        for branch in branches {
+        for branch in branches.iter_mut().filter(|branch| !branch.is_ignored()) {
             let (landed, merge) = match branch.state() {
                 State::Merged => (Landed::Yes(alignwatch_model::Proof::Ancestor), Merge::clean()),
                 State::Behind | State::Aligned => (Landed::No, Merge::clean()),
@@ -78,7 +93,7 @@ impl Inspection<'_> {
         let mut merges = predictor.remembered();
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| branches[*number].has_diverged();
+            let is_open = |number: &usize| is_asked(&branches[*number]);
             let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
             let carried = numbers.filter_map(|number| {
                 Some(Carried { tip: branches[number].tip.seen()?.oid, drift: branches[number].drift.seen()? })
@@ -90,7 +105,9 @@ impl Inspection<'_> {
         merges.save();
     }
 
-    /// Looks for proofs that the work of diverged branches is in their base, line by line.
+    /// Looks for proofs that the work of diverged branches is in their base, and for reverts of what was merged, line by line.
+    ///
+    /// A local branch that is behind was perhaps merged without a merge commit; copies of others' are not asked for that.
     fn prove(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
         self.say("looking for what has landed");
         let objects = self.objects.opener();
@@ -103,16 +120,23 @@ impl Inspection<'_> {
         };
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| branches[*number].has_diverged();
+            let may_have_landed = |number: &usize| match branches[*number].state() {
+                State::Merged => true,
+                State::Behind => branches[*number].name.starts_with("refs/heads/"),
+                _ => is_asked(&branches[*number]),
+            };
             let ask = |number: usize| {
                 let (tip, drift) = (branches[number].tip.seen()?, branches[number].drift.seen()?);
                 Some((number, Asked { tip: graph.find(&tip.oid)?, drift }))
             };
-            let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
+            let numbers = (0..branches.len()).filter(is_of_line).filter(may_have_landed);
             let (numbers, asked): (Vec<usize>, Vec<Asked<'_>>) = numbers.filter_map(ask).unzip();
             let step = |done, total| (self.listener)(Progress::Step(done, total));
             let verdicts = prover.prove(trunk, &asked, &step);
             for (number, landed) in numbers.into_iter().zip(verdicts) {
+                let is_behind = branches[number].state() == State::Behind;
+                // Nobody knows whether it ever had something of its own.
+                let landed = if is_behind && matches!(landed, Landed::Yes(_)) { Landed::No } else { landed };
                 branches[number].landed = landed;
             }
         }
@@ -124,7 +148,7 @@ impl Inspection<'_> {
         let mut asked: Vec<usize> = Vec::new();
         let mut questions = Vec::new();
         for (number, branch) in branches.iter_mut().enumerate() {
-            if !branch.has_diverged() {
+            if !is_asked(branch) {
                 continue;
             }
             if matches!(branch.landed, Landed::Yes(_) | Landed::Continued(_) | Landed::Reverted(_)) {
@@ -134,10 +158,6 @@ impl Inspection<'_> {
             let (Some(base), Known::Seen(tip), Known::Seen(drift)) = (&branch.base, &branch.tip, &branch.drift) else {
                 continue;
             };
-            if branch.relation == Relation::Ignored {
-                branch.merge = Merge::unknown("not predicted: the branch is ignored");
-                continue;
-            }
             asked.push(number);
             questions.push(Question { line: base.oid, tip: tip.oid, merge_bases: drift.merge_bases.clone() });
         }

@@ -65,24 +65,26 @@ pub(super) fn pairs(
 
 /// What Git's merge base has at each path where it finds a conflict between two commits: a version, or nothing.
 ///
-/// `None` when it finds none, or does not answer.
-pub(super) fn merge_base_of(
+/// `found` gets the index of a pair and what was found; a pair that Git does not answer is left out.
+pub(super) fn merge_bases_of(
     git: &GitAt<'_>,
     quarantine: &Quarantine,
     attributes: Oid,
-    pair: (Oid, Oid),
+    pairs: &[(Oid, Oid)],
     until: Instant,
-) -> Option<BTreeMap<Vec<u8>, Side>> {
-    let mut answer = None;
-    ask_all(git, quarantine, Some(attributes), &[pair], until, &mut |_, record| answer = record.ok());
-    let mut found = BTreeMap::new();
-    for Staged { path, mode, oid, stage } in answer?.staged {
-        let base = found.entry(path).or_insert(None);
-        if stage == 1 {
-            *base = Some((mode, oid));
+    found: &mut dyn FnMut(usize, BTreeMap<Vec<u8>, Side>),
+) {
+    ask_all(git, quarantine, Some(attributes), pairs, until, &mut |number, record| {
+        let Ok(record) = record else { return };
+        let mut bases = BTreeMap::new();
+        for Staged { path, mode, oid, stage } in record.staged {
+            let base = bases.entry(path).or_insert(None);
+            if stage == 1 {
+                *base = Some((mode, oid));
+            }
         }
-    }
-    Some(found)
+        found(number, bases);
+    });
 }
 
 /// Lets Git merge files by content. Files that it does not answer are left out.

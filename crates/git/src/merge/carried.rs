@@ -4,10 +4,13 @@
 //! looked at those already. Renames reach further: a file that the line removed and the branch changed may be any file
 //! that the line added. So an answer is kept with the files whose way on the line had to be found, and holds as long as
 //! no file that came, went or changed on the line is like one of them.
+//!
+//! Many conflicts are certain by a part of the pair, while the paths of the rest are only Git's to name. Then the verdict
+//! is carried as long as that part holds, and the paths are found anew.
 
 use std::cell::OnceCell;
 
-use alignwatch_model::{Merge, Oid, branch::Conflict};
+use alignwatch_model::{Merge, Oid, Verdict, branch::Conflict};
 use serde::{Deserialize, Serialize};
 
 use super::{key, pair::RENAME_MATRIX_AT_MOST, similar::SimilarFiles};
@@ -53,11 +56,22 @@ impl Followed {
     }
 }
 
+/// What an answer rests on, besides the paths that both sides changed.
+#[derive(Debug, Default)]
+pub(super) struct RestsOn {
+    /// The answer with all its paths.
+    pub(super) all: Followed,
+    /// That it is a conflict; `None` = the verdict rests on all.
+    pub(super) verdict: Option<Followed>,
+}
+
 /// An answer as it is kept, by line and tip.
 #[derive(Serialize, Deserialize)]
 struct Record {
     merge: Merge,
     followed: FollowedAt,
+    /// What the verdict alone rests on, where that is less.
+    certain: Option<FollowedAt>,
 }
 
 /// The same as [`Followed`], with the files on a shelf of their own: they are many, and stay while the line moves.
@@ -92,24 +106,41 @@ impl Remembered {
         Some(self.record(line, tip)?.merge)
     }
 
-    /// Remembers an answer. What was `followed` is known where the answer is a new one, and is not forgotten where Git
+    /// Remembers an answer. What it rests on is known where the answer is a new one, and is not forgotten where Git
     /// now gave the paths to a remembered one.
-    pub(super) fn keep(&mut self, line: &Oid, tip: &Oid, merge: Merge, followed: Option<Followed>) {
-        let followed = match followed {
-            Some(Followed::Nothing) => FollowedAt::Nothing,
-            Some(Followed::OnTheLine { contents, n_added }) => {
+    pub(super) fn keep(&mut self, line: &Oid, tip: &Oid, merge: Merge, rests_on: Option<RestsOn>) {
+        let (followed, certain) = match rests_on {
+            Some(RestsOn { all, verdict }) => {
+                let certain = verdict.filter(|_| merge.verdict == Verdict::Conflict && all != Followed::Nothing);
+                // The contents of both can differ, and only those of one are kept: those of the part are among all.
+                let certain = certain.filter(|certain| *certain == Followed::Nothing || all == Followed::Anything);
+                let of_all = self.at(line, tip, all);
+                (of_all, certain.map(|certain| self.at(line, tip, certain)))
+            }
+            None => match self.record(line, tip) {
+                Some(record) => (record.followed, record.certain),
+                None => (FollowedAt::Anything, None),
+            },
+        };
+        self.put(line, tip, &Record { merge, followed, certain });
+    }
+
+    /// Keeps the files.
+    fn at(&mut self, line: &Oid, tip: &Oid, followed: Followed) -> FollowedAt {
+        match followed {
+            Followed::Nothing => FollowedAt::Nothing,
+            Followed::OnTheLine { contents, n_added } => {
                 let bytes = contents.iter().flat_map(Oid::as_bytes).copied().collect();
                 self.files().put(&key(line, tip), bytes);
                 FollowedAt::OnTheLine { found_at: *line, n_added }
             }
-            Some(Followed::Anything) => FollowedAt::Anything,
-            None => self.record(line, tip).map_or(FollowedAt::Anything, |record| record.followed),
-        };
-        self.put(line, tip, &Record { merge, followed });
+            Followed::Anything => FollowedAt::Anything,
+        }
     }
 
     /// Remembers for the tip that the line has `now` what was found `before`, unless the files that `moved` may be ends
-    /// of renames in it. `bases` are the trees of the merge bases. Paths that Git named after the old tip are not carried.
+    /// of renames in it. `bases` are the trees of the merge bases. Paths that Git named after the old tip are not carried,
+    /// nor where only the verdict is certain.
     pub(crate) fn carry(
         &mut self,
         objects: &Objects,
@@ -122,8 +153,18 @@ impl Remembered {
         let is_named_after = |conflict: &Conflict| conflict.path.contains(&old_name);
         let names_it = record.merge.conflicts.iter().flatten().any(is_named_after);
         // What can't be read is not carried, and so worked out anew.
-        if !names_it && self.holds(objects, tip, &mut record.followed, bases, moved).unwrap_or(false) {
-            self.put(now, tip, &record);
+        let mut holds = |followed| self.holds(objects, tip, followed, bases, moved).unwrap_or(false);
+        if !names_it && holds(&mut record.followed) {
+            // What the verdict rests on is less, and holds as well.
+            if let Some(FollowedAt::OnTheLine { n_added, .. }) = &mut record.certain {
+                *n_added += moved.came_or_went.len();
+            }
+            return self.put(now, tip, &record);
+        }
+        let Some(mut certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
+        if holds(&mut certain) {
+            let merge = Merge::conflict(None);
+            self.put(now, tip, &Record { merge, followed: FollowedAt::Anything, certain: Some(certain) });
         }
     }
 

@@ -42,12 +42,12 @@ use rustc_hash::FxHashMap;
 
 use self::{
     attributes::Attributes,
-    carried::Followed,
+    carried::{Followed, RestsOn},
     pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
     quarantine::Quarantine,
     text::TextMerge,
     texts::TextAnswer,
-    virtual_base::virtual_base,
+    virtual_base::virtual_bases,
 };
 use crate::{
     memory::{Memory, Shelf},
@@ -59,7 +59,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 5;
+const ENGINE: u32 = 6;
 
 /// Pairs that a thread walks at once: neighbours by name often began at the same commit.
 const WALKED_AT_ONCE: usize = 8;
@@ -135,7 +135,7 @@ impl Predictor<'_> {
             .collect();
         let new: Vec<usize> = (0..questions.len()).filter(|&number| answers[number].is_none()).collect();
         let asked: Vec<&Question> = new.iter().map(|&number| &questions[number]).collect();
-        let mut followed: FxHashMap<usize, Followed> = FxHashMap::default();
+        let mut followed: FxHashMap<usize, RestsOn> = FxHashMap::default();
         for (number, (answer, what)) in new.iter().zip(self.work_out(&asked, progress)) {
             answers[*number] = Some(answer);
             followed.insert(*number, what);
@@ -186,8 +186,8 @@ impl Predictor<'_> {
     }
 
     /// What can be said without putting whole pairs to Git.
-    /// Beside each answer: what was followed over renames.
-    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, Followed)> {
+    /// Beside each answer: what it rests on.
+    fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, RestsOn)> {
         let bases = self.bases(questions);
         let drafts = self.drafts(questions, &bases, progress);
         let triples = drafts.iter().flatten().flat_map(|draft| &draft.texts);
@@ -195,15 +195,14 @@ impl Predictor<'_> {
         let mut texts = texts::merge_all(triples, bases.objects(self), &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
         let _ = shelf.save();
-        let followed = |draft: &mut Draft| std::mem::take(&mut draft.followed);
         let told = |mut draft: Result<Draft, WalkError>| {
-            let followed = draft.as_mut().map(followed).unwrap_or_default();
-            (answer(draft, &texts), followed)
+            let rests_on = draft.as_mut().map(|draft| rests_on(draft, &texts)).unwrap_or_default();
+            (answer(draft, &texts), rests_on)
         };
         drafts.into_iter().map(told).collect()
     }
 
-    /// Lets Git merge the merge bases of pairs that have several, each set once.
+    /// Lets Git merge the merge bases of pairs that have several, each set once, in one process for each line.
     fn bases(&self, questions: &[&Question]) -> Bases {
         let sets: BTreeSet<(Oid, Vec<Oid>)> = questions
             .iter()
@@ -216,11 +215,8 @@ impl Predictor<'_> {
         // Without a folder of our own, Git is asked about each pair.
         let Some((quarantine, opener)) = quarantine_beside(git, line) else { return Bases::default() };
         let (objects, until) = (opener.open(), Instant::now() + self.patience.verdicts);
-        let tree = |(line, merge_bases): (Oid, Vec<Oid>)| {
-            let tree = virtual_base(git, &quarantine, &objects, line, &merge_bases, until)?;
-            Some(((line, merge_bases), tree))
-        };
-        let trees = sets.into_iter().take_while(|_| !self.stop.is_due()).filter_map(tree).collect();
+        let sets = sets.into_iter().take_while(|_| !self.stop.is_due());
+        let trees = virtual_bases(git, &quarantine, &objects, sets, until);
         Bases { trees, made: Some((quarantine, opener)) }
     }
 
@@ -364,6 +360,16 @@ enum Answer {
     Impossible(String),
 }
 
+/// What an answer rests on, of what the line did elsewhere. A text that conflicts where all three trees have it does so
+/// whatever became of other files.
+fn rests_on(draft: &mut Draft, texts: &FxHashMap<Triple, TextAnswer>) -> RestsOn {
+    let conflicts = |(_, triple): &(Vec<u8>, Triple)| {
+        matches!(texts.get(triple), Some(Ok(TextMerge::Conflict | TextMerge::Binary)))
+    };
+    let in_place = draft.texts[..draft.n_in_place].iter().any(conflicts).then_some(Followed::Nothing);
+    RestsOn { all: std::mem::take(&mut draft.followed), verdict: in_place.or_else(|| draft.certain.take()) }
+}
+
 fn answer(draft: Result<Draft, WalkError>, texts: &FxHashMap<Triple, TextAnswer>) -> Answer {
     let draft = match draft {
         Ok(draft) => draft,
@@ -464,13 +470,13 @@ impl Effort {
 /// Remembers an answer that depends on nothing but the two commits and what the shelf names.
 ///
 /// A conflict whose paths are not known is remembered as that; its paths can still be asked for.
-fn keep(known: &mut Remembered, question: &Question, answer: &Answer, followed: Option<Followed>) {
+fn keep(known: &mut Remembered, question: &Question, answer: &Answer, rests_on: Option<RestsOn>) {
     let merge = match answer {
         Answer::Final(merge) if merge.reason.is_none() => merge.clone(),
         Answer::ConflictWithoutPaths(_) => Merge::conflict(None),
         Answer::Final(_) | Answer::Open(_) | Answer::Impossible(_) => return,
     };
-    known.keep(&question.line, &question.tip, merge, followed);
+    known.keep(&question.line, &question.tip, merge, rests_on);
 }
 
 fn key(line: &Oid, tip: &Oid) -> Vec<u8> {

@@ -36,10 +36,14 @@ pub(super) struct Draft {
     pub(super) conflicts: Vec<Conflict>,
     /// What had to be followed over renames.
     pub(super) followed: Followed,
+    /// What a conflict rests on that is certain whatever else there is; `None` = there is none among `conflicts`.
+    pub(super) certain: Option<Followed>,
     /// Some path conflicts for certain, though it is not known which.
     pub(super) is_conflict: bool,
     /// Files whose content both sides changed, by path.
     pub(super) texts: Vec<(Vec<u8>, Triple)>,
+    /// So many of the texts, the first, stand at one path in all three trees: renames can't change how they merge.
+    pub(super) n_in_place: usize,
     /// Why Git must be asked for the rest, if there is a rest.
     pub(super) ask_git: Option<&'static str>,
     /// A merge driver of the repository would decide a path: nobody is asked.
@@ -201,6 +205,7 @@ impl Walked {
 
     /// All that can be said without Git. Errors: [`WalkError`].
     pub(super) fn judge(mut self, objects: &Objects, renames: &Renames) -> Result<Draft, WalkError> {
+        self.settled.n_in_place = self.settled.texts.len();
         if self.needs_no_renames() {
             self.settled.followed = self.followed(&[], 0);
             return Ok(self.with_added_on_both(&[]));
@@ -291,7 +296,10 @@ impl Walked {
         fate: &Fate,
     ) -> Result<(), WalkError> {
         match fate {
-            Fate::Gone => self.settled.conflicts.push(conflict(&file.path, &["modify/delete"])),
+            Fate::Gone => {
+                self.settled.conflicts.push(conflict(&file.path, &["modify/delete"]));
+                self.certain(side, file.was);
+            }
             Fate::Renamed(to, content) if self.is_free(objects, 1 - side, to)? => {
                 let (ours, theirs) = if side == 0 { (*content, file.other) } else { (file.other, *content) };
                 if *content != file.was && ours != theirs {
@@ -302,6 +310,17 @@ impl Walked {
             Fate::Unclear(_) => self.settled.ask_git = Some("a file may have been renamed in several ways"),
         }
         Ok(())
+    }
+
+    /// A file that one side removed and the other changed conflicts, as long as nothing that came on the line is like it:
+    /// what the branch removed, only the branch can have renamed.
+    fn certain(&mut self, side: usize, was: Oid) {
+        let rests_on = if side == 0 { Followed::on_the_line([was].into_iter(), 0) } else { Followed::Nothing };
+        match &self.settled.certain {
+            Some(Followed::Nothing) => {}
+            Some(_) if rests_on != Followed::Nothing => {}
+            _ => self.settled.certain = Some(rests_on),
+        }
     }
 
     /// One side removed a file that the other kept under a new name.
@@ -518,17 +537,27 @@ impl Draft {
     /// Errors: an attributes file can't be read.
     pub(super) fn apply(&mut self, attributes: &mut Attributes<'_>, configured: &[Vec<u8>]) -> Result<(), ReadError> {
         let mut texts = Vec::with_capacity(self.texts.len());
-        for (path, triple) in std::mem::take(&mut self.texts) {
+        let mut n_in_place = 0;
+        for (number, (path, triple)) in std::mem::take(&mut self.texts).into_iter().enumerate() {
+            let is_in_place = number < self.n_in_place;
             match attributes.driver(&path)? {
                 Driver::Union => {}
-                Driver::Binary => self.conflicts.push(conflict(&path, BINARY)),
+                Driver::Binary => {
+                    self.conflicts.push(conflict(&path, BINARY));
+                    if is_in_place {
+                        self.certain = Some(Followed::Nothing);
+                    }
+                }
                 Driver::Named(name) if configured.contains(&name) => {
                     self.foreign_driver = Some(String::from_utf8_lossy(&name).into_owned());
                 }
-                Driver::Text | Driver::Named(_) => texts.push((path, triple)),
+                Driver::Text | Driver::Named(_) => {
+                    texts.push((path, triple));
+                    n_in_place += usize::from(is_in_place);
+                }
             }
         }
-        self.texts = texts;
+        (self.texts, self.n_in_place) = (texts, n_in_place);
         Ok(())
     }
 }

@@ -4,8 +4,8 @@
 //! all its conflicts, for the merge base. It does not show that tree, and
 //! hundreds of branches often share one. So we make two commits on those merge
 //! bases that differ at every path where the bases do: Git reports a conflict
-//! at each, and names what its merge base had there. One process a set of merge
-//! bases instead of one recursive merge a branch.
+//! at each, and names what its merge base had there. One process for all sets of
+//! merge bases of a line, instead of one recursive merge a branch.
 //!
 //! Left to Git, pair by pair: bases of the same second (their order matters, and
 //! cannot be told), links and submodules, files and folders that meet at one path,
@@ -17,6 +17,7 @@ use std::{
 };
 
 use alignwatch_model::Oid;
+use rustc_hash::FxHashMap;
 
 use super::{ask, quarantine::Quarantine};
 use crate::{
@@ -50,33 +51,65 @@ impl From<ReadError> for NoBase {
     }
 }
 
-/// The tree of the merged merge bases, written into the quarantine; `None` when only Git can tell.
+/// A line and merge bases of its branches.
+pub(super) type Set = (Oid, Vec<Oid>);
+
+/// The trees of the merged merge bases, written into the quarantine; those that only Git can tell are left out.
 ///
-/// `objects` must be the database of the quarantine. `line` is the commit whose attributes apply.
-pub(super) fn virtual_base(
+/// `objects` must be the database of the quarantine. The attributes of the line apply: one process for each line.
+pub(super) fn virtual_bases(
     git: &GitAt<'_>,
     quarantine: &Quarantine,
     objects: &Objects,
-    line: Oid,
-    merge_bases: &[Oid],
+    sets: impl Iterator<Item = Set>,
     until: Instant,
-) -> Option<Oid> {
-    let tree = || -> Result<Oid, NoBase> {
-        let (first, paths) = differing(objects, merge_bases)?;
-        let sides = [b"our side\n", b"a branch\n"].map(|content| -> Result<Oid, NoBase> {
+) -> FxHashMap<Set, Oid> {
+    // Whatever goes wrong here, Git is asked about each pair, and says what is wrong with it.
+    let mut by_line: BTreeMap<Oid, Vec<Asked>> = BTreeMap::new();
+    for (line, merge_bases) in sets {
+        if let Ok(asked) = Asked::of(objects, quarantine, merge_bases) {
+            by_line.entry(line).or_default().push(asked);
+        }
+    }
+    let mut trees = FxHashMap::default();
+    for (line, all) in by_line {
+        let pairs: Vec<(Oid, Oid)> = all.iter().map(|asked| asked.pair).collect();
+        ask::merge_bases_of(git, quarantine, line, &pairs, until, &mut |at, found| {
+            if let Ok(tree) = all[at].tree(objects, quarantine, &found) {
+                trees.insert((line, all[at].merge_bases.clone()), tree);
+            }
+        });
+    }
+    trees
+}
+
+/// Two commits that conflict wherever the merge bases differ.
+struct Asked {
+    merge_bases: Vec<Oid>,
+    first: Oid,
+    paths: BTreeSet<Vec<u8>>,
+    pair: (Oid, Oid),
+}
+
+impl Asked {
+    fn of(objects: &Objects, quarantine: &Quarantine, merge_bases: Vec<Oid>) -> Result<Asked, NoBase> {
+        let (first, paths) = differing(objects, &merge_bases)?;
+        let side = |content: &[u8]| -> Result<Oid, NoBase> {
             let blob = quarantine.blob(content)?;
             let all = paths.iter().map(|path| (path.clone(), Some((Mode(0o100_644), blob)))).collect();
-            Ok(quarantine.commit(&with_entries(objects, quarantine, Some(first), &all)?, merge_bases)?)
-        });
-        let [ours, theirs] = sides;
-        let found = ask::merge_base_of(git, quarantine, line, (ours?, theirs?), until).ok_or(NoBase::Unclear)?;
-        if !found.keys().eq(paths.iter()) || !found.values().all(is_file_or_nothing) {
+            Ok(quarantine.commit(&with_entries(objects, quarantine, Some(first), &all)?, &merge_bases)?)
+        };
+        let pair = (side(b"our side\n")?, side(b"a branch\n")?);
+        Ok(Asked { merge_bases, first, paths, pair })
+    }
+
+    /// The tree with what Git's merge base has at each of the paths.
+    fn tree(&self, objects: &Objects, quarantine: &Quarantine, found: &Entries) -> Result<Oid, NoBase> {
+        if !found.keys().eq(self.paths.iter()) || !found.values().all(is_file_or_nothing) {
             return Err(NoBase::Unclear);
         }
-        with_entries(objects, quarantine, Some(first), &found)
-    };
-    // Whatever went wrong here, Git is asked about each pair, and says what is wrong with it.
-    tree().ok()
+        with_entries(objects, quarantine, Some(self.first), found)
+    }
 }
 
 /// The tree of the first merge base, and every path at which another one differs from it.

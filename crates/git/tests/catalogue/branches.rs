@@ -34,6 +34,9 @@ pub(super) const CASES: &[Case] = &[
     )
     .by("bases: [main, lab]\nthresholds: {diverging-lines: 2}")
     .beside("git branch lab"),
+    made("missing-base", "git branch -m two three", "git rev-parse -q --verify two >/dev/null || echo gone")
+        .by("bases: [main, two]")
+        .beside("git branch two"),
     set("unsure-base", |snapshot| {
         let topic = snapshot.branches.iter_mut().find(|branch| branch.name.text() == "refs/heads/topic").unwrap();
         topic.base.as_mut().unwrap().confidence = 0.3;

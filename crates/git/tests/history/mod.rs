@@ -71,6 +71,12 @@ impl World {
         world
     }
 
+    /// The same with clocks that go right.
+    fn in_order(mut self) -> World {
+        self.dates = (0..self.len()).map(|at| 1_300_000_000 + 100 * at as i64).collect();
+        self
+    }
+
     pub fn len(&self) -> usize {
         self.parents.len()
     }
@@ -149,6 +155,12 @@ impl Worlds {
         Worlds::in_stages(Repo::new(), seed, n_worlds, n_commits, 1, |_, _| {})
     }
 
+    /// The same, with clocks that go right.
+    pub fn in_order(seed: u64, n_worlds: usize, n_commits: usize) -> Worlds {
+        let worlds = Worlds::draw(seed, n_worlds, n_commits).into_iter().map(World::in_order);
+        Worlds::of(Repo::new(), worlds.collect(), n_commits, 1, |_, _| {})
+    }
+
     /// The same worlds, which come into being in `n_stages` steps; `after` is called after each.
     pub fn in_stages(
         repo: Repo,
@@ -156,14 +168,27 @@ impl Worlds {
         n_worlds: usize,
         n_commits: usize,
         n_stages: usize,
-        mut after: impl FnMut(&Repo, usize),
+        after: impl FnMut(&Repo, usize),
     ) -> Worlds {
+        Worlds::of(repo, Worlds::draw(seed, n_worlds, n_commits), n_commits, n_stages, after)
+    }
+
+    fn draw(seed: u64, n_worlds: usize, n_commits: usize) -> Vec<World> {
         let mut chance = Chance(seed);
         let draw = |_| {
             let n = n_commits / 2 + chance.below(n_commits / 2) + 1;
             World::random(&mut chance, n)
         };
-        let worlds: Vec<World> = (0..n_worlds).map(draw).collect();
+        (0..n_worlds).map(draw).collect()
+    }
+
+    fn of(
+        repo: Repo,
+        worlds: Vec<World>,
+        n_commits: usize,
+        n_stages: usize,
+        mut after: impl FnMut(&Repo, usize),
+    ) -> Worlds {
         for stage in 1..=n_stages {
             let mut stream = String::new();
             for (nth, world) in worlds.iter().enumerate() {
@@ -271,6 +296,11 @@ impl Repo {
             (name.to_owned(), Oid::from_hex(oid.as_bytes()).unwrap())
         };
         text.lines().map(parse).collect()
+    }
+
+    /// Commits that refs reach.
+    pub fn n_commits(&self) -> usize {
+        self.git(&["rev-list", "--count", "--all"]).trim().parse().unwrap()
     }
 
     pub fn sources(&self) -> GraphSources {

@@ -32,6 +32,7 @@ mod left_behind;
 mod line_history;
 mod litter;
 mod loose_objects;
+mod missing_base;
 mod missing_objects;
 mod names;
 #[cfg(test)]
@@ -119,6 +120,7 @@ pub const ALL: &[&Check] = &[
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
     &diverging_lines::CHECK,
+    &missing_base::CHECK,
     &unsure_base::CHECK,
     &conflicting::CHECK,
     &conflict_markers::CHECK,

@@ -17,6 +17,7 @@ const NEED_NO_READING: &[(&str, &str)] = &[
     ("base-behind-remote", "judges lines with a counterpart, and there is none"),
     ("forbidden-merged", "judges pairs that are declared forbidden, and there is none"),
     ("diverging-lines", "judges pairs of lines, and there is one line"),
+    ("missing-base", "judges names in the configuration against the list of refs"),
     ("unsure-base", "judges how the base was chosen, which is known"),
     ("old-backups", "judges the names of branches first, and no name says that it is a copy"),
     ("retry-families", "judges the names of branches"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
 use crate::{
@@ -78,7 +78,6 @@ fn of_group(seen: &Seen<'_>, base: &RefName, mut branches: Vec<&Branch>) -> Find
         thousands(ahead as usize),
         thousands(behind as usize),
     );
-    let (behind_limit, age_limit) = limits(budget);
     let cause = format!("{}:{}:{}", base.text(), relation.word(), spoken(relation, budget).replace(' ', "-"));
     seen.finding(severity, &cause, base.short().text(), summary)
         .branches(branches.iter().copied())
@@ -86,7 +85,7 @@ fn of_group(seen: &Seen<'_>, base: &RefName, mut branches: Vec<&Branch>) -> Find
         .fact("relation", relation.word())
         .fact("behind_most_commits", behind)
         .against(Threshold {
-            value: json!({ "behind_commits": behind_limit, "age_seconds": age_limit }),
+            value: allowed(relation, budget),
             source: format!("configured: budget of the relation `{}`", relation.word()),
         })
         .so(impact(relation))
@@ -122,6 +121,16 @@ fn spoken(relation: Relation, budget: Budget) -> String {
     }
 }
 
+/// What is allowed; what nobody limits is not among it.
+fn allowed(relation: Relation, budget: Budget) -> Value {
+    let mut allowed = Map::new();
+    let behind = if relation == Relation::Mirror { Some(budget.behind.unwrap_or(0)) } else { budget.behind };
+    allowed.extend((relation == Relation::Mirror).then(|| ("ahead_commits".to_owned(), 0.into())));
+    allowed.extend(behind.map(|most| ("behind_commits".to_owned(), most.into())));
+    allowed.extend(budget.age.map(|most| ("age_seconds".to_owned(), most.0.into())));
+    allowed.into()
+}
+
 fn limits(budget: Budget) -> Limits {
     (budget.behind, budget.age.map(|age| age.0))
 }
@@ -141,6 +150,8 @@ mod tests {
         let inside = with_budget(branch("refs/heads/a", 1, 10), Some(10), None);
         let past = with_budget(branch("refs/heads/b", 2, 11), Some(10), None);
         let finding = only(judged(&CHECK, &snapshot([inside, past])));
+        // What nobody limits is not unknown.
+        assert_eq!(finding.threshold.as_ref().unwrap().value, serde_json::json!({ "behind_commits": 10 }));
         assert_eq!(
             told([&finding]),
             "[warning] over-budget:refs/heads/main:track:10-commits: 1 branch with the relation `track` to `main` \
@@ -151,7 +162,9 @@ mod tests {
     #[test]
     fn time_is_a_budget_too() {
         let late = with_budget(branch("refs/heads/a", 1, 1), None, Some(Span::days(8)));
-        assert!(only(judged(&CHECK, &snapshot([late]))).summary.contains("over budget (8 d)"));
+        let finding = only(judged(&CHECK, &snapshot([late])));
+        assert!(finding.summary.contains("over budget (8 d)"));
+        assert_eq!(finding.threshold.unwrap().value, serde_json::json!({ "age_seconds": 691_200 }));
     }
 
     #[test]

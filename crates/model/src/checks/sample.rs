@@ -49,6 +49,7 @@ pub(crate) fn snapshot(branches: impl IntoIterator<Item = Branch>) -> Snapshot {
         },
         head: Known::Seen(Head::Branch(RefName::from("refs/heads/main"))),
         lines: vec![line("refs/heads/main")],
+        missing_bases: Vec::new(),
         branches,
         broken_refs: Vec::new(),
         commit_graph: Known::Seen(CommitGraph { n_layers: 1, n_covered: 1000, ..CommitGraph::default() }),
@@ -129,6 +130,7 @@ pub(crate) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
             because: "the only line".into(),
         }),
         relation: Relation::Track,
+        rule: None,
         budget: Budget::default(),
         drift: Known::Seen(Drift {
             ahead,

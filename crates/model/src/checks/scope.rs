@@ -8,7 +8,7 @@ use super::{
     draft::{thousands, unjudged},
     stale,
 };
-use crate::{Branch, Known, Landed, RefName, Relation, Span, State, Verdict};
+use crate::{Branch, Known, Landed, RefName, Span, State, Verdict};
 
 /// Branches with the same base, with its name.
 pub(super) type OfBase<'a> = (&'a RefName, Vec<&'a Branch>);
@@ -18,9 +18,7 @@ impl<'a> Seen<'a> {
     pub(super) fn branches(&self) -> impl Iterator<Item = &'a Branch> + use<'a> {
         let snapshot = self.snapshot;
         let is_judged = move |branch: &&Branch| {
-            branch.relation != Relation::Ignored
-                && !snapshot.is_line(&branch.name)
-                && !snapshot.is_copy_of_local(branch)
+            !branch.is_ignored() && !snapshot.is_line(&branch.name) && !snapshot.is_copy_of_local(branch)
         };
         snapshot.branches.iter().filter(is_judged)
     }
@@ -32,8 +30,7 @@ impl<'a> Seen<'a> {
 
     /// Why some open branches could not be measured against their base.
     pub(super) fn unmeasured(&self) -> Option<String> {
-        let with_base = self.branches().filter(|branch| branch.base.is_some());
-        unjudged("branch", with_base.filter_map(unmeasured_reason))
+        unjudged("branch", self.branches().filter_map(unmeasured_reason))
     }
 
     /// Why it is not known of some open branches whether they merge.
@@ -44,7 +41,7 @@ impl<'a> Seen<'a> {
                 is_open.then(|| branch.merge.reason.as_deref().unwrap_or("no reason given"))
             })
         };
-        let expected = self.branches().filter(|branch| branch.base.is_some() && branch.relation.expects_merge());
+        let expected = self.branches().filter(|branch| branch.relation.expects_merge());
         unjudged("branch", expected.filter_map(reason))
     }
 
@@ -54,7 +51,7 @@ impl<'a> Seen<'a> {
             Landed::Unknown(reason) if branch.drift.seen().is_some_and(|drift| drift.ahead > 0) => Some(&**reason),
             _ => unmeasured_reason(branch),
         };
-        unjudged("branch", self.branches().filter(|branch| branch.base.is_some()).filter_map(reason))
+        unjudged("branch", self.branches().filter_map(reason))
     }
 
     /// Nothing was committed to the branch for longer than the limit of `stale`.

@@ -30,12 +30,16 @@ pub(super) static CHECK: Check = Check {
 
 fn judge(seen: &Seen<'_>) -> Outcome {
     if seen.snapshot.lines.is_empty() && !seen.snapshot.branches.is_empty() {
-        return Outcome::unknown("no primary line was found; name one with `bases`");
+        // A base that is named and not there has a finding of its own, with what to write.
+        let is_named = !seen.snapshot.missing_bases.is_empty();
+        let named = "none of the bases that the configuration names can be used";
+        return Outcome::unknown(if is_named { named } else { "no primary line was found; name one with `bases`" });
     }
     let (limit_percent, _) = seen.threshold();
     let is_unsure = |branch: &&Branch| confidence(branch).is_none_or(|sure| sure * 100.0 < limit_percent as f64);
     // Foreign history is told by `unrelated-history`, what landed anywhere is well wherever it belongs.
-    let is_asked = |branch: &&Branch| branch.is_open() && branch.state() != State::Unrelated;
+    let waits = |branch: &Branch| branch.base.is_none() && branch.drift.reason().is_some();
+    let is_asked = |branch: &&Branch| branch.is_open() && branch.state() != State::Unrelated && !waits(branch);
     let unsure: Vec<_> = seen.branches().filter(is_asked).filter(is_unsure).collect();
     Outcome::found((!unsure.is_empty()).then(|| found(seen, unsure)).into_iter().collect())
 }

@@ -163,7 +163,10 @@ mod tests {
             r#"[main, "NO", "2024", "*", a b, "true", "-x"]"#
         );
         let rule = RelationRule { branches: vec!["a".into()], ..RelationRule::default() };
-        assert_eq!(inline(&serde_json::to_value(rule).expect("plain JSON")), "{branches: [a], relation: track}");
+        assert_eq!(
+            inline(&serde_json::to_value(rule).expect("plain JSON")),
+            "{branches: [a], relation: track, repositories: []}"
+        );
     }
 
     proptest! {

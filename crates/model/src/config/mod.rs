@@ -281,6 +281,28 @@ pub struct RelationRule {
     /// The drift that they may have, in place of the general budget.
     #[schemars(with = "Budget")]
     pub budget: Option<Budget>,
+    /// The repositories that the rule is about.
+    ///
+    /// Unit: paths from the root; `*` stands for a part of a name, `**` for folders in folders.
+    /// Range: any number of different paths.
+    /// Default: [] (all).
+    /// Reason: where many repositories are watched, a line of one of them is none of the others'.
+    /// Example: `[/srv/git/product.git]`
+    #[schemars(with = "Vec<PathText>", extend("uniqueItems" = true))]
+    pub repositories: Vec<String>,
+}
+
+impl RelationRule {
+    /// Is it about the repository at this path?
+    pub fn is_about(&self, path: &str) -> bool {
+        self.repositories.is_empty() || any_names_path(&self.repositories, path)
+    }
+
+    /// Is it about all repositories that the other one is about, as far as the texts show?
+    fn is_about_all_of(&self, other: &RelationRule) -> bool {
+        let are_here = || other.repositories.iter().all(|path| self.repositories.contains(path));
+        self.repositories.is_empty() || !other.repositories.is_empty() && are_here()
+    }
 }
 
 /// Which checks are made.

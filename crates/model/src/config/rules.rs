@@ -60,21 +60,25 @@ type PatternAt = (usize, usize);
 
 /// The first rule that matches wins, so that a pattern that an earlier rule takes whole is dead.
 ///
-/// Linear in the number of patterns but for the matching itself: a thousand rules are looked at in no time.
+/// A rule for some repositories takes nothing from one that is about others, too.
+///
+/// Linear in the number of patterns but for the matching itself, and for rules that say the same of different
+/// repositories: a thousand rules are looked at in no time.
 fn never_applying(rules: &[RelationRule]) -> Vec<Mistake> {
     let patterns: Vec<(PatternAt, &str)> = rules.iter().enumerate().flat_map(patterns_of).collect();
-    let mut first_at: HashMap<&str, PatternAt> = HashMap::new();
+    let mut all_at: HashMap<&str, Vec<PatternAt>> = HashMap::new();
     for (at, pattern) in &patterns {
-        first_at.entry(pattern).or_insert(*at);
+        all_at.entry(pattern).or_default().push(*at);
     }
     // A pattern that cannot be read was told before and takes nothing.
     let all = Patterns::new(patterns.iter().map(|(_, pattern)| *pattern)).ok();
     let mut dead = Vec::new();
     for &((rule, at), pattern) in &patterns {
-        let by_text = wider_texts(pattern).filter_map(|wider| first_at.get(wider.as_str()).copied());
+        let by_text = wider_texts(pattern).filter_map(|wider| all_at.get(wider.as_str())).flatten().copied();
         let by_match = all.iter().filter(|_| is_name(pattern)).flat_map(|all| all.matching(pattern));
         let takers = by_text.chain(by_match.map(|index| patterns[index].0));
-        if let Some(taker) = takers.filter(|(number, _)| *number < rule).min() {
+        let is_taken = |(number, _): &PatternAt| *number < rule && rules[*number].is_about_all_of(&rules[rule]);
+        if let Some(taker) = takers.filter(is_taken).min() {
             dead.push(never_applies((rule, at), pattern, taker, &rules[taker.0].branches[taker.1]));
         }
     }

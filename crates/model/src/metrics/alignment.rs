@@ -96,7 +96,7 @@ fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {
     let has_nothing_of_its_own = |branch: &Branch| branch.drift.seen().is_some_and(|drift| drift.ahead == 0);
     let owes =
         |branch: &&Branch| branch.relation.has_budget() && !branch.has_landed() && !has_nothing_of_its_own(branch);
-    let tracked: Vec<_> = measured.snapshot.branches.iter().filter(owes).collect();
+    let tracked: Vec<_> = measured.snapshot.watched().filter(owes).collect();
     let is_aligned =
         |branch: &&&Branch| branch.within_budget(measured.now) == Some(true) && branch.merge.verdict == Verdict::Clean;
     let n_aligned = tracked.iter().filter(is_aligned).count();
@@ -105,7 +105,7 @@ fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {
 
 fn by_state(measured: &Measured<'_>) -> Vec<Sample> {
     let mut counts: BTreeMap<State, usize> = State::ALL.into_iter().map(|state| (state, 0)).collect();
-    for branch in &measured.snapshot.branches {
+    for branch in measured.snapshot.watched() {
         *counts.entry(branch.state()).or_default() += 1;
     }
     counts.into_iter().map(|(state, count)| Sample::of([state.word()], count as f64)).collect()
@@ -113,12 +113,12 @@ fn by_state(measured: &Measured<'_>) -> Vec<Sample> {
 
 fn active_branches(measured: &Measured<'_>) -> Vec<Sample> {
     let is_active = |branch: &&Branch| branch.idle_age(measured.now).is_some_and(|idle| idle < Span::days(7));
-    known(Some(measured.snapshot.branches.iter().filter(is_active).count() as f64))
+    known(Some(measured.snapshot.watched().filter(is_active).count() as f64))
 }
 
 fn cleanup_candidates(measured: &Measured<'_>) -> Vec<Sample> {
     let mut counts = BTreeMap::<&str, usize>::new();
-    for proof in measured.snapshot.branches.iter().filter_map(Branch::proof) {
+    for proof in measured.snapshot.watched().filter_map(Branch::proof) {
         *counts.entry(proof.word()).or_default() += 1;
     }
     counts.into_iter().map(|(proof, count)| Sample::of([proof], count as f64)).collect()

@@ -120,7 +120,7 @@ fn predicted(branch: &Branch) -> Option<f64> {
 
 /// The branches that have series; where there are too many, those that are furthest behind.
 fn chosen<'a>(measured: &Measured<'a>) -> Vec<&'a Branch> {
-    let mut open: Vec<&Branch> = measured.snapshot.branches.iter().filter(|branch| !branch.has_landed()).collect();
+    let mut open: Vec<&Branch> = measured.snapshot.watched().filter(|branch| !branch.has_landed()).collect();
     open.sort_by_cached_key(|branch| Reverse(branch.drift.seen().map(|drift| drift.behind)));
     open.truncate(measured.config.serve.branch_series as usize);
     open

@@ -28,7 +28,7 @@ pub(super) fn judged_commit(
     let outcome = SweepOutcome::Seen {
         status: looked.reduce(Status::worst).unwrap_or(Status::Unknown),
         document: document(snapshot, judged),
-        branches: snapshot.branches.iter().map(KeptBranch::of).collect(),
+        branches: snapshot.watched().map(KeptBranch::of).collect(),
         findings,
         settled,
     };
@@ -64,7 +64,7 @@ fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
         )
         .collect();
     let mut by_state = BTreeMap::<&str, usize>::new();
-    for branch in &snapshot.branches {
+    for branch in snapshot.watched() {
         *by_state.entry(branch.state().word()).or_default() += 1;
     }
     serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state}).to_string()

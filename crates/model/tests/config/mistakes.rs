@@ -519,6 +519,12 @@ fn values_that_do_not_go_together_name_each_other() {
          3 |   - branches: [x]
            |                ^
     ");
+    assert_snapshot!(told("relations:\n  - {branches: [\"**\"], repositories: [/srv/a]}\n  - {branches: [x], repositories: [/srv/b]}\n  - {branches: [x]}\n  - {branches: [x], repositories: [/srv/a]}\n"), @r"
+        a.yaml:5:17: relations[3].branches[0]: `x` never applies here: an earlier rule takes `**` (line 2) (put this rule before that one, or take the pattern out of one of them)
+           |
+         5 |   - {branches: [x], repositories: [/srv/a]}
+           |                 ^
+    ");
     assert_snapshot!(told("relations:\n  - branches: [dev]\n    relation: forbidden\n    budget: {behind: 3}\n"), @r"
         a.yaml:4:13: relations[0].budget: a budget means nothing for the relation `forbidden`: drift is not held against it (leave the budget out, or write `relation: track`)
            |

@@ -33,7 +33,7 @@ const COLUMNS: [Column; 8] = [
 pub fn branches(report: &BranchesReport, screen: &Screen) -> String {
     let snapshot = &report.snapshot;
     let mut lines = states(screen, snapshot);
-    lines.extend(measured_against(screen, &snapshot.lines));
+    lines.extend(measured_against(screen, snapshot));
     let selected = report.selected();
     let limit = limit(report.selection.limit, screen, lines.len()).min(selected.len());
     if !selected.is_empty() {
@@ -59,7 +59,7 @@ fn limit(asked: Option<usize>, screen: &Screen, rows_above: usize) -> usize {
 }
 
 fn rows(screen: &Screen, snapshot: &Snapshot, shown: &[Cow<'_, Branch>]) -> Vec<Vec<Cell>> {
-    let mut bases: Vec<_> = snapshot.branches.iter().filter_map(|branch| Some(&branch.base.as_ref()?.name)).collect();
+    let mut bases: Vec<_> = snapshot.watched().filter_map(|branch| Some(&branch.base.as_ref()?.name)).collect();
     bases.sort_unstable();
     bases.dedup();
     // With a single base the column would say the same on every row, and the summary has said it.

@@ -122,7 +122,7 @@ fn header(screen: &Screen, checked: &Checked, judgement: &Judgement) -> Vec<Stri
     let path = if snapshot.repository.path.is_empty() { &checked.path } else { &snapshot.repository.path };
     let mut lines = vec![title(screen, path, judgement.status(), &by_severity(screen, judgement))];
     lines.extend(states(screen, snapshot));
-    lines.extend(measured_against(screen, &snapshot.lines));
+    lines.extend(measured_against(screen, snapshot));
     lines.extend(remedy::first(screen, checked));
     lines
 }

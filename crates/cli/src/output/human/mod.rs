@@ -1,6 +1,9 @@
 //! For people on a terminal: what is wrong, how bad, and what to type, on one screen.
 
-use alignwatch_model::{Look, RefName, Snapshot, State, snapshot::Line};
+use alignwatch_model::{
+    Look, RefName, Snapshot, State,
+    snapshot::{Line, MissingBase},
+};
 
 use super::{
     escape,
@@ -36,6 +39,19 @@ fn short(name: &RefName) -> String {
 
 /// Branches by state, the ones that need a person first, on as many lines as it takes.
 fn states(screen: &Screen, snapshot: &Snapshot) -> Vec<String> {
+    if let Some(reason) = snapshot.looks.missing(Look::History) {
+        return wrap(&format!("branches were not looked at: {}", escape::terminal(reason)), screen.width);
+    }
+    let mut lines = watched(screen, snapshot);
+    let n_ignored = snapshot.n_ignored();
+    if 0 < n_ignored {
+        let told = format!("{} not looked at: ignored by the configuration", count(n_ignored, "branch"));
+        lines.extend(wrap(&told, screen.width).iter().map(|line| screen.paint(Tone::Faint, line)));
+    }
+    lines
+}
+
+fn watched(screen: &Screen, snapshot: &Snapshot) -> Vec<String> {
     let counts = report::by_state(snapshot);
     let total: usize = counts.values().sum();
     if total == 0 {
@@ -75,9 +91,16 @@ fn opening(snapshot: &Snapshot, total: usize) -> String {
 ///
 /// A screen gets two lines of it, or one when it is small; when the reasons do
 /// not fit there, only the names stand, and `-v` shows all.
-fn measured_against(screen: &Screen, lines: &[Line]) -> Vec<String> {
+fn measured_against(screen: &Screen, snapshot: &Snapshot) -> Vec<String> {
+    if snapshot.looks.missing(Look::History).is_some() {
+        return Vec::new();
+    }
+    let missing = snapshot.missing_bases.iter().flat_map(|base| wrap(&not_there(base), screen.width));
+    let missing: Vec<String> = missing.collect();
+    let lines = &snapshot.lines;
     if lines.is_empty() {
-        return vec!["no primary line was found: nothing was measured".to_owned()];
+        let found = if missing.is_empty() { "no primary line was found: " } else { "" };
+        return missing.into_iter().chain([format!("{found}nothing was measured")]).collect();
     }
     let told =
         |found: fn(&Line) -> String| format!("measured against {}", and(&lines.iter().map(found).collect::<Vec<_>>()));
@@ -88,7 +111,12 @@ fn measured_against(screen: &Screen, lines: &[Line]) -> Vec<String> {
         None => usize::MAX,
     };
     let shown = if in_full.len() <= at_most { in_full } else { wrap_into(screen, &told(named), at_most) };
-    shown.iter().map(|line| screen.paint(Tone::Faint, line)).collect()
+    shown.iter().map(|line| screen.paint(Tone::Faint, line)).chain(missing).collect()
+}
+
+fn not_there(base: &MissingBase) -> String {
+    let name = escape::terminal(&base.name);
+    format!("not measured against {name} ({}): {}", base.key, escape::terminal(&base.reason))
 }
 
 /// The classic terminal has 24 rows, and there each counts.

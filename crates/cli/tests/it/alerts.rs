@@ -71,6 +71,18 @@ impl Sink {
         alerts.map(|alert| (alert["fingerprint"].as_str().unwrap().to_owned(), alert["is_firing"] == true)).collect()
     }
 
+    /// The numbers of the alerts of which it last heard that they fire.
+    fn firing(&self) -> BTreeSet<u64> {
+        let heard = self.heard();
+        let alerts = heard.iter().flat_map(|notice| notice["alerts"].as_array().unwrap().clone());
+        let mut last = BTreeMap::new();
+        for alert in alerts {
+            let number: u64 = alert["labels"]["n"].as_str().unwrap().parse().unwrap();
+            last.insert(number, alert["is_firing"] == true);
+        }
+        last.into_iter().filter(|(_, is_firing)| *is_firing).map(|(number, _)| number).collect()
+    }
+
     /// A configuration that tells everything to it, at once.
     fn config(&self, folder: &Path) -> PathBuf {
         let text = format!(
@@ -206,8 +218,15 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
     let mut acknowledged: BTreeMap<u64, bool> = BTreeMap::new();
     // What was sent and not acknowledged may or may not have been taken.
     let mut unsure: BTreeSet<u64> = BTreeSet::new();
+    // Each message that was ever decided, by its key.
+    let mut decided: BTreeSet<String> = BTreeSet::new();
+    let messages = |daemon: &Daemon| daemon.json("/api/v1/messages?limit=500")["messages"].as_array().unwrap().clone();
+    let keys_of = |messages: &[Value]| -> Vec<String> {
+        messages.iter().map(|message| message["key"].as_str().unwrap().to_owned()).collect()
+    };
     for _ in 0..kills {
         let daemon = started(&sink, data.path(), repo.path());
+        decided.extend(keys_of(&messages(&daemon)));
         for _ in 0..1 + die(4) {
             let number = die(25);
             let is_over = acknowledged.get(&number) == Some(&true) && die(2) == 0;
@@ -236,13 +255,12 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
     let lost: Vec<_> = expected.difference(&stored).filter(|number| !unsure.contains(number)).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     // All that is left is told, and then that it is over.
-    let waiting = |daemon: &Daemon| {
-        let messages = daemon.json("/api/v1/messages?limit=500");
-        messages["messages"].as_array().unwrap().iter().filter(|message| message["state"]["state"] == "waiting").count()
-    };
-    daemon.until("all firings", |daemon| {
-        expected.iter().filter(|number| !unsure.contains(number)).all(|_| waiting(daemon) == 0)
-    });
+    let waiting =
+        |daemon: &Daemon| messages(daemon).iter().filter(|message| message["state"]["state"] == "waiting").count();
+    daemon.until("all firings", |daemon| waiting(daemon) == 0);
+    let told: BTreeSet<u64> = sink.firing();
+    let untold: Vec<_> = expected.difference(&told).filter(|number| !unsure.contains(number)).collect();
+    assert!(untold.is_empty(), "fires and was never told: {untold:?}");
     (0..25).for_each(|number| assert_eq!(posted(&daemon, "Any", number, true), Some(200)));
     daemon.until("all ends", |daemon| waiting(daemon) == 0 && sink.last().values().all(|is_firing| !is_firing));
     let mut times: BTreeMap<String, u64> = BTreeMap::new();
@@ -252,6 +270,9 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
     let twice: u64 = times.values().map(|n| n - 1).sum();
     assert!(twice <= kills, "{twice} came twice in {kills} kills");
     assert!(20 < times.len(), "{} messages: too few to show anything", times.len());
+    decided.extend(keys_of(&messages(&daemon)));
+    let undelivered: Vec<_> = decided.iter().filter(|key| !times.contains_key(*key)).collect();
+    assert!(undelivered.is_empty(), "decided and never delivered: {undelivered:?} of {}", decided.len());
 }
 
 /// What a command says of a daemon's alerts; its exit code and both of its outputs together.

@@ -1,6 +1,7 @@
 //! A daemon to talk to: the real binary, on a port of its own.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -54,7 +55,7 @@ impl Daemon {
         paths: &[&Path],
         variables: &[(&str, &str)],
     ) -> Daemon {
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
         command.envs(variables.iter().copied());
         command.arg("--data-dir").arg(data_dir).arg("--config").arg(config);
@@ -130,6 +131,14 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A port that nobody listens at, and that no connection takes until somebody does: it is below those that the system gives
+/// away (32768 and more on Linux).
+pub(crate) fn free_port() -> u16 {
+    let any = || RandomState::new().hash_one(0) % 20_000 + 12_000;
+    let mut ports = std::iter::repeat_with(any).map(|port| port as u16);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// Status and body of an answer of whoever listens there; `None` while nobody does.

@@ -2,14 +2,13 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
 use alignwatch_testkit::sketch;
 
-use crate::daemon::{Daemon, get};
+use crate::daemon::{Daemon, free_port, get};
 
 #[test]
 #[ignore = "needs promtool"]
@@ -41,7 +40,7 @@ fn prometheus(folder: &Path, target: u16) -> (Running, u16) {
 
 /// The same with more in its configuration.
 fn prometheus_with(folder: &Path, target: u16, more: &str) -> (Running, u16) {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let config = folder.join("prometheus.yml");
     let text = format!(
         "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nscrape_configs:\n  - job_name: alignwatch\n    static_configs: [{{targets: ['127.0.0.1:{target}']}}]\n{more}"
@@ -260,7 +259,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever(
 #[ignore = "needs opentelemetry-proto"]
 fn metrics_that_are_sent_are_what_opentelemetrys_own_library_reads() {
     let (repo, data) = (sketch("main: a b c d\n old: a x\n new: c y").draw(), tempfile::tempdir().unwrap());
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let (script, log, key) = (data.path().join("receiver.py"), data.path().join("log"), data.path().join("key"));
     fs::write(&script, RECEIVER).unwrap();
     fs::write(&key, "Bearer t0ps3cr3tt0ken\n").unwrap();

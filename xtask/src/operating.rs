@@ -496,8 +496,13 @@ tests:
       - {at: 49m, alerts: [{rule: conflict, held: silence}], told: []}
 ```
 
-Values are written as `promtool test rules` has them (`5x3`, `0+2x3`, `_`), one for each look. Other acts: `ack: RULE`, `down: CHANNEL`,
-`up: CHANNEL`; `unseen: [{repository: …, from: 10m, until: 20m}]` for a repository that can't be looked at; `in_doubt: true` for a check that can't.
+Values are written as `promtool test rules` has them (`5x3`, `0+2x3`, `_`), one for each look. Other acts: `ack: RULE` (with `sticky: true`,
+`for: 2h`), `unack: RULE`, `end: RULE`, `until_resolved: true` beside `silence`, `unsilence: [MATCHER]`,
+`post: [{labels: {alertname: Disk}, annotations: {summary: full}, lasts: 5m}]` for alerts of others, `window: {name: night, extend: 1h}` (without
+`extend` it ends), `down: CHANNEL`, `up: CHANNEL`. Findings may have `evidence: {base: refs/heads/main}`, what conditions (`when`) ask for. Alignment
+runs are findings of their checks (`run-failed`, `run-missed`). What alignwatch says of itself (`own-promise`, `silence-ends-soon`,
+`rule-matches-nothing`) is looked at with each look. Messages count each, and to each channel in the order in which they stand; `reason: repeat` and
+`group: {alertname: far}` can be said of each. `unseen: [{repository: …, from: 10m, until: 20m}]` for a repository that can't be looked at; `in_doubt: true` for a check that can't.
 
 ## Reports
 

@@ -1,18 +1,19 @@
 //! What is known of alerts, read from the store: the daemon need not run for that.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use alignwatch_model::{
     Severity, Span, Timestamp,
     alert::{
         Alert, Book, Policy,
         backtest::{Past, PastFinding},
+        book::WITHIN_BUDGET,
         outbox::Outgoing,
         rule::{Of, Rule},
     },
     config::Config,
     metrics,
-    record::{Reading, RecordKind},
+    record::{RECONSTRUCTED, Reading, RecordKind},
     turn::Alerting,
 };
 use alignwatch_store::{Store, StoreError};
@@ -45,9 +46,9 @@ pub fn pasts(data_dir: &Path, rule: &Rule, from: Timestamp, to: Timestamp) -> Re
     let told = |error: StoreError| error.to_string();
     let mut pasts = Vec::new();
     for row in store.repositories().map_err(told)? {
-        let readings = readings(&store, rule, &row.id, from, to).map_err(told)?;
+        let (reconstructed, readings) = readings(&store, rule, &row.id, from, to).map_err(told)?;
         let findings = findings(&store, rule, &row.id).map_err(told)?;
-        pasts.push(Past { path: row.path, watched_since: Some(row.first_seen_at), readings, findings });
+        pasts.push(Past { path: row.path, watched_since: Some(row.first_seen_at), readings, reconstructed, findings });
     }
     Ok(pasts)
 }
@@ -55,23 +56,42 @@ pub fn pasts(data_dir: &Path, rule: &Rule, from: Timestamp, to: Timestamp) -> Re
 /// Seconds between two numbers of a replay: numbers of five minutes are kept for longest besides those of hours and days.
 pub const STEP: Span = Span::minutes(5);
 
-fn readings(store: &Store, rule: &Rule, id: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Reading>, StoreError> {
-    let Of::Metric { bad, .. } = &rule.of else { return Ok(Vec::new()) };
-    let Some(metric) = metrics::by_name(&bad.metric) else { return Ok(Vec::new()) };
-    let mut readings = Vec::new();
+/// Numbers that history tells, then those that were measured; the same series has the same labels in both.
+type Readings = (Vec<Reading>, Vec<Reading>);
+
+fn readings(store: &Store, rule: &Rule, id: &str, from: Timestamp, to: Timestamp) -> Result<Readings, StoreError> {
+    let name = match &rule.of {
+        Of::Metric { bad, .. } => bad.metric.as_str(),
+        Of::BudgetBurns => WITHIN_BUDGET,
+        _ => return Ok(Readings::default()),
+    };
+    let Some(metric) = metrics::by_name(name) else { return Ok(Readings::default()) };
+    let mut readings = Readings::default();
     let of_machine = store.series(Some(metric.name), Some(""))?;
     for series in store.series(Some(metric.name), Some(id))?.into_iter().chain(of_machine) {
-        let points = store.points(series.id, from, to, STEP.0)?;
-        readings.extend(points.into_iter().map(|point| Reading {
+        let (labels, is_reconstructed) = without_mark(&series.labels);
+        let points = store.points(series.id, from, to, STEP.0)?.into_iter().map(|point| Reading {
             repository: series.repository.clone(),
             metric: metric.name,
-            labels: series.labels.clone(),
+            labels: labels.clone(),
             at: point.at,
             value: point.last,
-        }));
+        });
+        if is_reconstructed { readings.0.extend(points) } else { readings.1.extend(points) }
     }
-    readings.sort_by_key(|reading| reading.at);
+    for all in [&mut readings.0, &mut readings.1] {
+        all.sort_by_key(|reading| reading.at);
+    }
     Ok(readings)
+}
+
+/// The labels of a series without the one that says that history tells it; was it there?
+fn without_mark(labels: &str) -> (String, bool) {
+    let mut all: BTreeMap<String, String> = serde_json::from_str(labels).unwrap_or_default();
+    match all.remove(RECONSTRUCTED) {
+        Some(_) => (serde_json::to_string(&all).unwrap_or_default(), true),
+        None => (labels.to_owned(), false),
+    }
 }
 
 fn findings(store: &Store, rule: &Rule, id: &str) -> Result<Vec<PastFinding>, StoreError> {
@@ -84,6 +104,7 @@ fn findings(store: &Store, rule: &Rule, id: &str) -> Result<Vec<PastFinding>, St
         .map(|row| PastFinding {
             severity: serde_json::from_value(row.severity.into()).unwrap_or(Severity::Info),
             subject: subject(&row.document),
+            evidence: evidence(&row.document),
             check: row.check,
             key: row.key,
             summary: row.summary,
@@ -91,6 +112,11 @@ fn findings(store: &Store, rule: &Rule, id: &str) -> Result<Vec<PastFinding>, St
             ended_at: row.ended_at,
         })
         .collect())
+}
+
+fn evidence(document: &str) -> serde_json::Map<String, serde_json::Value> {
+    let finding: serde_json::Value = serde_json::from_str(document).unwrap_or_default();
+    finding["evidence"].as_object().cloned().unwrap_or_default()
 }
 
 fn subject(document: &str) -> String {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use alignwatch_model::{Timestamp, alert::Alert, branch::State, config::Config, kept::KeptBranch, run::Document};
+use alignwatch_model::{
+    Timestamp, alert::Alert, branch::State, config::Config, kept::KeptBranch, record::GONE, run::Document,
+};
 use alignwatch_store::{Store, StoreError, WhichRuns};
 use alignwatch_tasks::journal::Journal;
 
@@ -127,7 +129,7 @@ fn read(store: &Store, board: &mut Board) -> Result<(), StoreError> {
 impl Board {
     /// The repositories whose branches are listed: those that are worst off.
     pub fn worst(&self) -> Vec<BoardRepository> {
-        const GRAVE: [&str; 6] = ["critical", "error", "unknown", "warning", "info", "ok"];
+        const GRAVE: [&str; 7] = ["critical", GONE, "error", "unknown", "warning", "info", "ok"];
         let mut worst = self.repositories.clone();
         worst.sort_by_key(|one| GRAVE.iter().position(|word| *word == one.status).unwrap_or(GRAVE.len()));
         worst.truncate(REPOSITORIES_LISTED);

@@ -4,6 +4,7 @@
 //! on another, and pages are answered on a third, so that the loop never waits: a slow repository, a full disk or a
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
+//! * [`mod@aftermath`]: what a run did to its repository, and whether it lost work.
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
 //! * [`mod@calendars`]: reads calendars that others keep.
 //! * [`mod@board`]: the last of everything, for a live view.
@@ -18,6 +19,7 @@
 //! * [`mod@watched`]: what the daemon last saw, for commands that ask.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
+pub mod aftermath;
 pub mod alerts;
 mod announce;
 pub mod board;
@@ -36,6 +38,7 @@ mod serve;
 mod spooled;
 mod supervisor;
 mod tend;
+mod verifier;
 mod watch;
 pub mod watched;
 mod watching;

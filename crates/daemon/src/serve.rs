@@ -1,6 +1,7 @@
 //! The daemon: wiring, the loop, and its end.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     panic,
     path::{Path, PathBuf},
@@ -13,7 +14,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use alignwatch_git::{inspect::Wanted, stop::Stop};
+use alignwatch_git::{
+    inspect::Wanted,
+    repository::{self, OpenError},
+    stop::Stop,
+};
 use alignwatch_model::{
     Look, Timestamp,
     access::TOKENS_FILE,
@@ -22,7 +27,7 @@ use alignwatch_model::{
     config::{Config, Loaded, Origins, StatusPage},
     record::{RECONSTRUCTED, Record},
     task::TaskWish,
-    turn::{Effect, Event, Inspected, Pace, State, turn},
+    turn::{Effect, Event, Inspected, Pace, Refusal, State, Unseen, turn},
     window::Change,
 };
 use alignwatch_records::Openings;
@@ -40,8 +45,9 @@ use crate::{
     spooled,
     supervisor::Supervisor,
     tend::{Acted, act, tend},
+    verifier::{Verifier, is_end},
     watch,
-    watching::Watching,
+    watching::{Named, Watching},
 };
 
 /// Events that wait. Source: ours; one for each thing that can happen to five hundred repositories at once.
@@ -53,7 +59,7 @@ const SLEEP_AT_MOST: Duration = Duration::from_millis(250);
 /// What the daemon is to do.
 #[derive(Clone)]
 pub struct Settings {
-    /// The repositories.
+    /// The repositories that the command line names.
     pub paths: Vec<PathBuf>,
     /// The configuration in force.
     pub config: Config,
@@ -116,13 +122,21 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
     let (wished, upkeep) = (Arc::clone(&reports), Arc::clone(&reports));
-    let may_add = &settings.config.serve.may_add;
-    let watching = Watching::these(settings.paths.clone(), may_add, &settings.data_dir, inbox.clone(), say);
-    let watching = Arc::new(watching);
+    let known = known(&folder);
+    let named = Named {
+        paths: &settings.paths,
+        configured: &settings.config.serve.repositories,
+        may_add: &settings.config.serve.may_add,
+        before: &known.keys().cloned().collect::<Vec<_>>(),
+    };
+    let watching = Arc::new(Watching::these(&named, &settings.data_dir, inbox.clone(), say));
+    let (verifier, runs_ended) =
+        Verifier::new(settings.data_dir.clone(), settings.config.clone(), Arc::clone(&watching));
+    let verifier = Arc::new(verifier);
     let (adding, removing) = (Arc::clone(&watching), Arc::clone(&watching));
     let asks = Asks {
         look: wishes(inbox.clone()),
-        report: hand_over(Arc::clone(&reports)),
+        report: hand_over(Arc::clone(&reports), Arc::clone(&verifier)),
         secret: Box::new(alignwatch_notify::secret_text),
         watch: Box::new(move |path| adding.add(path)),
         unwatch: Box::new(move |path| removing.remove(path)),
@@ -147,12 +161,15 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let paths = watching.texts();
     let watched = alignwatch_model::words::count(paths.len(), "repository");
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));
+    let finder = watching.read_again(Arc::clone(&stop));
     let watcher = watch::start(Arc::clone(&watching), inbox.clone(), Arc::clone(&stop));
-    let spooler = spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&stop));
+    let spooler =
+        spooled::start(settings.data_dir.clone(), Arc::clone(&reports), Arc::clone(&verifier), Arc::clone(&stop));
+    let verifying = verifier.start(runs_ended, Arc::clone(&reports), Arc::clone(&stop));
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
     let exporter = Exporter::start(&settings.config, &settings.data_dir, Arc::clone(&shared), Arc::clone(&stop));
     let (exporter, exporting) = exporter.unzip();
-    let mut state = State::watching(paths, now());
+    let mut state = State::watching(paths, now()).with_ids(known);
     if let Some(recalled) = recalled {
         state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
@@ -166,7 +183,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, spooler, watcher, calendars]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, verifying, watcher, finder, calendars]) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
@@ -206,6 +223,16 @@ fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreE
         }
         Err(error) => Err(error),
     }
+}
+
+/// The repositories that were watched before, by their paths, with their ids. Where that can't be read now, they are known
+/// again when they are seen.
+fn known(folder: &Path) -> BTreeMap<String, String> {
+    let rows = alignwatch_store::open_to_read(folder).and_then(|store| store.repositories());
+    // Of two that lay at one path one after the other, the one that was looked at last is meant.
+    let mut rows = rows.unwrap_or_default();
+    rows.sort_by_key(|row| row.swept_at);
+    rows.into_iter().map(|row| (row.path, row.id)).collect()
 }
 
 /// What was known of alerts when the daemon ended; `None` = it can't be read now. Beginning without it would forget silences
@@ -283,8 +310,22 @@ fn about(task: &alignwatch_tasks::Task) -> TaskAbout {
     TaskAbout { id: task.id, title: task.title, why: task.why, undo: task.undo }
 }
 
-fn hand_over(reports: Arc<Reports>) -> Box<alignwatch_web::Report> {
-    Box::new(move |events, tell| reports.hand_over(events, tell))
+/// What is reported goes to the loop, after a look at the repositories of runs that begin; runs that ended are verified.
+fn hand_over(reports: Arc<Reports>, verifier: Arc<Verifier>) -> Box<alignwatch_web::Report> {
+    Box::new(move |events, tell| {
+        let ended: Vec<_> = events.iter().filter(|event| is_end(event)).map(|event| event.run.clone()).collect();
+        let (reports, then) = (Arc::clone(&reports), Arc::clone(&verifier));
+        let tell = Box::new(move |kept: Result<(), Refusal>| {
+            if kept.is_ok() {
+                // Of what finds no room, somebody can ask by hand.
+                ended.into_iter().for_each(|run| _ = then.ended(run));
+            }
+            tell(kept);
+        });
+        let begun = Arc::clone(&verifier);
+        let of = events.clone();
+        begun.begin(&of, move || reports.hand_over(events, tell));
+    })
 }
 
 /// What maintenance did, as its journal tells it: the newest first.
@@ -412,7 +453,7 @@ impl Body {
             let look = || look_at(Path::new(&path), &settings, stop.clone());
             // A bug of ours in one repository must not stop the watch over it, and over all others.
             let seen = panic::catch_unwind(panic::AssertUnwindSafe(look));
-            let seen = seen.unwrap_or_else(|_| Err("a bug in alignwatch ended the look".to_owned()));
+            let seen = seen.unwrap_or_else(|_| Err(Unseen::Failed("a bug in alignwatch ended the look".to_owned())));
             // What was cut short by our own end is not what the repository looks like.
             if !stop.is_due() {
                 let inspected = Inspected { path, seconds: began.elapsed().as_secs_f64(), seen };
@@ -522,7 +563,12 @@ fn after_others() {
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
-fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_model::Snapshot, String> {
+fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_model::Snapshot, Unseen> {
+    // Only a path that is not there, or holds no repository, says that it is gone: what can't be read may be there.
+    repository::open_itself(path).map_err(|error| match error {
+        OpenError::NotARepository { .. } => Unseen::Gone(format!("there is no Git repository at `{}`", path.display())),
+        error => Unseen::Failed(error.to_string()),
+    })?;
     let made = ALL.iter().filter(|check| checks::is_made(check, &settings.config, |_| false).is_ok());
     let wanted = Wanted {
         base: None,
@@ -531,5 +577,5 @@ fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_mo
         stop,
     };
     let looked = look::look(path, &settings.config, now(), Some(&settings.data_dir), &wanted, &|_| {});
-    looked.map_err(|error| error.to_string())
+    looked.map_err(|error| Unseen::Failed(error.to_string()))
 }

@@ -4,7 +4,7 @@
 //! goes on is read again when it grew; that an event comes twice changes nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{
         Arc,
@@ -14,10 +14,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use alignwatch_model::run::{Happened, RunEvent, RunId};
+use alignwatch_model::run::{RunEvent, RunId};
 use alignwatch_records::{Spool, Spooled};
 
-use crate::reports::Reports;
+use crate::{
+    reports::Reports,
+    verifier::{Verifier, is_end},
+};
 
 /// How often the folder is looked at. Source: ours; a person who runs something sees it on the page when they look.
 const PACE: Duration = Duration::from_secs(1);
@@ -28,6 +31,9 @@ const NAP: Duration = Duration::from_millis(250);
 /// How long a file of a run that ended must rest before it goes: the verification comes after the end.
 const REST: Duration = Duration::from_secs(600);
 
+/// How long the verification of whoever reported may take. Source: `alignwatch run` waits for 7.5 s at most.
+const VERIFY_AFTER: Duration = Duration::from_secs(15);
+
 /// How long a file of a run that never ended stays. Source: ours; a run is told as lost long before.
 const GIVEN_UP: Duration = Duration::from_secs(30 * 86_400);
 
@@ -35,9 +41,15 @@ const GIVEN_UP: Duration = Duration::from_secs(30 * 86_400);
 const AT_ONCE: usize = 1_000;
 
 /// Starts the thread. It ends when `stop` becomes true.
-pub(crate) fn start(data_dir: PathBuf, reports: Arc<Reports>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
+pub(crate) fn start(
+    data_dir: PathBuf,
+    reports: Arc<Reports>,
+    verifier: Arc<Verifier>,
+    stop: Arc<AtomicBool>,
+) -> JoinHandle<()> {
     thread::spawn(move || {
-        let mut taken = Taken { spool: Spool::open(&data_dir), reports, lengths: HashMap::new() };
+        let spool = Spool::open(&data_dir);
+        let mut taken = Taken { spool, reports, verifier, lengths: HashMap::new(), unverified: HashSet::new() };
         let mut due = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             if due <= Instant::now() {
@@ -52,8 +64,11 @@ pub(crate) fn start(data_dir: PathBuf, reports: Arc<Reports>, stop: Arc<AtomicBo
 struct Taken {
     spool: Spool,
     reports: Arc<Reports>,
+    verifier: Arc<Verifier>,
     /// How long each file was when all of it was kept.
     lengths: HashMap<RunId, u64>,
+    /// Runs that ended, and that nobody has verified yet.
+    unverified: HashSet<RunId>,
 }
 
 impl Taken {
@@ -61,6 +76,7 @@ impl Taken {
         // A folder that can't be listed is looked at again; what is in it stays.
         let Ok(ids) = self.spool.ids() else { return };
         self.lengths.retain(|id, _| ids.binary_search(id).is_ok());
+        self.unverified.retain(|id| ids.binary_search(id).is_ok());
         for id in ids {
             if stop.load(Ordering::Relaxed) {
                 return;
@@ -73,6 +89,10 @@ impl Taken {
         let Ok(metadata) = std::fs::symlink_metadata(self.spool.path_of(id)) else { return };
         let is_known = self.lengths.get(id) == Some(&metadata.len());
         let rested = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+        if is_known && rested.is_some_and(|rested| VERIFY_AFTER <= rested) && self.unverified.remove(id) {
+            // Where there is no room, it can be verified by hand.
+            let _ = self.verifier.ended(id.clone());
+        }
         if is_known && rested.is_none_or(|rested| rested < REST) {
             return;
         }
@@ -81,6 +101,9 @@ impl Taken {
             return;
         }
         self.lengths.insert(id.clone(), spooled.n_bytes);
+        if has_ended(&spooled) && !is_known {
+            self.unverified.insert(id.clone());
+        }
         let limit = if has_ended(&spooled) { REST } else { GIVEN_UP };
         if rested.is_some_and(|rested| limit <= rested) && matches!(self.spool.remove(&spooled), Ok(true)) {
             self.lengths.remove(id);
@@ -94,5 +117,5 @@ impl Taken {
 }
 
 fn has_ended(spooled: &Spooled) -> bool {
-    spooled.events.iter().any(|event| matches!(event.what, Happened::Finished(_)))
+    spooled.events.iter().any(is_end)
 }

@@ -12,7 +12,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::SyncSender,
+        mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -31,20 +31,33 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Names below one folder of refs that are looked at: a stranger's folder may hold any number.
 const NAMES_AT_MOST: usize = 100_000;
 
-/// Looks at these repositories until `stop`, on a thread of its own: a file system that hangs stops nobody else.
+/// How long one repository may take. Source: ours; a disk that answers does so in milliseconds, also when it has to wake up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Repositories whose disks hang at most: each keeps a thread. Beyond that nothing is looked at but by sweeps.
+const HUNG_AT_MOST: usize = 256;
+
+/// Looks at these repositories until `stop`. A file system that hangs stops nobody else.
 pub(crate) fn start(watching: Arc<Watching>, inbox: SyncSender<Event>, stop: Arc<AtomicBool>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut last: BTreeMap<PathBuf, u64> = BTreeMap::new();
+        let mut eyes = Eyes::with(fingerprint, PATIENCE);
         while !stop.load(Ordering::Relaxed) {
             let paths: BTreeSet<PathBuf> = watching.paths().into_iter().collect();
             last.retain(|path, _| paths.contains(path));
             for path in paths {
-                let now = fingerprint(&path);
+                let Some(now) = eyes.look(&path) else { continue };
                 let moved = Event::RefsMoved(path.to_string_lossy().into_owned());
                 match last.entry(path) {
-                    // What is new is looked at anyway.
-                    Entry::Vacant(new) => drop(new.insert(now)),
-                    // A full inbox is no loss: it is told the next time, since the last look is kept as it was.
+                    // What is new is looked at anyway; what is gone by now may have been there when that was done.
+                    Entry::Vacant(new) => {
+                        new.insert(now);
+                        if now == 0 {
+                            // A full inbox is no loss: it is swept like others.
+                            let _ = inbox.try_send(moved);
+                        }
+                    }
+                    // Likewise: it is told the next time, since the last look is kept as it was.
                     Entry::Occupied(mut last) if *last.get() != now && inbox.try_send(moved).is_ok() => {
                         last.insert(now);
                     }
@@ -54,6 +67,57 @@ pub(crate) fn start(watching: Arc<Watching>, inbox: SyncSender<Event>, stop: Arc
             thread::sleep(EVERY);
         }
     })
+}
+
+/// Looks at repositories one after the other, and leaves one behind that does not answer.
+struct Eyes {
+    look: fn(&Path) -> u64,
+    patience: Duration,
+    eye: Eye,
+    hung: BTreeMap<PathBuf, Eye>,
+}
+
+/// A thread that looks where it is told. It ends when nobody tells it any more.
+struct Eye {
+    where_to: Sender<PathBuf>,
+    seen: Receiver<u64>,
+}
+
+impl Eye {
+    fn opened(look: fn(&Path) -> u64) -> Eye {
+        let (where_to, wanted) = channel::<PathBuf>();
+        let (tell, seen) = channel();
+        thread::spawn(move || wanted.iter().map(|path| look(&path)).try_for_each(|found| tell.send(found)));
+        Eye { where_to, seen }
+    }
+}
+
+impl Eyes {
+    fn with(look: fn(&Path) -> u64, patience: Duration) -> Eyes {
+        Eyes { look, patience, eye: Eye::opened(look), hung: BTreeMap::new() }
+    }
+
+    /// What is seen there; `None` = it hangs.
+    fn look(&mut self, path: &Path) -> Option<u64> {
+        if let Some(eye) = self.hung.get(path) {
+            let answer = eye.seen.try_recv();
+            if answer == Err(TryRecvError::Empty) {
+                return None;
+            }
+            self.hung.remove(path);
+        }
+        if HUNG_AT_MOST <= self.hung.len() {
+            return None;
+        }
+        // A thread that is gone is replaced below, like one that hangs.
+        let _ = self.eye.where_to.send(path.to_owned());
+        if let Ok(found) = self.eye.seen.recv_timeout(self.patience) {
+            return Some(found);
+        }
+        let eye = std::mem::replace(&mut self.eye, Eye::opened(self.look));
+        self.hung.insert(path.to_owned(), eye);
+        None
+    }
 }
 
 /// What stays the same as long as no ref moves. 0 for a repository that can't be looked at.
@@ -121,6 +185,26 @@ mod tests {
         assert!(moved(&["pack-refs", "--all"]));
         assert!(moved(&["update-ref", "-d", "refs/heads/new/deep/one"]));
         assert!(moved(&["symbolic-ref", "HEAD", "refs/heads/feature/x"]));
+    }
+
+    #[test]
+    fn a_disk_that_hangs_keeps_nobody_else_from_being_looked_at() {
+        static IS_MENDED: AtomicBool = AtomicBool::new(false);
+        let look = |path: &Path| {
+            while path.starts_with("/hangs") && !IS_MENDED.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            1
+        };
+        let mut eyes = Eyes::with(look, Duration::from_millis(20));
+        assert_eq!(eyes.look(Path::new("/hangs")), None);
+        eyes.patience = Duration::from_secs(60);
+        assert_eq!((eyes.look(Path::new("/other")), eyes.look(Path::new("/hangs"))), (Some(1), None));
+        IS_MENDED.store(true, Ordering::Relaxed);
+        while eyes.look(Path::new("/hangs")).is_none() {
+            thread::yield_now();
+        }
+        assert_eq!(eyes.hung.len(), 0);
     }
 
     #[test]

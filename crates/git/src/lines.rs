@@ -49,12 +49,40 @@ pub fn find(graph: &Graph, tips: &[Tip]) -> Vec<FoundLine> {
     lines
 }
 
+/// A ref that cannot be read.
+pub struct Hidden<'a> {
+    /// Full name.
+    pub name: &'a RefName,
+    /// The remote whose HEAD points to it.
+    pub is_head_of: Option<String>,
+    /// HEAD of the repository points to it.
+    pub is_own_head: bool,
+}
+
+/// Which of the refs that cannot be read would be the first line by its name or by a HEAD; `None` = none of them.
+pub fn hidden_first(graph: &Graph, tips: &[Tip], hidden: &[Hidden<'_>]) -> Option<usize> {
+    let oid = graph.oid(tips.first()?.at);
+    let of_hidden = |one: &Hidden<'_>| with(one.name, oid, one.is_head_of.clone(), one.is_own_head);
+    let all: Vec<Candidate> =
+        tips.iter().map(|tip| candidate(graph, tip)).chain(hidden.iter().map(of_hidden)).collect();
+    // What many forked from is not known of a ref that cannot be read.
+    let by_name = first_line(&all).filter(|first| BY_HISTORY < first.confidence)?;
+    by_name.candidate.checked_sub(tips.len())
+}
+
+/// How sure a first line is that was taken by what forked from it, see [`first_line`].
+const BY_HISTORY: f64 = 0.5;
+
 fn candidate(graph: &Graph, tip: &Tip) -> Candidate {
+    with(&tip.name, graph.oid(tip.at), tip.is_head_of.clone(), tip.is_own_head)
+}
+
+fn with(name: &RefName, oid: alignwatch_model::Oid, is_head_of: Option<String>, is_own_head: bool) -> Candidate {
     Candidate {
-        name: tip.name.clone(),
-        oid: graph.oid(tip.at),
-        is_head_of: tip.is_head_of.clone(),
-        is_own_head: tip.is_own_head,
+        name: name.clone(),
+        oid,
+        is_head_of,
+        is_own_head,
         n_fork_points: 0,
         n_forked: 0,
         n_named_after: 0,

@@ -211,6 +211,21 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
     describe(path, &found)
 }
 
+/// Opens the repository that lies at this very path, and none around it.
+///
+/// Errors: also where the path is a folder in the working tree of another one. Somebody who watches it would otherwise take that
+/// one for it when it is deleted, or its disk is not mounted.
+pub fn open_itself(path: &Path) -> Result<Opened, OpenError> {
+    let opened = open(path)?;
+    let here = canonical(path).map_err(|cause| unreadable(path, &cause))?;
+    let own =
+        [Some(opened.git_dir.as_path()), opened.git_dir.parent(), Some(&opened.common_dir), opened.worktree.as_deref()];
+    match own.contains(&Some(&here)) {
+        true => Ok(opened),
+        false => Err(OpenError::NotARepository { path: path.to_owned() }),
+    }
+}
+
 fn describe(given: &Path, found: &Found) -> Result<Opened, OpenError> {
     let git_dir = found.git_dir.clone();
     let common_dir = common_dir_of(&git_dir).map_err(|error| unreadable(&git_dir.join("commondir"), &error))?;

@@ -76,7 +76,14 @@ fn seen(opened: &Opened, refs: &Refs) -> Known<Seen> {
         refs: refs.all.iter().map(|one| (one.name.text().into_owned(), one.oid.hex())).collect(),
         half_done: left,
         head_log_bytes: places.iter().map(|place| log_bytes(&place.git_dir)).sum(),
+        stashes: stashes(&opened.common_dir),
     })
+}
+
+/// The ids of all stashes: each is a line of one reflog, `OLD NEW …`.
+fn stashes(common_dir: &Path) -> Vec<String> {
+    let log = std::fs::read_to_string(common_dir.join("logs/refs/stash")).unwrap_or_default();
+    log.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect()
 }
 
 /// Incremental merges that are under way: git-imerge keeps the state of each in a blob at this ref.

@@ -121,6 +121,35 @@ fn a_lost_ref_without_a_log_or_with_one_to_nothing_is_not_set() {
 }
 
 #[test]
+fn of_branches_whose_base_cannot_be_read_nothing_is_said() {
+    let repo = sketch("main: a(f=1) b(f=2) c(f=3)\n develop: a d e\n x: d y\n side: a z").worktree().draw();
+    repo.git(["checkout", "-q", "develop"]);
+    let about_branches = |repo: &Repo| {
+        let family = |check: &checks::Check| ["far-behind", "conflicting", "over-budget"].contains(&check.id);
+        let only = |check: &checks::Check| if family(check) { Ok(()) } else { Err("no".to_owned()) };
+        checks::judge(&seen(repo), &Config::default(), NOW, only).into_iter().filter(|one| family(one.check)).collect()
+    };
+    let well: Vec<checks::Judged> = about_branches(&repo);
+    assert!(
+        well.iter().all(|one| one.reason.is_none()),
+        "{:?}",
+        well.iter().map(|one| &one.reason).collect::<Vec<_>>()
+    );
+    repo.write_ref_by_hand("refs/heads/main", "garbage\n");
+    assert!(complaints(&repo).contains("broken ref refs/heads/main"));
+    let hidden: Vec<checks::Judged> = about_branches(&repo);
+    for one in &hidden {
+        assert_eq!(one.findings, [], "{}", one.check.id);
+        let reason = one.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("`main`, which would be its base, cannot be read"), "{}: {reason}", one.check.id);
+    }
+    // Another branch that cannot be read is no base.
+    repo.git(["update-ref", "refs/heads/main", &repo.oid("c").hex()]);
+    repo.write_ref_by_hand("refs/heads/side", "garbage\n");
+    assert!(about_branches(&repo).iter().all(|one: &checks::Judged| one.reason.is_none()));
+}
+
+#[test]
 fn packed_refs_that_git_gives_up_on_or_misreads_are_found_and_written_anew() {
     let without_end = |text: &str| text.trim_end().to_owned();
     let with_bad_line = |text: &str| format!("{text}garbage\n");

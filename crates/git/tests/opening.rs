@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use alignwatch_git::repository::{OpenError, Opened, RefBackend, open};
+use alignwatch_git::repository::{OpenError, Opened, RefBackend, open, open_itself};
 use plain_git::{attempt, can, commit, git, with_commit};
 
 fn temp() -> (tempfile::TempDir, PathBuf) {
@@ -46,6 +46,23 @@ fn a_working_tree_is_found_from_any_folder_in_it() {
     assert!(opened.alternates.is_empty() && opened.links_outside.is_empty());
     assert_eq!(opened.id(), open(&root).unwrap().id());
     assert_eq!(opened.id().len(), 16);
+}
+
+#[test]
+fn a_folder_in_another_repository_is_not_taken_for_that_one() {
+    let (_room, room) = temp();
+    git(&room, &["init", "-q", "outer"]);
+    git(&room.join("outer"), &["init", "-q", "inner"]);
+    git(&room, &["init", "-q", "--bare", "bare.git"]);
+    let itself = |path: &str| open_itself(&room.join(path)).map(|opened| opened.git_dir);
+    assert_eq!(itself("outer").unwrap(), room.join("outer/.git"));
+    assert_eq!(itself("outer/.git").unwrap(), room.join("outer/.git"));
+    assert_eq!(itself("bare.git").unwrap(), room.join("bare.git"));
+    assert_eq!(itself("outer/inner").unwrap(), room.join("outer/inner/.git"));
+    fs::remove_dir_all(room.join("outer/inner/.git")).unwrap();
+    assert!(matches!(itself("outer/inner"), Err(OpenError::NotARepository { .. })), "its disk is not mounted");
+    assert!(open(&room.join("outer/inner")).is_ok(), "there is one above it");
+    assert!(matches!(itself("nothing"), Err(OpenError::NotARepository { .. })));
 }
 
 #[test]

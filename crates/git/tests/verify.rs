@@ -10,7 +10,7 @@ use alignwatch_git::{
     stop::Stop,
     verify::{Question, verify},
 };
-use alignwatch_model::{Oid, Severity, run::verification::Verified};
+use alignwatch_model::{Oid, Severity, Timestamp, run::verification::Verified};
 use alignwatch_testkit::{Repo, git_output, sketch};
 
 /// `main` went on at `base.txt` and `ci.yml`, `x` has two commits of its own; both changed `both.txt`, at other places.
@@ -37,7 +37,11 @@ fn in_conflict() -> Repo {
 fn found(repo: &Repo, before: Oid, base: Option<Oid>) -> Verified {
     let tip = git_output(repo.path(), ["rev-parse", "--verify", "-q", "refs/heads/x"]);
     let after = Oid::from_hex(tip.stdout.trim_ascii()).ok();
-    let question = Question { branch: "refs/heads/x".into(), before, after, base };
+    asked(repo, Question { branch: "refs/heads/x".into(), before: Some(before), after, base, since: Timestamp(0) })
+}
+
+/// What is found of one question.
+fn asked(repo: &Repo, question: Question) -> Verified {
     let opened = open(repo.path()).unwrap();
     let git = Git::find().unwrap();
     let at = git.at(&opened).unwrap();
@@ -310,6 +314,134 @@ fn a_branch_that_was_deleted_with_its_work_is_found() {
     let repo = sketch("main: a b\n x: a p q").draw();
     repo.git(["update-ref", "-d", "refs/heads/x"]);
     assert_eq!(critical(&repo, "q", "b"), ["commits_lost: p q"]);
+}
+
+#[test]
+fn a_line_that_also_stands_elsewhere_is_missed_where_a_merge_drops_it() {
+    let repo = sketch(
+        "main: a(f=if a|return none|end) b(g=2)
+         x:    a p(f=if a|return none|end|if b|return none|end)",
+    )
+    .worktree()
+    .draw();
+    merging(&repo, &[]);
+    write(&repo, "f", "if a\nreturn none\nend\nif b\nend\n");
+    commit(&repo);
+    assert_eq!(critical(&repo, "p", "b"), ["lines_lost: f"]);
+}
+
+#[test]
+fn a_mode_that_a_merge_takes_back_is_found() {
+    let repo = apart();
+    repo.git(["checkout", "-q", "main"]);
+    repo.git(["update-index", "--chmod=+x", "both"]);
+    repo.git(["commit", "-q", "-m", "executable"]);
+    repo.git(["checkout", "-q", "--", "."]);
+    let base = Oid::from_hex(repo.git(["rev-parse", "main"]).trim().as_bytes()).unwrap();
+    let with = |chmod: bool| {
+        repo.git(["checkout", "-q", "-f", "-B", "x", &repo.oid("q").hex()]);
+        merging(&repo, &[]);
+        if chmod {
+            repo.git(["update-index", "--chmod=-x", "both"]);
+        }
+        repo.git(["commit", "-q", "--no-edit"]);
+        losses(&found(&repo, repo.oid("q"), Some(base)), Severity::Error)
+    };
+    assert_eq!(with(false), [""; 0]);
+    assert_eq!(with(true), ["modes_changed: both"]);
+}
+
+#[test]
+fn a_new_branch_that_a_merge_made_by_keeping_one_side_is_found() {
+    let repo = apart();
+    repo.git(["checkout", "-q", "-b", "integration", "x"]);
+    repo.git(["merge", "-q", "-s", "ours", "main"]);
+    let tip = Oid::from_hex(repo.git(["rev-parse", "integration"]).trim().as_bytes()).ok();
+    let ask = |since| {
+        let branch = "refs/heads/integration".to_owned();
+        let question = Question { branch, before: None, after: tip, base: Some(repo.oid("c")), since };
+        losses(&asked(&repo, question), Severity::Critical)
+    };
+    assert_eq!(ask(Timestamp(0)), ["side_dropped: base both tests"]);
+    assert_eq!(ask(Timestamp(i64::MAX)), [""; 0], "a merge that was there before the run is not its doing");
+}
+
+#[test]
+fn what_a_push_overwrites_at_a_remote_is_found_and_what_a_fetch_brings_is_not() {
+    let remote = sketch("main: a b\n x: a p q").draw();
+    let repo = sketch("main: a b\n y: b n").worktree().draw();
+    repo.git(["remote", "add", "origin", remote.path().to_str().unwrap()]);
+    repo.git(["fetch", "-q", "origin"]);
+    repo.git(["checkout", "-q", "-b", "x", "origin/x^"]);
+    let before = repo.git(["rev-parse", "origin/x"]).trim().to_owned();
+    let question = || {
+        let after = Oid::from_hex(repo.git(["rev-parse", "origin/x"]).trim().as_bytes()).ok();
+        let before = Oid::from_hex(before.as_bytes()).ok();
+        Question { branch: "refs/remotes/origin/x".into(), before, after, base: None, since: Timestamp(0) }
+    };
+    // Somebody else had pushed q, and the push of the rebased branch takes it away.
+    repo.git(["push", "-q", "--force", "origin", "x"]);
+    let found = asked(&repo, question());
+    assert!(losses(&found, Severity::Critical).contains(&"commits_lost: q".to_owned()), "{found:?}");
+    // The same move, when a fetch brings it: others did that.
+    repo.git(["update-ref", "refs/remotes/origin/x", &before]);
+    repo.git(["fetch", "-q", "origin", "+refs/heads/x:refs/remotes/origin/x"]);
+    assert_eq!(losses(&asked(&repo, question()), Severity::Critical), [""; 0]);
+}
+
+#[test]
+fn a_tag_that_is_gone_is_told_and_is_a_loss_where_only_it_kept_its_commits() {
+    let repo = sketch("main: a b\n x: a p q").draw();
+    let tip = repo.oid("q");
+    repo.git(["tag", "-a", "-m", "done", "v1", &tip.hex()]);
+    let tag = Oid::from_hex(repo.git(["rev-parse", "v1"]).trim().as_bytes()).ok();
+    repo.git(["tag", "-d", "v1"]);
+    let ask = || {
+        asked(
+            &repo,
+            Question { branch: "refs/tags/v1".into(), before: tag, after: None, base: None, since: Timestamp(0) },
+        )
+    };
+    let told = ask();
+    assert_eq!(
+        (losses(&told, Severity::Warning), losses(&told, Severity::Critical)),
+        (vec!["tag_gone: ".into()], vec![])
+    );
+    assert_eq!(told.kept_by.as_deref(), Some("refs/heads/x"));
+    repo.git(["update-ref", "-d", "refs/heads/x"]);
+    assert_eq!(losses(&ask(), Severity::Critical), ["commits_lost: p q"]);
+}
+
+#[test]
+fn a_stash_that_was_dropped_is_a_loss_and_one_that_was_taken_out_is_none() {
+    let repo = apart();
+    repo.git(["checkout", "-q", "x"]);
+    let stashed = |then: &[&str]| {
+        write(&repo, "feature", "edited\n");
+        write(&repo, "new", "untracked\n");
+        repo.git(["stash", "-q", "-u"]);
+        let stash = Oid::from_hex(repo.git(["rev-parse", "refs/stash"]).trim().as_bytes()).unwrap();
+        repo.git(then.iter().copied());
+        let branch = format!("refs/stash@{{{stash}}}");
+        let question = Question { branch, before: Some(stash), after: None, base: None, since: Timestamp(0) };
+        losses(&asked(&repo, question), Severity::Critical)
+    };
+    assert_eq!(stashed(&["stash", "drop", "-q"]), ["stash_dropped: feature new"]);
+    assert_eq!(stashed(&["stash", "pop", "-q"]), [""; 0], "it is in the working tree");
+    commit_as(&repo, "what was stashed");
+    repo.git(["checkout", "-q", "main"]);
+    let stash = git_output(repo.path(), ["rev-parse", "-q", "--verify", "refs/stash"]);
+    assert!(!stash.status.success(), "none is left");
+}
+
+#[test]
+fn a_merge_of_many_lines_is_not_called_well() {
+    let repo = sketch("main: a\n x: a p\n y: a q\n z: a r").worktree().draw();
+    repo.git(["checkout", "-q", "x"]);
+    let before = repo.oid("p");
+    repo.git(["merge", "-q", "y", "z"]);
+    let found = found(&repo, before, None);
+    assert!(found.unknown.iter().any(|why| why.contains("merges more than two lines")), "{found:?}");
 }
 
 // What cannot be told

@@ -23,6 +23,10 @@ pub fn calendar(windows: &[WindowRule], from: Timestamp, until: Timestamp) -> St
     }
     for rule in windows {
         let Ok(window) = rule.window() else { continue };
+        // What is left out would look as if it were never open.
+        if let Some(why) = window.doubt() {
+            unknown(&mut text, rule, &window, why, Opening { from, until });
+        }
         for opening in window.openings(from, until).into_iter().take(OPENINGS_AT_MOST) {
             event(&mut text, rule, &window, opening);
         }
@@ -31,9 +35,33 @@ pub fn calendar(windows: &[WindowRule], from: Timestamp, until: Timestamp) -> St
     text
 }
 
+/// One of which it is not known when it is open: it may be at any time, from the day on that the calendar is for.
+fn unknown(text: &mut String, rule: &WindowRule, window: &Window, why: &str, all: Opening) {
+    // By the day, so that the same calendar is the same text for so long.
+    let day = |at: Timestamp| Timestamp(at.0.div_euclid(86_400) * 86_400);
+    let opening = Opening { from: day(all.from), until: day(all.until) };
+    let kind = window.purpose.word();
+    line(text, "BEGIN:VEVENT");
+    line(text, &format!("UID:{}-unknown@alignwatch", hex(&window.name)));
+    line(text, &format!("DTSTAMP:{}", moment(opening.from)));
+    line(text, &format!("DTSTART:{}", moment(opening.from)));
+    line(text, &format!("DTEND:{}", moment(opening.until)));
+    line(text, &format!("SUMMARY:{}", escaped(&format!("unknown: {kind}: {}", window.name))));
+    let description = format!("It is not known when it is open: {why}\n{}", about(rule));
+    line(text, &format!("DESCRIPTION:{}", escaped(&description)));
+    line(text, &format!("CATEGORIES:{kind}"));
+    line(text, "STATUS:TENTATIVE");
+    line(text, "TRANSP:TRANSPARENT");
+    line(text, "END:VEVENT");
+}
+
+fn about(rule: &WindowRule) -> String {
+    if rule.repositories.is_empty() { "all repositories".to_owned() } else { rule.repositories.join(", ") }
+}
+
 fn event(text: &mut String, rule: &WindowRule, window: &Window, opening: Opening) {
     let kind = window.purpose.word();
-    let about = if rule.repositories.is_empty() { "all repositories".to_owned() } else { rule.repositories.join(", ") };
+    let about = about(rule);
     let description = [window.reason.as_str(), &about].into_iter().filter(|part| !part.is_empty());
     let description = description.collect::<Vec<_>>().join("\n");
     line(text, "BEGIN:VEVENT");
@@ -113,6 +141,18 @@ mod tests {
         assert_eq!(starts, ["20260329T010000Z", "20260330T003000Z"], "{text}");
         assert!(text.contains("DTEND:20260329T040000Z\r\n"), "{text}");
         assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"));
+    }
+
+    #[test]
+    fn a_window_whose_calendar_cannot_be_read_stands_there_as_unknown() {
+        let open = "calendar holidays".to_owned();
+        let mut rule = WindowRule { open, lasts: None, zone: None, ..night("holidays", "") };
+        rule.outside.agenda = crate::Known::Unknown("it was not there".to_owned());
+        assert!(rule.window().unwrap().doubt().is_some(), "{:?}", rule.window());
+        let text = calendar(&[rule], NOON, Timestamp(NOON.0 + 2 * 86_400)).replace("\r\n ", "");
+        assert!(text.contains("SUMMARY:unknown: maintenance: holidays\r\n"), "{text}");
+        assert!(text.contains("it was not there"), "{text}");
+        assert!(text.contains("DTSTART:20260328T000000Z") && text.contains("STATUS:TENTATIVE"), "{text}");
     }
 
     #[test]

@@ -52,9 +52,25 @@ pub enum SweepOutcome {
         /// The checks that saw all they should: what they no longer find is over. A finding of any other check stays.
         settled: Vec<&'static str>,
     },
+    /// There is no repository at its path any more, for this reason. What was known of it stays.
+    Gone(String),
     /// It could not be seen, for this reason. What was known of it stays.
     Failed(String),
 }
+
+impl SweepOutcome {
+    /// The health of the repository, in a word.
+    pub fn health(&self) -> &'static str {
+        match self {
+            SweepOutcome::Seen { status, .. } => status.word(),
+            SweepOutcome::Gone(_) => GONE,
+            SweepOutcome::Failed(_) => Status::Unknown.word(),
+        }
+    }
+}
+
+/// The health of a repository that is gone, in the store and for all who ask: neither well nor ill.
+pub const GONE: &str = "gone";
 
 /// A finding, as it is kept.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ mod audit;
 mod heartbeat;
 mod judged;
 mod letters;
+mod looks;
 mod outside;
 #[cfg(test)]
 mod promises;
@@ -105,7 +106,32 @@ pub struct Inspected {
     /// How long it took.
     pub seconds: f64,
     /// What was seen, or why nothing was.
-    pub seen: Result<Snapshot, String>,
+    pub seen: Result<Snapshot, Unseen>,
+}
+
+/// Why nothing was seen of a repository, as a sentence part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// There is none at its path (any more): it was deleted or moved, or its disk is not mounted.
+    Gone(String),
+    /// It can't be looked at.
+    Failed(String),
+}
+
+impl Unseen {
+    /// The reason.
+    pub fn reason(&self) -> &str {
+        let (Unseen::Gone(reason) | Unseen::Failed(reason)) = self;
+        reason
+    }
+
+    /// What came of the look.
+    fn outcome(&self) -> SweepOutcome {
+        match self {
+            Unseen::Gone(reason) => SweepOutcome::Gone(reason.clone()),
+            Unseen::Failed(reason) => SweepOutcome::Failed(reason.clone()),
+        }
+    }
 }
 
 /// Something to do. All but an answer end with an event.
@@ -137,7 +163,7 @@ pub struct State {
     repositories: BTreeMap<String, Watched>,
     /// What could not be kept yet, by repository: a later sweep of the same one takes its place.
     unkept: BTreeMap<String, Box<Commit>>,
-    /// The repositories of runs that were reported to have begun, so that they are looked at when these end.
+    /// The repositories of runs that were reported to have begun, so that they are looked at when these end or are verified.
     under_way: BTreeMap<RunId, String>,
     /// What was reported and is not yet being kept, with those who wait for that.
     reported: Reports,
@@ -168,8 +194,11 @@ struct Watched {
     /// Its id, once it was seen; until then its path serves.
     id: String,
     due_at: Timestamp,
-    is_inspected: bool,
-    /// It moved or was asked for while it was inspected.
+    /// Since when it is looked at.
+    looking_since: Option<Timestamp>,
+    /// The last look took long.
+    is_slow: bool,
+    /// It moved or was asked for while it was looked at.
     is_due_again: bool,
     /// What was last measured of it.
     readings: Vec<Reading>,
@@ -188,7 +217,8 @@ impl Watched {
         Watched {
             id: path,
             due_at: now,
-            is_inspected: false,
+            looking_since: None,
+            is_slow: false,
             is_due_again: false,
             readings: Vec::new(),
             status: Status::Unknown,
@@ -204,8 +234,19 @@ impl Watched {
 pub struct Pace {
     /// How often each repository is looked at when nothing moves.
     pub interval: Span,
-    /// How many are looked at at once.
+    /// How many are looked at at once; slow ones have places beside these.
     pub at_once: usize,
+}
+
+impl Watched {
+    /// Takes over what the last look gave. What can't be seen has no numbers: they end, they do not stay as they were.
+    fn note(&mut self, commit: &Commit) {
+        self.status = match &commit.sweeps[0].outcome {
+            SweepOutcome::Seen { status, .. } => *status,
+            SweepOutcome::Gone(_) | SweepOutcome::Failed(_) => Status::Unknown,
+        };
+        self.readings.clone_from(&commit.readings);
+    }
 }
 
 impl State {
@@ -221,6 +262,16 @@ impl State {
         }
     }
 
+    /// The same, where the ids of these paths are known from before: one that can't be seen now is still the same.
+    pub fn with_ids(mut self, ids: impl IntoIterator<Item = (String, String)>) -> State {
+        for (path, id) in ids {
+            if let Some(watched) = self.repositories.get_mut(&path) {
+                watched.id = id;
+            }
+        }
+        self
+    }
+
     /// Watches one more. It has as long as a usual look is apart before it counts as not looked at.
     fn watch(&mut self, path: String, now: Timestamp) {
         let first = Watched { swept_at: Some(now), ..Watched::first(path.clone(), now) };
@@ -229,7 +280,7 @@ impl State {
 
     /// When something is due without an event.
     pub fn wakes_at(&self) -> Option<Timestamp> {
-        let due = self.repositories.values().filter(|watched| !watched.is_inspected).map(|watched| watched.due_at);
+        let due = self.repositories.values().map(looks::wakes_at);
         let promises = [self.beating.wakes_at(), self.letters.wakes_at()].into_iter().flatten();
         due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(promises).min()
     }
@@ -253,7 +304,7 @@ impl State {
 
 /// Takes an event in, and says what is to be done.
 ///
-/// Shape: at most `pace.at_once` inspections and one keeping run at any time.
+/// Shape: at most `pace.at_once` inspections that are quick, a few that are slow, and one keeping run at any time.
 pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: Timestamp) -> Vec<Effect> {
     follow_the_clock(state, now);
     let mut effects = Vec::new();
@@ -306,6 +357,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             }
         }
     }
+    give_up(state, config, pace, now);
     effects.extend(outside::open_what_waited(state, now));
     effects.extend(alerts::tell(state, config, pace, now));
     effects.extend(heartbeat::due(state, config, pace, now));
@@ -343,6 +395,7 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
     for watched in state.repositories.values_mut() {
         watched.due_at = earlier(watched.due_at);
         watched.swept_at = watched.swept_at.map(earlier);
+        watched.looking_since = watched.looking_since.map(earlier);
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
     state.alerting.follow_the_clock(now);
@@ -352,14 +405,16 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
 
 fn hasten(state: &mut State, path: &str, at: Timestamp) {
     let Some(watched) = state.repositories.get_mut(path) else { return };
-    watched.is_due_again |= watched.is_inspected;
-    watched.due_at = watched.due_at.min(at);
+    match watched.looking_since {
+        Some(_) => watched.is_due_again = true,
+        None => watched.due_at = watched.due_at.min(at),
+    }
 }
 
 /// Judges what was seen, and puts it with what is to be kept.
 fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace, now: Timestamp) {
     let Some(watched) = state.repositories.get_mut(&inspected.path) else { return };
-    watched.is_inspected = false;
+    (watched.looking_since, watched.is_slow) = (None, looks::was_slow(inspected.seconds));
     let again = std::mem::take(&mut watched.is_due_again);
     watched.due_at =
         Timestamp(now.0 + if again { REST.0 } else { pace.interval.0 + jitter(&inspected.path, pace.interval) });
@@ -375,24 +430,37 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
             alert_on(&mut state.alerting, &inspected.path, Ok(&judged), &commit.readings, config, now);
             commit
         }
-        Err(reason) => {
-            alert_on(&mut state.alerting, &inspected.path, Err(reason), &[], config, now);
-            let outcome = SweepOutcome::Failed(reason.clone());
+        Err(unseen) => {
+            alert_on(&mut state.alerting, &inspected.path, Err(unseen.reason()), &[], config, now);
             let (repository, path) = (watched.id.clone(), inspected.path.clone());
-            let sweep = Sweep { repository, path, at: now, seconds: inspected.seconds, outcome };
+            let sweep = Sweep { repository, path, at: now, seconds: inspected.seconds, outcome: unseen.outcome() };
             Commit { sweeps: vec![sweep], ..Commit::default() }
         }
     };
-    watched.status = match &commit.sweeps[0].outcome {
-        SweepOutcome::Seen { status, .. } => *status,
-        SweepOutcome::Failed(_) => Status::Unknown,
-    };
-    // What can't be seen has no numbers: they end, they do not stay as they were.
-    watched.readings.clone_from(&commit.readings);
-    let before = state.unkept.insert(watched.id.clone(), Box::new(commit));
+    watched.note(&commit);
+    keep_later(&mut state.unkept, commit);
+}
+
+/// Puts it with what is to be kept, in place of what the same repository was before.
+fn keep_later(unkept: &mut BTreeMap<String, Box<Commit>>, commit: Commit) {
+    let repository = commit.sweeps[0].repository.clone();
+    let before = unkept.insert(repository.clone(), Box::new(commit));
     // The past is told once: what the store has not taken yet goes with the newer look.
-    if let (Some(before), Some(commit)) = (before, state.unkept.get_mut(&watched.id)) {
+    if let (Some(before), Some(commit)) = (before, unkept.get_mut(&repository)) {
         commit.past.extend(before.past);
+    }
+}
+
+/// Looks that do not end: nothing is known of their repositories.
+fn give_up(state: &mut State, config: &Config, pace: Pace, now: Timestamp) {
+    for (path, commit) in looks::give_up(state, pace, now) {
+        if let SweepOutcome::Failed(reason) = &commit.sweeps[0].outcome {
+            alert_on(&mut state.alerting, &path, Err(reason), &[], config, now);
+        }
+        if let Some(watched) = state.repositories.get_mut(&path) {
+            watched.note(&commit);
+        }
+        keep_later(&mut state.unkept, commit);
     }
 }
 
@@ -417,27 +485,18 @@ fn jitter(path: &str, interval: Span) -> i64 {
 fn alert_on(
     alerting: &mut Alerting,
     path: &str,
-    judged: Result<&[Judged], &String>,
+    judged: Result<&[Judged], &str>,
     readings: &[Reading],
     config: &Config,
     now: Timestamp,
 ) {
     let objective = f64::from(config.serve.aligned_objective) / 100.0;
-    let judged = judged.map_err(String::as_str);
     alerting.book.take_in(&alerting.policy, &Seen { path, judged, readings, ratios: None, objective, now });
 }
 
-/// What is to be done now: inspections that are due, the longest due first, and what is to be kept.
+/// What is to be done now: inspections that are due, and what is to be kept.
 fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
-    let n_inspected = state.repositories.values().filter(|watched| watched.is_inspected).count();
-    let mut ready: Vec<_> =
-        state.repositories.iter_mut().filter(|(_, watched)| !watched.is_inspected && watched.due_at <= now).collect();
-    ready.sort_by_key(|(_, watched)| watched.due_at);
-    let mut effects = Vec::new();
-    for (path, watched) in ready.into_iter().take(pace.at_once.saturating_sub(n_inspected)) {
-        watched.is_inspected = true;
-        effects.push(Effect::Inspect(path.clone()));
-    }
+    let mut effects = looks::due(state, pace, now);
     let may_keep = !state.is_keeping && state.keep_again_at.is_none_or(|at| at <= now);
     let is_nothing_new = state.unkept.is_empty()
         && state.reported.receipts.is_empty()

@@ -7,10 +7,12 @@
 pub mod fresh;
 pub mod leases;
 pub mod openings;
+pub mod sights;
 pub mod spool;
 pub mod tail;
 pub mod wrap;
 
 pub use leases::{Granted, LeaseError, Leases};
 pub use openings::{Openings, OpeningsError};
+pub use sights::Sights;
 pub use spool::{Spool, SpoolError, Spooled};

@@ -1,9 +1,6 @@
 //! Keeps what one step of the daemon wants kept, in one transaction.
 
-use alignwatch_model::{
-    Status,
-    record::{Commit, FindingRow, Sweep, SweepOutcome},
-};
+use alignwatch_model::record::{Commit, FindingRow, Sweep, SweepOutcome};
 use rusqlite::{Transaction, TransactionBehavior, params};
 
 use crate::{Store, StoreError, branches, past, records, runs, series};
@@ -35,7 +32,7 @@ impl Store {
 
 fn keep(transaction: &Transaction<'_>, sweep: &Sweep) -> Result<(), StoreError> {
     match &sweep.outcome {
-        SweepOutcome::Failed(reason) => {
+        SweepOutcome::Gone(reason) | SweepOutcome::Failed(reason) => {
             transaction
                 .prepare_cached(
                     "INSERT INTO repository (id, path, first_seen_at, swept_at, seconds, status, reason)
@@ -48,11 +45,15 @@ fn keep(transaction: &Transaction<'_>, sweep: &Sweep) -> Result<(), StoreError> 
                     sweep.path,
                     sweep.at.0,
                     sweep.seconds,
-                    Status::Unknown.word(),
+                    sweep.outcome.health(),
                     reason
                 ])?;
         }
-        SweepOutcome::Seen { status, document, branches, findings, settled } => {
+        SweepOutcome::Seen { document, branches, findings, settled, .. } => {
+            // Before it was seen for the first time, only its path was known.
+            transaction
+                .prepare_cached("DELETE FROM repository WHERE id = ?1 AND id = path AND seen_at IS NULL")?
+                .execute([&sweep.path])?;
             transaction
                 .prepare_cached(
                     "INSERT INTO repository (id, path, first_seen_at, swept_at, seconds, status, seen_at, document)
@@ -60,7 +61,14 @@ fn keep(transaction: &Transaction<'_>, sweep: &Sweep) -> Result<(), StoreError> 
                      ON CONFLICT DO UPDATE SET path = ?2, swept_at = ?3, seconds = ?4, status = ?5, reason = NULL,
                         seen_at = ?3, document = ?6",
                 )?
-                .execute(params![sweep.repository, sweep.path, sweep.at.0, sweep.seconds, status.word(), document])?;
+                .execute(params![
+                    sweep.repository,
+                    sweep.path,
+                    sweep.at.0,
+                    sweep.seconds,
+                    sweep.outcome.health(),
+                    document
+                ])?;
             branches::keep(transaction, &sweep.repository, branches)?;
             for finding in findings {
                 go_on_or_begin(transaction, sweep, finding)?;

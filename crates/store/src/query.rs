@@ -18,7 +18,7 @@ pub struct RepositoryRow {
     pub swept_at: Timestamp,
     /// How long that took.
     pub seconds: f64,
-    /// Its health then; `unknown` when nothing could be seen.
+    /// Its health then; `unknown` when nothing could be seen, `gone` when there is no repository any more.
     pub status: String,
     /// Why nothing could be seen.
     pub reason: Option<String>,

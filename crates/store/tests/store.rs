@@ -87,6 +87,36 @@ fn a_repository_that_cannot_be_seen_is_unknown_and_keeps_what_was_known() {
 }
 
 #[test]
+fn one_that_is_gone_is_told_as_gone_and_keeps_what_was_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    store.commit(&seen(10, &["a"], &["conflicting"])).unwrap();
+    store.commit(&swept(20, SweepOutcome::Gone("no folder".into()))).unwrap();
+    let row = store.repository("r").unwrap().unwrap();
+    assert_eq!(
+        (row.status.as_str(), row.reason.as_deref(), row.seen_at),
+        ("gone", Some("no folder"), Some(Timestamp(10)))
+    );
+    assert_eq!(told(&store, false), ["a 10-open"]);
+    store.commit(&seen(30, &["a"], &["conflicting"])).unwrap();
+    assert_ne!(store.repository("r").unwrap().unwrap().status, "gone");
+}
+
+#[test]
+fn one_that_was_gone_before_it_was_ever_seen_is_one_repository_when_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store(folder.path());
+    let mut first = swept(10, SweepOutcome::Gone("no folder".into()));
+    let path = first.sweeps[0].path.clone();
+    first.sweeps[0].repository.clone_from(&path);
+    store.commit(&first).unwrap();
+    assert_eq!(store.repositories().unwrap().len(), 1);
+    store.commit(&seen(20, &["a"], &["conflicting"])).unwrap();
+    let ids: Vec<_> = store.repositories().unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(ids, ["r"]);
+}
+
+#[test]
 fn points_are_what_the_numbers_are_however_they_lie() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = store(folder.path());

@@ -160,7 +160,7 @@ struct Repository {
     id: String,
     /// Its path.
     path: String,
-    /// Its health at the last look; `unknown` when nothing could be seen.
+    /// Its health at the last look; `unknown` when nothing could be seen, `gone` when there is no repository any more.
     status: String,
     /// Why nothing could be seen.
     reason: Option<String>,

@@ -36,12 +36,15 @@ pub enum Unwatchable {
     /// It was not added over the API.
     #[error("it was not added here: take it out of the configuration or the command line")]
     NotAdded,
+    /// A pattern of the configuration finds it, and would again.
+    #[error("a pattern of `serve.repositories` finds it: change that, or move it away and take it out then")]
+    Found,
 }
 
 impl From<Unwatchable> for Problem {
     fn from(why: Unwatchable) -> Problem {
         let status = match why {
-            Unwatchable::NotOpen | Unwatchable::NotAdded => StatusCode::FORBIDDEN,
+            Unwatchable::NotOpen | Unwatchable::NotAdded | Unwatchable::Found => StatusCode::FORBIDDEN,
             Unwatchable::NoRepository(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Unwatchable::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Unwatchable::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -93,9 +96,11 @@ pub(crate) async fn watch(
 }
 
 /// Watches a repository no longer. Nothing of its history is forgotten.
+///
+/// Only one that was added here, or that a pattern of the configuration found and that is gone.
 #[utoipa::path(delete, path = "/api/v1/repositories/{id}", params(("id" = String, Path, description = "Its id.")), responses(
     (status = 204, description = "It is watched no longer."),
-    (status = 403, description = "It was not added over the API.", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "It was not added over the API, or would be found again.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "It is not known.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "That could not be written down.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn unwatch(

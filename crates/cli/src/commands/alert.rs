@@ -11,7 +11,7 @@ use alignwatch_model::{
         outbox::{Outcome, Outgoing, State},
         unsent::Holding,
     },
-    config::{Config, parse_length},
+    config::{Config, length_text, parse_length},
     turn::Alerting,
 };
 use clap::{Args, Subcommand};
@@ -95,13 +95,16 @@ enum What {
         /// End it as soon as nothing that it matches fires
         #[arg(long)]
         until_resolved: bool,
+        /// Also where every alert meets these conditions, such as alertname=~".+"
+        #[arg(long)]
+        all: bool,
         /// Only show what it would hold
         #[arg(long)]
         dry_run: bool,
     },
     /// End a silence
     Unsilence {
-        /// Its id
+        /// Its id, or the first letters of it
         id: String,
     },
     /// Silences that hold or will hold
@@ -139,11 +142,18 @@ pub(crate) fn run(global: &Global, asked: &AlertArgs) -> Result<Exit, Failure> {
         What::Dead => asking.dead()?,
         What::Ack { id, undo: true, .. } => asking.unack(id)?,
         What::Ack { id, note, time, sticky, by, .. } => asking.ack(id, note, *time, *sticky, by.as_deref())?,
-        What::Silence { matchers, time, comment, by, until_resolved, dry_run } => {
+        What::Silence { matchers, time, comment, by, until_resolved, all, dry_run } => {
+            if !all && matchers.iter().all(Matcher::is_met_by_all) {
+                return Err(Failure::usage(
+                    "every alert meets these conditions, so that nobody would hear of anything",
+                )
+                .hint("write one that not all meet, or say `--all` if that is meant"));
+            }
             let silence = asking.silence(matchers, *time, comment, by.as_deref(), *until_resolved);
             asking.have_silenced(&silence, *dry_run)?
         }
         What::Unsilence { id } => {
+            let id = asking.silence_id(id)?;
             asking.daemon().delete(&format!("/api/v2/silence/{id}"))?;
             asking.done(&json!({"silence": id}), format!("the silence {id} is over\n"))
         }
@@ -242,6 +252,22 @@ impl Asking<'_> {
         }
     }
 
+    /// The id of the silence that begins so and is not over. Errors: none or several do.
+    fn silence_id(&self, id: &str) -> Result<String, Failure> {
+        let (alerting, now) = (self.alerting()?, surroundings::now());
+        let live = alerting.book.silences.values().filter(|silence| silence.state(now) != SilenceState::Expired);
+        let found: Vec<&Silence> = live.filter(|silence| silence.id.starts_with(id)).collect();
+        match found[..] {
+            [silence] => Ok(silence.id.clone()),
+            [] => Err(Failure::usage(format!("no silence that holds or will hold begins with `{id}`"))
+                .hint("`alignwatch alert silences` shows them")),
+            _ => {
+                Err(Failure::usage(format!("{} silences begin with `{id}`", found.len()))
+                    .hint("write more letters of it"))
+            }
+        }
+    }
+
     fn ack(&self, id: &str, note: &str, time: Option<Span>, sticky: bool, by: Option<&str>) -> Result<String, Failure> {
         let alert = self.found(id)?;
         let who = by.map_or_else(user, str::to_owned);
@@ -288,8 +314,20 @@ impl Asking<'_> {
         let held: Vec<&Known> = alerting.book.firing().filter(|alert| silence.is_about(alert)).collect();
         let n_firing = alerting.book.firing().count();
         let preview = preview(&held, n_firing);
+        let longest = alerting.policy.silence_at_most;
+        silence.check(longest, surroundings::now()).map_err(Failure::usage)?;
+        if silence.ends_on_resolve && held.is_empty() {
+            return Err(Failure::usage("nothing that fires meets these conditions, so that it would end at once")
+                .hint("leave out --until-resolved, or look at `alignwatch alert list`"));
+        }
         if dry_run {
-            return Ok(self.done(&json!({"would_hold": held}), preview));
+            let text = format!(
+                "{preview}it would end at {}; the longest is {} (`alerts.silence_at_most`)\n",
+                silence.ends_at,
+                length_text(longest)
+            );
+            let document = json!({"would_hold": held, "ends_at": silence.ends_at, "longest_seconds": longest.0});
+            return Ok(self.done(&document, text));
         }
         let sent = json!({
             "matchers": silence.matchers, "startsAt": silence.starts_at, "endsAt": silence.ends_at,

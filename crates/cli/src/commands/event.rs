@@ -3,16 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, RunId, Stage, event::Started};
-use alignwatch_records::{Spool, fresh, tail, wrap};
+use alignwatch_records::{fresh, tail, wrap};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use super::{Global, import};
-use crate::{Exit, configuring, failure::Failure, output::Format, recording, surroundings};
+use crate::{
+    Exit,
+    failure::Failure,
+    output::Format,
+    recording::{self, Reported},
+    surroundings,
+};
 
 /// Report what happens in an alignment run, from any script
 ///
 /// `start` prints the id of the run; the others take it from --run or from ALIGNWATCH_RUN, which
-/// `alignwatch run` sets for its command. Events go into files in the data directory and need no
+/// `alignwatch run` sets for its command. `start` reads the refs of the repository, `finish` tells
+/// which of them moved, and verifies as `alignwatch run` does that no work was lost. Events go into files in the data directory and need no
 /// daemon. An event that is reported twice with the same --id counts once.
 ///
 /// Reporting never breaks a script: it exits 0 even when nothing could be written, unless the
@@ -148,20 +155,21 @@ pub(crate) fn run(global: &Global, asked: &Event) -> Result<Exit, Failure> {
             surroundings::talk(&format!("alignwatch: {reason}\n"));
         }
     };
-    let Some(event) = event_of(&asked.what, &say) else { return Ok(Exit::Fine) };
-    spool(global, &event).unwrap_or_else(say);
+    let Some(mut event) = event_of(&asked.what, &say) else { return Ok(Exit::Fine) };
+    let reported = Reported::of(global, &event);
+    if let Ok(reported) = &reported {
+        event = reported.with_what_moved(event);
+    }
+    match &reported {
+        Ok(reported) => reported.record(&event, global).unwrap_or_else(say),
+        Err(reason) => say(reason.clone()),
+    }
     match (form, &event.what) {
         (Format::Json, _) => surroundings::answer(format!("{}\n", event.json()).as_bytes())?,
         (_, Happened::Started(_)) => surroundings::answer(format!("{}\n", event.run).as_bytes())?,
         _ => {}
     }
     Ok(Exit::Fine)
-}
-
-fn spool(global: &Global, event: &RunEvent) -> Result<(), String> {
-    let config = recording::config(global)?;
-    let data_dir = configuring::data_dir(&config).ok_or("cannot record: there is no data directory and no home")?;
-    Spool::open(&data_dir).append(event).map_err(|error| error.to_string())
 }
 
 /// What is kept of the output in this file; `None` = it has none, or can't be read, and that was said.

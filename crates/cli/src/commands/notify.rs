@@ -6,7 +6,7 @@ use alignwatch_daemon::alerts;
 use alignwatch_model::{
     Timestamp,
     alert::canary::Canary,
-    config::{CanaryEntry, Channel, Config},
+    config::{CanaryEntry, Channel, Config, OnCall},
     notice::{Delivered, Failure as NotDelivered, FailureReason, Notice, NoticeStatus},
 };
 use alignwatch_notify::{self as notify, Egress, SecretState};
@@ -32,6 +32,7 @@ Examples:
   alignwatch notify test team-slack         send a test, and say what the other side answered
   alignwatch notify test on-call --over     send its end: closes what the test opened
   alignwatch notify test team-mail --preview   show what would be sent, and send nothing
+  alignwatch notify on-call                 who is on duty now, and who is next
 
 Exit code 1 when the test did not arrive.")]
 pub(crate) struct NotifyArgs {
@@ -43,6 +44,11 @@ pub(crate) struct NotifyArgs {
 enum What {
     /// List the channels, whether their secrets can be read, and when a scheduled test last arrived
     List,
+    /// Show who is on duty, until when, and who is next
+    OnCall {
+        /// Whose turns [default: all of `on_call`]
+        name: Option<String>,
+    },
     /// Send a test notice to a channel
     Test {
         /// The channel, by its name
@@ -62,12 +68,74 @@ pub(crate) fn run(global: &Global, asked: &NotifyArgs) -> Result<Exit, Failure> 
     let config = configuring::configure(global)?;
     match &asked.what {
         What::List => list(&config, &Tests::of(&config), form),
+        What::OnCall { name } => on_call(&config, name.as_deref(), form),
         What::Test { channel, over, preview } => {
             let channel = named(&config, channel)?;
             let notice = test_notice(&config, &channel, *over);
             if *preview { show(&channel, &notice, form) } else { test(&config, &channel, &notice, form) }
         }
     }
+}
+
+/// Who is on duty at one time.
+struct OnDuty {
+    name: String,
+    channels: Vec<String>,
+    /// When somebody else may be, and who.
+    next: Option<(Timestamp, Vec<String>)>,
+    /// Why the calendar does not count.
+    doubt: Option<String>,
+}
+
+fn on_call(config: &Config, name: Option<&str>, form: Format) -> Result<Exit, Failure> {
+    let now = surroundings::now();
+    let meant = config.on_call.iter().filter(|turns| name.is_none_or(|name| turns.name == name));
+    let on_duty = |turns: &OnCall| {
+        let duty = turns.duty().ok()?;
+        let owned = |at| duty.at(at).into_iter().map(str::to_owned).collect();
+        Some(OnDuty {
+            name: turns.name.clone(),
+            channels: owned(now),
+            next: duty.changes_after(now).map(|at| (at, owned(at))),
+            doubt: duty.doubt().map(str::to_owned),
+        })
+    };
+    let all: Vec<OnDuty> = meant.filter_map(on_duty).collect();
+    if let (Some(name), true) = (name, all.is_empty()) {
+        let known: Vec<&str> = config.on_call.iter().map(|turns| turns.name.as_str()).collect();
+        let failure = Failure::usage(format!("there are no turns `{name}`"));
+        return Err(match known.is_empty() {
+            true => failure.hint("nobody takes turns; `alignwatch config explain on_call` tells how"),
+            false => failure.hint(format!("there are {}", known.join(", "))),
+        });
+    }
+    let text = match form {
+        Format::Json => {
+            let one = |duty: &OnDuty| {
+                json!({"name": duty.name, "on_duty": duty.channels, "until": duty.next.as_ref().map(|(at, _)| at),
+                       "next": duty.next.as_ref().map(|(_, who)| who), "unknown": duty.doubt})
+            };
+            let all: Vec<Value> = all.iter().map(one).collect();
+            escape::json(&json!({"schema": "alignwatch.on-call/1", "on_call": all}))
+        }
+        _ if all.is_empty() => "nobody takes turns: `alignwatch config explain on_call` tells how\n".to_owned(),
+        _ => all.iter().map(duty_line).collect(),
+    };
+    surroundings::answer(text.as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn duty_line(duty: &OnDuty) -> String {
+    let next = match &duty.next {
+        Some((at, who)) if *who == duty.channels => format!(", at least until {at}"),
+        Some((at, who)) => format!(" until {at}, then {}", who.join(", ")),
+        None => ", as far as it is planned".to_owned(),
+    };
+    let doubt = match &duty.doubt {
+        Some(why) => format!(" (the calendar does not count: {why})"),
+        None => String::new(),
+    };
+    format!("{}\n", escape::terminal(&format!("{}: {}{next}{doubt}", duty.name, duty.channels.join(", "))))
 }
 
 /// The channel with this name.

@@ -122,7 +122,7 @@ fn replay(config: &Config, policy: &Policy, name: &str, days: u16, form: Format)
     let rule = policy.rule(name).ok_or_else(|| {
         Failure::usage(format!("there is no rule `{name}`")).hint("`alignwatch rules list` shows them")
     })?;
-    if !matches!(rule.of, Of::Metric { .. } | Of::Findings { .. }) {
+    if !matches!(rule.of, Of::Metric { .. } | Of::Findings { .. } | Of::BudgetBurns) {
         let reason = format!("cannot replay `{name}`: what it looks for ({}) is not remembered", rule.of);
         return Err(Failure::could_not(reason));
     }
@@ -132,7 +132,8 @@ fn replay(config: &Config, policy: &Policy, name: &str, days: u16, form: Format)
     let from = Timestamp(to.0 - Span::days(days.into()).0);
     let failed = |reason| Failure::could_not(format!("cannot replay anything: {reason}"));
     let pasts = alerts::pasts(&data_dir, rule, from, to).map_err(failed)?;
-    let told = backtest(rule, &pasts, from, to, alerts::STEP);
+    let objective = f64::from(config.serve.aligned_objective) / 100.0;
+    let told = backtest(rule, &pasts, objective, (from, to), alerts::STEP);
     if form == Format::Json {
         return Ok(escape::json(&json!({"schema": "alignwatch.backtest/1", "rule": name, "result": told})));
     }
@@ -140,13 +141,19 @@ fn replay(config: &Config, policy: &Policy, name: &str, days: u16, form: Format)
 }
 
 fn told_of(name: &str, told: &Backtest, days: u16) -> String {
+    let known = told.to.since(told.from);
+    let basis = match told.reconstructed_until {
+        Some(until) => format!("  until {until} by one number a week, as history tells it\n"),
+        None => String::new(),
+    };
     let Some(noise) = told.noise_ratio else {
-        return format!("{name} would not have fired in {days} days, as far as they are remembered\n");
+        return format!("{name} would not have fired in the {known} that are remembered of {days} days\n{basis}");
     };
     let times = alignwatch_model::words::count(told.firings.len(), "time");
     let mut text = format!(
-        "{name} would have fired {times} in {days} days: {:.1} a week, {:.0} % of the time; {:.0} % of them over within {}\n",
-        told.per_week,
+        "{name} would have fired {times} in the {known} that are remembered of {days} days: {}, {:.0} % of the time; {:.0} % of them over within {}\n{basis}",
+        told.per_week
+            .map_or_else(|| "too short to say how often a week".to_owned(), |often| format!("{often:.1} a week")),
         100.0 * told.firing_ratio,
         100.0 * noise,
         length_text(SHORT),
@@ -195,9 +202,10 @@ fn list(policy: &Policy, idle: &Idle, form: Format) -> String {
 fn document(rule: &Rule, idle: &Idle) -> Value {
     json!({
         "matches_nothing_since": idle.seen().and_then(|idle| idle.get(&rule.name)),
-        "name": rule.name, "is_own": rule.is_own, "looks_for": rule.of.to_string(), "severity": rule.severity,
+        "name": rule.name, "is_own": rule.is_own, "looks_for": rule.looks_for(), "severity": rule.severity,
         "for_seconds": rule.timing.hold.0, "keep_firing_for_seconds": rule.timing.keep_firing.0,
         "times": rule.timing.times, "of": rule.timing.of, "labels": rule.labels, "why": rule.why,
+        "when": rule.when.as_ref().map(ToString::to_string), "annotations": rule.annotations,
     })
 }
 
@@ -214,6 +222,6 @@ fn line(rule: &Rule, idle: &Idle) -> String {
         .and_then(|idle| idle.get(&rule.name))
         .map(|since| format!("    matches nothing since {since}\n"))
         .unwrap_or_default();
-    let text = format!("{} ({whose}; {when})\n    {}\n    why: {}\n{idle}", rule.name, rule.of, rule.why);
+    let text = format!("{} ({whose}; {when})\n    {}\n    why: {}\n{idle}", rule.name, rule.looks_for(), rule.why);
     text.lines().map(|line| format!("{}\n", escape::terminal(line))).collect()
 }

@@ -14,7 +14,7 @@ use alignwatch_model::{
 use clap::Args;
 
 use super::Global;
-use crate::{Exit, configuring, failure::Failure, surroundings};
+use crate::{Exit, configuring, failure::Failure, output::escape, surroundings};
 
 /// Watch repositories all the time, and answer what is known of them
 ///
@@ -45,21 +45,21 @@ pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
     let data_dir = configuring::data_dir(&config).ok_or_else(|| {
         Failure::could_not("cannot remember anything: there is no data directory").hint("name one: --data-dir DIR")
     })?;
-    let paths = repositories(&asked.path, &config)?;
+    let say = |text: &str| {
+        if !global.quiet {
+            surroundings::talk(&format!("{text}\n"));
+        }
+    };
+    let paths = repositories(&asked.path, &config, &say)?;
     let port = asked.port.unwrap_or(u16::try_from(config.serve.port).unwrap_or(u16::MAX));
     let settings = Settings {
         paths,
         data_dir,
         listen: SocketAddr::from((address(&config)?, port)),
         names: config.serve.names.clone(),
-        pace: Pace { interval: config.serve.interval, at_once: 1 },
+        pace: Pace { interval: config.serve.interval, at_once: config.serve.at_once as usize },
         config,
         origins,
-    };
-    let say = |text: &str| {
-        if !global.quiet {
-            surroundings::talk(&format!("{text}\n"));
-        }
     };
     serve(settings, surroundings::interruptions(), &say).map_err(|error| Failure::caused_by(&error))?;
     Ok(Exit::Fine)
@@ -70,36 +70,39 @@ fn address(config: &Config) -> Result<IpAddr, Failure> {
     config.serve.address.parse().map_err(wrong)
 }
 
-/// The repositories to watch, each once. One that the command line names must be there; one that a pattern
-/// finds may be anything.
-fn repositories(named: &[PathBuf], config: &Config) -> Result<Vec<PathBuf>, Failure> {
-    let mut paths = Vec::new();
-    for path in named {
-        repository::open(path).map_err(|error| Failure::caused_by(&error))?;
-        paths.push(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    }
-    for pattern in &config.serve.repositories {
-        let found = glob::glob(pattern)
-            .map_err(|error| Failure::usage(format!("cannot use `{pattern}` of serve.repositories: {error}")))?;
-        let found: Vec<PathBuf> = found.flatten().collect();
-        let is_plain = !pattern.contains(['*', '?', '[']);
-        match found.is_empty() && is_plain {
-            // It may come back: it is watched, and unknown until then.
-            true => paths.push(PathBuf::from(pattern)),
-            false => paths.extend(found.into_iter().filter(|path| is_plain || is_repository(path))),
-        }
-    }
+/// The repositories that the command line names, each once. One that can't be opened now is watched all the same: at the
+/// start of a machine its disk may not be there yet.
+fn repositories(named: &[PathBuf], config: &Config, say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths: Vec<PathBuf> = named.iter().map(|path| place(path, say)).collect();
     paths.sort();
     paths.dedup();
+    for pattern in &config.serve.repositories {
+        glob::Pattern::new(pattern)
+            .map_err(|error| Failure::usage(format!("cannot use `{pattern}` of serve.repositories: {error}")))?;
+    }
     // With `may_add`, the first may be added over the API.
-    if paths.is_empty() && config.serve.may_add.is_empty() {
+    if paths.is_empty() && config.serve.repositories.is_empty() && config.serve.may_add.is_empty() {
         return Err(Failure::usage("there is nothing to watch")
             .hint("name repositories: alignwatch serve PATH…, or `serve.repositories` in the configuration"));
     }
     Ok(paths)
 }
 
-/// Does this folder itself hold a repository? One above it does not count.
-fn is_repository(path: &Path) -> bool {
-    (path.join(".git").exists() || path.join("HEAD").is_file()) && repository::open(path).is_ok()
+/// Where the repository that is meant lies: the path itself, or a folder above it.
+fn place(path: &Path, say: &dyn Fn(&str)) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match repository::open(path) {
+        Ok(opened) if repository::open_itself(path).is_err() => opened.worktree.unwrap_or(opened.git_dir),
+        Ok(_) => absolute,
+        Err(error) => {
+            say(&format!(
+                "{}: it is watched all the same, and known when it is there",
+                escape::terminal(&error.to_string())
+            ));
+            if let Some(hint) = error.hint() {
+                say(&format!("  {hint}"));
+            }
+            absolute
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alignwatch_daemon::runs;
+use alignwatch_daemon::{aftermath, runs};
 use alignwatch_git::stop::Stop;
 use alignwatch_model::{
     Severity,
@@ -21,7 +21,9 @@ use crate::{
 
 /// Tell whether an alignment run lost work
 ///
-/// For each branch that the run moved: does it contain its base, is every commit of its own
+/// Also told: what a push overwrote at a remote, merges that made a new branch, tags that are gone,
+/// and stashes that were dropped; a stash that was taken out is looked for in the working tree as it
+/// is now. For each branch that the run moved: does it contain its base, is every commit of its own
 /// still there, was a side of a merge dropped, were files deleted, changes reverted or lines
 /// lost that Git's own merge keeps, were conflict markers committed, and does anything lead to
 /// the tip before. The answer comes from object ids, so it is the same at any later time;
@@ -60,7 +62,7 @@ pub(crate) fn run(global: &Global, asked: &Verify) -> Result<Exit, Failure> {
     let finished = run.finished();
     let moves = finished.map(|finished| finished.moves.clone()).unwrap_or_default();
     let stop = Stop::new(None, surroundings::interruptions());
-    let mut found = verifying::verified(&path, &operations, &moves, &stop);
+    let mut found = aftermath::verified(&path, &asked.run, &operations, &moves, &stop);
     match finished {
         None => found.unknown.push("the end of the run is not recorded".to_owned()),
         Some(finished) if moves.len() < finished.n_moved as usize => {

@@ -1,32 +1,19 @@
 //! What a command did: the verdict, and whether it lost anything.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use alignwatch_git::{
-    inspect,
-    repository::{Opened, open},
-    run::Git,
-    stop::Stop,
-    witness,
-};
+use alignwatch_daemon::aftermath::{self, Place};
+use alignwatch_git::stop::Stop;
 use alignwatch_model::{
-    Known, Look, Oid, Severity, Timestamp,
-    run::{
-        Evidence, Exit, Finished, Happened, Judged, Moved, RefMove, RunEvent, Seen,
-        event::MOVES_AT_MOST,
-        judge::{judge, moves},
-    },
+    Known, Severity,
+    run::{Exit, Finished, Happened, Judged, RunEvent, Seen, event::MOVES_AT_MOST},
 };
 use alignwatch_records::{fresh, wrap::Ended};
 
 use super::{Before, Told, VERIFY_AT_MOST, Wanted, verifying};
-
-/// How long drift may be measured. What is not measured by then is unknown.
-const DRIFT_AT_MOST: Duration = Duration::from_millis(1_500);
 
 /// See above.
 pub(crate) struct After {
@@ -39,20 +26,8 @@ pub(crate) struct After {
 impl After {
     /// Looks, and judges.
     pub(crate) fn look(before: &Before, wanted: &Wanted, ended: &Ended) -> After {
-        let opened = open(&before.path);
-        let mut seen = match &opened {
-            Ok(opened) => witness::witness(opened),
-            Err(error) => Known::Unknown(error.to_string()),
-        };
-        if let (Ok(opened), Known::Seen(seen)) = (&opened, &mut seen) {
-            witness::look_into_imerges(opened, seen);
-        }
-        let drift = match (&opened, &before.seen, &seen) {
-            (Ok(opened), Known::Seen(was), Known::Seen(is)) => drift(opened, before, wanted, &moves(was, is), is),
-            _ => BTreeMap::new(),
-        };
-        let evidence = Evidence { exit: &ended.exit, before: &before.seen, after: &seen, drift: &drift };
-        After { judged: judge(&evidence), seen }
+        let (judged, seen) = aftermath::look(&before.place(wanted.base.as_deref()), &before.seen, &ended.exit);
+        After { judged, seen }
     }
 
     /// Writes down how the run ended.
@@ -74,12 +49,12 @@ impl After {
     /// Verifies that nothing was lost.
     pub(crate) fn verify(&self, before: &Before, wanted: &Wanted) -> Told {
         let (began, judged) = (Instant::now(), &self.judged);
-        if !judged.moves.iter().any(|one| one.name.starts_with("refs/heads/") && one.before.is_some()) {
+        if !aftermath::raises_questions(&wanted.run, &judged.operations, &judged.moves) {
             return Told::Nothing;
         }
         let stop = Stop::new(Some(VERIFY_AT_MOST), Arc::new(AtomicBool::new(false)));
-        let found = verifying::verified(&before.path, &judged.operations, &judged.moves, &stop);
-        let event = verifying::event(&wanted.run, began, &found);
+        let found = aftermath::verified(&before.path, &wanted.run, &judged.operations, &judged.moves, &stop);
+        let event = aftermath::event(&wanted.run, began, &found);
         let written = before.spool().and_then(|spool| spool.append(&event).map_err(|error| error.to_string()));
         match (found.worst(), written) {
             (Some(Severity::Error | Severity::Critical), _) => {
@@ -113,40 +88,4 @@ impl After {
             ..Finished::default()
         }
     }
-}
-
-/// The drift of moved branches; empty when none moved or it cannot be measured.
-fn drift(opened: &Opened, before: &Before, wanted: &Wanted, moves: &[RefMove], is: &Seen) -> BTreeMap<String, Moved> {
-    if !moves.iter().any(|one| one.name.starts_with("refs/heads/")) {
-        return BTreeMap::new();
-    }
-    let stop = Stop::new(Some(DRIFT_AT_MOST), Arc::new(AtomicBool::new(false)));
-    let Ok(git) = Git::find() else { return BTreeMap::new() };
-    let Ok(at) = git.at(opened) else { return BTreeMap::new() };
-    let bases = bases(before, wanted, is, stop.clone());
-    witness::drift(&at, moves, &|branch| bases.get(branch).cloned(), &stop)
-}
-
-/// The base of each branch: the one that was named, or the one that an inspection finds.
-fn bases(before: &Before, wanted: &Wanted, is: &Seen, stop: Stop) -> BTreeMap<String, (String, Oid)> {
-    if let Some(base) = &wanted.base {
-        let full = ["", "refs/heads/", "refs/remotes/", "refs/tags/"].map(|prefix| format!("{prefix}{base}"));
-        let found = full.into_iter().find_map(|name| is.refs.get_key_value(&name));
-        let found = found.and_then(|(name, oid)| Some((name.clone(), Oid::from_hex(oid.as_bytes()).ok()?)));
-        let Some(found) = found else { return BTreeMap::new() };
-        return is.refs.keys().map(|name| (name.clone(), found.clone())).collect();
-    }
-    let Ok(config) = &before.config else { return BTreeMap::new() };
-    let looks: BTreeSet<Look> = Look::with_required([Look::History]);
-    let how = inspect::Wanted { base: None, looks, paths_patience: Duration::ZERO, stop };
-    let now = Timestamp(fresh::now().0 / 1_000);
-    let data_dir = before.data_dir.as_deref();
-    let Ok(snapshot) = inspect::inspect(&before.path, config, now, data_dir, &how, &|_| {}) else {
-        return BTreeMap::new();
-    };
-    let named = snapshot.branches.into_iter().filter_map(|branch| {
-        let base = branch.base?;
-        Some((branch.name.text().into_owned(), (base.name.text().into_owned(), base.oid)))
-    });
-    named.collect()
 }

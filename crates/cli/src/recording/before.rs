@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alignwatch_daemon::aftermath::Place;
 use alignwatch_git::{repository::open, witness::witness};
 use alignwatch_model::{
     Known,
@@ -39,6 +40,11 @@ impl Before {
         let config = config(global);
         let data_dir = config.as_ref().ok().and_then(configuring::data_dir);
         Before { config, data_dir, path, repository_id, seen }
+    }
+
+    /// Where the run is.
+    pub(crate) fn place<'a>(&'a self, base: Option<&'a str>) -> Place<'a> {
+        Place { path: &self.path, base, config: self.config.as_ref().ok(), data_dir: self.data_dir.as_deref() }
     }
 
     /// Where it is recorded. Errors: nowhere, with the reason.

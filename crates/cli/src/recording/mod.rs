@@ -6,6 +6,7 @@
 
 mod after;
 mod before;
+mod reported;
 pub(crate) mod verifying;
 
 use std::{
@@ -23,6 +24,7 @@ use crate::{bundle::secrets, commands::Global, configuring, output::escape, surr
 
 pub(crate) use after::After;
 pub(crate) use before::Before;
+pub(crate) use reported::Reported;
 
 /// How long a command waits for its beginning to be recorded.
 ///
@@ -135,6 +137,13 @@ fn aside(work: impl FnOnce() + Send + 'static) {
     let guarded = move || drop(panic::catch_unwind(AssertUnwindSafe(work)));
     // Without a thread there is no record, and the command runs all the same.
     let _ = thread::Builder::new().name("recording".to_owned()).spawn(guarded);
+}
+
+/// What this gives, unless it takes longer, or fails by a bug of ours.
+fn within<T: Send + 'static>(at_most: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (say, said) = mpsc::channel();
+    aside(move || drop(say.send(work())));
+    said.recv_timeout(at_most).ok()
 }
 
 /// The configuration, or what can be had of it when its file is broken. Errors: not even that.

@@ -1,52 +1,8 @@
-//! From a recorded run to what it lost.
+//! What a run lost, in words.
 
-use std::{path::Path, time::Instant};
-
-use alignwatch_git::{
-    repository::open,
-    run::Git,
-    stop::Stop,
-    verify::{questions, verify},
-};
-use alignwatch_model::run::{Happened, Operation, RefMove, RunEvent, RunId, Stage, Verification};
-use alignwatch_records::fresh;
+use alignwatch_model::run::Verification;
 
 use crate::output::escape;
-
-/// Verifies what these operations and moves did in the repository at this path.
-pub(crate) fn verified(path: &Path, operations: &[Operation], moves: &[RefMove], stop: &Stop) -> Verification {
-    let (asked, unknown) = questions(operations, moves);
-    let failed = |reason: String| Verification { unknown: vec![reason], ..Verification::default() };
-    if asked.is_empty() {
-        return Verification { unknown, ..Verification::default() };
-    }
-    let opened = match open(path) {
-        Ok(opened) => opened,
-        Err(error) => return failed(error.to_string()),
-    };
-    let git = match Git::find() {
-        Ok(git) => git,
-        Err(error) => return failed(error.to_string()),
-    };
-    let mut found = match git.at(&opened) {
-        Ok(at) => verify(&at, &asked, stop),
-        Err(error) => return failed(error.to_string()),
-    };
-    found.unknown.extend(unknown);
-    found
-}
-
-/// The event that records a verification.
-pub(crate) fn event(run: &RunId, began: Instant, found: &Verification) -> RunEvent {
-    let stage = Stage {
-        stage: "verify".to_owned(),
-        status: Some("finished".to_owned()),
-        duration_seconds: Some(began.elapsed().as_secs_f64()),
-        verification: Some(found.clone()),
-        ..Stage::default()
-    };
-    RunEvent::new(fresh::id().to_string(), run.clone(), fresh::now(), Happened::Stage(stage))
-}
 
 /// The losses in words, the gravest first; empty when there are none.
 pub(crate) fn told(found: &Verification) -> String {

@@ -1,6 +1,6 @@
 //! Draws the live view: a pure function from the view to a frame. Eighty columns and twenty-four lines are enough.
 
-use alignwatch_model::{Status, Timestamp, words::count};
+use alignwatch_model::{Status, Timestamp, record::GONE, words::count};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -77,6 +77,7 @@ fn summary(view: &View, look: &Screen, now: Timestamp) -> Line<'static> {
     let parts = [
         (n(&["critical"]), Status::Critical, "critical"),
         (n(&["error"]), Status::Error, "error"),
+        (n(&[GONE]), Status::Error, GONE),
         (n(&["unknown"]), Status::Unknown, "unknown"),
         (n(&["warning"]), Status::Warning, "warning"),
         (n(&["ok", "info", "skipped"]), Status::Ok, "ok"),

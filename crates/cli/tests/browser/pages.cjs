@@ -21,6 +21,8 @@ const PAGES = {
   runs: "/runs",
   run: `/runs/${facts.run}`,
   maintenance: "/maintenance",
+  "a longer window": "/maintenance/windows/desk?longer=1h",
+  "the end of a window": "/maintenance/windows/desk",
   report: "/report?period=week",
   checks: "/about/checks",
   metrics: "/about/metrics",

@@ -283,15 +283,25 @@ fn everything_about_an_alert_can_be_typed() {
     let id = daemon.json("/api/v1/alerts")["alerts"][0]["id"].as_str().unwrap().to_owned();
 
     let (code, preview) = said(&["alert", "silence", "alertname=Disk", "--comment", "known", "--dry-run"]);
-    assert_eq!((code, preview.as_str()), (0, "it holds 1 of 1 alerts that fire:\n  warning Disk\n"));
+    assert!(code == 0 && preview.starts_with("it holds 1 of 1 alerts that fire:\n  warning Disk\nit would end at "));
+    assert!(preview.ends_with("; the longest is 30d (`alerts.silence_at_most`)\n"), "{preview}");
     assert_eq!(said(&["alert", "silences"]).1, "nothing is silenced\n");
     let (code, made) =
         said(&["alert", "silence", "alertname=Disk", "--comment", "known", "--for", "2h", "--until-resolved"]);
     assert!(code == 0 && made.starts_with("silenced until "), "{made}");
     assert!(said(&["alert", "list"]).1.contains("held: ada silenced it until"), "{}", said(&["alert", "list"]).1);
     let silence = made.split("unsilence ").nth(1).unwrap().split('`').next().unwrap();
-    assert_eq!(said(&["alert", "unsilence", silence]).0, 0);
+    let (code, wrong) = said(&["alert", "unsilence", "zz"]);
+    assert!(code == 2 && wrong.contains("no silence that holds or will hold begins with `zz`"), "{wrong}");
+    assert_eq!(said(&["alert", "unsilence", &silence[..8]]).1, format!("the silence {silence} is over\n"));
     assert!(!said(&["alert", "list"]).1.contains("held"));
+
+    let (code, wrong) = said(&["alert", "silence", "alertname=Other", "--comment", "x", "--until-resolved"]);
+    assert!(code == 2 && wrong.contains("it would end at once"), "{wrong}");
+    let (code, wrong) = said(&["alert", "silence", "alertname=~.+", "--comment", "x"]);
+    assert!(code == 2 && wrong.contains("every alert meets these conditions") && wrong.contains("--all"), "{wrong}");
+    let (code, preview) = said(&["alert", "silence", "alertname=~.+", "--comment", "x", "--all", "--dry-run"]);
+    assert!(code == 0 && preview.contains("it holds 1 of 1"), "{preview}");
 
     let (code, acked) = said(&["alert", "ack", &id[..8], "--note", "mine", "--for", "1h", "--sticky"]);
     assert!(code == 0 && acked.starts_with("ada has it, until "), "{acked}");

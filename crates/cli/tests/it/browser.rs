@@ -27,7 +27,11 @@ fn id(daemon: &Daemon) -> String {
 fn pages_are_driven_by_hand_and_by_keyboard_and_keep_nobody_out() {
     let repo = sketch("main: a b c d e f\n one: b x y\n two: c z\n three: d\n four: a p q r s\n five: e").draw();
     let data = tempfile::tempdir().unwrap();
-    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    let config = data.path().join("alignwatch.yaml");
+    // Open at any time, and nothing follows from it.
+    let windows = "windows: [{name: desk, kind: hours, open: \"* * * * *\", lasts: 1d}]\n";
+    std::fs::write(&config, windows).unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
     daemon.until_ready();
     let run = report_run(&daemon);
     daemon.until("an alert", |daemon| daemon.json("/api/v1/alerts").to_string().contains("work-lost"));

@@ -68,6 +68,13 @@ fn somebody_outside_hears_that_all_is_well_and_each_channel_is_tested() {
     for metric in ["alignwatch_heartbeat_timestamp_seconds", "alignwatch_canary_timestamp_seconds{channel=\"log\"}"] {
         daemon.until(metric, |daemon| daemon.metric(metric).is_some_and(|at| 1.7e9 < at));
     }
+    // Tests of channels are messages like others.
+    for metric in
+        ["alignwatch_delivery_attempts_total{channel=\"log\"}", "alignwatch_delivered_messages_total{channel=\"log\"}"]
+    {
+        daemon.until(metric, |daemon| daemon.metric(metric) == Some(1.0));
+    }
+    assert_eq!(daemon.metric("alignwatch_dead_messages{channel=\"log\"}"), Some(0.0));
     let status = || daemon.get("/status").unwrap().1;
     daemon.until("it on the status page", |_| status().contains("that all is well was last heard outside"));
     daemon.until("the audit", |daemon| daemon.json("/api/v1/promises")["broken"] == Value::Array(Vec::new()));

@@ -165,3 +165,23 @@ fn channels_are_listed_with_their_secrets_and_doctor_finds_those_that_are_away()
         ]
     );
 }
+
+#[test]
+fn who_is_on_duty_is_told_with_who_is_next() {
+    let dir = world("  command:\n    - {name: mia, run: [\"/bin/true\"]}\n    - {name: ben, run: [\"/bin/true\"]}\n");
+    let path = dir.path().join("a.yaml");
+    let turns = "on_call:\n  - {name: primary, channels: [mia, ben], from: 2026-01-05T09:00, turn_days: 36500}\n";
+    // One turn that no test outlives.
+    let turns = turns.replace("36500", "365");
+    fs::write(&path, fs::read_to_string(&path).unwrap() + &turns).unwrap();
+    let shown = alignwatch(dir.path(), &["notify", "on-call", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap_or_else(|_| panic!("{:?}", said(&shown)));
+    let (now, next) = (&shown["on_call"][0]["on_duty"][0], &shown["on_call"][0]["next"][0]);
+    assert_eq!(shown["schema"], "alignwatch.on-call/1");
+    assert!(["mia", "ben"].iter().any(|name| now == name) && now != next, "{shown}");
+    assert!(shown["on_call"][0]["until"].is_string() && shown["on_call"][0]["unknown"].is_null(), "{shown}");
+    let (code, text) = said(&alignwatch(dir.path(), &["notify", "on-call", "primary"]));
+    assert!(code == Some(0) && text.starts_with("primary: ") && text.contains(", then "), "{text}");
+    let (code, text) = said(&alignwatch(dir.path(), &["notify", "on-call", "second"]));
+    assert!(code == Some(2) && text.contains("there are primary"), "{text}");
+}

@@ -306,3 +306,41 @@ fn a_stage_in_a_wrapped_command_belongs_to_its_run() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(world.recorded().stages()[0].stage, "fetch");
 }
+
+#[test]
+fn a_run_that_a_script_reports_is_verified_like_one_that_we_ran() {
+    let world = World::new("main: a(f=1) b(g=2)\n x: a c(h=3)");
+    let started = world.command(&["event", "start", "--workflow", "nightly"]).output().unwrap();
+    let id = String::from_utf8(started.stdout).unwrap().trim().to_owned();
+    world.repo.git(["checkout", "-q", "x"]);
+    world.repo.git(["merge", "-q", "-s", "ours", "main"]);
+    let ended = world.command(&["event", "finish", "--outcome", "aligned", "--run", &id]).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "reporting breaks no script");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(told.contains("this run lost work") && told.contains("one side was kept whole"), "{told}");
+    let run = world.recorded();
+    assert_eq!(run.outcome(), Some(Outcome::Failed), "whatever was reported");
+    let finished = run.finished().unwrap();
+    assert_eq!((finished.outcome, finished.n_moved), (Outcome::Aligned, 1), "which stands as it was said");
+    let [operation] = &run.operations()[..] else { panic!("{run:?}") };
+    assert_eq!((operation.branch.as_str(), operation.behind_before), ("refs/heads/x", Some(1)));
+    assert_eq!(world.command(&["verify", &id]).output().unwrap().status.code(), Some(3));
+    assert_eq!(fs::read_dir(world.data.path().join("begun")).unwrap().count(), 0, "it is over");
+}
+
+#[test]
+fn a_stash_or_a_tag_that_a_run_drops_is_told() {
+    let world = World::new(CLEAN);
+    world.repo.git(["tag", "keep", "x"]);
+    world.repo.git(["checkout", "-q", "x"]);
+    fs::write(world.repo.path().join("d"), "edited\n").unwrap();
+    world.repo.git(["stash", "-q"]);
+    let output = world.run("git stash drop -q && git tag -d keep");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("a stash is gone"), "{told}");
+    let run = world.recorded();
+    let found = run.verification().unwrap();
+    let kinds: Vec<_> = found.losses().iter().map(|(_, loss)| loss.kind.word()).collect();
+    assert_eq!(kinds, ["stash_dropped", "tag_gone"]);
+    assert_eq!(run.outcome(), Some(Outcome::Failed));
+}

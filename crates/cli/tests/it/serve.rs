@@ -40,7 +40,7 @@ fn what_moves_is_seen_and_what_was_seen_survives_a_kill() {
 }
 
 #[test]
-fn a_repository_that_goes_away_is_unknown_and_nothing_of_it_is_forgotten() {
+fn a_repository_that_goes_away_is_gone_and_nothing_of_it_is_forgotten() {
     let (repo, data) = (repo(), tempfile::tempdir().unwrap());
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
@@ -48,11 +48,19 @@ fn a_repository_that_goes_away_is_unknown_and_nothing_of_it_is_forgotten() {
     let elsewhere = repo.room().join("elsewhere");
     std::fs::rename(repo.path(), &elsewhere).unwrap();
     let row = |daemon: &Daemon| daemon.json("/api/v1/repositories")["repositories"][0].clone();
-    daemon.until("unknown", |daemon| row(daemon)["status"] == "unknown");
-    assert!(row(&daemon)["reason"].as_str().unwrap().contains("cannot"), "{}", row(&daemon));
+    daemon.until("that it is gone", |daemon| row(daemon)["status"] == "gone");
+    assert!(row(&daemon)["reason"].as_str().unwrap().contains("there is no Git repository"), "{}", row(&daemon));
+    let page = daemon.get("/").unwrap().1;
+    assert!(page.contains("The repository that is watched is gone."), "{page}");
+    // The daemon starts without it, and knows it by its id.
+    let id = row(&daemon)["id"].clone();
+    let daemon = Daemon::watching(&daemon.kill(), &[repo.path()]);
+    daemon.until_ready();
+    assert_eq!((row(&daemon)["status"].clone(), row(&daemon)["id"].clone()), ("gone".into(), id));
+    assert_eq!(daemon.json("/api/v1/repositories")["repositories"].as_array().unwrap().len(), 1);
     assert_eq!(daemon.json("/api/v1/findings")["findings"].as_array().unwrap().len(), known);
     std::fs::rename(&elsewhere, repo.path()).unwrap();
-    daemon.until("its return", |daemon| row(daemon)["status"] != "unknown");
+    daemon.until("its return", |daemon| !["gone", "unknown"].contains(&row(daemon)["status"].as_str().unwrap()));
 }
 
 #[test]
@@ -108,6 +116,31 @@ fn what_is_reported_over_http_is_a_run_with_its_findings() {
     daemon.until("the finding", |daemon| daemon.json("/api/v1/findings").to_string().contains("the disk was full"));
     assert_eq!(daemon.report(&event("../../x", "c", "heartbeat", json!({}))), Some(422));
     assert_eq!(daemon.get("/api/v1/runs/01ARZ3NDEKZZZZZZZZZZZZZZZ0").unwrap().0, 404);
+}
+
+#[test]
+fn a_run_that_is_reported_over_http_is_verified_and_is_not_aligned_when_it_lost_work() {
+    let repo = sketch("main: a(f=1) b(g=2)\n x: a c(h=3)").worktree().draw();
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let id = daemon.json("/api/v1/repositories")["repositories"][0]["id"].clone();
+    let run = "01ARZ3NDEKZZZZZZZZZZZZZZZZ";
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let event = |id: &str, kind: &str, data: Value| {
+        let mut event = event(run, id, kind, data);
+        event["at"] = alignwatch_model::Timestamp(now as i64).rfc3339().into();
+        event
+    };
+    let begin = event("a", "started", json!({"workflow": "nightly", "repository_id": id}));
+    assert_eq!(daemon.report(&begin), Some(202));
+    repo.git(["checkout", "-q", "x"]);
+    repo.git(["merge", "-q", "-s", "ours", "main"]);
+    assert_eq!(daemon.report(&event("b", "finished", json!({"outcome": "aligned"}))), Some(202));
+    let document = |daemon: &Daemon| daemon.json(&format!("/api/v1/runs/{run}"));
+    daemon.until("the verification", |daemon| document(daemon)["outcome"] == "failed");
+    assert!(document(&daemon)["finished"]["because"].as_str().unwrap().contains("lost work"), "{}", document(&daemon));
+    daemon.until("the finding", |daemon| daemon.json("/api/v1/findings").to_string().contains("work-lost"));
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn what_is_added_is_watched_and_is_again_after_the_next_start() {
     daemon.until_ready();
     let before = swept_at(&daemon);
     other.git(["branch", "w", "y"]);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
     daemon.until("a look after the start", |daemon| swept_at(daemon) != before);
     let id = |daemon: &Daemon, path: &Path| {
         let all = watched(daemon);
@@ -58,4 +59,36 @@ fn what_is_added_is_watched_and_is_again_after_the_next_start() {
     assert_eq!(delete(&daemon, &id(&daemon, other.path())), 204);
     assert_eq!(delete(&daemon, "nothing"), 404);
     assert_eq!(watched(&daemon).len(), 2, "what is known of it stays");
+}
+
+#[test]
+fn clones_are_taken_up_while_it_runs_and_one_that_is_gone_is_watched_until_somebody_says_that_it_is_meant() {
+    let (first, data, folder) =
+        (sketch("main: a b\n x: a c").draw(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = data.path().join("alignwatch.yaml");
+    let pattern = format!("{}/*.git", folder.path().display());
+    fs::write(&config, format!("serve: {{repositories: [\"{pattern}\"]}}\n")).unwrap();
+    // It begins although there is nothing yet.
+    let daemon = Daemon::configured(&config, data.path(), &[]);
+    let clone = folder.path().join("new.git");
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
+    first.git(["clone", "-q", "--bare", ".", clone.to_str().unwrap()]);
+    daemon.until("a look at the clone", |daemon| watched(daemon).len() == 1);
+    let id = watched(&daemon)[0]["id"].as_str().unwrap().to_owned();
+    let delete = |daemon: &Daemon| {
+        let request = format!("DELETE /api/v1/repositories/{id}");
+        daemon.ask(&request, "Host: localhost\r\n").unwrap().0
+    };
+    assert_eq!(delete(&daemon), 403, "it would be found again");
+    fs::remove_dir_all(&clone).unwrap();
+    let is_gone = |daemon: &Daemon| watched(daemon)[0]["status"] == "gone";
+    daemon.until("that it is gone", is_gone);
+    let swept_at = |daemon: &Daemon| watched(daemon)[0]["swept_at"].clone();
+    let before = swept_at(&daemon);
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    daemon.kill();
+    let daemon = Daemon::configured(&config, data.path(), &[]);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
+    daemon.until("a look after the start", |daemon| swept_at(daemon) != before && is_gone(daemon));
+    assert_eq!(delete(&daemon), 204);
 }

@@ -9,6 +9,8 @@ use alignwatch_testkit::{Repo, sketch};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::daemon::{Daemon, ask};
+
 fn run(home: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
     command.arg("--config").arg(home.join("c.yaml")).args(arguments);
@@ -72,6 +74,44 @@ fn an_opening_is_made_longer_and_ended_and_stays_so() {
     let again = run(home.path(), &["window", "end", "day"]);
     let told = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(again.status.code() == Some(1) && told.contains("is not open"), "{told}");
+}
+
+#[test]
+fn a_window_is_made_longer_and_ended_from_its_page_after_it_said_what_that_means() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let at = |seconds: i64| alignwatch_model::Timestamp(i64::try_from(now).unwrap() + seconds).rfc3339();
+    let (repo, data) = (sketch("main: a").draw(), tempfile::tempdir().unwrap());
+    let unread = "calendars:\n  - {name: duty, at: /nowhere/duty.ics}\n";
+    let windows = format!(
+        "{unread}windows:\n  - {{name: a/day, open: {}/{}}}\n  - {{name: cut, kind: freeze, open: calendar duty}}\n",
+        at(-3_600),
+        at(3_600)
+    );
+    let config = data.path().join("c.yaml");
+    std::fs::write(&config, windows).unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
+    let get = |path: &str| daemon.ask(&format!("GET {path}"), "Host: localhost\r\nAccept: text/html\r\n").unwrap().1;
+    daemon.until("the page", |_| get("/maintenance").contains("a/day"));
+    let page = get("/maintenance");
+    assert!(page.contains("href=\"/maintenance/windows/a%2Fday?longer=1h\""), "{page}");
+    // What cannot be read is neither left out nor over.
+    assert!(page.contains("unknown<small>its calendar is not known") && !page.contains("never again"), "{page}");
+    assert!(daemon.get("/windows.ics").unwrap().1.contains("SUMMARY:unknown: freeze: cut"));
+    let asked = get("/maintenance/windows/a%2Fday?longer=2h");
+    assert!(asked.contains(&format!("It would be open until {}", at(3 * 3_600))), "{asked}");
+    assert!(asked.contains("action=\"/maintenance/windows/a%2Fday\""), "{asked}");
+    let post = |body: &str| {
+        let headers = format!(
+            "Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        ask(daemon.port, "POST /maintenance/windows/a%2Fday", &headers, body).unwrap().0
+    };
+    assert_eq!(post("longer=2h&who=mia&note=release"), 303);
+    daemon.until("the longer opening", |_| get("/maintenance").contains(&format!("open until {}", at(3 * 3_600))));
+    assert_eq!(post("longer=&who=mia&note="), 303);
+    daemon.until("its end", |_| get("/maintenance/windows/a%2Fday").contains("not open now"));
+    assert_eq!(post("longer=&who=mia&note="), 409);
 }
 
 #[test]

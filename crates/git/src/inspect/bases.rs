@@ -7,13 +7,13 @@ use alignwatch_model::{
     config::Patterns,
     lines::{Nearest, nearest},
     relation::Budget,
-    snapshot::{Head, Line, MissingBase},
+    snapshot::{BrokenRef, Head, Line, MissingBase},
 };
 
 use super::{InspectError, Inspection, full_names, no_drift, shown, watched::Watched};
 use crate::{
     graph::{Graph, Pos, Trunk, ahead_behind, measure},
-    lines::{self, FoundLine, Tip},
+    lines::{self, FoundLine, Hidden, Tip},
     refs::Refs,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Bases {
     /// What the configuration names and cannot be measured against.
     pub(super) missing: Vec<MissingBase>,
     lines: Vec<Line>,
+    /// Why it is not known which line comes first: the ref that would be it cannot be read.
+    hidden: Option<String>,
 }
 
 /// One branch and its line.
@@ -66,12 +68,12 @@ pub(super) fn find(
     watched: &Watched,
 ) -> Result<Bases, InspectError> {
     let mut missing = Vec::new();
-    let mut chosen = choose(look, refs, graph, watched, &mut missing)?;
+    let (mut chosen, hidden) = choose(look, refs, graph, watched, &mut missing)?;
     let rules = Rules::of(look, refs, graph, &mut missing)?;
     let n_lines = chosen.len();
     chosen.extend(rules.further(graph, &chosen));
     let (names, trunks, placed, lines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut bases = Bases { names, trunks, placed, missing, lines };
+    let mut bases = Bases { names, trunks, placed, missing, lines, hidden };
     for (number, line) in chosen.into_iter().enumerate() {
         let (name, trunk, shown) = at_remote(refs, graph, watched, line);
         bases.names.push(name);
@@ -101,14 +103,15 @@ impl Bases {
     }
 }
 
-/// The lines: asked for, configured, or found. Errors: there is none of the name that was asked for.
+/// The lines: asked for, configured, or found; with why those found may be the wrong ones. Errors: there is none of the
+/// name that was asked for.
 fn choose(
     look: &Inspection<'_>,
     refs: &Refs,
     graph: &Graph,
     watched: &Watched,
     missing: &mut Vec<MissingBase>,
-) -> Result<Vec<Chosen>, InspectError> {
+) -> Result<(Vec<Chosen>, Option<String>), InspectError> {
     let chosen = |(name, at), because: &str| Chosen {
         name,
         because: because.to_owned(),
@@ -122,7 +125,7 @@ fn choose(
             path: shown(&look.opened.path),
             alike,
         };
-        return Ok(vec![chosen(resolve(refs, graph, base).map_err(unresolved)?, "asked for")]);
+        return Ok((vec![chosen(resolve(refs, graph, base).map_err(unresolved)?, "asked for")], None));
     }
     if look.config.bases.is_empty() {
         return Ok(found(refs, graph, watched));
@@ -134,10 +137,10 @@ fn choose(
             Err(why) => missing.push(why.of(base, format!("bases[{number}]"))),
         }
     }
-    Ok(declared)
+    Ok((declared, None))
 }
 
-fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> Vec<Chosen> {
+fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> (Vec<Chosen>, Option<String>) {
     let own_head = match refs.head.seen() {
         Some(Head::Branch(name)) => Some(name),
         _ => None,
@@ -160,7 +163,27 @@ fn found(refs: &Refs, graph: &Graph, watched: &Watched) -> Vec<Chosen> {
         confidence: line.confidence,
         trunk: line.trunk,
     };
-    lines::find(graph, &tips).into_iter().map(chosen).collect()
+    let hidden = hidden_line(refs, graph, &tips, head_of);
+    (lines::find(graph, &tips).into_iter().map(chosen).collect(), hidden)
+}
+
+/// Why another line than the first one was found: that one cannot be read. What is measured against another is no answer.
+fn hidden_line(
+    refs: &Refs,
+    graph: &Graph,
+    tips: &[Tip],
+    head_of: impl Fn(&RefName) -> Option<String>,
+) -> Option<String> {
+    let is_own_head = |name: &RefName| refs.head.reason().is_some_and(|reason| reason.contains(&format!("`{name}`")));
+    let is_branch =
+        |name: &RefName| ["refs/heads/", "refs/remotes/"].iter().any(|space| name.text().starts_with(space));
+    let broken: Vec<&BrokenRef> = refs.broken.iter().filter(|one| is_branch(&one.name)).collect();
+    let hidden: Vec<Hidden<'_>> = broken
+        .iter()
+        .map(|one| Hidden { name: &one.name, is_head_of: head_of(&one.name), is_own_head: is_own_head(&one.name) })
+        .collect();
+    let first = broken[lines::hidden_first(graph, tips, &hidden)?];
+    Some(format!("`{}`, which would be its base, cannot be read: {}", first.name.short(), first.reason))
 }
 
 /// Why there is no commit of the name that a person gave.
@@ -177,8 +200,10 @@ impl Unresolved {
 
 /// A ref by a name that a person gave, with its commit. Errors: there is none, or its commit can't be read.
 fn resolve(refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), Unresolved> {
+    let broken = |full: &RefName| refs.broken.iter().find(|one| one.name == *full).map(|one| one.reason.clone());
     let mut reason = None;
     for full in full_names(name) {
+        reason = reason.or_else(|| broken(&full));
         let Some(found) = refs.get(&full) else { continue };
         match position(graph, &found.peeled.unwrap_or(found.oid)) {
             Ok(at) => return Ok((found.symref.clone().unwrap_or(full), at)),
@@ -267,6 +292,11 @@ fn place(
     let own_line = bases.lines.iter().position(|line| line.name == seen.name);
     let declared =
         rule.and_then(|rule| rule.base.as_ref()).and_then(|base| bases.names.iter().position(|name| name == base));
+    if let (Some(reason), None) = (&bases.hidden, declared) {
+        placed.base = (0 < n_lines).then(|| Nearest { line: 0, confidence: 0.0, because: reason.clone() });
+        placed.drift = Known::Unknown(reason.clone());
+        return placed;
+    }
     // The first line stands for itself; a further line is measured against the lines before it.
     if own_line == Some(0) && declared.is_none() {
         placed.base = Some(Nearest { line: 0, confidence: 1.0, because: "it is the first line".into() });

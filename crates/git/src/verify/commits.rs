@@ -43,8 +43,9 @@ impl Commits<'_> {
 
     /// Commits reachable from these and not from those, the newest first.
     pub(super) fn list(&self, from: &[Oid], not: &[Oid], options: &[&'static str]) -> Result<Vec<Oid>, Doubt> {
-        let call = options.iter().fold(self.git.command("rev-list"), |call, option| call.option(option));
-        let call = call.option("--topo-order").option_with("--max-count=", COMMITS_AT_MOST.to_string());
+        let call = self.git.command("rev-list").option("--topo-order");
+        let call = call.option_with("--max-count=", COMMITS_AT_MOST.to_string());
+        let call = options.iter().fold(call, |call, option| call.option(option));
         let call = from.iter().fold(call, |call, oid| call.revision(oid.hex()));
         let call = not.iter().fold(call, |call, oid| call.revision(format!("^{oid}")));
         Ok(ids(&call.run()?.stdout))
@@ -58,15 +59,17 @@ impl Commits<'_> {
         Ok(Some(name).filter(|name| !name.is_empty()))
     }
 
-    /// Those of the commits that merge two lines.
-    pub(super) fn merges(&self, commits: &[Oid]) -> Result<Vec<Merge>, Doubt> {
-        let mut merges = Vec::new();
+    /// Those of the commits that merge two lines, and those that merge more.
+    pub(super) fn merges(&self, commits: &[Oid]) -> Result<(Vec<Merge>, Vec<Oid>), Doubt> {
+        let (mut merges, mut of_many) = (Vec::new(), Vec::new());
         for oid in commits {
-            if let [one, other] = self.objects.commit(oid)?.parents[..] {
-                merges.push(Merge { oid: *oid, parents: [one, other] });
+            match self.objects.commit(oid)?.parents[..] {
+                [one, other] => merges.push(Merge { oid: *oid, parents: [one, other] }),
+                [_, _, _, ..] => of_many.push(*oid),
+                _ => {}
             }
         }
-        Ok(merges)
+        Ok((merges, of_many))
     }
 
     /// Pairs old commits with new ones: the same patch, or the same author, time and subject.

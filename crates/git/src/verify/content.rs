@@ -131,6 +131,9 @@ impl Content<'_> {
         if !in_merge.0.is_file() || !now.0.is_file() {
             return Ok(None);
         }
+        if !at.is_conflict && in_merge.0 != now.0 && !at.is_explained {
+            return Ok(Some((LossKind::ModesChanged, Severity::Error)));
+        }
         let base = at.base.map(|(_, oid)| self.objects.blob_up_to(&oid, FILE_AT_MOST_BYTES)).transpose()?;
         let (made, now) = (
             merged.objects.blob_up_to(&in_merge.1, FILE_AT_MOST_BYTES)?,
@@ -182,6 +185,9 @@ impl Content<'_> {
                 LossKind::SideDropped => format!("one side was kept whole: what {n} files had {whose} is gone"),
                 LossKind::FilesDeleted => format!("{n} files {whose} are gone that Git's own merge keeps"),
                 LossKind::ChangesReverted => format!("changes {whose} in {n} files are as they were before"),
+                LossKind::ModesChanged => {
+                    format!("{n} files are executable, or not, otherwise than Git's own merge has them")
+                }
                 _ => format!("lines {whose} in {n} files are gone that Git's own merge keeps"),
             };
             let paths = paths.iter().map(|path| text(path)).collect();

@@ -1,6 +1,6 @@
 //! Compares texts by the lines that must still be there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Lines of one side of a conflict that must all be gone before that counts as dropping the side.
 ///
@@ -36,15 +36,17 @@ struct Hunk<'a> {
 /// Compares `now` with `merged`, which may hold conflicts in diff3 style; `elsewhere` are lines of other new files.
 pub(super) fn compare(base: &[u8], merged: &[u8], now: &[u8], elsewhere: &HashSet<Vec<u8>>) -> Lacks {
     let (clean, hunks) = parse(merged);
-    let before: HashSet<&[u8]> = lines(base).collect();
-    let there: HashSet<&[u8]> = lines(now).collect();
-    let is_there = |line: &&[u8]| there.contains(*line) || elsewhere.contains(*line);
+    let (before, there) = (counted(lines(base)), counted(lines(now)));
+    let is_there = |line: &&[u8]| there.contains_key(*line) || elsewhere.contains(*line);
     let mut merged_lines: HashSet<&[u8]> = clean.iter().copied().collect();
-    let added = clean.iter().filter(|line| !before.contains(**line) && says_something(line));
-    let n_added = added.filter(|line| !is_there(line)).count();
+    // A line that stands more than once must stand as often: what is lost may stand elsewhere, too.
+    let n_of = |all: &HashMap<&[u8], usize>, line: &[u8]| all.get(line).copied().unwrap_or(0);
+    let added = counted(clean.iter().copied()).into_iter().filter(|(line, n)| n_of(&before, line) < *n);
+    let added = added.filter(|(line, _)| says_something(line) && !elsewhere.contains(*line));
+    let n_added = added.map(|(line, n)| n.saturating_sub(n_of(&there, line).max(n_of(&before, line)))).sum();
     hunks.iter().for_each(|hunk| merged_lines.extend(hunk.ours.iter().chain(&hunk.theirs).chain(&hunk.base)));
-    let back = |line: &&[u8]| says_something(line) && there.contains(*line) && !merged_lines.contains(*line);
-    let n_back = before.iter().copied().filter(|line| back(line)).count();
+    let back = |line: &&[u8]| says_something(line) && there.contains_key(*line) && !merged_lines.contains(*line);
+    let n_back = before.keys().copied().filter(|line| back(line)).count();
     let dropped = |side: &[&[u8]], hunk: &Hunk<'_>| {
         let own: Vec<&[u8]> =
             side.iter().copied().filter(|line| !hunk.base.contains(line) && says_something(line)).collect();
@@ -54,6 +56,13 @@ pub(super) fn compare(base: &[u8], merged: &[u8], now: &[u8], elsewhere: &HashSe
     };
     let n_dropped = hunks.iter().map(|hunk| dropped(&hunk.ours, hunk) + dropped(&hunk.theirs, hunk)).sum();
     Lacks { n_added, n_back, n_dropped }
+}
+
+/// How often each line stands there.
+fn counted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HashMap<&'a [u8], usize> {
+    let mut counts = HashMap::new();
+    lines.for_each(|line| *counts.entry(line).or_default() += 1);
+    counts
 }
 
 /// Lines without spaces around them.
@@ -100,6 +109,9 @@ mod tests {
         assert_eq!(lacks("one\ntwo", "one", "one\ntwo"), (0, 1, 0));
         assert_eq!(lacks("one\ntwo", "one\n  two", "one\n\ttwo\nfour"), (0, 0, 0), "indented anew, and more");
         assert_eq!(lacks("", "}\n{", ""), (0, 0, 0), "braces say nothing");
+        let (one, two) = ("if a\nreturn none", "if a\nreturn none\nif b\nreturn none");
+        assert_eq!(lacks(one, two, "if a\nreturn none\nif b"), (1, 0, 0), "the same line stands elsewhere");
+        assert_eq!(lacks(one, two, &format!("{two}\nreturn none")), (0, 0, 0));
     }
 
     #[test]

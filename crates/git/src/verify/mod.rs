@@ -7,17 +7,24 @@
 //! a loss there. Commits that are gone are looked for by patch id, then by author, time and subject (a rebase keeps
 //! those), then by content (a squash).
 //!
+//! Besides branches that moved: merges that made a new branch, what a push overwrote at a remote, tags that are gone or
+//! elsewhere, and stashes that were dropped.
+//!
 //! Nothing is written into the repository. What cannot be read is unknown, with the reason.
 
 mod commits;
 mod content;
 mod lines;
+mod refs;
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use alignwatch_model::{
-    Oid, Severity,
-    run::{Loss, LossKind, Operation, RefMove, Verification, verification::Verified},
+    Oid, Severity, Timestamp,
+    run::{Loss, LossKind, Operation, RefMove, Verification, judge::STASHED, verification::Verified},
 };
 
 use self::{
@@ -58,35 +65,40 @@ enum Doubt {
     NoTime,
 }
 
-/// One branch that was dealt with: where it was, where it is, and what it was aligned with.
+/// One ref that moved: where it was, where it is, and what it was aligned with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Its full name.
+    /// Its full name; for a stash that is gone, `refs/stash@{ID}`.
     pub branch: String,
-    /// The tip before.
-    pub before: Oid,
+    /// The tip before; `None` = it is new.
+    pub before: Option<Oid>,
     /// The tip after; `None` = it was deleted.
     pub after: Option<Oid>,
     /// Where its base is; `None` = it has none, or it is the base itself.
     pub base: Option<Oid>,
+    /// When the run began. Only merges that were made since are looked into on a new branch.
+    pub since: Timestamp,
 }
 
-/// The questions that a run raises: one for each local branch that moved, and what cannot be asked.
-pub fn questions(operations: &[Operation], moves: &[RefMove]) -> (Vec<Question>, Vec<String>) {
+/// The questions that a run which began at `since` raises: one for each ref that can have lost something, and what cannot be
+/// asked.
+pub fn questions(operations: &[Operation], moves: &[RefMove], since: Timestamp) -> (Vec<Question>, Vec<String>) {
     let (mut questions, mut unknown) = (Vec::new(), Vec::new());
-    let known: BTreeSet<&str> = operations.iter().map(|one| one.branch.as_str()).collect();
-    let rest = moves.iter().filter(|one| one.name.starts_with("refs/heads/") && !known.contains(one.name.as_str()));
-    let rest = rest.map(|one| Operation {
-        branch: one.name.clone(),
-        before: one.before.clone(),
-        after: one.after.clone(),
-        ..Operation::default()
-    });
-    for one in operations.iter().cloned().chain(rest) {
-        if one.before == one.after || one.before.is_none() {
-            continue;
+    let of: BTreeMap<&str, &Operation> = operations.iter().map(|one| (one.branch.as_str(), one)).collect();
+    let rest = moves.iter().filter(|one| !of.contains_key(one.name.as_str()) && may_lose(one, &of));
+    let rest = rest.map(|one| {
+        let local = local_of(&one.name).and_then(|local| of.get(&*local).copied());
+        Operation {
+            branch: one.name.clone(),
+            before: one.before.clone(),
+            after: one.after.clone(),
+            base: local.and_then(|local| local.base.clone()),
+            base_oid: local.and_then(|local| local.base_oid.clone()),
+            ..Operation::default()
         }
-        match question(&one) {
+    });
+    for one in operations.iter().cloned().chain(rest).filter(|one| one.before != one.after) {
+        match question(&one, since) {
             Some(question) => questions.push(question),
             None => unknown.push(format!("`{}`: its ids cannot be read", one.branch)),
         }
@@ -95,14 +107,35 @@ pub fn questions(operations: &[Operation], moves: &[RefMove]) -> (Vec<Question>,
     (questions, unknown)
 }
 
-fn question(one: &Operation) -> Option<Question> {
+/// Can something be lost by this move, which no operation tells of?
+fn may_lose(one: &RefMove, of: &BTreeMap<&str, &Operation>) -> bool {
+    let (was, is) = (one.before.is_some(), one.after.is_some());
+    // What came over with a push is asked of the local branch; that a remote deleted a branch is no act of a run.
+    let as_local = local_of(&one.name)
+        .and_then(|local| of.get(&*local).copied())
+        .is_some_and(|local| (&local.before, &local.after) == (&one.before, &one.after));
+    match one.name.as_str() {
+        name if name.starts_with("refs/heads/") => true,
+        name if name.starts_with("refs/remotes/") => was && is && !as_local && !name.ends_with("/HEAD"),
+        name if name.starts_with("refs/tags/") => was,
+        name => name.starts_with(STASHED) && was && !is,
+    }
+}
+
+/// The local branch that a remote-tracking one belongs to, by its name.
+fn local_of(name: &str) -> Option<String> {
+    let (_, branch) = name.strip_prefix("refs/remotes/")?.split_once('/')?;
+    Some(format!("refs/heads/{branch}"))
+}
+
+fn question(one: &Operation, since: Timestamp) -> Option<Question> {
     let id = |text: &Option<String>| match text {
         Some(text) => Oid::from_hex(text.as_bytes()).ok().map(Some),
         None => Some(None),
     };
     let is_base = one.base.as_ref() == Some(&one.branch);
     let base = if is_base { None } else { id(&one.base_oid)? };
-    Some(Question { branch: one.branch.clone(), before: id(&one.before)??, after: id(&one.after)?, base })
+    Some(Question { branch: one.branch.clone(), before: id(&one.before)?, after: id(&one.after)?, base, since })
 }
 
 /// Answers all questions; what there is no time for is unknown.
@@ -131,34 +164,47 @@ impl Look<'_> {
     fn at(&self, question: &Question) -> Verified {
         let mut found = Verified {
             branch: question.branch.clone(),
-            before: Some(question.before.hex()),
+            before: question.before.map(|oid| oid.hex()),
             after: question.after.map(|oid| oid.hex()),
             ..Verified::default()
         };
-        if let Err(doubt) = self.judge(question, &mut found) {
+        let judged = match (question.branch.as_str(), question.before, question.after) {
+            (name, Some(before), _) if name.starts_with(STASHED) => self.stash(before, &mut found),
+            (name, Some(before), after) if name.starts_with("refs/tags/") => self.tag(before, after, &mut found),
+            (name, Some(before), Some(after)) if name.starts_with("refs/remotes/") => {
+                self.overwritten(before, after, question, &mut found)
+            }
+            (_, Some(before), _) => self.judge(before, question, &mut found),
+            (_, None, Some(after)) => self.created(after, question, &mut found),
+            (_, None, None) => Ok(()),
+        };
+        if let Err(doubt) = judged {
             found.unknown.push(doubt.to_string());
         }
         found.losses.sort_by_key(|loss| (std::cmp::Reverse(loss.severity), loss.kind));
         found
     }
 
+    fn commits(&self) -> Commits<'_> {
+        Commits { git: self.git, objects: self.objects }
+    }
+
     fn in_time(&self) -> Result<(), Doubt> {
         if self.stop.is_due() { Err(Doubt::NoTime) } else { Ok(()) }
     }
 
-    fn judge(&self, question: &Question, found: &mut Verified) -> Result<(), Doubt> {
+    fn judge(&self, before: Oid, question: &Question, found: &mut Verified) -> Result<(), Doubt> {
         self.in_time()?;
-        let commits = Commits { git: self.git, objects: self.objects };
-        let before = question.before;
+        let commits = self.commits();
         // A missing commit would make every other answer wrong.
         self.objects.commit(&before)?;
-        let Some(after) = question.after else { return self.deleted(&commits, question, found) };
+        let Some(after) = question.after else { return self.deleted(&commits, before, question, found) };
         self.objects.commit(&after)?;
         let contained_before = question.base.map(|base| commits.contains(before, base)).transpose()?;
         found.contains_base = question.base.map(|base| commits.contains(after, base)).transpose()?;
-        found.kept_by = self.kept_by(&commits, question, after)?;
+        found.kept_by = self.kept_by(&commits, question, before, after)?;
         if found.kept_by.is_none() {
-            found.losses.push(not_kept(question));
+            found.losses.push(not_kept(before));
         }
         let own = commits.list(&[before], &[question.base.unwrap_or(after)], &["--no-merges"])?;
         found.n_own = Some(own.len() as u32);
@@ -171,12 +217,7 @@ impl Look<'_> {
         let matched = commits.matched(&gone, &fresh)?;
         let was_aligned = contained_before == Some(false) && found.contains_base == Some(true);
         let mut lost_paths = BTreeSet::new();
-        for merge in commits.merges(&fresh)? {
-            self.in_time()?;
-            let sides = Sides { ours: merge.parents[0], theirs: merge.parents[1], result: merge.oid };
-            let by = vec![merge.oid];
-            self.content(&commits, &sides, &BTreeSet::new(), &by, found, &mut lost_paths)?;
-        }
+        self.merges(&commits, &fresh, found, &mut lost_paths)?;
         let unmatched: Vec<Oid> = gone.iter().copied().filter(|oid| !matched.old.contains(oid)).collect();
         if was_aligned || !unmatched.is_empty() {
             self.in_time()?;
@@ -199,6 +240,42 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// A new branch has nothing of its own to lose; the merges that made it can have dropped a side.
+    fn created(&self, after: Oid, question: &Question, found: &mut Verified) -> Result<(), Doubt> {
+        self.in_time()?;
+        let commits = self.commits();
+        self.objects.commit(&after)?;
+        found.contains_base = question.base.map(|base| commits.contains(after, base)).transpose()?;
+        let without: Vec<Oid> = question.base.into_iter().collect();
+        let mut fresh = Vec::new();
+        for oid in commits.list(&[after], &without, &["--merges"])? {
+            if question.since <= self.objects.commit(&oid)?.committed_at {
+                fresh.push(oid);
+            }
+        }
+        self.merges(&commits, &fresh, found, &mut BTreeSet::new())
+    }
+
+    /// Holds the merges among these commits against what Git makes of their sides.
+    fn merges(
+        &self,
+        commits: &Commits<'_>,
+        fresh: &[Oid],
+        found: &mut Verified,
+        lost_paths: &mut BTreeSet<Vec<u8>>,
+    ) -> Result<(), Doubt> {
+        let (merges, of_many) = commits.merges(fresh)?;
+        for merge in merges {
+            self.in_time()?;
+            let sides = Sides { ours: merge.parents[0], theirs: merge.parents[1], result: merge.oid };
+            let by = vec![merge.oid];
+            self.content(commits, &sides, &BTreeSet::new(), &by, found, lost_paths)?;
+        }
+        let many = |oid: &Oid| format!("{oid} merges more than two lines, which was not made again");
+        found.unknown.extend(of_many.iter().map(many));
+        Ok(())
+    }
+
     /// Holds a result against what Git makes of its two sides, and adds what is lost and not told yet.
     fn content(
         &self,
@@ -218,15 +295,21 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn deleted(&self, commits: &Commits<'_>, question: &Question, found: &mut Verified) -> Result<(), Doubt> {
-        found.kept_by = commits.held_by(question.before)?;
+    fn deleted(
+        &self,
+        commits: &Commits<'_>,
+        before: Oid,
+        question: &Question,
+        found: &mut Verified,
+    ) -> Result<(), Doubt> {
+        found.kept_by = commits.held_by(before)?;
         if found.kept_by.is_some() {
             return Ok(());
         }
-        let own = commits.list(&[question.before], &question.base.into_iter().collect::<Vec<_>>(), &["--no-merges"])?;
+        let own = commits.list(&[before], &question.base.into_iter().collect::<Vec<_>>(), &["--no-merges"])?;
         found.n_own = Some(own.len() as u32);
         let there = match question.base {
-            Some(base) => commits.list(&[base], &[question.before], &["--no-merges"])?,
+            Some(base) => commits.list(&[base], &[before], &["--no-merges"])?,
             None => Vec::new(),
         };
         let matched = commits.matched(&own, &there)?;
@@ -235,31 +318,41 @@ impl Look<'_> {
             return Ok(());
         }
         if let Some(base) = question.base
-            && content::adds_nothing(self.git, self.objects, question.before, base)?
+            && content::adds_nothing(self.git, self.objects, before, base)?
         {
             return Ok(());
         }
-        found.losses.push(not_kept(question));
+        found.losses.push(not_kept(before));
         found.losses.extend(commits_lost(&lost, commits.touched(&lost)?));
         Ok(())
     }
 
     /// What still leads to the tip before.
-    fn kept_by(&self, commits: &Commits<'_>, question: &Question, after: Oid) -> Result<Option<String>, Doubt> {
-        if commits.contains(after, question.before)? {
+    fn kept_by(
+        &self,
+        commits: &Commits<'_>,
+        question: &Question,
+        before: Oid,
+        after: Oid,
+    ) -> Result<Option<String>, Doubt> {
+        if commits.contains(after, before)? {
             return Ok(Some(question.branch.clone()));
         }
-        if let Some(name) = commits.held_by(question.before)? {
+        if let Some(name) = commits.held_by(before)? {
             return Ok(Some(name));
         }
-        let hex = question.before.hex();
-        let in_log = |name: &str| {
-            let path = self.git.opened().common_dir.join("logs").join(name);
-            let is_small = fs::metadata(&path).is_ok_and(|metadata| metadata.len() <= REFLOG_AT_MOST_BYTES);
-            is_small && fs::read(&path).is_ok_and(|text| memchr::memmem::find(&text, hex.as_bytes()).is_some())
-        };
+        let hex = before.hex();
+        let in_log =
+            |name: &str| self.log_of(name).is_some_and(|text| memchr::memmem::find(&text, hex.as_bytes()).is_some());
         let logs = [question.branch.as_str(), "HEAD"];
         Ok(logs.into_iter().find(|name| in_log(name)).map(|name| format!("the reflog of {name}")))
+    }
+
+    /// The reflog of a ref, where it has one in a file of its own.
+    fn log_of(&self, name: &str) -> Option<Vec<u8>> {
+        let path = self.git.opened().common_dir.join("logs").join(name);
+        fs::metadata(&path).ok().filter(|metadata| metadata.len() <= REFLOG_AT_MOST_BYTES)?;
+        fs::read(&path).ok()
     }
 
     /// Files that have conflict markers now, and had none on either side before.
@@ -294,9 +387,9 @@ impl Look<'_> {
     }
 }
 
-fn not_kept(question: &Question) -> Loss {
+fn not_kept(before: Oid) -> Loss {
     let summary = "no ref and no reflog leads to the tip before: gc will remove it";
-    Loss::new(LossKind::TipNotKept, Severity::Warning, summary, vec![question.before.hex()], Vec::new())
+    Loss::new(LossKind::TipNotKept, Severity::Warning, summary, vec![before.hex()], Vec::new())
 }
 
 fn commits_lost(lost: &[Oid], paths: BTreeSet<Vec<u8>>) -> Option<Loss> {

@@ -61,6 +61,8 @@ pub struct Book {
     under_way: BTreeMap<String, String>,
     /// Since when each channel takes nothing that is tried.
     failing: BTreeMap<String, Timestamp>,
+    /// What became of attempts since this start, by channel.
+    tallies: BTreeMap<String, Tally>,
     /// When each channel was told lately.
     lately: BTreeMap<String, VecDeque<Timestamp>>,
     changed: BTreeSet<Row>,
@@ -81,6 +83,19 @@ pub struct Book {
     n_made: u64,
     /// How often anything changed.
     pub version: u64,
+}
+
+/// What became of attempts to deliver to one channel.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// All of them.
+    pub n_attempts: u64,
+    /// Those that failed, by reason.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// Those that arrived.
+    pub n_delivered: u64,
+    /// How long those took since it was decided to tell them, together.
+    pub waited: Span,
 }
 
 /// A row that is kept.
@@ -167,6 +182,7 @@ impl Book {
                 // What it says may have moved on; that alone is nothing to write.
                 (alert.summary, alert.description) = (instance.summary, instance.description);
                 (alert.commands, alert.runbook, alert.value) = (instance.commands, instance.runbook, instance.value);
+                alert.annotations.clone_from(&rule.annotations);
             }
             None if is_full => {
                 self.refuse(now);
@@ -349,6 +365,7 @@ fn pending(rule: &Rule, repository: &str, fingerprint: &str, instance: Instance,
         description: instance.description,
         commands: instance.commands,
         runbook: instance.runbook,
+        annotations: rule.annotations.clone(),
         value: instance.value,
         phase: Phase::Pending,
         in_doubt: None,

@@ -93,6 +93,7 @@ pub(super) fn telling(channel: &str, now: Timestamp) -> Telling {
         description: String::new(),
         commands: Vec::new(),
         runbook: String::new(),
+        annotations: Labels::new(),
         value: None,
         phase: Phase::Resolved,
         in_doubt: None,

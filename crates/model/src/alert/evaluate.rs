@@ -9,7 +9,7 @@ use super::{
     fingerprint,
     lifecycle::Result,
     matcher::all_match,
-    rule::{Of, Rule},
+    rule::{LABELS_OF_EVIDENCE, Of, Rule},
 };
 use crate::{Severity, Timestamp, checks::Judged, record::Reading};
 
@@ -63,9 +63,10 @@ pub struct Evaluated {
 /// What is to be thought of what is not bad.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Others {
-    /// All of it is well, but for what these checks would have found: they could not look, for these reasons.
+    /// All of it is well, but for what these checks would have found (they could not look) and the alerts with these fingerprints
+    /// (their condition cannot be answered), for these reasons.
     WellBut(BTreeMap<String, String>),
-    /// Only these, by their fingerprints, are well; there is no number for any other.
+    /// Only these, by their fingerprints, are well; there is no number for any other, or its condition cannot be answered.
     WellOnly(BTreeSet<String>),
     /// Nothing can be said, for this reason.
     Unknown(String),
@@ -75,9 +76,14 @@ impl Others {
     /// The result for an alert that is not among the bad ones.
     pub fn result(&self, alert: &Alert) -> Result {
         let doubt = match self {
-            Others::WellBut(checks) => alert.labels.get("check").and_then(|check| checks.get(check)).cloned(),
+            Others::WellBut(doubts) => {
+                let of_check = alert.labels.get("check").and_then(|check| doubts.get(check));
+                of_check.or_else(|| doubts.get(&alert.fingerprint)).cloned()
+            }
             Others::WellOnly(well) if well.contains(&alert.fingerprint) => None,
-            Others::WellOnly(_) => Some("there is no number for it any more".to_owned()),
+            Others::WellOnly(_) => {
+                Some("there is no number for it any more, or its condition cannot be answered".to_owned())
+            }
             Others::Unknown(reason) => Some(reason.clone()),
         };
         doubt.map_or(Result::Good, Result::Doubt)
@@ -174,11 +180,21 @@ fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Jud
         for finding in judged.findings.iter().filter(|finding| at_least <= finding.severity) {
             let own = [("check", judged.check.id), ("subject", &finding.subject), ("key", &finding.key)];
             let mut labels = labels(rule, seen, own.map(|(name, value)| (name.to_owned(), value.to_owned())));
-            if let Some(host) = finding.evidence.get("host").and_then(serde_json::Value::as_str) {
-                labels.insert("host".to_owned(), host.to_owned());
+            for name in LABELS_OF_EVIDENCE {
+                if let Some(text) = finding.evidence.get(name).and_then(serde_json::Value::as_str) {
+                    labels.insert(name.to_owned(), text.to_owned());
+                }
             }
             if !all_match(matchers, &labels) {
                 continue;
+            }
+            match rule.when.as_ref().map_or(Ok(true), |when| when.holds_for(finding, &labels)) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(reason) => {
+                    doubts.insert(fingerprint(&labels), reason);
+                    continue;
+                }
             }
             bad.push(Instance {
                 labels,
@@ -214,7 +230,12 @@ fn of_metric(
         let limit = limit(&fingerprint);
         // Between the two thresholds it stays bad; at the second one itself it is well.
         let is_at_clear = limit != bad_when.number && *value == limit;
-        if bad_when.comparison.holds(*value, limit) && !is_at_clear {
+        let is_bad = bad_when.comparison.holds(*value, limit) && !is_at_clear;
+        let holds = rule.when.as_ref().filter(|_| is_bad).map(|when| when.holds_of(*value, &labels));
+        if matches!(holds, Some(Err(_))) {
+            continue;
+        }
+        if is_bad && holds.is_none_or(|holds| holds == Ok(true)) {
             bad.push(of_number(rule, bad_when, labels, *value));
         } else {
             well.insert(fingerprint);

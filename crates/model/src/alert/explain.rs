@@ -177,7 +177,13 @@ fn of_rule(policy: &Policy, alert: &Alert) -> Link {
     let whose = if rule.is_own { "of the configuration" } else { "built in" };
     link(
         "rule",
-        format!("{} ({whose}) looks for {}; it says {}: {}", rule.name, rule.of, alert.severity, alert.summary),
+        format!(
+            "{} ({whose}) looks for {}; it says {}: {}",
+            rule.name,
+            rule.looks_for(),
+            alert.severity,
+            alert.summary
+        ),
     )
 }
 

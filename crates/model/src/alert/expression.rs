@@ -133,6 +133,11 @@ fn labels_of(metric: &Metric) -> impl Iterator<Item = &'static str> {
     metric.labels.iter().copied().chain(["repository"])
 }
 
+/// The labels that series of the metric with this name have; none of one that does not exist.
+pub fn labels_named(name: &str) -> impl Iterator<Item = &'static str> {
+    metrics::by_name(name).into_iter().flat_map(labels_of)
+}
+
 /// Why no series of this metric can be what a matcher speaks of: its label has other values only.
 fn never_so(metric: &Metric, matcher: &Matcher) -> Option<String> {
     use crate::{Severity, Status, branch::State, checks};

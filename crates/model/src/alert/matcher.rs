@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::Severity;
+
 /// Labels of an alert.
 pub type Labels = BTreeMap<String, String>;
 
@@ -111,6 +113,32 @@ impl Matcher {
         Some(format!("`{}` is never `{}`; {hint}", self.name, self.value))
     }
 
+    /// The words that it speaks of, where it names them: its value, or those between the `|` of a plain pattern.
+    pub fn words(&self) -> Vec<String> {
+        let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '|' | '-' | '_');
+        match &self.pattern {
+            None => vec![self.value.clone()],
+            Some(_) if self.value.chars().all(is_plain) => self.value.split('|').map(str::to_owned).collect(),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// Do all alerts meet it, whatever they are?
+    pub fn is_met_by_all(&self) -> bool {
+        let of = |value: &str| Labels::from([(self.name.clone(), value.to_owned())]);
+        let severities = Severity::ALL.map(Severity::word);
+        if !self.is_equal && !self.value.is_empty() {
+            return false;
+        }
+        // No alert that somebody means has such a name.
+        const ODD: [&str; 3] = ["\u{1}", "zq9 /x", "Zq9-x"];
+        match self.name.as_str() {
+            "severity" => severities.iter().all(|word| self.matches(&of(word))),
+            "alertname" => ODD.iter().all(|word| self.matches(&of(word))),
+            _ => self.matches(&Labels::new()) && ODD.iter().all(|word| self.matches(&of(word))),
+        }
+    }
+
     /// Does it hold for these labels?
     pub fn matches(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.name).map_or("", String::as_str);
@@ -183,7 +211,7 @@ fn unquoted(text: &str) -> Result<String, BadMatcher> {
     Ok(value)
 }
 
-fn compiled(pattern: &str) -> Result<Regex, BadMatcher> {
+pub(super) fn compiled(pattern: &str) -> Result<Regex, BadMatcher> {
     if PATTERN_AT_MOST < pattern.len() {
         return Err(BadMatcher(format!("the pattern is longer than {PATTERN_AT_MOST} bytes")));
     }
@@ -274,6 +302,22 @@ mod tests {
         let several = parse_all("{a=\"x,y\", b=~\"c|d\"}").unwrap();
         assert_eq!(several.len(), 2);
         assert_eq!(parse_all("").unwrap(), []);
+    }
+
+    #[test]
+    fn what_all_alerts_meet_is_known() {
+        for (text, is_met) in [
+            ("alertname=~\".+\"", true),
+            ("alertname!=\"\"", true),
+            ("severity=~\"info|warning|error|critical\"", true),
+            ("team=~\".*\"", true),
+            ("team=~\".+\"", false),
+            ("alertname=~\"con.*\"", false),
+            ("severity!=\"critical\"", false),
+            ("alertname!=\"conflict\"", false),
+        ] {
+            assert_eq!(Matcher::parse(text).unwrap().is_met_by_all(), is_met, "{text}");
+        }
     }
 
     #[test]

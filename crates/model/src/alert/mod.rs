@@ -19,6 +19,7 @@ pub mod backtest;
 pub mod book;
 pub mod burn;
 pub mod canary;
+pub mod condition;
 pub mod evaluate;
 pub mod explain;
 pub mod export;
@@ -73,6 +74,9 @@ pub struct Alert {
     pub commands: Vec<String>,
     /// Where the procedure is written; empty = nowhere.
     pub runbook: String,
+    /// What is said of it besides, by name: of the rule, or of whoever posted it.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub annotations: Labels,
     /// The number that it was judged by.
     pub value: Option<f64>,
     /// Where it is in its life.

@@ -76,6 +76,11 @@ impl Silence {
                 "a silence needs a matcher that not everything meets, such as repository=\"/srv/git/a.git\"".to_owned()
             );
         }
+        let severities = Severity::ALL.map(Severity::word);
+        let of_severity = self.matchers.iter().filter(|matcher| matcher.name == "severity");
+        if let Some(problem) = of_severity.filter_map(|matcher| matcher.speaks_of_none(&severities)).next() {
+            return Err(format!("it would hold nothing: {problem}"));
+        }
         if lasts.0 <= 0 || self.ends_at <= now {
             return Err("a silence must end after it begins, and after now".to_owned());
         }

@@ -66,6 +66,11 @@ impl Duty {
         by_turns.into_iter().chain(by_agenda).min()
     }
 
+    /// Why the calendar does not count; `None` = it does, or there is none.
+    pub fn doubt(&self) -> Option<&str> {
+        self.agenda.as_ref()?.reason()
+    }
+
     fn agenda(&self) -> Option<&Agenda> {
         self.agenda.as_ref()?.seen().map(Arc::as_ref)
     }

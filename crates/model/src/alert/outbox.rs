@@ -93,7 +93,7 @@ fn notice_alert(told: &TellingAlert, decided_at: Timestamp) -> NoticeAlert {
         commands: alert.commands.clone(),
         runbook_url: Some(alert.runbook.clone()).filter(|runbook| !runbook.is_empty()),
         labels: alert.labels.clone(),
-        annotations: Default::default(),
+        annotations: alert.annotations.clone(),
         starts_at: alert.starts_at.unwrap_or(decided_at),
         ends_at: alert.ends_at,
         fingerprint: alert.fingerprint.clone(),

@@ -105,6 +105,11 @@ impl Policy {
         quiet.filter_map(|(_, window)| window.open_at(now)).max_by_key(|opening| opening.until)
     }
 
+    /// All windows.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.windows.iter().map(|(_, window)| window)
+    }
+
     /// Does a window wait for alerts?
     pub fn has_window_that_waits(&self) -> bool {
         self.windows.iter().any(|(_, window)| window.waits_for_alerts().is_some())
@@ -232,7 +237,21 @@ fn inhibitions(config: &Config) -> Vec<Inhibit> {
         of_own: true,
     };
     let own = own_inhibitions(config);
-    [unseen, damaged].into_iter().chain(of_remotes()).chain(own).collect()
+    [unseen, damaged].into_iter().chain(of_bases()).chain(of_remotes()).chain(own).collect()
+}
+
+/// While a base itself was rewritten or cannot be read, what its branches are told of it follows from that.
+fn of_bases() -> Option<Inhibit> {
+    let some_base = Matcher::new("base", "", false, false).ok()?;
+    let of_base = Matcher::new("check", "base-rewritten|broken-refs", true, true).ok()?;
+    let of_branches =
+        Matcher::new("check", "conflicting|over-budget|far-behind|budget-soon-exceeded", true, true).ok()?;
+    Some(Inhibit {
+        source: vec![of_base, some_base.clone()],
+        target: vec![of_branches, some_base],
+        equal: vec!["repository".to_owned(), "base".to_owned()],
+        of_own: true,
+    })
 }
 
 /// Of a forge that does not answer one repository is told, the first; and what needs a remote follows from it: fetches that are old,

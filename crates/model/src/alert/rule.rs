@@ -5,12 +5,25 @@
 
 use std::fmt;
 
-use super::{Labels, Matcher, Timing, expression::Expression, matcher};
+use super::{
+    Labels, Matcher, Timing,
+    condition::{Condition, Subject},
+    expression::{self, Expression},
+    matcher,
+};
 use crate::{
     Severity, Span,
     checks::{self, Check, Family},
-    config::RuleEntry,
+    config::{LabelEntry, RuleEntry},
 };
+
+/// Facts of findings that are labels of their alerts: by them it is known what hangs on what.
+pub const LABELS_OF_EVIDENCE: [&str; 2] = ["base", "host"];
+
+/// The labels that an alert has of its finding.
+pub fn finding_labels() -> impl Iterator<Item = &'static str> {
+    ["check", "subject", "key", "repository"].into_iter().chain(LABELS_OF_EVIDENCE)
+}
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +32,16 @@ pub struct Rule {
     pub name: String,
     /// What it looks for.
     pub of: Of,
+    /// What else must hold.
+    pub when: Option<Condition>,
     /// What damps it.
     pub timing: Timing,
     /// How bad its alerts are; `None` = as bad as the finding.
     pub severity: Option<Severity>,
     /// Labels that its alerts have besides their own.
     pub labels: Labels,
+    /// What is said of its alerts besides, by name.
+    pub annotations: Labels,
     /// What its alerts say; `None` = what the finding says.
     pub summary: Option<String>,
     /// Where the procedure is written; `None` = where the finding says.
@@ -287,14 +304,22 @@ impl Rule {
         Rule {
             name: rule.name.to_owned(),
             of,
+            when: None,
             timing: Timing { hold: rule.hold, keep_firing: rule.keep_firing, ..Timing::default() },
             severity: rule.severity,
             labels: Labels::new(),
+            annotations: Labels::new(),
             summary: None,
             runbook: None,
             why: rule.why.to_owned(),
             is_own: false,
         }
+    }
+
+    /// What it looks for, with what else must hold.
+    pub fn looks_for(&self) -> String {
+        let when = self.when.as_ref().map_or(String::new(), |when| format!(", where {when}"));
+        format!("{}{when}", self.of)
     }
 
     /// Is it about the machine, whichever repository is looked at?
@@ -311,22 +336,26 @@ impl Rule {
     /// A rule of the configuration. Errors: what is wrong with it, by the key that holds it.
     pub fn of_entry(entry: &RuleEntry) -> Result<Rule, (&'static str, String)> {
         let of = Of::parse(&entry.expr, entry.clear.as_deref())?;
+        let when = entry.when.as_deref().map(|text| of.condition(text).map_err(|problem| ("when", problem)));
+        let when = when.transpose()?;
         let (times, of_last) = (entry.times.unwrap_or(1), entry.of.or(entry.times).unwrap_or(1));
         if of_last < times {
             return Err(("times", format!("can never be so many of the last {of_last}")));
         }
-        let labels = entry.labels.iter().map(|label| (label.name.clone(), label.value.clone())).collect();
+        let named = |all: &[LabelEntry]| all.iter().map(|one| (one.name.clone(), one.value.clone())).collect();
         Ok(Rule {
             name: entry.name.clone(),
             severity: entry.severity.or(matches!(of, Of::Metric { .. }).then_some(Severity::Warning)),
             of,
+            when,
             timing: Timing {
                 hold: entry.hold.unwrap_or_default(),
                 keep_firing: entry.keep_firing_for.unwrap_or_default(),
                 times,
                 of: of_last,
             },
-            labels,
+            labels: named(&entry.labels),
+            annotations: named(&entry.annotations),
             summary: entry.summary.clone(),
             runbook: entry.runbook.clone(),
             why: "configured".to_owned(),
@@ -344,15 +373,27 @@ impl Of {
             _ => metric_of(text, clear),
         }
     }
+
+    /// Reads what else must hold. Errors: what is wrong with it.
+    fn condition(&self, text: &str) -> Result<Condition, String> {
+        match self {
+            Of::Findings { checks, .. } => Condition::parse(text, Subject::Finding(checks)),
+            Of::Metric { bad, .. } => {
+                let labels: Vec<&str> = expression::labels_named(&bad.metric).collect();
+                Condition::parse(text, Subject::Number(&labels))
+            }
+            _ => Err("only findings and metrics have conditions".to_owned()),
+        }
+    }
 }
 
 /// `{check="conflicting"} >= error`, what stands after `finding`.
 fn findings_of(text: &str) -> Result<Of, String> {
     let (labels, severity) = text.split_once(">=").unwrap_or((text, ""));
     let matchers = matcher::parse_all(labels).map_err(|bad| bad.0)?;
-    const LABELS: [&str; 5] = ["check", "subject", "key", "repository", "host"];
-    if let Some(matcher) = matchers.iter().find(|matcher| !LABELS.contains(&&*matcher.name)) {
-        return Err(format!("a finding has no label `{}`; it has `{}`", matcher.name, LABELS.join("`, `")));
+    if let Some(matcher) = matchers.iter().find(|matcher| !finding_labels().any(|label| label == matcher.name)) {
+        let all = finding_labels().collect::<Vec<_>>().join("`, `");
+        return Err(format!("a finding has no label `{}`; it has `{all}`", matcher.name));
     }
     let severities = [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical];
     let at_least = match severity.trim() {

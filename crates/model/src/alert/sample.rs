@@ -19,6 +19,7 @@ pub(crate) fn pending() -> Alert {
         description: String::new(),
         commands: Vec::new(),
         runbook: String::new(),
+        annotations: Labels::new(),
         value: None,
         phase: Phase::Pending,
         in_doubt: None,

@@ -429,6 +429,59 @@ fn alerts_of_others_end_unless_they_are_posted_again() {
     assert_eq!(world.told(), ["10 team all are over: -Disk"]);
 }
 
+#[test]
+fn annotations_that_others_posted_are_told_also_after_a_restart() {
+    let mut world = World::new();
+    let annotations = Labels::from([("dashboard".to_owned(), "https://g.example/1".to_owned())]);
+    let labels = Labels::from([("alertname".to_owned(), "Disk".to_owned())]);
+    let posted = book::Posted { annotations: annotations.clone(), ..evaluate_posted(labels) };
+    world.wish(1, Wish::Post(vec![posted]));
+    world.killed(2);
+    world.wait(10);
+    let told: Vec<_> = world.0.messages().iter().flat_map(|row| row.notice("").alerts).collect();
+    let n_firing = told.iter().filter(|alert| alert.is_firing).count();
+    assert_eq!((told.len(), n_firing), (2, 1), "its begin and its end");
+    assert!(told.iter().all(|alert| alert.annotations == annotations), "{told:#?}");
+}
+
+#[test]
+fn a_condition_that_cannot_be_answered_neither_fires_nor_ends_and_one_that_does_not_hold_ends() {
+    use serde_json::json;
+    let text = "rules: [{name: many, expr: 'finding{check=\"conflicting\"}', when: evidence.n_branches > 2}]\n\
+                channels: {webhook: [{name: team, url: \"https://x.example/h\"}]}\n\
+                alerts: {settle: 0s, group_wait: 0s, group_interval: 1m, skip_rules: [conflict]}\n";
+    let policy = Policy::of(&Config::from_yaml(text, "f").unwrap_or_else(|errors| panic!("{errors:#?}")).0);
+    let mut world = World(world::World::new(policy, Timestamp(0)));
+    let mut seen = |minute: i64, evidence: serde_json::Value| {
+        world.wait(minute);
+        let serde_json::Value::Object(evidence) = evidence else { panic!("evidence is an object") };
+        let finding = crate::Finding {
+            check: "conflicting",
+            key: "conflicting:main".into(),
+            severity: Severity::Error,
+            subject: "main".into(),
+            summary: "they conflict".into(),
+            evidence,
+            threshold: None,
+            impact: String::new(),
+            remedy: crate::Remedy::default(),
+            doc: String::new(),
+        };
+        let check = checks::by_id("conflicting").unwrap();
+        let judged = [Judged { check, status: crate::Status::Ok, reason: None, findings: vec![finding] }];
+        world.see(Ok(&judged));
+        (world.0.book.firing().count(), world.0.book.alerts().filter_map(|alert| alert.in_doubt.clone()).next())
+    };
+    assert_eq!(seen(1, json!({"n_branches": 2})), (0, None));
+    assert_eq!(seen(2, json!({})), (0, None), "nothing was bad, and it is not known that anything is");
+    assert_eq!(seen(3, json!({"n_branches": 3})), (1, None));
+    let (n_firing, doubt) = seen(4, json!({"path": "a"}));
+    assert_eq!(n_firing, 1);
+    assert!(doubt.unwrap().contains("there is no `n_branches`"));
+    assert_eq!(seen(5, json!({"n_branches": 1})), (0, None));
+    assert_eq!(world.told().len(), 2);
+}
+
 fn evaluate_posted(labels: Labels) -> book::Posted {
     book::Posted { labels, annotations: Labels::new(), starts_at: None, ends_at: None, generator: String::new() }
 }

@@ -12,12 +12,13 @@
 //!       - {at: 60m, told: [{channel: team, resolved: [conflict]}]}
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use super::{
     Ack, Labels, Matcher, Phase, Policy, Silence, Wish,
+    book::Posted,
     matcher::parse_all,
     mute::By,
     unsent::{self, Telling},
@@ -25,9 +26,11 @@ use super::{
 };
 use crate::{
     Finding, Remedy, Severity, Span, Status, Timestamp,
-    checks::{self, Check, Judged},
+    checks::{self, Check, Judged, facts},
     config::{Config, parse_length},
+    finding::Evidence,
     metrics,
+    notice::NoticeReason,
     record::Reading,
 };
 
@@ -110,6 +113,9 @@ pub struct Found {
     /// The check could not look then, so that nothing is found nor over.
     #[serde(default)]
     pub in_doubt: bool,
+    /// Its facts, as `check --json` shows them: what conditions ask for.
+    #[serde(default)]
+    pub evidence: Evidence,
 }
 
 /// A series with its values, one for each look, as Prometheus writes them: `0 1 2`, `5x3` (5 four times), `0+2x3` (0 2 4 6), `_` (none).
@@ -142,17 +148,56 @@ pub struct Act {
     pub at: Option<Length>,
     /// Silence what these matchers match.
     pub silence: Vec<String>,
-    /// For how long.
+    /// For how long: a silence (none = 1h), an acknowledgement (none = until it is over).
     #[serde(rename = "for")]
     pub lasts: Option<Length>,
+    /// The silence ends as soon as nothing that it matches fires.
+    pub until_resolved: bool,
+    /// End the silences with just these matchers.
+    pub unsilence: Vec<String>,
     /// Acknowledge what this rule found.
     pub ack: Option<String>,
+    /// The acknowledgement stays when it gets graver.
+    pub sticky: bool,
+    /// Take the acknowledgement of what this rule found back.
+    pub unack: Option<String>,
+    /// End by hand what this rule found.
+    pub end: Option<String>,
+    /// Alerts that others post, such as a Prometheus.
+    pub post: Vec<Post>,
+    /// The window that is open is longer by this, or ends now.
+    pub window: Option<WindowAct>,
     /// This channel can't be reached from now on.
     pub down: Option<String>,
     /// This channel can be reached again.
     pub up: Option<String>,
     /// The daemon is killed and started again.
     pub restart: bool,
+}
+
+/// An alert that is posted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Post {
+    /// Its labels; `alertname` among them.
+    pub labels: Labels,
+    /// Its annotations.
+    #[serde(default)]
+    pub annotations: Labels,
+    /// How long it fires unless it is posted again; none = 5m. 0s: it is over.
+    #[serde(default)]
+    pub lasts: Option<Length>,
+}
+
+/// What is done to a window that is open.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WindowAct {
+    /// Its name.
+    pub name: String,
+    /// So much longer; none = it ends now.
+    #[serde(default)]
+    pub extend: Option<Length>,
 }
 
 /// What is expected at a time.
@@ -164,7 +209,7 @@ pub struct Expected {
     /// All alerts that are pending or fire; none = it does not matter.
     #[serde(default)]
     pub alerts: Option<Vec<ExpectedAlert>>,
-    /// All that was told since the expectation before; none = it does not matter.
+    /// All that was told since the expectation before, to each channel in this order; none = it does not matter.
     #[serde(default)]
     pub told: Option<Vec<ExpectedTelling>>,
 }
@@ -191,7 +236,7 @@ fn firing() -> String {
 }
 
 /// A message that is expected.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedTelling {
     /// The channel.
@@ -202,6 +247,26 @@ pub struct ExpectedTelling {
     /// The rules whose alerts it says to have ended.
     #[serde(default)]
     pub resolved: Vec<String>,
+    /// Why it is told now, such as `first`, `repeat` or `escalated`; none = it does not matter.
+    #[serde(default)]
+    pub reason: Option<NoticeReason>,
+    /// The labels that all in it share; none = it does not matter.
+    #[serde(default)]
+    pub group: Option<Labels>,
+}
+
+impl ExpectedTelling {
+    fn sorted(mut self) -> ExpectedTelling {
+        self.firing.sort();
+        self.resolved.sort();
+        self
+    }
+
+    fn is_met_by(&self, other: &ExpectedTelling) -> bool {
+        let are_same = self.channel == other.channel && self.firing == other.firing && self.resolved == other.resolved;
+        let is_of_reason = self.reason.is_none() || self.reason == other.reason;
+        are_same && is_of_reason && (self.group.is_none() || self.group == other.group)
+    }
 }
 
 /// Looks of one test, at most. Source: ours; a month of one each five minutes, ten times over.
@@ -274,15 +339,17 @@ impl Trial {
                     }
                 }
             }
+            world.look_at_itself();
             let until = offset + interval;
             for (at, line) in self.lines().into_iter().filter(|(at, _)| (offset..until).contains(at)) {
                 world.wait_until(Timestamp(begin.0 + at));
                 match line {
                     Line::Act(act) => act.perform(&mut world)?,
                     Line::Expected(expected) => {
-                        let told = world.told[n_told..].iter().map(|(_, telling)| told_as(telling)).collect();
+                        let told: Vec<_> =
+                            world.told[n_told..].iter().map(|(at, telling)| (*at, told_as(telling))).collect();
                         n_told = world.told.len();
-                        wrong.extend(expected.differs(&world, told));
+                        wrong.extend(expected.differs(&world, &told));
                     }
                 }
             }
@@ -309,6 +376,11 @@ impl Trial {
         let mut found = Vec::new();
         for id in self.findings.iter().map(|found| found.check.as_str()).collect::<BTreeSet<_>>() {
             found.push(checks::by_id(id).ok_or_else(|| format!("there is no check `{id}`"))?);
+        }
+        for (name, value) in self.findings.iter().flat_map(|found| &found.evidence) {
+            if !facts::is_one(name, value) {
+                return Err(format!("no finding has the fact `{name}` with the value {value}"));
+            }
         }
         Ok(found)
     }
@@ -346,7 +418,7 @@ fn finding(check: &'static Check, found: &Found) -> Finding {
         severity: found.severity.unwrap_or(check.severity),
         subject: found.subject.clone(),
         summary: format!("{} ({})", check.title, found.subject),
-        evidence: Default::default(),
+        evidence: found.evidence.clone(),
         threshold: None,
         impact: String::new(),
         remedy: Remedy::default(),
@@ -412,33 +484,36 @@ impl Act {
             let matchers = self.silence.iter().map(|text| Matcher::parse(text)).collect::<Result<Vec<_>, _>>();
             let (now, lasts) = (world.now, self.lasts.map_or(Span::hours(1), |lasts| lasts.0));
             let silence = Silence {
-                id: format!("silence-{}", now.0),
+                id: format!("silence-{}-{}", now.0, world.book.silences.len()),
                 matchers: matchers.map_err(|bad| bad.0)?,
                 starts_at: now,
                 ends_at: Timestamp(now.0 + lasts.0),
-                created_by: "the test".to_owned(),
+                created_by: WHO.to_owned(),
                 comment: "a test".to_owned(),
                 updated_at: now,
-                ends_on_resolve: false,
+                ends_on_resolve: self.until_resolved,
             };
             world.wish(Wish::Silence { silence, instead_of: None })?;
         }
-        if let Some(rule) = &self.ack {
-            let ids: Vec<String> =
-                world.book.firing().filter(|alert| alert.rule == *rule).map(|alert| alert.id.clone()).collect();
-            if ids.is_empty() {
-                return Err(format!("nothing of the rule `{rule}` fires that could be acknowledged"));
-            }
-            for alert in ids {
-                let ack = Ack {
-                    who: "the test".to_owned(),
-                    note: String::new(),
-                    at: world.now,
-                    until: None,
-                    is_sticky: false,
-                };
-                world.wish(Wish::Ack { alert, ack })?;
-            }
+        self.end_silences(world)?;
+        for alert in firing_of(world, self.ack.as_deref())? {
+            let until = self.lasts.map(|lasts| Timestamp(world.now.0 + lasts.0.0));
+            let (at, is_sticky) = (world.now, self.sticky);
+            let ack = Ack { who: WHO.to_owned(), note: String::new(), at, until, is_sticky };
+            world.wish(Wish::Ack { alert, ack })?;
+        }
+        for alert in firing_of(world, self.unack.as_deref())? {
+            world.wish(Wish::Unack { alert, who: WHO.to_owned() })?;
+        }
+        for alert in firing_of(world, self.end.as_deref())? {
+            world.wish(Wish::End { alert, who: WHO.to_owned() })?;
+        }
+        if !self.post.is_empty() {
+            let posted = self.post.iter().map(|post| post.posted(world.now)).collect();
+            world.wish(Wish::Post(posted))?;
+        }
+        if let Some(act) = &self.window {
+            world.change_window(&act.name, act.extend.map(|by| by.0), WHO)?;
         }
         world.down.extend(self.down.clone());
         if let Some(channel) = &self.up {
@@ -449,6 +524,40 @@ impl Act {
         }
         Ok(())
     }
+
+    fn end_silences(&self, world: &mut World) -> Result<(), String> {
+        if self.unsilence.is_empty() {
+            return Ok(());
+        }
+        let matchers = self.unsilence.iter().map(|text| Matcher::parse(text)).collect::<Result<Vec<_>, _>>();
+        let matchers = matchers.map_err(|bad| bad.0)?;
+        let is_meant = |silence: &&Silence| silence.matchers == matchers && world.now < silence.ends_at;
+        let ids: Vec<String> =
+            world.book.silences.values().filter(is_meant).map(|silence| silence.id.clone()).collect();
+        if ids.is_empty() {
+            return Err(format!("there is no silence on {} that could be ended", self.unsilence.join(", ")));
+        }
+        ids.into_iter().try_for_each(|id| world.wish(Wish::Unsilence { id, who: WHO.to_owned() }))
+    }
+}
+
+/// Who does what is done in tests.
+const WHO: &str = "the test";
+
+/// The ids of what this rule found and fires; none of no rule. Errors: nothing of it fires.
+fn firing_of(world: &World, rule: Option<&str>) -> Result<Vec<String>, String> {
+    let Some(rule) = rule else { return Ok(Vec::new()) };
+    let of_it = world.book.firing().filter(|alert| alert.rule == rule);
+    let ids: Vec<String> = of_it.map(|alert| alert.id.clone()).collect();
+    if ids.is_empty() { Err(format!("nothing of the rule `{rule}` fires then")) } else { Ok(ids) }
+}
+
+impl Post {
+    fn posted(&self, now: Timestamp) -> Posted {
+        let (labels, annotations) = (self.labels.clone(), self.annotations.clone());
+        let ends_at = self.lasts.map(|lasts| Timestamp(now.0 + lasts.0.0));
+        Posted { labels, annotations, starts_at: Some(now), ends_at, generator: String::new() }
+    }
 }
 
 fn told_as(telling: &Telling) -> ExpectedTelling {
@@ -458,36 +567,40 @@ fn told_as(telling: &Telling) -> ExpectedTelling {
         rules.sort();
         rules
     };
-    ExpectedTelling { channel: telling.channel.clone(), firing: rules(true), resolved: rules(false) }
+    ExpectedTelling {
+        channel: telling.channel.clone(),
+        firing: rules(true),
+        resolved: rules(false),
+        reason: Some(telling.reason),
+        group: Some(telling.group_labels.clone()),
+    }
 }
 
 impl Expected {
     /// What is not as expected, as sentences.
-    fn differs(&self, world: &World, mut told: Vec<ExpectedTelling>) -> Vec<String> {
+    fn differs(&self, world: &World, told: &[(Timestamp, ExpectedTelling)]) -> Vec<String> {
         let at = crate::config::length_text(self.at.0);
         let mut wrong = Vec::new();
         if let Some(expected) = &self.alerts {
-            let (missing, surplus) = unmatched(expected, &alerts(world));
+            let (missing, surplus) = unmatched(expected, &alerts(world), ExpectedAlert::is_met_by);
             wrong.extend(missing.iter().map(|alert| format!("at {at}: expected {}", alert.words())));
             wrong.extend(surplus.iter().map(|alert| format!("at {at}: not expected: {}", alert.words())));
         }
         if let Some(expected) = &self.told {
-            let mut expected = expected.clone();
-            for telling in &mut expected {
-                telling.firing.sort();
-                telling.resolved.sort();
-            }
-            expected.sort();
-            told.sort();
-            let missing = expected.iter().filter(|telling| !told.contains(telling));
-            wrong
-                .extend(missing.map(|telling| format!("at {at}: {} was to hear {}", telling.channel, telling.words())));
-            let surplus = told.iter().filter(|telling| !expected.contains(telling));
-            wrong.extend(surplus.map(|telling| {
+            let expected: Vec<ExpectedTelling> = expected.iter().cloned().map(ExpectedTelling::sorted).collect();
+            let all: Vec<ExpectedTelling> = told.iter().map(|(_, telling)| telling.clone()).collect();
+            let (missing, surplus) = unmatched(&expected, &all, ExpectedTelling::is_met_by);
+            let was_to =
+                |telling: &ExpectedTelling| format!("at {at}: {} was to hear {}", telling.channel, telling.words());
+            wrong.extend(missing.iter().map(was_to));
+            wrong.extend(surplus.iter().map(|telling| {
                 format!("at {at}: {} heard {}, which was not expected", telling.channel, telling.words())
             }));
-            if wrong.is_empty() && told.len() != expected.len() {
-                wrong.push(format!("at {at}: {} messages were expected, {} were told", expected.len(), told.len()));
+            if missing.is_empty() && surplus.is_empty() {
+                wrong.extend(out_of_order(&expected, told).map(|telling| {
+                    let (channel, words) = (&telling.channel, telling.words());
+                    format!("at {at}: {channel} heard {words} before what stands in front of it")
+                }));
             }
         }
         wrong
@@ -514,17 +627,32 @@ fn alerts(world: &World) -> Vec<ExpectedAlert> {
     shown.collect()
 }
 
-/// Those that are expected and not there, and those that are there and not expected.
-fn unmatched(expected: &[ExpectedAlert], there: &[ExpectedAlert]) -> (Vec<ExpectedAlert>, Vec<ExpectedAlert>) {
+/// Those that are expected and not there, and those that are there and not expected; each counts once.
+fn unmatched<T: Clone>(expected: &[T], there: &[T], is_met_by: impl Fn(&T, &T) -> bool) -> (Vec<T>, Vec<T>) {
     let mut surplus = there.to_vec();
     let mut missing = Vec::new();
-    for alert in expected {
-        match surplus.iter().position(|other| alert.is_met_by(other)) {
+    for one in expected {
+        match surplus.iter().position(|other| is_met_by(one, other)) {
             Some(at) => drop(surplus.remove(at)),
-            None => missing.push(alert.clone()),
+            None => missing.push(one.clone()),
         }
     }
     (missing, surplus)
+}
+
+/// The first message that its channel heard before one that stands in front of it. Of one moment, the order does not matter.
+fn out_of_order<'a>(
+    expected: &'a [ExpectedTelling],
+    told: &[(Timestamp, ExpectedTelling)],
+) -> Option<&'a ExpectedTelling> {
+    let mut left: Vec<&(Timestamp, ExpectedTelling)> = told.iter().collect();
+    let mut heard_at: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    expected.iter().find(|one| {
+        let Some(place) = left.iter().position(|(_, other)| one.is_met_by(other)) else { return false };
+        let (at, _) = left.remove(place);
+        let before = heard_at.insert(&one.channel, *at);
+        before.is_some_and(|before| *at < before)
+    })
 }
 
 impl ExpectedAlert {
@@ -546,7 +674,11 @@ impl ExpectedTelling {
         let list = |word: &str, rules: &[String]| (!rules.is_empty()).then(|| format!("{word}: {}", rules.join(", ")));
         let parts: Vec<_> =
             [list("firing", &self.firing), list("over", &self.resolved)].into_iter().flatten().collect();
-        if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
+        let words = if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") };
+        let reason = self.reason.map_or(String::new(), |reason| format!(" ({})", reason.words()));
+        let label = |(name, value): (&String, &String)| format!("{name}={value:?}");
+        let group = self.group.iter().flatten().map(label).collect::<Vec<_>>().join(",");
+        if group.is_empty() { words + &reason } else { format!("{words}{reason} of {{{group}}}") }
     }
 }
 
@@ -573,13 +705,35 @@ mod tests {
         let wrong = wrong(tests);
         assert_eq!(wrong[0], "at 5m: not expected: far firing, warning, held by nothing");
         assert!(wrong.iter().any(|line| line == "at 5m: team was to hear over: far"), "{wrong:#?}");
-        assert!(wrong.iter().any(|line| line.contains("team heard firing: far, which was not expected")), "{wrong:#?}");
+        assert!(
+            wrong.iter().any(|line| line.starts_with("at 5m: team heard firing: far (first of its group)")),
+            "{wrong:#?}"
+        );
     }
 
     #[test]
     fn silences_doubt_and_unseen_repositories_are_part_of_it() {
         let tests = "tests:\n  - name: conflict\n    findings:\n      - {check: conflicting, repository: /a, subject: main, severity: error, until: 60m}\n      - {check: conflicting, repository: /a, in_doubt: true, from: 60m, until: 70m}\n    unseen: [{repository: /a, from: 80m, until: 100m}]\n    acts: [{at: 20m, silence: ['alertname=\"conflict\"'], for: 2h}]\n    expect:\n      - {at: 16m, alerts: [{rule: conflict}], told: [{channel: team, firing: [conflict]}]}\n      - {at: 30m, alerts: [{rule: conflict, held: silence}], told: []}\n      - {at: 65m, alerts: [{rule: conflict, held: silence}], told: []}\n";
         assert_eq!(wrong(tests), [""; 0]);
+    }
+
+    #[test]
+    fn messages_count_each_and_come_in_order_with_reason_and_group() {
+        let two = "series:\n      - {series: 'alignwatch_far_behind_branches{repository=\"/a\"}', values: '25x19'}\n      - {series: 'alignwatch_far_behind_branches{repository=\"/b\"}', values: '0x5 25x13'}";
+        let test = |told: &str| {
+            format!("tests:\n  - name: far\n    {two}\n    expect:\n      - {{at: 19m, told: [{told}]}}\n")
+        };
+        let (a, b) = (
+            "{channel: team, firing: [far], reason: first, group: {alertname: far, repository: /a}}",
+            "{channel: team, firing: [far], group: {alertname: far, repository: /b}}",
+        );
+        assert_eq!(wrong(&test(&format!("{a}, {b}"))), [""; 0]);
+        let once = wrong(&test(a));
+        assert!(once.len() == 1 && once[0].contains("which was not expected"), "{once:#?}");
+        let turned = wrong(&test(&format!("{b}, {a}")));
+        assert!(turned.len() == 1 && turned[0].ends_with("before what stands in front of it"), "{turned:#?}");
+        let repeated = wrong(&test(&format!("{}, {b}", a.replace("first", "repeat"))));
+        assert!(repeated.iter().any(|line| line.contains("was to hear firing: far (still so)")), "{repeated:#?}");
     }
 
     #[test]

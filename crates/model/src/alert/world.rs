@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Book, Policy, Wish, evaluate::Seen, outbox::Outgoing, unsent::Telling};
 use crate::{
-    Timestamp,
+    Span, Timestamp,
     checks::Judged,
     notice::{Delivered, Failure, FailureReason},
     record::{Reading, Record, RecordKind},
+    window::{ChangeWish, Wanted, Window},
 };
 
 /// The world.
@@ -43,6 +44,25 @@ impl World {
         let seen = Seen { path, judged, readings, ratios: None, objective, now: self.now };
         self.book.take_in(&self.policy, &seen);
         self.settle();
+    }
+
+    /// It looks at its own promises, silences and rules, as the daemon does twice a minute.
+    pub fn look_at_itself(&mut self) {
+        let broken = self.book.own_troubles(&self.policy, self.now);
+        self.book.take_in_own(&self.policy, broken, self.now);
+        self.settle();
+    }
+
+    /// Somebody makes the opening of a window that is on longer, or ends it. Errors: why that can't be done.
+    pub fn change_window(&mut self, name: &str, longer_by: Option<Span>, who: &str) -> Result<(), String> {
+        let wanted = longer_by.map_or(Wanted::End, Wanted::Longer);
+        let wish = ChangeWish { window: name.to_owned(), wanted, who: who.to_owned(), note: String::new() };
+        let windows: Vec<Window> = self.policy.windows().cloned().collect();
+        let change = wish.change(&windows, self.now)?;
+        self.policy.change_window(&change);
+        self.book.decide_soon(self.now);
+        self.settle();
+        Ok(())
     }
 
     /// Somebody wants something. Errors: why it can't be done.

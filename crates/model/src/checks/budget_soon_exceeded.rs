@@ -112,6 +112,7 @@ fn of_base(seen: &Seen<'_>, base: &crate::RefName, due: &[(&Branch, Due)]) -> Fi
     );
     seen.finding(Severity::Info, &base.text(), base.short().text(), summary)
         .branches(due.iter().map(|(branch, _)| *branch))
+        .fact("base", base.text())
         .fact("first_in_seconds", when.about.0)
         .fact("first_soonest_in_seconds", when.soonest.0)
         .fact("first_latest_in_seconds", when.latest.map(|latest| latest.0))

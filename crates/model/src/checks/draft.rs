@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::Seen;
+use super::{Seen, facts};
 pub(super) use crate::words::{agree, bytes, count, thousands};
 use crate::{Branch, Finding, RefName, Remedy, Severity, Threshold};
 
@@ -51,7 +51,10 @@ impl Seen<'_> {
 impl Finding {
     /// Adds a fact to the evidence.
     pub(super) fn fact(mut self, name: &str, value: impl Into<Value>) -> Finding {
-        self.evidence.insert(name.to_owned(), value.into());
+        let value = value.into();
+        // What facts there are is what conditions of rules may ask for.
+        debug_assert!(facts::is_one(name, &value), "{}: `{name}`, {value} is not in checks/facts.rs", self.check);
+        self.evidence.insert(name.to_owned(), value);
         self
     }
 

@@ -59,6 +59,7 @@ fn of_base(seen: &Seen<'_>, (base, mut branches): OfBase<'_>) -> Finding {
     );
     seen.finding(severity, &base.text(), base.short().text(), summary)
         .branches(branches.iter().copied())
+        .fact("base", base.text())
         .fact("n_live_branches", n_live)
         .fact("behind_median_commits", median(branches.iter().map(|branch| behind(branch)).collect()))
         .fact("behind_most_commits", behind(furthest))

@@ -82,6 +82,7 @@ fn rewrite(seen: &Seen<'_>, one: &Rewrite) -> Finding {
     let finding = seen
         .finding(severity, &one.line.text(), quoted(&one.line), summary)
         .fact("line", one.line.text())
+        .fact("base", one.line.text())
         .fact("old", old.as_str())
         .fact("at", one.at.rfc3339())
         .fact("n_branches", one.n_branches)

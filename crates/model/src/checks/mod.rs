@@ -18,6 +18,7 @@ mod dangerous_config;
 mod diverging_lines;
 mod draft;
 mod dropped_sides;
+pub mod facts;
 mod families;
 mod far_behind;
 mod forbidden_merged;

@@ -81,6 +81,7 @@ fn of_group(seen: &Seen<'_>, base: &RefName, mut branches: Vec<&Branch>) -> Find
     let cause = format!("{}:{}:{}", base.text(), relation.word(), spoken(relation, budget).replace(' ', "-"));
     seen.finding(severity, &cause, base.short().text(), summary)
         .branches(branches.iter().copied())
+        .fact("base", base.text())
         .fact("relation", relation.word())
         .fact("behind_most_commits", behind)
         .against(Threshold {

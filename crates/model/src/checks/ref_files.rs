@@ -113,6 +113,7 @@ fn damaged(seen: &Seen<'_>, one: &DamagedRef) -> Finding {
             format!("The ref {} cannot be read: {}", quoted(&one.name), one.reason),
         )
         .fact("ref", one.name.text())
+        .fact("base", one.name.text())
         .fact("source", "its file, and the last entry of its log")
         .so("For Git the branch does not exist: it cannot be measured, merged or backed up, and gc can remove its commits.");
     match one.last_id {

@@ -6,10 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::{
     Config, amount,
     rules::Mistake,
-    schema::{ChannelName, ExpressionText, LabelName, LengthText, MatcherText, NumberText, ReasonText, WorkflowText},
-    tree::for_message,
+    schema::{
+        ChannelName, ConditionText, ExpressionText, LabelName, LengthText, MatcherText, NumberText, ReasonText,
+        WorkflowText,
+    },
+    tree::for_sentence,
 };
-use crate::{Severity, Span, alert::rule::Rule};
+use crate::{
+    Severity, Span,
+    alert::{
+        Matcher,
+        rule::{self, Rule},
+    },
+};
 
 /// How alerts are told, where no route says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -114,7 +123,7 @@ impl Default for Alerts {
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("required" = ["name", "expr"]))]
 pub struct RuleEntry {
-    /// Its name. One with the name of a built-in rule takes the place of that.
+    /// Its name, in Prometheus `alert`. One with the name of a built-in rule takes the place of that.
     ///
     /// Unit: a name.
     /// Range: one name, not empty.
@@ -124,7 +133,7 @@ pub struct RuleEntry {
     #[schemars(with = "WorkflowText")]
     pub name: String,
     /// What is bad: numbers of a metric, as Prometheus writes it; or findings, from a severity on, as if `finding` were
-    /// a metric with the labels `check`, `subject`, `key` and `repository`.
+    /// a metric with the labels `check`, `subject`, `key`, `repository`, `base` and `host`.
     ///
     /// Unit: a metric or `finding`, labels in braces, a comparison, a number or a severity.
     /// Range: a metric of docs/METRICS.md with labels that it has, or `repository`; `finding` with `>=`, or with nothing.
@@ -142,6 +151,17 @@ pub struct RuleEntry {
     /// Example: `15`
     #[schemars(with = "NumberText")]
     pub clear: Option<String>,
+    /// What else must hold, in CEL (Common Expression Language). Of a finding it may ask for `evidence` (its facts, as `check --json`
+    /// shows them), `labels`, `check`, `severity`, `subject`, `key` and `summary`; of a metric for `value` and `labels`.
+    ///
+    /// Unit: an expression that says yes or no.
+    /// Range: operators, `size`, `contains`, `startsWith`, `endsWith`, `matches`, `double`, `int`, `has`, `in`, and over lists `exists`,
+    /// `all` and `exists_one`; names that there are, up to 1000 characters.
+    /// Default: none (nothing else).
+    /// Reason: most rules need none; where it cannot be answered, the alert neither fires nor ends.
+    /// Example: `value > 50.0 || labels.repository.startsWith("/srv/git/")`
+    #[schemars(with = "ConditionText")]
+    pub when: Option<String>,
     /// How long it must be bad before it fires.
     ///
     /// Unit: a length of time.
@@ -189,7 +209,7 @@ pub struct RuleEntry {
     /// Example: `critical`
     #[schemars(with = "Severity")]
     pub severity: Option<Severity>,
-    /// Labels that its alerts have besides their own.
+    /// Labels that its alerts have besides their own. A table (`{team: release}`), as Prometheus has it, is read, too.
     ///
     /// Unit: names with values.
     /// Range: any number of different names.
@@ -197,6 +217,14 @@ pub struct RuleEntry {
     /// Reason: routes can tell alerts apart by what they are about.
     /// Example: `[{name: team, value: release}]`
     pub labels: Vec<LabelEntry>,
+    /// What is said of its alerts besides, to channels that have annotations (webhook, Alertmanager). Nothing is filled in.
+    ///
+    /// Unit: names with values.
+    /// Range: any number of different names.
+    /// Default: [].
+    /// Reason: `summary` and `runbook` say what people need.
+    /// Example: `[{name: dashboard, value: "https://grafana.example.org/d/drift"}]`
+    pub annotations: Vec<LabelEntry>,
     /// What its alerts say.
     ///
     /// Unit: a sentence.
@@ -265,7 +293,7 @@ pub struct RouteEntry {
     /// Example: `["severity=~\"error|critical\""]`
     #[schemars(with = "Vec<MatcherText>", extend("uniqueItems" = true))]
     pub matchers: Vec<String>,
-    /// The channels that are told.
+    /// The channels that are told; `receiver`, as Alertmanager has it, is read, too.
     ///
     /// Unit: names of channels.
     /// Range: names that stand in `channels` or `on_call`.
@@ -382,7 +410,7 @@ pub struct StepEntry {
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("required" = ["source", "target"]))]
 pub struct InhibitEntry {
-    /// What the cause meets.
+    /// What the cause meets; `source_matchers` is read, too.
     ///
     /// Unit: matchers, as Alertmanager writes them.
     /// Range: at least one.
@@ -391,7 +419,7 @@ pub struct InhibitEntry {
     /// Example: `["alertname=\"host-unwell\""]`
     #[schemars(with = "Vec<MatcherText>", length(min = 1), extend("uniqueItems" = true))]
     pub source: Vec<String>,
-    /// What is hidden while the cause fires.
+    /// What is hidden while the cause fires; `target_matchers` is read, too.
     ///
     /// Unit: matchers, as Alertmanager writes them.
     /// Range: at least one.
@@ -431,15 +459,17 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
         let windows = route.escalate.iter().enumerate();
         mistakes.extend(windows.filter_map(|(step, entry)| of_during(config, at, step, entry.during.as_deref()?)));
     }
+    let words = Words::of(config);
     for (at, route) in config.routes.iter().enumerate() {
-        mistakes.extend(never_so(&format!("routes[{at}].matchers"), &route.matchers));
+        mistakes.extend(words.never_so(&format!("routes[{at}].matchers"), &route.matchers));
     }
     for (at, entry) in config.inhibit.iter().enumerate() {
-        mistakes.extend(never_so(&format!("inhibit[{at}].source"), &entry.source));
-        mistakes.extend(never_so(&format!("inhibit[{at}].target"), &entry.target));
+        mistakes.extend(words.never_so(&format!("inhibit[{at}].source"), &entry.source));
+        mistakes.extend(words.never_so(&format!("inhibit[{at}].target"), &entry.target));
     }
+    mistakes.extend(config.rules.iter().enumerate().flat_map(|(at, rule)| of_texts(at, rule)));
     // What was written may hold anything.
-    mistakes.into_iter().map(|mistake| Mistake { problem: for_message(&mistake.problem), ..mistake }).collect()
+    mistakes.into_iter().map(|mistake| Mistake { problem: for_sentence(&mistake.problem), ..mistake }).collect()
 }
 
 fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {
@@ -457,21 +487,94 @@ fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {
     let fix = match key {
         "clear" => "write a number on the good side of the one in `expr`",
         "times" => "make `of` larger",
+        "when" => "`alignwatch check --json` shows the evidence of findings, docs/METRICS.md the labels of metrics",
         _ => "see docs/METRICS.md and `alignwatch check --list`",
     };
     Some(Mistake { path: format!("rules[{at}].{key}"), problem, fix: fix.to_owned(), also_at: None })
 }
 
-/// Matchers on a severity that no alert has; those of others are read as one of ours.
-fn never_so(path: &str, matchers: &[String]) -> Vec<Mistake> {
-    let words: Vec<&str> = crate::Severity::ALL.iter().map(|severity| severity.word()).collect();
-    let wrong = |(i, text): (usize, &String)| {
-        let matcher = crate::alert::Matcher::parse(text).ok().filter(|matcher| matcher.name == "severity")?;
-        let problem = matcher.speaks_of_none(&words)?;
-        let fix = "write info, warning, error or critical".to_owned();
-        Some(Mistake { path: format!("{path}[{i}]"), problem, fix, also_at: None })
+/// Labels of a rule that every alert has of itself, and texts in which somebody expects something to be filled in.
+fn of_texts(at: usize, rule: &RuleEntry) -> Vec<Mistake> {
+    let mistake =
+        |path: String, problem: String, fix: &str| Mistake { path, problem, fix: fix.to_owned(), also_at: None };
+    let own = |(n, label): (usize, &LabelEntry)| {
+        let fix = match label.name.as_str() {
+            "severity" => "write `severity` beside `labels`",
+            name if rule::finding_labels().chain(["alertname"]).any(|own| own == name) => "give it another name",
+            _ => return None,
+        };
+        let problem = format!("each alert has `{}` of itself", label.name);
+        Some(mistake(format!("rules[{at}].labels[{n}].name"), problem, fix))
     };
-    matchers.iter().enumerate().filter_map(wrong).collect()
+    let annotations = rule.annotations.iter().enumerate();
+    let annotations = annotations.map(|(n, one)| (format!("annotations[{n}].value"), one.value.as_str()));
+    let texts = [("summary", &rule.summary), ("runbook", &rule.runbook)];
+    let texts = texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_deref()?)));
+    let labels = rule.labels.iter().enumerate().map(|(n, one)| (format!("labels[{n}].value"), one.value.as_str()));
+    let template = |(key, text): (String, &str)| {
+        let problem = "nothing is filled in, and `{{` would be told as it is".to_owned();
+        let fix = "write a plain sentence, or leave it out: then the number stands in it";
+        text.contains("{{").then(|| mistake(format!("rules[{at}].{key}"), problem, fix))
+    };
+    let templates = texts.chain(labels).chain(annotations).filter_map(template);
+    rule.labels.iter().enumerate().filter_map(own).chain(templates).collect()
+}
+
+/// The values that labels of alerts can have.
+struct Words {
+    severities: Vec<&'static str>,
+    checks: Vec<&'static str>,
+    /// Names of rules; others may post alerts with any name.
+    rules: Vec<String>,
+    skipped: Vec<String>,
+}
+
+impl Words {
+    fn of(config: &Config) -> Words {
+        let skipped = config.alerts.skip_rules.clone();
+        let built_in = Rule::built_in().into_iter().map(|rule| rule.name).filter(|name| !skipped.contains(name));
+        Words {
+            severities: Severity::ALL.iter().map(|severity| severity.word()).collect(),
+            checks: crate::checks::ALL.iter().map(|check| check.id).collect(),
+            rules: built_in.chain(config.rules.iter().map(|rule| rule.name.clone())).collect(),
+            skipped,
+        }
+    }
+
+    /// Matchers on what no alert has. The severities of others are read as one of ours; their names and checks may be any, so that
+    /// only a slip of the pen is one.
+    fn never_so(&self, path: &str, matchers: &[String]) -> Vec<Mistake> {
+        let wrong = |(i, text): (usize, &String)| {
+            let matcher = Matcher::parse(text).ok()?;
+            let (problem, fix) = matcher.words().into_iter().find_map(|word| self.is_never(&matcher.name, &word))?;
+            Some(Mistake { path: format!("{path}[{i}]"), problem, fix, also_at: None })
+        };
+        matchers.iter().enumerate().filter_map(wrong).collect()
+    }
+
+    /// Why a label is never this word, and what to write.
+    fn is_never(&self, label: &str, word: &str) -> Option<(String, String)> {
+        let rules: Vec<&str> = self.rules.iter().map(String::as_str).collect();
+        let known = match label {
+            "severity" => &self.severities,
+            "check" => &self.checks,
+            "alertname" => &rules,
+            _ => return None,
+        };
+        if word.is_empty() || known.contains(&word) {
+            return None;
+        }
+        let problem = format!("`{label}` is never `{word}`");
+        if label == "alertname" && self.skipped.iter().any(|name| name == word) {
+            return Some((problem, "take it out of `alerts.skip_rules`, or take this out".to_owned()));
+        }
+        let near = super::nearest_word(word, known.iter().copied(), 1);
+        match near {
+            Some(near) => Some((problem, format!("did you mean `{near}`?"))),
+            None if label == "severity" => Some((problem, format!("write {}", known.join(", ")))),
+            None => None,
+        }
+    }
 }
 
 fn of_skipped(at: usize, name: &str) -> Option<Mistake> {
@@ -518,6 +621,47 @@ mod tests {
         assert!(told(&wrong).contains("did you mean `error`?"), "{}", told(&wrong));
         let hidden = "inhibit: [{source: ['severity=~\"page|fatal\"'], target: ['alertname=\"x\"']}]\n";
         assert!(told(hidden).contains("is never"), "{}", told(hidden));
+    }
+
+    #[test]
+    fn what_can_never_match_is_a_mistake_and_names_of_others_are_not() {
+        let channels = "channels: {webhook: [{name: team, url: \"https://x.example/h\"}]}\n";
+        let route =
+            |matcher: &str| format!("{channels}routes: [{{name: all, channels: [team], matchers: ['{matcher}']}}]\n");
+        for (matcher, part) in [
+            ("alertname=\"conflct\"", "did you mean `conflict`?"),
+            ("alertname=~\"run-failed|run-misssed\"", "did you mean `run-missed`?"),
+            ("severity=~\"critical|hgih\"", "`severity` is never `hgih`"),
+            ("check!=\"conflictign\"", "did you mean `conflicting`?"),
+        ] {
+            assert!(told(&route(matcher)).contains(part), "{matcher}: {}", told(&route(matcher)));
+        }
+        for fine in ["alertname=\"KubeNodeNotReady\"", "alertname=~\"Kube.*\"", "severity=~\".+\"", "check=\"\""] {
+            assert!(Config::from_yaml(&route(fine), "f").is_ok(), "{fine}");
+        }
+        let skipped = format!("{}alerts: {{skip_rules: [conflict]}}\n", route("alertname=\"conflict\""));
+        assert!(told(&skipped).contains("skip_rules"), "{}", told(&skipped));
+    }
+
+    #[test]
+    fn a_rule_sets_no_label_that_alerts_have_of_themselves() {
+        for name in ["alertname", "severity", "repository", "subject"] {
+            let text = format!(
+                "rules:\n  - {{name: a, expr: finding, severity: info, labels: [{{name: {name}, value: x}}]}}\n"
+            );
+            assert!(told(&text).contains("has `"), "{name}: {}", told(&text));
+        }
+    }
+
+    #[test]
+    fn the_whole_of_what_is_wrong_with_a_condition_is_told_at_its_line() {
+        let text = "rules:\n  - name: many\n    expr: finding{check=\"conflicting\"}\n    when: evidence.n_branches > 5 && evidence.n_brnches < 100 && subject != \"main\"\n";
+        let told = told(text);
+        assert!(told.starts_with("f:4:"), "{told}");
+        assert!(told.contains("no finding has the fact `n_brnches`; did you mean `n_branches`?"), "{told}");
+        assert!(told.contains("alignwatch check --json"), "{told}");
+        let fine = text.replace("n_brnches", "n_branches");
+        assert!(Config::from_yaml(&fine, "f").is_ok());
     }
 
     #[test]

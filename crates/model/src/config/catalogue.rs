@@ -105,6 +105,8 @@ pub enum Shape {
     Sentence,
     /// A metric and the numbers that are bad.
     Expression,
+    /// A condition on facts and labels, in CEL.
+    Condition,
     /// A condition on a label.
     Matcher,
     /// The name of a label.
@@ -253,6 +255,7 @@ fn shape_of(schema: &Value, path: &str, default: &Value) -> Shape {
         "moment" => return Shape::Moment,
         "words" => return Shape::Sentence,
         "expression" => return Shape::Expression,
+        "condition" => return Shape::Condition,
         "matcher" => return Shape::Matcher,
         "label" => return Shape::Label,
         "number" => return Shape::Number,

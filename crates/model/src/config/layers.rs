@@ -10,7 +10,7 @@ use super::{
     compat,
     decode::{Decoded, Setting, decode_file, decode_value},
     error::{ConfigError, Place, shown_name},
-    rules,
+    prometheus, rules,
     tree::{self, At, Content, Node, Problem, Scalar},
 };
 
@@ -176,6 +176,9 @@ impl<'a> Stack<'a> {
         self.text = text;
         let mut problems = Vec::new();
         let mut root = tree::read(text, &mut problems);
+        if let Some(root) = &mut root {
+            prometheus::translate(root);
+        }
         let compat::Translated { notes, problems: contradictions, spelled } =
             root.as_mut().map(compat::translate).unwrap_or_default();
         self.notes.extend(notes);

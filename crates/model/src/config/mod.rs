@@ -29,6 +29,7 @@ mod nearest;
 mod on_call;
 mod otlp;
 mod pattern;
+mod prometheus;
 mod refs;
 mod reports;
 mod retention;

@@ -11,11 +11,11 @@ use super::{
     on_call::check_moment,
     pattern::{BadName, check_name, check_path_pattern, check_pattern},
     secret::{self, SecretRef},
-    tree::{Scalar, for_message},
+    tree::{Scalar, for_message, for_sentence},
     windows::check_opening,
 };
 use crate::{
-    alert::{matcher::Matcher, rule::Rule},
+    alert::{condition, matcher::Matcher, rule::Rule},
     schedule::{self, BadSchedule, Cadence},
 };
 
@@ -57,6 +57,7 @@ pub(super) fn scalar_value(scalar: &Scalar, shape: &Shape, doc: &Doc) -> Result<
         Shape::Moment => named(text, &shown, scheduled(check_moment(text), &like)),
         Shape::Sentence => named(text, &shown, check_sentence(text, &like)),
         Shape::Expression => told(&shown, Rule::reads(text), &like).map(|()| Value::from(text)),
+        Shape::Condition => told(&shown, condition::is_small(text), &like).map(|()| Value::from(text)),
         Shape::Matcher => {
             told(&shown, Matcher::parse(text).map(drop).map_err(|bad| bad.0), &like).map(|()| Value::from(text))
         }
@@ -132,14 +133,14 @@ fn named(text: &str, shown: &str, checked: Result<(), BadName>) -> Result<Value,
 }
 
 fn scheduled(checked: Result<(), BadSchedule>, like: &str) -> Result<(), BadName> {
-    checked.map_err(|BadSchedule(problem)| BadName { problem: for_message(&problem), fix: like.to_owned() })
+    checked.map_err(|BadSchedule(problem)| BadName { problem: for_sentence(&problem), fix: like.to_owned() })
 }
 
 /// A mistake in a text that says itself what it is about.
 fn told(shown: &str, checked: Result<(), String>, like: &str) -> Result<(), Wrong> {
     checked.map_err(|problem| {
         let names_it = problem.contains('`');
-        let problem = for_message(&problem);
+        let problem = for_sentence(&problem);
         Wrong { problem: if names_it { problem } else { format!("`{shown}`: {problem}") }, fix: like.to_owned() }
     })
 }

@@ -232,6 +232,10 @@ text_shape!(
     ExpressionText, "expression", "minLength": 3, "maxLength": 1000
 );
 text_shape!(
+    /// A condition on facts and labels, in CEL: `evidence.n_branches > 5`.
+    ConditionText, "condition", "minLength": 3, "maxLength": 1000
+);
+text_shape!(
     /// A condition on a label: `severity="error"`.
     MatcherText, "matcher", "minLength": 2, "maxLength": 1000
 );

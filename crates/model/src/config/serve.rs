@@ -16,7 +16,8 @@ pub struct Serve {
     /// The repositories that are watched, besides those that the command line names.
     ///
     /// Unit: paths from the root; `*` and `?` stand for parts of a name, `**` for folders in folders.
-    /// Range: any number of different paths. What a pattern finds that is no repository is left out.
+    /// Range: any number of different paths. What a pattern finds that is no repository is left out. Patterns are read again twice a
+    /// minute; what they found is watched on when it is gone.
     /// Default: [].
     /// Reason: which repositories are yours cannot be guessed.
     /// Example: `[/srv/git/*.git]`
@@ -86,6 +87,15 @@ pub struct Serve {
     #[serde(with = "amount::length")]
     #[schemars(with = "LengthText", extend("x-least" = "10s", "x-most" = "7d"))]
     pub interval: Span,
+    /// How many repositories are looked at at the same time. Those that are slow have places beside these, so that the others go on.
+    ///
+    /// Unit: repositories.
+    /// Range: 2 to 64.
+    /// Default: 2.
+    /// Reason: one that is slow must not hold up all others; each holds the history of its repository in memory meanwhile.
+    /// Example: `8`
+    #[schemars(with = "u32", range(min = 2, max = 64))]
+    pub at_once: u32,
     /// How many branches of each repository have series of their own, the ones furthest behind first.
     ///
     /// Unit: branches.
@@ -139,6 +149,7 @@ impl Default for Serve {
             names: Vec::new(),
             interval: Span::minutes(5),
             status_page: StatusPage::default(),
+            at_once: 2,
             branch_series: 0,
             aligned_objective: 95,
         }

@@ -284,6 +284,25 @@ pub(super) fn for_message(text: &str) -> String {
     shown
 }
 
+/// What is told of a mistake, with pieces of the file within, as [`for_message`] makes a piece harmless. Its end is kept, where the way
+/// out stands.
+pub(super) fn for_sentence(text: &str) -> String {
+    /// Characters at each end. Source: ours; longer than any sentence of ours without what was written in the file.
+    const SHOWN_AT_EACH_END: usize = 250;
+    let mut shown = String::new();
+    let n = text.chars().count();
+    for (at, c) in text.chars().enumerate() {
+        let is_left_out = (SHOWN_AT_EACH_END..n.saturating_sub(SHOWN_AT_EACH_END)).contains(&at);
+        match c {
+            _ if is_left_out && at == SHOWN_AT_EACH_END => shown.push('…'),
+            _ if is_left_out => {}
+            c if is_unsafe(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 fn scalar(text: &str, style: ScalarStyle) -> Content {
     match style {
         ScalarStyle::Plain if matches!(text, "" | "~" | "null" | "Null" | "NULL") => Content::Nothing,

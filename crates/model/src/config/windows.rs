@@ -239,8 +239,19 @@ pub(super) fn check_opening(text: &str) -> Result<(), BadSchedule> {
         None if calendar(text).is_some() => Ok(()),
         Some(opening) => opening.map(drop),
         None if recurrence::is_rule(text) => recurrence::check(text),
+        None if begins_with_a_year(text) => Err(BadSchedule(NO_INTERVAL.to_owned())),
         None => Schedule::parse(text, "UTC").map(drop),
     }
+}
+
+/// What a single opening lacks.
+const NO_INTERVAL: &str = "is no time from one moment to another: for a single opening write both with time and offset, such as \
+                           `2026-12-24T12:00:00Z/2027-01-02T06:00:00Z`";
+
+/// A date, and no pattern: those have no number of four digits with a `-` after it in front.
+fn begins_with_a_year(text: &str) -> bool {
+    let bytes = text.trim().as_bytes();
+    4 < bytes.len() && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-'
 }
 
 /// Rules of windows that do not go together.

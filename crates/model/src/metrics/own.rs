@@ -104,3 +104,105 @@ pub(super) static OTLP_DROPPED: Metric = Metric {
     read: |_| Vec::new(),
     past: None,
 };
+
+/// Attempts to deliver.
+pub(super) static ATTEMPTS: Metric = Metric {
+    name: "alignwatch_delivery_attempts_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["channel"],
+    help: "Attempts to deliver a message to the channel since the daemon began",
+    formula: "each attempt counts, of scheduled tests, too; on the daemon's page only",
+    why: "With the failures it says how well a channel can be reached",
+    worry: "",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// Attempts that failed.
+pub(super) static FAILURES: Metric = Metric {
+    name: "alignwatch_delivery_failures_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["channel", "reason"],
+    help: "Attempts to deliver a message to the channel that failed since the daemon began, by reason",
+    formula: "each attempt counts, also of what arrives later; reasons as `alignwatch alert dead` names them; on the daemon's page only",
+    why: "A channel that fails often tells late",
+    worry: "an increase over an hour (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// Messages that arrived.
+pub(super) static DELIVERED: Metric = Metric {
+    name: "alignwatch_delivered_messages_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["channel"],
+    help: "Messages that the channel took since the daemon began",
+    formula: "of scheduled tests, too; on the daemon's page only",
+    why: "What divides alignwatch_delivery_wait_seconds_total",
+    worry: "",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// How long messages took.
+pub(super) static WAIT: Metric = Metric {
+    name: "alignwatch_delivery_wait_seconds_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["channel"],
+    help: "Time from the decision to tell something until the channel took it, of all messages since the daemon began",
+    formula: "sum of seconds between both; with rate() over alignwatch_delivered_messages_total the mean latency; on the daemon's page only",
+    why: "What arrives late may as well not have been told",
+    worry: "a mean above 15 minutes (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// Dead letters.
+pub(super) static DEAD: Metric = Metric {
+    name: "alignwatch_dead_messages",
+    kind: Kind::Gauge,
+    unit: "",
+    labels: &["channel"],
+    help: "Messages to the channel that could not be delivered and wait for a person",
+    formula: "count of what `alignwatch alert dead` lists; on the daemon's page only",
+    why: "Somebody was to be told, and was not",
+    worry: "above 0 (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};
+
+/// What waits longest.
+pub(super) static OLDEST: Metric = Metric {
+    name: "alignwatch_oldest_undelivered_timestamp_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &["channel"],
+    help: "When the oldest message was decided that the channel has not taken yet and that is still tried",
+    formula: "Unix time of the decision; no sample while nothing waits; on the daemon's page only",
+    why: "Says since when nobody hears by this channel",
+    worry: "older than 15 minutes (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+};

@@ -39,6 +39,12 @@ impl RunId {
         if is_id { Ok(RunId(upper)) } else { Err(BadRunId(text.chars().take(80).collect())) }
     }
 
+    /// The time that it begins with: when it was made.
+    pub fn made_at(&self) -> Moment {
+        let value = |letter: u8| DIGITS.iter().position(|digit| *digit == letter).unwrap_or(0) as i64;
+        Moment(self.as_str().bytes().take(10).fold(0, |sum, letter| sum * 32 + value(letter)))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -87,6 +93,13 @@ impl<'de> Deserialize<'de> for Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        for milliseconds in [0, 1, 1_700_000_000_123, 0xffff_ffff_ffff] {
+            assert_eq!(RunId::from_parts(milliseconds, [7; 10]).made_at(), Moment(milliseconds as i64));
+        }
+    }
 
     #[test]
     fn an_id_is_a_ulid_that_sorts_by_time() {

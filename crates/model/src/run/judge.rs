@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Operation, Outcome, RefMove, StateLeft};
 use crate::Known;
 
 /// What was seen of a repository at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Full names and ids of all refs.
     pub refs: BTreeMap<String, String>,
@@ -18,7 +20,13 @@ pub struct Seen {
     pub half_done: Vec<StateLeft>,
     /// Size of the reflog of HEAD in all worktrees together: it grows when an operation was begun and taken back.
     pub head_log_bytes: u64,
+    /// The ids of all stashes.
+    #[serde(default)]
+    pub stashes: Vec<String>,
 }
+
+/// How a stash that is gone is named among the refs that moved: with its id and a brace behind, since its number changes.
+pub const STASHED: &str = "refs/stash@{";
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +89,10 @@ pub fn moves(before: &Seen, after: &Seen) -> Vec<RefMove> {
         before: before.refs.get(name).cloned(),
         after: after.refs.get(name).cloned(),
     };
-    names.into_iter().filter(moved).map(told).collect()
+    let dropped = before.stashes.iter().filter(|stash| !after.stashes.contains(stash));
+    let dropped =
+        dropped.map(|stash| RefMove { name: format!("{STASHED}{stash}}}"), before: Some(stash.clone()), after: None });
+    names.into_iter().filter(moved).map(told).chain(dropped).collect()
 }
 
 /// Judges.

@@ -39,7 +39,7 @@ pub struct Document {
     pub schema: String,
     /// Its id.
     pub run: RunId,
-    /// How it ended; `None` while it is under way, as far as anybody said.
+    /// How it ended; `None` while it is under way, as far as anybody said. A run that lost work is `failed`, whatever it said.
     pub outcome: Option<Outcome>,
     /// When it began, or the first that was heard of it.
     pub began_at: Option<Moment>,
@@ -108,7 +108,32 @@ impl Run {
 
     /// How it ended, in one word; `None` while it is under way, as far as anybody said.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.finished().map(|finished| finished.outcome)
+        self.ended().map(|finished| finished.outcome)
+    }
+
+    /// How it ended, as the verification leaves it: neither an exit code nor a report proves that nothing was lost.
+    fn ended(&self) -> Option<Finished> {
+        let mut finished = self.finished()?.clone();
+        let of_branches = || {
+            let said = self.operations().into_iter().filter(|one| one.outcome == Outcome::Aligned);
+            let now = said.cloned().map(|one| self.verified(one)).find(|one| one.outcome != Outcome::Aligned)?;
+            (finished.outcome == Outcome::Aligned).then(|| format!("`{}`: {}", now.branch, now.because))
+        };
+        let lost = self.verification().and_then(|found| found.disproves(finished.outcome));
+        if let Some(because) = lost.map(|why| disproved(&why, finished.outcome)).or_else(of_branches) {
+            (finished.outcome, finished.because) = (Outcome::Failed, because);
+        }
+        finished.operations = finished.operations.into_iter().map(|one| self.verified(one)).collect();
+        Some(finished)
+    }
+
+    /// The same, where the verification of its branch proves no other outcome.
+    fn verified(&self, mut operation: Operation) -> Operation {
+        let why = self.verification().and_then(|found| found.disproves_of(&operation.branch, operation.outcome));
+        if let Some(why) = why {
+            (operation.outcome, operation.because) = (Outcome::Failed, disproved(&why, operation.outcome));
+        }
+        operation
     }
 
     /// Its stages, in the order in which they were reported.
@@ -148,18 +173,24 @@ impl Run {
             ended_at: ended.map(|event| event.at),
             heard_at: events.last().map(|event| event.at),
             started: self.started().cloned(),
-            finished: self.finished().cloned(),
+            finished: self.ended(),
             stages: self.stages().into_iter().cloned().collect(),
-            operations: self.operations().into_iter().cloned().collect(),
+            operations: self.operations().into_iter().cloned().map(|one| self.verified(one)).collect(),
             verification: self.verification().cloned(),
             n_events: events.len(),
         })
     }
 }
 
+/// Why an outcome is another one than was said.
+fn disproved(why: &str, said: Outcome) -> String {
+    format!("{why}; it was said to be {}", said.word())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Severity, run::verification::Verified};
 
     fn event(number: u8, what: Happened) -> RunEvent {
         let run = RunId::from_parts(1, [0; 10]);
@@ -209,5 +240,32 @@ mod tests {
     fn a_run_nobody_heard_of_has_no_document() {
         assert_eq!(Run::default().document(), None);
         assert_eq!(Run::default().outcome(), None);
+    }
+
+    #[test]
+    fn a_run_that_lost_work_is_not_aligned_whatever_was_said() {
+        let operation =
+            |branch: &str| Operation { branch: branch.into(), outcome: Outcome::Aligned, ..Operation::default() };
+        let operations = vec![operation("refs/heads/x"), operation("refs/heads/y"), operation("refs/heads/z")];
+        let finished = Finished { outcome: Outcome::Aligned, operations, ..Finished::default() };
+        let told = |severity| {
+            let loss = Loss::new(LossKind::CommitsLost, severity, "3 commits are gone", Vec::new(), Vec::new());
+            let x = Verified { branch: "refs/heads/x".into(), losses: vec![loss], ..Verified::default() };
+            let z = Verified { branch: "refs/heads/z".into(), contains_base: Some(false), ..Verified::default() };
+            let found = Verification { branches: vec![x, z], ..Verification::default() };
+            let verify = Stage { stage: "verify".into(), verification: Some(found), ..Stage::default() };
+            let events = [event(1, Happened::Finished(finished.clone())), event(2, Happened::Stage(verify))];
+            Run::of(events).document().unwrap()
+        };
+        let document = told(Severity::Critical);
+        assert_eq!(document.outcome, Some(Outcome::Failed));
+        let ended = document.finished.unwrap();
+        assert_eq!(ended.because, "`refs/heads/x` lost work: 3 commits are gone; it was said to be aligned");
+        let words: Vec<_> = document.operations.iter().map(|one| one.outcome.word()).collect();
+        assert_eq!(words, ["failed", "aligned", "failed"]);
+        assert_eq!(document.operations[2].because, "it does not contain its base; it was said to be aligned");
+        assert_eq!(ended.operations, document.operations);
+        // A tip that nothing keeps is a warning, and no loss yet.
+        assert_eq!(told(Severity::Warning).operations[0].outcome, Outcome::Aligned);
     }
 }

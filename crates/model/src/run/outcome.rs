@@ -64,6 +64,11 @@ impl Outcome {
         }
     }
 
+    /// It went well, or was meant so.
+    pub fn is_well(self) -> bool {
+        matches!(self, Outcome::Aligned | Outcome::NoOp | Outcome::Skipped | Outcome::RolledBack)
+    }
+
     /// The outcome with this word.
     pub fn from_word(word: &str) -> Option<Outcome> {
         Outcome::ALL.into_iter().find(|outcome| outcome.word() == word)

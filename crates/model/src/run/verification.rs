@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RunId;
+use super::{Outcome, RunId};
 use crate::Severity;
 
 /// The schema of [`Verification`].
@@ -14,10 +14,10 @@ pub const SCHEMA: &str = "alignwatch.verification/1";
 /// The identity of the finding that a loss becomes.
 pub const CHECK: &str = "work-lost";
 
-/// What was found about all branches that a run moved.
+/// What was found about all refs that a run moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
-    /// One for each branch, by name.
+    /// One for each branch, by name; also for what a push overwrote, and for tags and stashes that are gone.
     pub branches: Vec<Verified>,
     /// What could not be judged at all, as sentence parts.
     #[serde(default)]
@@ -91,19 +91,28 @@ pub enum LossKind {
     LinesLost,
     /// Conflict markers were committed.
     MarkersCommitted,
+    /// Files are executable, or not, otherwise than Git's own merge has them.
+    ModesChanged,
+    /// A stash was dropped, and what it held is nowhere.
+    StashDropped,
+    /// A tag is gone, or names something else.
+    TagGone,
     /// Nothing leads to the tip before any more.
     TipNotKept,
 }
 
 impl LossKind {
     /// All of them.
-    pub const ALL: [LossKind; 7] = [
+    pub const ALL: [LossKind; 10] = [
         LossKind::CommitsLost,
         LossKind::SideDropped,
         LossKind::FilesDeleted,
         LossKind::ChangesReverted,
         LossKind::LinesLost,
         LossKind::MarkersCommitted,
+        LossKind::ModesChanged,
+        LossKind::StashDropped,
+        LossKind::TagGone,
         LossKind::TipNotKept,
     ];
 
@@ -116,6 +125,9 @@ impl LossKind {
             LossKind::ChangesReverted => "changes_reverted",
             LossKind::LinesLost => "lines_lost",
             LossKind::MarkersCommitted => "markers_committed",
+            LossKind::ModesChanged => "modes_changed",
+            LossKind::StashDropped => "stash_dropped",
+            LossKind::TagGone => "tag_gone",
             LossKind::TipNotKept => "tip_not_kept",
         }
     }
@@ -136,6 +148,11 @@ impl Loss {
         paths.truncate(PATHS_AT_MOST);
         Loss { kind, severity, summary: summary.into(), commits, paths, n_paths }
     }
+
+    /// Work is gone; what is only a danger to it is less.
+    fn is_grave(&self) -> bool {
+        Severity::Error <= self.severity
+    }
 }
 
 impl Verification {
@@ -150,6 +167,22 @@ impl Verification {
     /// The gravest loss; `None` = none was found, which is not the same as none there is.
     pub fn worst(&self) -> Option<Severity> {
         self.losses().first().map(|(_, loss)| loss.severity)
+    }
+
+    /// Why a run can't have ended so, as a sentence part; `None` = no loss speaks against it.
+    pub fn disproves(&self, outcome: Outcome) -> Option<String> {
+        let lost = self.losses().into_iter().find(|(_, loss)| loss.is_grave());
+        let lost = lost.map(|(branch, loss)| format!("`{}` lost work: {}", branch.branch, loss.summary));
+        lost.filter(|_| outcome.is_well())
+    }
+
+    /// The same for one branch in a run: an aligned one contains its base, too.
+    pub fn disproves_of(&self, branch: &str, outcome: Outcome) -> Option<String> {
+        let found = self.branches.iter().find(|one| one.branch == branch)?;
+        let lost = found.losses.iter().find(|loss| loss.is_grave());
+        let lost = lost.map(|loss| format!("it lost work: {}", loss.summary)).filter(|_| outcome.is_well());
+        let is_away = outcome == Outcome::Aligned && found.contains_base == Some(false);
+        lost.or_else(|| is_away.then(|| "it does not contain its base".to_owned()))
     }
 
     /// Something could not be judged.

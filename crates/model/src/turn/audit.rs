@@ -7,7 +7,13 @@
 use serde_json::json;
 
 use super::{Pace, State, tasks};
-use crate::{Span, Timestamp, alert::own::Broken, config::Config, record::Reading, words::count};
+use crate::{
+    Span, Timestamp,
+    alert::{Book, own::Broken},
+    config::Config,
+    record::Reading,
+    words::count,
+};
 
 /// What the audit says.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,8 +90,32 @@ impl State {
             let at = canary.arrived_at?;
             Some(reading("alignwatch_canary_timestamp_seconds", json!({ "channel": channel }), at.0 as f64))
         });
-        broken.into_iter().chain(heartbeat).chain(canaries).collect()
+        let readings = broken.into_iter().chain(heartbeat).chain(canaries).collect::<Vec<_>>();
+        readings.into_iter().chain(deliveries(book, reading)).collect()
     }
+}
+
+/// What becomes of messages, by channel.
+fn deliveries(book: &Book, reading: impl Fn(&'static str, serde_json::Value, f64) -> Reading) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    for (channel, tally) in book.tallies() {
+        let of = |name, number: f64| reading(name, json!({ "channel": channel }), number);
+        readings.push(of("alignwatch_delivery_attempts_total", tally.n_attempts as f64));
+        readings.push(of("alignwatch_delivered_messages_total", tally.n_delivered as f64));
+        readings.push(of("alignwatch_delivery_wait_seconds_total", tally.waited.0 as f64));
+        readings.extend(tally.failures.iter().map(|(reason, n)| {
+            let labels = json!({ "channel": channel, "reason": reason });
+            reading("alignwatch_delivery_failures_total", labels, *n as f64)
+        }));
+    }
+    let by_channel = |name, channel: &str, number: f64| reading(name, json!({ "channel": channel }), number);
+    let dead = book.dead_by_channel().into_iter();
+    readings.extend(dead.map(|(channel, n)| by_channel("alignwatch_dead_messages", channel, n as f64)));
+    let oldest = book.oldest_waiting().into_iter();
+    readings.extend(
+        oldest.map(|(channel, at)| by_channel("alignwatch_oldest_undelivered_timestamp_seconds", channel, at.0 as f64)),
+    );
+    readings
 }
 
 /// In the first two intervals a repository may not have been looked at yet.

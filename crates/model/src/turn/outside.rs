@@ -121,7 +121,7 @@ pub(super) fn written(state: &mut State, change: &Change, result: Result<(), Str
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Event, Inspected, Pace, turn},
+        super::{Event, Inspected, Pace, Unseen, turn},
         *,
     };
     use crate::alert::{Book, Timing};
@@ -149,8 +149,13 @@ mod tests {
     fn a_window_that_waits_is_opened_once_and_what_cannot_be_written_is_told_and_tried_again() {
         let config = Config::from_yaml(YAML, "f").unwrap().0;
         let mut state = state(&config);
-        let unseen =
-            || Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 1.0, seen: Err("gone".into()) }));
+        let unseen = || {
+            Event::Inspected(Box::new(Inspected {
+                path: "/a".into(),
+                seconds: 1.0,
+                seen: Err(Unseen::Failed("gone".into())),
+            }))
+        };
         let changes = opened(turn(&mut state, unseen(), &config, PACE, Timestamp(100)));
         let [change] = &changes[..] else { panic!("{changes:?}") };
         assert_eq!((change.planned, change.from, change.until), (Timestamp(0), Timestamp(100), Timestamp(3_700)));

@@ -150,8 +150,11 @@ fn the_heartbeat_goes_on_as_long_as_all_that_was_due_has_happened() {
 
     world.is_stuck = true;
     let late = "1 repository not looked at for twice the interval";
+    let hangs = "has not ended: a disk, a network file system or a git does not answer";
+    let told = world.until(55);
+    let (of_it, others): (Vec<_>, Vec<_>) = told.into_iter().partition(|line| line.ends_with(hangs));
     assert_eq!(
-        world.until(55),
+        others,
         [
             "30 outside: all is well",
             &format!("35 team: alert +{late}"),
@@ -159,6 +162,7 @@ fn the_heartbeat_goes_on_as_long_as_all_that_was_due_has_happened() {
             &format!("50 outside: {late}")
         ]
     );
+    assert_eq!(of_it.len(), 1, "and it is unknown: {of_it:?}");
     assert_eq!(world.well_at(), Some(30));
 }
 

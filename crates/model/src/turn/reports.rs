@@ -29,7 +29,7 @@ pub enum Refusal {
 /// Reported events that wait to be kept at most. Source: ours; a few megabytes, and more than a disk takes in a second.
 pub(super) const REPORTED_AT_MOST: usize = 20_000;
 
-/// Runs under way whose repository is remembered. Source: ours; of those beyond it, the end is seen with the next sweep.
+/// Runs whose repository is remembered, the newest. Source: ours; of those beyond it, the end is seen with the next sweep.
 const UNDER_WAY_AT_MOST: usize = 10_000;
 
 /// Reports that wait together.
@@ -60,17 +60,20 @@ pub(super) fn report(state: &mut State, receipt: Receipt, events: Vec<RunEvent>,
     None
 }
 
-/// The id of the repository whose run begins or ends with this, as far as that was said.
+/// The id of the repository whose run begins, ends or was verified with this, as far as that was said.
 fn touched_by(event: &RunEvent, under_way: &mut BTreeMap<RunId, String>) -> Option<String> {
     match &event.what {
         Happened::Started(started) => {
             let id = started.repository_id.clone()?;
-            if under_way.len() < UNDER_WAY_AT_MOST {
-                under_way.insert(event.run.clone(), id.clone());
+            under_way.insert(event.run.clone(), id.clone());
+            if UNDER_WAY_AT_MOST < under_way.len() {
+                // Ids begin with their time.
+                under_way.pop_first();
             }
             Some(id)
         }
-        Happened::Finished(_) => under_way.remove(&event.run),
+        Happened::Finished(_) => under_way.get(&event.run).cloned(),
+        Happened::Stage(stage) if stage.verification.is_some() => under_way.get(&event.run).cloned(),
         _ => None,
     }
 }

@@ -99,7 +99,11 @@ impl World {
         }
         let n_inspections = self.under_way.iter().filter(|(_, doing)| matches!(doing, Doing::Inspection(_))).count();
         let n_keepings = self.under_way.iter().filter(|(_, doing)| matches!(doing, Doing::Keeping(_))).count();
-        assert!(n_inspections <= PACE.at_once && n_keepings <= 1, "{n_inspections} inspections, {n_keepings} commits");
+        // The usual ones, and a slow one beside them.
+        assert!(
+            n_inspections <= PACE.at_once + 1 && n_keepings <= 1,
+            "{n_inspections} inspections, {n_keepings} commits"
+        );
     }
 
     fn begin(&mut self, effect: Effect) {
@@ -153,7 +157,7 @@ impl World {
                 snapshot.repository.id = format!("id of {path}");
                 snapshot.seen_at = Timestamp(self.now);
                 let is_ill = self.ill.contains(&path);
-                let seen = if is_ill { Err("it is gone".to_owned()) } else { Ok(snapshot) };
+                let seen = if is_ill { Err(Unseen::Gone("it is gone".to_owned())) } else { Ok(snapshot) };
                 let inspected = Inspected { path, seconds: 1.0, seen };
                 self.post(Event::Inspected(Box::new(inspected)));
             }

@@ -46,7 +46,11 @@ fn seen(path: &str) -> Event {
 }
 
 fn failed(path: &str) -> Event {
-    Event::Inspected(Box::new(Inspected { path: path.into(), seconds: 0.1, seen: Err("it is gone".into()) }))
+    Event::Inspected(Box::new(Inspected {
+        path: path.into(),
+        seconds: 0.1,
+        seen: Err(Unseen::Failed("it is gone".into())),
+    }))
 }
 
 #[test]
@@ -195,12 +199,97 @@ fn a_repository_is_looked_at_when_a_run_in_it_begins_and_ends() {
     assert_eq!(day.then(22, Event::Tick), ["inspect /a"]);
 }
 
+/// A look that took so long.
+fn seen_after(path: &str, seconds: f64) -> Event {
+    let Event::Inspected(mut inspected) = seen(path) else { panic!("a look ended") };
+    inspected.seconds = seconds;
+    Event::Inspected(inspected)
+}
+
+#[test]
+fn looks_that_turn_out_to_be_slow_give_their_places_back() {
+    let mut day = Day::of(&["/a", "/b", "/c", "/d"]);
+    assert_eq!(day.then(0, Event::Tick), ["inspect /a", "inspect /b"]);
+    assert_eq!(day.then(29, Event::Tick), [""; 0]);
+    assert_eq!(day.then(30, Event::Tick), ["inspect /c", "inspect /d"], "two file systems hang, and two do not");
+    assert_eq!(day.then(31, seen("/c")), ["keep id-of/c"]);
+}
+
+#[test]
+fn slow_looks_beside_the_usual_ones_are_few() {
+    let paths: Vec<String> = (0..40).map(|number| format!("/{number:02}")).collect();
+    let mut day = Day(State::watching(paths, at(0)));
+    let begun: usize = (0..=20)
+        .map(|minute| day.then(minute * 29, Event::Tick))
+        .map(|effects| effects.iter().filter(|effect| effect.starts_with("inspect")).count())
+        .sum();
+    assert_eq!(begun, 2 + 8, "none of them ended, and each holds a repository in memory");
+    // Those that hang hold nothing: after ten minutes others have their turn.
+    assert_eq!(day.then(601, Event::Tick).iter().filter(|effect| effect.starts_with("inspect")).count(), 2);
+}
+
+#[test]
+fn repositories_that_are_known_to_be_slow_never_take_the_last_place() {
+    let mut day = Day::of(&["/slow1", "/slow2"]);
+    day.then(0, Event::Tick);
+    day.then(100, seen_after("/slow1", 100.0));
+    day.then(101, seen_after("/slow2", 101.0));
+    day.then(102, Event::Kept(None));
+    day.then(103, Event::Kept(None));
+    day.then(110, Event::Asked("/slow2".into()));
+    assert_eq!(day.then(110, Event::Asked("/slow1".into())), [""; 0], "one of them at a time");
+    assert_eq!(day.then(111, Event::Watched("/quick".into())), ["inspect /quick"]);
+    day.then(112, seen("/quick"));
+    day.then(160, seen_after("/slow2", 50.0));
+    let Watched { looking_since, .. } = day.0.repositories["/slow1"];
+    assert_eq!(looking_since, Some(at(160)));
+}
+
+#[test]
+fn a_look_that_never_ends_is_told_as_unknown_once_an_interval_and_holds_up_nobody() {
+    let mut day = Day::of(&["/a", "/b"]);
+    day.then(0, Event::Tick);
+    day.then(1, seen("/a"));
+    day.then(2, seen("/b"));
+    day.then(3, Event::Kept(None));
+    day.then(4, Event::Kept(None));
+    day.then(10, Event::Asked("/a".into()));
+    day.then(609, Event::Tick);
+    day.then(609, seen("/b"));
+    day.then(609, Event::Kept(None));
+    let effects = turn(&mut day.0, Event::Tick, &Config::default(), PACE, at(610));
+    let [Effect::Keep(commit)] = &effects[..] else { panic!("{effects:?}") };
+    let [sweep] = &commit.sweeps[..] else { panic!("{commit:?}") };
+    assert_eq!(sweep.repository, "id-of/a");
+    assert_eq!(sweep.outcome, SweepOutcome::Failed(looks::hangs(at(10))));
+    assert_eq!(day.0.repositories["/a"].status, Status::Unknown);
+    day.then(611, Event::Kept(None));
+    assert_eq!(day.then(700, Event::Tick), [""; 0], "not again at each turn");
+    assert_eq!(day.then(911, Event::Tick), ["keep id-of/a"]);
+    assert_eq!(day.0.overdue(PACE, at(911)), 1, "and that it was not looked at is a broken promise");
+    day.then(912, Event::Kept(None));
+    assert_eq!(day.then(913, seen("/a")), ["keep id-of/a"], "what ends late counts");
+}
+
+#[test]
+fn one_that_is_gone_is_kept_as_gone_under_the_id_that_it_had() {
+    let mut day = Day(State::watching(["/a".to_owned()], at(0)).with_ids([("/a".to_owned(), "before".to_owned())]));
+    day.then(0, Event::Tick);
+    let seen = Err(Unseen::Gone("cannot find it".into()));
+    let gone = Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 0.1, seen }));
+    let effects = turn(&mut day.0, gone, &Config::default(), PACE, at(1));
+    let [Effect::Keep(commit)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(commit.sweeps[0].repository, "before");
+    assert_eq!(commit.sweeps[0].outcome, SweepOutcome::Gone("cannot find it".into()));
+    assert_eq!(day.0.repositories["/a"].status, Status::Unknown, "which is never well");
+}
+
 #[test]
 fn the_daemon_sleeps_until_something_is_due() {
     let mut day = Day::of(&["/a"]);
     assert_eq!(day.0.wakes_at(), Some(at(0)));
     day.then(0, Event::Tick);
-    assert_eq!(day.0.wakes_at(), None);
+    assert_eq!(day.0.wakes_at(), Some(at(600)), "when the look would hang");
     day.then(1, seen("/a"));
     let next = day.0.wakes_at().unwrap();
     assert!((at(301)..at(332)).contains(&next), "{next:?}");

@@ -26,10 +26,10 @@ pub(crate) struct Memory {
 
 impl Memory {
     fn sweep(&mut self, sweep: &Sweep) {
-        let status = match &sweep.outcome {
-            SweepOutcome::Seen { status, .. } => *status,
-            SweepOutcome::Failed(_) => Status::Unknown,
-        };
+        if matches!(sweep.outcome, SweepOutcome::Seen { .. }) {
+            let is_placeholder = |row: &RepositoryRow| row.id == row.path && row.seen_at.is_none();
+            self.repositories.retain(|_, (row, _)| row.path != sweep.path || !is_placeholder(row));
+        }
         let before = self.repositories.remove(&sweep.repository);
         let mut row = RepositoryRow {
             id: sweep.repository.clone(),
@@ -37,13 +37,13 @@ impl Memory {
             first_seen_at: before.as_ref().map_or(sweep.at, |(row, _)| row.first_seen_at),
             swept_at: sweep.at,
             seconds: sweep.seconds,
-            status: status.word().to_owned(),
+            status: sweep.outcome.health().to_owned(),
             reason: None,
             seen_at: before.as_ref().and_then(|(row, _)| row.seen_at),
         };
         let mut kept = before.and_then(|(_, document)| document);
         match &sweep.outcome {
-            SweepOutcome::Failed(reason) => row.reason = Some(reason.clone()),
+            SweepOutcome::Gone(reason) | SweepOutcome::Failed(reason) => row.reason = Some(reason.clone()),
             SweepOutcome::Seen { document, branches, findings, settled, .. } => {
                 (row.seen_at, kept) = (Some(sweep.at), Some(document.clone()));
                 self.branches.insert(sweep.repository.clone(), branches.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alignwatch_model::{branch::State as BranchState, words::thousands};
+use alignwatch_model::{branch::State as BranchState, record::GONE, words::thousands};
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -59,7 +59,7 @@ fn made(shared: &Shared, repository: &str, kind: &str) -> Result<Option<Badge>, 
         let colour = match row.status.as_str() {
             "ok" | "info" => GOOD,
             "warning" => WARN,
-            "error" | "critical" => BAD,
+            "error" | "critical" | GONE => BAD,
             _ => QUIET,
         };
         return Ok(Some(Badge::of("alignment", Some((row.status.clone(), colour)))));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alignwatch_model::{
     Span, Timestamp,
+    config::WindowRule,
     task::{Came, Measure, Plan, Report},
     window::{Opening, Purpose, Window},
 };
@@ -71,6 +72,8 @@ struct Slot {
     told: String,
     /// It meets a freeze: then nothing runs in it.
     is_blocked: bool,
+    /// It is not known when it is open.
+    is_unknown: bool,
 }
 
 struct WindowRow {
@@ -79,6 +82,10 @@ struct WindowRow {
     open: String,
     lasts: String,
     next: String,
+    /// Why it is not known when it is open; empty = it is known.
+    unknown: String,
+    /// Where it can be made longer or ended; empty = it is not open.
+    change: String,
     reason: String,
     repositories: String,
 }
@@ -105,7 +112,9 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
         let shell = Shell::new(shared, "Maintenance", Section::Maintenance);
         let now = shell.now;
         let rules = &shared.loaded().config.windows;
-        let windows: Vec<Window> = rules.iter().filter_map(|rule| rule.window().ok()).collect();
+        let pairs: Vec<(&WindowRule, Window)> =
+            rules.iter().filter_map(|rule| Some((rule, rule.window().ok()?))).collect();
+        let windows: Vec<Window> = pairs.iter().map(|(_, window)| window.clone()).collect();
         let (runs, unread) = match (shared.asks.tasks)(SHOWN) {
             Ok(runs) => (runs, String::new()),
             Err(reason) => (Vec::new(), reason),
@@ -121,7 +130,7 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
             places: rows.into_iter().map(place).collect(),
             headline: headline(&windows, now),
             calendar: (!windows.is_empty()).then(|| Calendar::of(&windows, now)),
-            windows: std::iter::zip(rules, &windows).map(|(rule, window)| WindowRow::of(rule, window, now)).collect(),
+            windows: pairs.iter().map(|(rule, window)| WindowRow::of(rule, window, now)).collect(),
             runs: runs.into_iter().map(|run| RunRow::of(run, now)).collect(),
             unread,
             shell,
@@ -151,12 +160,21 @@ fn headline(windows: &[Window], now: Timestamp) -> String {
     let now_told = match (open(Purpose::Freeze), open(Purpose::Maintenance)) {
         (Some((window, opening)), _) => format!("Nothing may change until {}: {}.", opening.until, window.name),
         (None, Some((window, opening))) => format!("Maintenance may run until {}: {}.", opening.until, window.name),
+        (None, None) if windows.iter().any(|window| window.doubt().is_some()) => {
+            "No window is known to be open now.".to_owned()
+        }
         (None, None) if windows.iter().all(|window| window.purpose == Purpose::Freeze) => {
             "Maintenance may run at any time: no window says otherwise.".to_owned()
         }
         (None, None) => "No window is open now.".to_owned(),
     };
-    now_told + &next.unwrap_or_default()
+    let unknown: Vec<&str> =
+        windows.iter().filter(|window| window.doubt().is_some()).map(|window| window.name.as_str()).collect();
+    let unknown = match unknown[..] {
+        [] => String::new(),
+        _ => format!(" Of {} it is not known: what it goes by cannot be read.", unknown.join(", ")),
+    };
+    now_told + &next.unwrap_or_default() + &unknown
 }
 
 /// What tasks did in a repository, for charts: those that changed something, or should have.
@@ -189,6 +207,10 @@ impl Calendar {
         for (n, window) in windows.iter().enumerate() {
             let is_freeze = window.purpose == Purpose::Freeze;
             let mut spans = Vec::new();
+            if let Some(why) = window.doubt() {
+                let told = format!("{}: unknown: {why}", window.name);
+                spans.push(Slot { x: LEFT, width: rounded(RIGHT - LEFT), told, is_blocked: false, is_unknown: true });
+            }
             for opening in window.openings(from, until) {
                 let is_blocked = !is_freeze && freezes.iter().any(|freeze| freeze.meets(&opening));
                 n_conflicts += usize::from(is_blocked);
@@ -200,7 +222,13 @@ impl Calendar {
                     if is_blocked { ", in a freeze" } else { "" }
                 );
                 let (begin, end) = (x(opening.from.0), x(opening.until.0));
-                spans.push(Slot { x: begin, width: rounded((end - begin).max(2.0)), told, is_blocked });
+                spans.push(Slot {
+                    x: begin,
+                    width: rounded((end - begin).max(2.0)),
+                    told,
+                    is_blocked,
+                    is_unknown: false,
+                });
             }
             let y = 6.0 + n as f64 * LANE;
             let tone = if is_freeze { "info" } else { "ok" };
@@ -216,7 +244,7 @@ impl Calendar {
 }
 
 impl WindowRow {
-    fn of(rule: &alignwatch_model::config::WindowRule, window: &Window, now: Timestamp) -> WindowRow {
+    fn of(rule: &WindowRule, window: &Window, now: Timestamp) -> WindowRow {
         let next = window.open_at(now).map(|opening| format!("open until {}", opening.until));
         let next = next.or_else(|| window.next_after(now).map(|opening| opening.from.rfc3339()));
         WindowRow {
@@ -228,7 +256,15 @@ impl WindowRow {
             },
             open: rule.zone.as_ref().map_or(rule.open.clone(), |zone| format!("{} {zone}", rule.open)),
             lasts: rule.lasts.map_or(String::new(), |span| span.to_string()),
-            next: next.unwrap_or_else(|| "never again".to_owned()),
+            next: match window.doubt() {
+                Some(_) => String::new(),
+                None => next.unwrap_or_else(|| "never again".to_owned()),
+            },
+            unknown: window.doubt().unwrap_or_default().to_owned(),
+            change: match window.on_now(now) {
+                Some(_) => super::window::place(&window.name),
+                None => String::new(),
+            },
             reason: window.reason.clone(),
             repositories: if rule.repositories.is_empty() { "all".to_owned() } else { rule.repositories.join(", ") },
         }

@@ -36,6 +36,7 @@ mod status;
 mod tending;
 mod told;
 mod views;
+mod window;
 
 use std::sync::Arc;
 
@@ -57,6 +58,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/repositories/{id}/branches", get(branches::page))
         .route("/repositories/{id}/branch", get(branch::page))
         .route("/maintenance", get(maintenance::page))
+        .route("/maintenance/windows/{name}", get(window::page).post(window::change))
         .route("/windows.ics", get(calendar::calendar))
         .route("/maintenance/plans", post(tending::plan))
         .route("/maintenance/plans/{ticket}", get(tending::planned))

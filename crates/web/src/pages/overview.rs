@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alignwatch_model::{
     Severity, Span, Timestamp,
+    record::GONE,
     words::{agree, count},
 };
 use alignwatch_store::{PastFinding, RepositoryRow, WhichRuns};
@@ -125,7 +126,7 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
 
 /// Worse is more.
 fn concern(status: &str) -> usize {
-    ["ok", "skipped", "info", "warning", "unknown", "error", "critical"]
+    ["ok", "skipped", "info", "warning", "unknown", "error", GONE, "critical"]
         .iter()
         .position(|word| *word == status)
         .unwrap_or(usize::MAX)
@@ -136,9 +137,10 @@ pub(super) fn headline(rows: &[RepositoryRow]) -> (Mark, String) {
     let worst = rows.iter().map(|row| row.status.as_str()).max_by_key(|status| concern(status)).unwrap_or("unknown");
     let n = |words: &[&str]| rows.iter().filter(|row| words.contains(&row.status.as_str())).count();
     let n_ill = n(&["error", "critical"]);
-    let (n_warned, n_unknown) = (n(&["warning"]), n(&["unknown"]));
+    let (n_warned, n_unknown, n_gone) = (n(&["warning"]), n(&["unknown"]), n(&[GONE]));
     let parts: Vec<String> = [
         (n_ill, agree(n_ill, "has errors", "have errors")),
+        (n_gone, agree(n_gone, "is gone", "are gone")),
         (n_unknown, agree(n_unknown, "could not be seen", "could not be seen")),
         (n_warned, agree(n_warned, "has warnings", "have warnings")),
     ]

@@ -1,6 +1,6 @@
 //! How states, severities, names and times look: the same everywhere, by colour, shape and word.
 
-use alignwatch_model::{Span, Status, Timestamp, branch::State, run::Outcome, words::thousands};
+use alignwatch_model::{Span, Status, Timestamp, branch::State, record::GONE, run::Outcome, words::thousands};
 use askama::Template;
 
 /// A word with its colour and its shape, so that neither colour nor shape alone has to be seen.
@@ -49,6 +49,9 @@ pub(super) fn meaning(state: State) -> &'static str {
 
 /// Health, or a severity, by the word that the store has for it.
 pub(super) fn health(word: &str) -> Mark {
+    if word == GONE {
+        return Mark { tone: "error", shape: "cross", word: GONE };
+    }
     let status = [Status::Ok, Status::Info, Status::Warning, Status::Error, Status::Critical, Status::Skipped];
     let (tone, shape, word) = match status.into_iter().find(|status| status.word() == word) {
         Some(Status::Ok) => ("ok", "disc", "ok"),
@@ -206,6 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_never_shown_as_healthy() {
+        assert_eq!((health("gone").word, health("gone").tone), ("gone", "error"));
         assert_eq!([health("unknown").tone, health("whatever").tone], ["unknown", "unknown"]);
         assert_eq!(number(None), "?");
     }

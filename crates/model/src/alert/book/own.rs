@@ -138,7 +138,7 @@ impl Book {
         let own = policy.rules.iter().filter(|rule| rule.is_own);
         let found = |rule: &Rule| {
             let since = self.matches_nothing_since(&rule.name, now)?;
-            let text = format!("the rule {} has matched nothing since {since}: {}", rule.name, rule.of);
+            let text = format!("the rule {} has matched nothing since {since}: {}", rule.name, rule.looks_for());
             Some(Found::new("rule", &rule.name, text, "alignwatch rules list"))
         };
         own.filter_map(found).collect()

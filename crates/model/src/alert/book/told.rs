@@ -19,6 +19,19 @@ const TOLD_KEPT: Span = Span::days(1);
 /// Deliveries under way at once, each to another channel.
 const DELIVERIES_AT_MOST: usize = 8;
 
+impl Tally {
+    fn take_in(&mut self, outcome: &Outcome, waited: Span) {
+        self.n_attempts += 1;
+        match outcome {
+            Outcome::Delivered(_) => {
+                self.n_delivered += 1;
+                self.waited = Span(self.waited.0.saturating_add(waited.0.max(0)));
+            }
+            Outcome::Failed(failure) => *self.failures.entry(failure.reason.word()).or_default() += 1,
+        }
+    }
+}
+
 impl Book {
     /// Decides what is told now, if there may be something, and clears away what is over.
     pub fn decide(&mut self, policy: &Policy, now: Timestamp) {
@@ -139,8 +152,9 @@ impl Book {
     pub fn delivered(&mut self, policy: &Policy, key: &str, outcome: Outcome, now: Timestamp) {
         self.under_way.retain(|_, under_way| under_way != key);
         let Some(row) = self.outbox.get_mut(key) else { return };
-        let falls_back = row.is_waiting() && row.attempted(outcome, now);
         let channel = row.telling.channel.clone();
+        self.tallies.entry(channel.clone()).or_default().take_in(&outcome, now.since(row.decided_at));
+        let falls_back = row.is_waiting() && row.attempted(outcome, now);
         let (is_canary, has_arrived) = (row.is_canary(), row.state == State::Delivered);
         match has_arrived {
             true => drop(self.failing.remove(&channel)),
@@ -158,6 +172,31 @@ impl Book {
             let keys: BTreeSet<_> = behind.map(|row| row.key.clone()).chain([key.to_owned()]).collect();
             keys.iter().for_each(|key| self.stand_in(policy, key, now));
         }
+    }
+
+    /// What became of attempts since this start, by channel.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, &Tally)> {
+        self.tallies.iter().map(|(channel, tally)| (channel.as_str(), tally))
+    }
+
+    /// Dead letters of each channel that was told something.
+    pub fn dead_by_channel(&self) -> BTreeMap<&str, usize> {
+        let mut dead: BTreeMap<&str, usize> = self.tallies.keys().map(|channel| (channel.as_str(), 0)).collect();
+        for row in self.outbox.values() {
+            let n = dead.entry(&row.telling.channel).or_default();
+            *n += usize::from(matches!(row.state, State::Dead(_)));
+        }
+        dead
+    }
+
+    /// When the oldest message was decided that waits for each channel.
+    pub fn oldest_waiting(&self) -> BTreeMap<&str, Timestamp> {
+        let mut oldest: BTreeMap<&str, Timestamp> = BTreeMap::new();
+        for row in self.outbox.values().filter(|row| row.is_waiting()) {
+            let at = oldest.entry(&row.telling.channel).or_insert(row.decided_at);
+            *at = row.decided_at.min(*at);
+        }
+        oldest
     }
 
     /// Tells the channel that stands in what another can't be told, and remembers that it heard it, so that it hears the end.
@@ -201,7 +240,7 @@ impl Book {
         waiting.chain(self.decide_at).min()
     }
 
-    pub(super) fn decide_soon(&mut self, now: Timestamp) {
+    pub(in crate::alert) fn decide_soon(&mut self, now: Timestamp) {
         self.decide_at = Some(self.decide_at.map_or(now, |at| at.min(now)));
     }
 

@@ -190,6 +190,10 @@ impl Book {
         now: Timestamp,
     ) -> Result<(), String> {
         silence.check(policy.silence_at_most, now)?;
+        let holds_some = || self.firing().any(|alert| silence.is_about(alert));
+        if silence.ends_on_resolve && silence.starts_at <= now && !holds_some() {
+            return Err("nothing that fires meets these conditions, so that it would end at once".to_owned());
+        }
         match instead_of {
             Some(old) if old != silence.id => self.end_silence(old, &silence.created_by, now)?,
             Some(old) if !self.silences.contains_key(old) => return Err(format!("there is no silence {old}")),
@@ -254,6 +258,7 @@ impl Book {
             let summary = [text("summary"), text("description")].into_iter().find(|text| !text.is_empty());
             alert.summary = summary.unwrap_or_else(|| name.clone());
             (alert.description, alert.runbook) = (text("description"), text("runbook_url"));
+            alert.annotations.clone_from(&posted.annotations);
             alert.ends_unless_posted_by = Some(ends_by);
         }
         let result = if ends_by <= now { Seen1::Good } else { Seen1::Bad(severity) };
@@ -290,9 +295,11 @@ fn foreign(name: &str) -> Rule {
     Rule {
         name: name.to_owned(),
         of: Of::Unseen,
+        when: None,
         timing: Timing::default(),
         severity: None,
         labels: Labels::new(),
+        annotations: Labels::new(),
         summary: None,
         runbook: None,
         why: String::new(),

@@ -6,7 +6,7 @@ use crate::{Timestamp, alert::rule::Rule};
 /// What this rule looks for, and what it found.
 pub fn of_rule_now(book: &Book, policy: &Policy, rule: &Rule, now: Timestamp) -> Vec<Link> {
     let whose = if rule.is_own { "of the configuration" } else { "built in" };
-    let mut links = vec![link("rule", format!("{} ({whose}) looks for {}: {}", rule.name, rule.of, rule.why))];
+    let mut links = vec![link("rule", format!("{} ({whose}) looks for {}: {}", rule.name, rule.looks_for(), rule.why))];
     let idle = book.matches_nothing_since(&rule.name, now);
     links.extend(idle.map(|since| link("idle", format!("it matches nothing since {since}"))));
     let found = book.alerts().filter(|alert| alert.rule == rule.name && alert.phase != Phase::Resolved);

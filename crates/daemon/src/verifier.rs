@@ -1,0 +1,200 @@
+//! Verifies runs that were only reported: over the API, by a hook, or by a script that died before it could look itself.
+//!
+//! When a run begins, the refs are read before that is acknowledged, for as long as a reporter may wait; when it has ended,
+//! what moved since is verified as after `alignwatch run`. Only repositories that are watched are read: whoever reports may
+//! name any path.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use alignwatch_git::stop::Stop;
+use alignwatch_model::{
+    Known,
+    config::Config,
+    run::{Exit, Happened, Run, RunEvent, RunId, Seen, event::Started},
+};
+use alignwatch_records::{Sights, fresh};
+
+use crate::{
+    aftermath::{self, Place},
+    reports::Reports,
+    runs,
+    watching::Watching,
+};
+
+/// How long the report of a beginning waits for the refs to be read. Source: ours; as long as a command does.
+const BEFORE_AT_MOST: Duration = Duration::from_millis(200);
+
+/// Beginnings at which the refs are read at the same time; of others, what moved is not known. Source: ours; each is a thread
+/// that a disk can hang.
+const AT_ONCE: usize = 16;
+
+/// Ended runs that wait to be verified. Source: ours; one that finds no room can be verified by hand.
+const QUEUE: usize = 256;
+
+/// How long one verification may take. Source: ours; nobody waits for it.
+const VERIFY_AT_MOST: Duration = Duration::from_secs(60);
+
+/// How long it is waited for: a disk that hangs must not keep others from being verified.
+const WAIT_AT_MOST: Duration = Duration::from_secs(90);
+
+/// How long the thread sleeps at a time, so that an end is noticed.
+const NAP: Duration = Duration::from_millis(250);
+
+/// Sees how runs begin, and verifies those that ended.
+pub(crate) struct Verifier {
+    data_dir: PathBuf,
+    config: Config,
+    sights: Sights,
+    watching: Arc<Watching>,
+    queue: SyncSender<RunId>,
+    n_looking: AtomicUsize,
+}
+
+impl Verifier {
+    /// One, and what it is to verify.
+    pub(crate) fn new(data_dir: PathBuf, config: Config, watching: Arc<Watching>) -> (Verifier, Receiver<RunId>) {
+        let (queue, ended) = sync_channel(QUEUE);
+        let sights = Sights::of(&data_dir);
+        (Verifier { data_dir, config, sights, watching, queue, n_looking: AtomicUsize::new(0) }, ended)
+    }
+
+    /// Verifies this run soon; false = there is no room.
+    pub(crate) fn ended(&self, run: RunId) -> bool {
+        self.queue.try_send(run).is_ok()
+    }
+
+    /// Reads the refs of the repositories of runs that begin with these events, then goes on with `then`: at once when none
+    /// does, and never later than a reporter may wait.
+    pub(crate) fn begin(self: &Arc<Verifier>, events: &[RunEvent], then: impl FnOnce() + Send + 'static) {
+        let begun = events.iter().filter_map(|event| match &event.what {
+            Happened::Started(started) => Some((event.run.clone(), self.path_of(started)?)),
+            _ => None,
+        });
+        // What ends in the same report was over before it was told.
+        let is_over = |run: &RunId| events.iter().any(|event| event.run == *run && is_end(event));
+        let begun: Vec<_> = begun.filter(|(run, _)| !is_over(run)).take(AT_ONCE).collect();
+        if begun.is_empty() || AT_ONCE <= self.n_looking.load(Ordering::Relaxed) {
+            return then();
+        }
+        let verifier = Arc::clone(self);
+        thread::spawn(move || {
+            let until = Instant::now() + BEFORE_AT_MOST;
+            for (run, path) in begun {
+                if let Some(seen) = verifier.sight(path, until) {
+                    // Without it, what moved is not known, and what was reported still is.
+                    let _ = verifier.sights.keep(&run, &seen);
+                }
+            }
+            then();
+        });
+    }
+
+    /// The refs, where they can be read by then.
+    fn sight(self: &Arc<Verifier>, path: PathBuf, until: Instant) -> Option<Seen> {
+        let (tell, told) = sync_channel(1);
+        let verifier = Arc::clone(self);
+        self.n_looking.fetch_add(1, Ordering::Relaxed);
+        thread::spawn(move || {
+            // Nobody may wait any more.
+            let _ = tell.send(aftermath::sight(&path));
+            verifier.n_looking.fetch_sub(1, Ordering::Relaxed);
+        });
+        told.recv_timeout(until.saturating_duration_since(Instant::now())).ok().and_then(|seen| seen.seen().cloned())
+    }
+
+    /// Where the run is, when that is watched.
+    fn path_of(&self, started: &Started) -> Option<PathBuf> {
+        let paths = self.watching.paths();
+        let is_watched = |path: &String| paths.iter().any(|other| other.as_os_str() == path.as_str());
+        let of_id = || {
+            let store = runs::store(&self.data_dir).ok()??;
+            let row = store.repository(started.repository_id.as_deref()?).ok()??;
+            Some(row.path).filter(is_watched)
+        };
+        started.repository.clone().filter(is_watched).or_else(of_id).map(PathBuf::from)
+    }
+
+    /// Verifies what ends until `stop`, on a thread of its own, one after the other.
+    pub(crate) fn start(
+        self: &Arc<Verifier>,
+        ended: Receiver<RunId>,
+        reports: Arc<Reports>,
+        stop: Arc<AtomicBool>,
+    ) -> JoinHandle<()> {
+        let verifier = Arc::clone(self);
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                match ended.recv_timeout(NAP) {
+                    Ok(run) => {
+                        let (verifier, reports, stop) =
+                            (Arc::clone(&verifier), Arc::clone(&reports), Arc::clone(&stop));
+                        let (done, is_done) = sync_channel::<()>(1);
+                        thread::spawn(move || {
+                            let events = verifier.verified(&run, &Stop::new(Some(VERIFY_AT_MOST), stop));
+                            // What can't be kept now can be verified by hand.
+                            let kept = events.is_some_and(|events| reports.and_wait(events).is_ok());
+                            if kept {
+                                verifier.sights.remove(&run);
+                            }
+                            drop(done);
+                        });
+                        let _ = is_done.recv_timeout(WAIT_AT_MOST);
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            }
+        })
+    }
+
+    /// What is found of a run that has ended, as events; `None` = there is nothing to verify, or that was done.
+    fn verified(&self, id: &RunId, stop: &Stop) -> Option<Vec<RunEvent>> {
+        let run = runs::one(&self.data_dir, id).ok()??;
+        let (started, finished) = (run.started()?, run.finished()?);
+        if run.verification().is_some() {
+            return None;
+        }
+        let path = self.path_of(started)?;
+        let (base, data_dir) = (started.base.as_deref(), Some(self.data_dir.as_path()));
+        let place = Place { path: &path, base, config: Some(&self.config), data_dir };
+        let nobody = || Known::Unknown("nobody looked when it began".to_owned());
+        let before = self.sights.read(id).map_or_else(nobody, Known::Seen);
+        let (judged, seen) = aftermath::look(&place, &before, &Exit::Code(0));
+        let moves = if finished.moves.is_empty() { &judged.moves } else { &finished.moves };
+        let operations = aftermath::operations(&place, &run, &judged, &seen);
+        let began = Instant::now();
+        if !aftermath::raises_questions(id, &operations, moves) {
+            return None;
+        }
+        let found = aftermath::verified(&path, id, &operations, moves, stop);
+        Some(self.told(&run, operations).chain([aftermath::event(id, began, &found)]).collect())
+    }
+
+    /// What was seen of branches that nobody reported.
+    fn told<'a>(
+        &self,
+        run: &'a Run,
+        operations: Vec<alignwatch_model::run::Operation>,
+    ) -> impl Iterator<Item = RunEvent> + use<'a> {
+        let known: Vec<String> = run.operations().into_iter().map(|one| one.branch.clone()).collect();
+        let new = operations.into_iter().filter(move |one| !known.contains(&one.branch));
+        new.filter_map(|one| {
+            let id = fresh::id().to_string();
+            Some(RunEvent::new(id, run.id()?.clone(), fresh::now(), Happened::Operation(one)))
+        })
+    }
+}
+
+/// Does a run end with this?
+pub(crate) fn is_end(event: &RunEvent) -> bool {
+    matches!(event.what, Happened::Finished(_))
+}

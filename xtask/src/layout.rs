@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("records", &["model"]),
     ("notify", &["model"]),
     ("store", &["model"]),
-    ("tasks", &["model", "git", "records"]),
+    ("tasks", &["model", "git", "records", "store"]),
     ("web", &["model", "store"]),
     ("daemon", &["model", "git", "host", "notify", "records", "store", "tasks", "web"]),
     ("cli", &["model", "git", "host", "notify", "records", "daemon", "tasks"]),

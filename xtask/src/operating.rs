@@ -37,9 +37,14 @@ A clone in CI often has one branch and no history. Fetch all branches, and all o
 
 ## What it writes
 
-Nothing into a repository: no object, no ref, no lock; only `doctor --fix` and `task run` do. What it worked out is remembered by object ids below `--data-dir`
-(default `$XDG_STATE_HOME/alignwatch`, else `~/.local/state/alignwatch`), so that the next look is fast. That directory
-may be deleted at any time; only time is lost.
+Looking writes nothing into a repository: no object, no ref, no lock. Only what is asked for does: `doctor --fix`, `task run` and
+`task undo`, `hooks install` and `hooks remove`, `backup create` (a lock file), `backup restore --ref`, and the daemon in what
+`maintenance.repositories` names.
+
+What it worked out is remembered by object ids in `remembered` below `--data-dir` (default `$XDG_STATE_HOME/alignwatch`, else
+`~/.local/state/alignwatch`), so that the next look is fast. That folder may be deleted at any time; only time is lost. Delete
+nothing else there: history, alerts, runs, tokens and the way back of tasks are beside it, and so are your backups unless
+`backup.folder` is set.
 
 Programs that a repository's settings name (hooks, filters, drivers, pagers, monitors) are never run.
 
@@ -214,11 +219,16 @@ cleanup:
   open_requests: /var/lib/alignwatch/open-requests   # names of branches with an open pull request, one a line
 ```
 
-A branch stays when it is a base, a primary line or an upstream, when a HEAD or an unfinished operation is on it in any worktree
+A branch stays when its base took it back (the merge, the squash, or a commit of it) and did not bring it again, when it is a base,
+a primary line or an upstream, when a HEAD or an unfinished operation is on it in any worktree
 (also one whose disk is away), when it was made or moved lately or has no reflog that tells, when a ref of `refs/pull/` or
 `refs/merge-requests/` is at its tip or `cleanup.open_requests` names it, when there is a remote and the last fetch is too long
 ago, or when anything of this could not be read. What can't be known of requests is said in the plan. It goes in one transaction, at the id that was judged; its commits, and those
 that only its reflog knew, stay under `refs/archive/<run>/`. When a base moves in that moment, all comes back by itself.
+
+`task undo` takes back what nobody changed since, and tells the rest: a branch that somebody made anew stays, what it had been stays
+under `refs/archive/`, and settings that were changed since get the sections of the branches again and keep what was changed. One
+that was ended half-way (`task history` says *half undone*) is taken up again by the same command.
 
 ### Open branches that nobody works on
 
@@ -233,12 +243,16 @@ alignwatch backup create                    # what came since the newest one, or
 alignwatch backup verify --drill            # restore into a scratch place, compare refs and objects one by one
 alignwatch backup list
 alignwatch backup restore --into ~/rescued  # a whole repository; --from FOLDER where the repository is gone
-alignwatch backup restore --ref refs/heads/topic   # one ref that is gone here
+alignwatch backup restore --ref topic       # one branch or ref that is gone here, from the newest backup that has it
+alignwatch backup restore --ref topic --into ~/one   # the same into a new repository that holds nothing else
 ```
 
 The tasks `backup`, `restore-drill` and `backup-retention` do the same by themselves. A backup holds all refs, HEADs of all
-worktrees, older stashes, and commits that only a reflog knows; configuration, hooks and reflogs lie beside it. What is not in
+worktrees, older stashes, commits that only a reflog or a half-done merge or rebase knows, and symbolic refs as such; configuration, hooks and reflogs lie beside it. What is not in
 it is said each time: changes in working trees, files of Git LFS, submodules.
+
+A new place comes to be at once, when all in it was compared with the manifest. Where a link of a chain is missing or damaged, it
+is named, and nothing is restored.
 
 Each is a folder that comes to be at once: `objects.bundle` (`git clone` reads it), `manifest.json`, `SHA256SUMS`
 (`sha256sum -c` reads it). `git bundle verify` is content with damaged and with truncated bundles: it does not read the
@@ -279,7 +293,8 @@ curl localhost:8750/api/v1/findings           # what is wrong, since when
 ```
 
 As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
-its loop no longer turns, and lets it write into its own folder only.
+its loop no longer turns, and lets it write into its own folder and `/srv/git` only; where maintenance works elsewhere, its
+`ReadWritePaths` names that folder, too.
 
 Repositories are named on the command line or in `serve.repositories`. Where `serve.may_add` opens folders for it, they can be
 added while it runs, and are there again after the next start:
@@ -320,7 +335,7 @@ a store.
 Clients of cron monitors can report runs, too, in the protocol of Healthchecks:
 
 ```sh
-curl localhost:8750/ping/any/nightly/start?create=1   # a run of the workflow nightly begins
+curl 'localhost:8750/ping/any/nightly/start?create=1'   # a run of the workflow nightly begins
 curl localhost:8750/ping/any/nightly                  # it went well; /fail, /log or an exit code say otherwise
 ```
 

@@ -1,11 +1,13 @@
 //! Asks the daemon of this machine to do something.
 
+use core::net::SocketAddr;
 use std::time::Duration;
 
+use alignwatch_daemon::address;
 use alignwatch_model::config::Config;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::{configuring, failure::Failure};
 
 /// The longest that is waited for an answer. Source: ours; the daemon answers within ten seconds or says why not.
 const WAIT_AT_MOST: Duration = Duration::from_secs(15);
@@ -19,11 +21,14 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// The one that this configuration describes.
+    /// The one that told where it answers, in the data directory; else the one that this configuration describes.
     pub(crate) fn of(config: &Config) -> Daemon {
-        let address: core::net::IpAddr = config.serve.address.parse().unwrap_or([127, 0, 0, 1].into());
-        let port = u16::try_from(config.serve.port).unwrap_or(u16::MAX);
-        Daemon { address: format!("http://{}", core::net::SocketAddr::from((address, port))) }
+        let told = configuring::data_dir(config).and_then(|data_dir| address::told(&data_dir));
+        let configured = || {
+            let address: core::net::IpAddr = config.serve.address.parse().unwrap_or([127, 0, 0, 1].into());
+            SocketAddr::from((address, u16::try_from(config.serve.port).unwrap_or(u16::MAX)))
+        };
+        Daemon { address: format!("http://{}", told.unwrap_or_else(configured)) }
     }
 
     /// Where it answers.

@@ -5,6 +5,7 @@
 //! slow reader holds up nobody else. Every effect ends with an event. All queues are bounded.
 //!
 //! * [`mod@aftermath`]: what a run did to its repository, and whether it lost work.
+//! * [`mod@address`]: where it answers, for commands that ask.
 //! * [`mod@alerts`]: what is known of alerts, for commands that ask.
 //! * [`mod@calendars`]: reads calendars that others keep.
 //! * [`mod@board`]: the last of everything, for a live view.
@@ -19,6 +20,7 @@
 //! * [`mod@watched`]: what the daemon last saw, for commands that ask.
 //! * [`mod@watch`]: sees that refs moved, by looking at files only.
 
+pub mod address;
 pub mod aftermath;
 pub mod alerts;
 mod announce;

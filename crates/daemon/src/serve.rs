@@ -36,7 +36,7 @@ use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, TaskRun};
 
 use crate::{
-    announce, calendars,
+    address, announce, calendars,
     deliver::Deliverer,
     export::{self, Exporter},
     keep::Keeper,
@@ -142,6 +142,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         unwatch: Box::new(move |path| removing.remove(path)),
         named: meant(Arc::clone(&watching)),
         tasks: tasks_of(&settings.data_dir),
+        backups: backups_of(settings.config.clone(), settings.data_dir.clone()),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
         windows: calendars::changing(settings.config.clone(), settings.data_dir.clone()),
@@ -158,6 +159,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     };
     let pages = answer(listener, Arc::clone(&shared), access, Arc::clone(&stop));
     let address = settings.listen;
+    let _told = address::tell(&settings.data_dir, address);
     let paths = watching.texts();
     let watched = alignwatch_model::words::count(paths.len(), "repository");
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));
@@ -346,6 +348,11 @@ fn tasks_of(data_dir: &Path) -> Box<alignwatch_web::Tasks> {
         };
         Ok(said.runs().into_iter().rev().take(at_most).map(told).collect())
     })
+}
+
+/// The backups of a repository, by their names and what was proven of them: none is opened.
+fn backups_of(config: Config, data_dir: PathBuf) -> Box<alignwatch_web::BackupsOf> {
+    Box::new(move |path| look::backups(Path::new(path), &config, Some(&data_dir)))
 }
 
 fn answer(

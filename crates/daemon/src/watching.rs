@@ -339,20 +339,20 @@ mod tests {
         watching.take_up();
         assert!(matches!(events.try_recv(), Ok(Event::Watched(told)) if told == path));
         assert!(events.try_recv().is_err(), "once is enough");
-        assert_eq!(start(&[]).texts(), [path.clone()]);
+        assert_eq!(start(&[]).texts(), std::slice::from_ref(&path));
         assert_eq!(watching.remove(&path), Err(Unwatchable::Found), "it would be found again");
         fs::rename(&clone, &elsewhere).unwrap();
         watching.take_up();
-        assert_eq!(watching.texts(), [path.clone()], "somebody must see that it is gone");
+        assert_eq!(watching.texts(), std::slice::from_ref(&path), "somebody must see that it is gone");
         let before = [path.clone(), "/srv/other.git".to_owned()];
-        assert_eq!(start(&before).texts(), [path.clone()], "also after a start");
+        assert_eq!(start(&before).texts(), std::slice::from_ref(&path), "also after a start");
         assert_eq!(watching.remove(&path), Ok(()));
         assert!(matches!(events.try_recv(), Ok(Event::Unwatched(told)) if told == path));
         let watching = start(&before);
         assert_eq!(watching.texts(), [""; 0], "that is remembered");
         fs::rename(&elsewhere, &clone).unwrap();
         watching.take_up();
-        assert_eq!(watching.texts(), [path.clone()], "it is there again");
+        assert_eq!(watching.texts(), std::slice::from_ref(&path), "it is there again");
         fs::rename(&clone, &elsewhere).unwrap();
         assert_eq!(start(&before).texts(), [path], "and gone again, which nobody meant");
     }

@@ -119,6 +119,18 @@ pub fn read_files(opened: &Opened) -> Result<Refs, RefsError> {
     Ok(refs)
 }
 
+/// Symbolic refs with the names that are written in them, whether these are there or not; HEAD is none of them.
+///
+/// Only those in files: git does not tell of one in tables that names nothing.
+pub fn symbolic_files(opened: &Opened) -> Result<Vec<(RefName, RefName)>, RefsError> {
+    let hex_len = if opened.object_format == "sha256" { 64 } else { 40 };
+    let symbolic = loose::read(opened, hex_len)?.into_iter().filter_map(|raw| match raw.target {
+        Ok(Target::Symref(target)) => Some((raw.name, target)),
+        _ => None,
+    });
+    Ok(symbolic.collect())
+}
+
 /// A ref as it is written down.
 struct Raw {
     name: RefName,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use alignwatch_model::snapshot::{GitBug, GitPart};
+
 /// The oldest git that can be hardened.
 ///
 /// Source: `GIT_CONFIG_COUNT` came with 2.31 (its release notes). Older ones ignore it,
@@ -102,10 +104,11 @@ impl GitVersion {
         self.is_at_least(2, 54)
     }
 
-    /// Bugs of this version that touch our answers or the repository, each as a sentence.
-    pub fn known_bugs(&self) -> Vec<String> {
-        let touches = |bug: &&Bug| bug.from <= self.number && self.number < bug.until;
-        BUGS.iter().filter(touches).map(|bug| format!("git {}: {}", self.number, bug.sentence)).collect()
+    /// Bugs of this version that touch our answers or the repository.
+    pub fn known_bugs(&self) -> Vec<GitBug> {
+        let has = |bug: &&Bug| bug.from <= self.number && self.number < bug.until;
+        let told = |bug: &Bug| format!("git {}: {}", self.number, bug.sentence);
+        BUGS.iter().filter(has).map(|bug| GitBug { touches: bug.touches, told: told(bug) }).collect()
     }
 
     fn is_at_least(&self, major: u32, minor: u32) -> bool {
@@ -117,6 +120,7 @@ impl GitVersion {
 struct Bug {
     from: Version,
     until: Version,
+    touches: GitPart,
     sentence: &'static str,
 }
 
@@ -126,30 +130,35 @@ const BUGS: [Bug; 5] = [
     Bug {
         from: Version::of(2, 55),
         until: Version::of(2, 56),
+        touches: GitPart::Answers,
         sentence: "`git merge-base` without --all may name a wrong base when commit dates are skewed; pass --all, or upgrade",
     },
     // Source: sourcegraph/sourcegraph-public-snapshot#37906.
     Bug {
         from: Version::of(2, 36),
         until: Version::of(2, 37),
+        touches: GitPart::CommitGraph,
         sentence: "it writes commit-graphs with overflowing dates; upgrade and rewrite the commit-graph",
     },
     // Source: release notes of 2.37.1 and later: geometric repack together with pack.packSizeLimit.
     Bug {
         from: Version::of(2, 32),
         until: Version::of(2, 37),
+        touches: GitPart::Objects,
         sentence: "a geometric repack with pack.packSizeLimit may lose objects; upgrade before repacking",
     },
     // Source: release notes of 2.47.1.
     Bug {
         from: Version::of(2, 47),
         until: Version { major: 2, minor: 47, patch: 1 },
+        touches: GitPart::MultiPackIndex,
         sentence: "its multi-pack-index can be damaged by objects that are in several packs; upgrade",
     },
     // Source: release notes of 2.51.1: `repack --path-walk`.
     Bug {
         from: Version::of(2, 51),
         until: Version { major: 2, minor: 51, patch: 1 },
+        touches: GitPart::Objects,
         sentence: "`git repack --path-walk` may lose objects; upgrade before repacking",
     },
 ];
@@ -179,9 +188,18 @@ mod tests {
         let old = GitVersion::parse(b"git version 2.39.5").unwrap();
         assert!(old.merge_tree_write() && !old.ahead_behind() && !old.reftable());
         assert!(old.known_bugs().is_empty());
+        let touched = |text: &str| -> Vec<GitPart> {
+            let version = GitVersion::parse(text.as_bytes()).unwrap();
+            version.known_bugs().into_iter().map(|bug| bug.touches).collect()
+        };
+        assert_eq!(touched("git version 2.55.1"), [GitPart::Answers]);
+        assert_eq!(touched("git version 2.36.1"), [GitPart::CommitGraph, GitPart::Objects]);
+        assert_eq!(touched("git version 2.34.8"), [GitPart::Objects]);
+        assert_eq!(touched("git version 2.47.0"), [GitPart::MultiPackIndex]);
+        assert_eq!(touched("git version 2.51.0"), [GitPart::Objects]);
+        assert_eq!(touched("git version 2.51.1"), [], "mended");
         let bad = GitVersion::parse(b"git version 2.55.1").unwrap();
-        assert_eq!(bad.known_bugs().len(), 1);
-        assert!(bad.known_bugs()[0].starts_with("git 2.55.1: `git merge-base` without --all"));
+        assert!(bad.known_bugs()[0].told.starts_with("git 2.55.1: `git merge-base` without --all"));
         assert!(GitVersion::parse(b"git version 2.47.3").unwrap().known_bugs().is_empty());
     }
 }

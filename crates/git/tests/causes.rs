@@ -2,13 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
-use std::{collections::BTreeMap, io::Write as _, path::Path, process::Stdio, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use alignwatch_git::{
     inspect::{Wanted, inspect},
     stop::Stop,
 };
-use alignwatch_model::{Branch, Look, Snapshot, State, Timestamp, config::Config};
+use alignwatch_model::{Branch, Look, Snapshot, State, Timestamp, branch::Cause, config::Config};
 use alignwatch_testkit::{Shape, generate, git, git_command};
 
 #[test]
@@ -25,11 +31,33 @@ fn causes_of_conflicts_are_those_that_git_log_tells() {
         for branch in &conflicting {
             let found: Vec<_> =
                 branch.causes.iter().map(|cause| (cause.oid.hex(), cause.n_paths, cause.n_alone.unwrap())).collect();
+            let named = |cause: &Cause| cause.paths.len() as u32 == cause.n_paths;
+            assert!(branch.causes.iter().all(named), "each path that it changed is named");
             assert_eq!(found, by_git(&repository, branch), "look {look_number}, {}", branch.name);
+            branch
+                .causes
+                .iter()
+                .for_each(|cause| assert_eq!(paths_of(branch, cause), paths_by_git(&repository, branch, cause)));
             n_told += found.len();
         }
         assert!(conflicting.len() <= n_told && 10 < n_told, "{n_told} causes of {} branches", conflicting.len());
     }
+}
+
+/// The paths in conflict that a commit changed, as we tell them.
+fn paths_of<'a>(branch: &'a Branch, cause: &Cause) -> Vec<&'a str> {
+    let conflicts = branch.merge.conflicts.as_deref().unwrap();
+    cause.paths.iter().map(|&place| conflicts[usize::from(place)].path.as_str()).collect()
+}
+
+/// The same as git tells what the commit changed.
+fn paths_by_git<'a>(repository: &Path, branch: &'a Branch, cause: &Cause) -> Vec<&'a str> {
+    let (parent, commit) = (format!("{}^1", cause.oid.hex()), cause.oid.hex());
+    let named = ["-c", "core.quotePath=off", "diff", "--no-renames", "--name-only", &parent, &commit];
+    let changed = git(repository, named);
+    let changed: BTreeSet<&str> = changed.lines().collect();
+    let paths = branch.merge.conflicts.iter().flatten().map(|conflict| conflict.path.as_str());
+    paths.filter(|path| changed.contains(path)).collect()
 }
 
 /// The same by the paths that `git log` tells of each commit, ordered as ours.

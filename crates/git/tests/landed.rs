@@ -146,6 +146,35 @@ fn a_revert_that_only_says_so_is_believed() {
 }
 
 #[test]
+fn a_merge_that_the_base_took_back_is_reverted_until_it_brings_it_again() {
+    let (kept, reverted) = (Landed::Yes(Proof::Ancestor), Landed::Reverted(Proof::Ancestor));
+    let branch = "feature: a x(f[2]=zwei) y(f[15]=new)";
+    let merge = "a(f=1..40) b(f[30]=x) m<y";
+    assert_eq!(landed(&format!("main: {merge} c\n {branch}")), kept);
+    assert_eq!(landed(&format!("main: {merge} c(f[2]=deux)\n {branch}")), kept, "edited since");
+    assert_eq!(landed(&format!("main: {merge} r(f[2]=2, f[15]=15) c\n {branch}")), reverted);
+    assert_eq!(landed(&format!("main: {merge} r(f[2]=2) c\n {branch}")), reverted, "one of its commits");
+    let again = "r(f[2]=2, f[15]=15) c t(f[2]=zwei, f[15]=new) d(f[2]=deux)";
+    assert_eq!(landed(&format!("main: {merge} {again}\n {branch}")), kept);
+    // Merged without a merge commit: the commits are those of the line.
+    assert_eq!(landed("main: a(f=1..40) x(f[2]=zwei) c\n feature: a x"), kept);
+    assert_eq!(landed("main: a(f=1..40) x(f[2]=zwei) r(f[2]=2) c\n feature: a x"), reverted);
+}
+
+#[test]
+fn a_revert_of_a_merge_that_only_says_so_is_believed() {
+    let mut repo = sketch("main: a(f=1..40) b m<y\n feature: a x(f[2]=zwei) y(f[15]=new)").draw();
+    let said = repo.oid("m").hex();
+    repo.draw_more(&format!(
+        "main: m r'Revert||This\\sreverts\\scommit\\s{said},\\sreversing.'(f[2]=2, f[15]=other) c"
+    ));
+    assert_eq!(judge(&repo, &["feature"], &Memory::none()), [Landed::Reverted(Proof::Ancestor)]);
+    let said = repo.oid("r").hex();
+    repo.draw_more(&format!("main: c t'This\\sreverts\\scommit\\s{said}.'(f[2]=zwei\\s!)"));
+    assert_eq!(judge(&repo, &["feature"], &Memory::none()), [Landed::Yes(Proof::Ancestor)]);
+}
+
+#[test]
 fn a_branch_that_takes_its_own_work_back_is_not_reverted_by_it() {
     let text = "main: a(f=1..40) b(f[30]=x) p(f[2]=zwei) q(f[2]=2) r(f[15]=new) c(f[15]=neuf)
                 feature: a x(f[2]=zwei) y(f[2]=2) z(f[15]=new)";

@@ -115,7 +115,7 @@ pub enum State {
     Unrelated,
     /// Contains its base, whatever is ahead.
     Aligned,
-    /// The tip is an ancestor of the base, but not on its first-parent line.
+    /// The tip is an ancestor of the base, but not on its first-parent line, and the base did not take it back.
     Merged,
     /// The tip lies on the base's first-parent line: nothing of its own.
     Behind,
@@ -205,6 +205,9 @@ pub struct Cause {
     /// Those of them that no other commit of the base changed since they parted: it alone brought these conflicts. `None` =
     /// not known, since not every commit from then on could be looked at.
     pub n_alone: Option<u32>,
+    /// Which paths these are: their places in the list of paths in conflict, as far as paths are kept.
+    #[serde(default)]
+    pub paths: Vec<u16>,
 }
 
 impl Cause {
@@ -272,7 +275,11 @@ impl Branch {
         } else if drift.behind == 0 {
             State::Aligned
         } else if drift.ahead == 0 {
-            if drift.on_base_line { State::Behind } else { State::Merged }
+            match self.landed {
+                _ if drift.on_base_line => State::Behind,
+                Landed::Reverted(_) => State::Reverted,
+                _ => State::Merged,
+            }
         } else {
             self.diverged_state()
         }

@@ -70,8 +70,36 @@ pub struct Repository {
     pub alternates: Vec<(String, bool)>,
     /// The git that answers for us.
     pub git_version: Known<String>,
-    /// Known bugs of that version that touch us, as sentences.
-    pub git_bugs: Vec<String>,
+    /// Known bugs of that version that touch us.
+    pub git_bugs: Vec<GitBug>,
+}
+
+/// A known bug of a version of git.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitBug {
+    /// What it gets wrong.
+    pub touches: GitPart,
+    /// It, as a sentence.
+    pub told: String,
+}
+
+impl std::fmt::Display for GitBug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.told)
+    }
+}
+
+/// A part of git that can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GitPart {
+    /// What it answers, and nothing that it writes.
+    Answers,
+    /// The commit-graph that it writes.
+    CommitGraph,
+    /// Which objects are there after a repack.
+    Objects,
+    /// The index over several packs.
+    MultiPackIndex,
 }
 
 /// HEAD of the main checkout.

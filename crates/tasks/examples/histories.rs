@@ -25,11 +25,26 @@ use alignwatch_testkit::{Fate as Truth, Shape, Truth as Drawn, generate, git, gi
 fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|word| word.parse::<usize>().ok());
     let (n_repositories, n_branches) = (arguments.next().unwrap_or(10), arguments.next().unwrap_or(1_000));
+    run(n_repositories, n_branches, arguments.next().unwrap_or(0));
+}
+
+/// What came of some histories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Judged {
+    /// Branches that were judged.
+    pub(crate) n: usize,
+    /// Those that would go.
+    pub(crate) n_going: usize,
+    /// Those of them that must not.
+    pub(crate) n_wrong: usize,
+}
+
+/// Draws so many repositories with so many branches each, the first from this seed, and asks.
+pub(crate) fn run(n_repositories: usize, n_branches: usize, first: usize) -> Judged {
     let cleanup = Cleanup { proof: ProofLevel::Patches, rested: Span(0), ..Cleanup::default() };
     let config = Config { cleanup, ..Config::default() };
-    let (mut n_judged, mut n_going, mut n_wrong) = (0, 0, 0);
+    let Judged { n: mut n_judged, mut n_going, mut n_wrong } = Judged::default();
     let mut n_lives: BTreeMap<Life, usize> = BTreeMap::new();
-    let first = arguments.next().unwrap_or(0);
     for seed in first..first + n_repositories {
         let folder = std::env::temp_dir().join(format!("histories-{}-{seed}", std::process::id()));
         let shape = Shape { seed: seed as u64, ..Shape::like_649().scaled_to(n_branches, 2 * n_branches) };
@@ -77,6 +92,7 @@ fn main() {
         drop(std::fs::remove_dir_all(&folder));
         println!("{n_judged} histories judged, {n_going} would go, {n_wrong} of them wrongly; {n_lives:?}");
     }
+    Judged { n: n_judged, n_going, n_wrong }
 }
 
 /// What came on top of a branch's fate.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use alignwatch_git::{run::Git, stop::Stop};
-use alignwatch_model::{Known, Timestamp, config::Config, facts::runs::Runs};
+use alignwatch_model::{Known, Timestamp, config::Config, facts::runs::Runs, task::Came};
 use alignwatch_tasks::{
     by_id,
     conduct::{self, Around, Done},
@@ -23,7 +23,8 @@ fn now() -> Timestamp {
     Timestamp(since as i64)
 }
 
-fn run(path: &Path, data_dir: &Path, task: &str) -> Option<Done> {
+/// Runs a task once.
+pub(crate) fn run(path: &Path, data_dir: &Path, task: &str) -> Option<Done> {
     let git = Git::find().ok()?;
     let around = Around {
         path,
@@ -52,19 +53,37 @@ fn main() {
         return;
     }
     let n_rounds: u64 = arguments.get(1).and_then(|word| word.parse().ok()).unwrap_or(20);
+    let start = |path: &Path, data_dir: &Path, task: &str| {
+        let mut command = Command::new(&arguments[0]);
+        command.arg("run").args([path.as_os_str(), data_dir.as_os_str()]).arg(task);
+        command
+    };
+    let tasks: Vec<&str> = arguments.iter().skip(2).map(String::as_str).collect();
+    let (n_killed, n_bad) = rounds(n_rounds, &tasks, 200, &start);
+    println!("{n_killed} kills in the middle, {n_bad} bad repositories");
+}
+
+/// Kills each of these tasks so many times, in a repository with so many branches. `start` begins one as a process of its own.
+///
+/// Returns how many were killed in the middle, and how often something was wrong after a kill or with the run behind all.
+pub(crate) fn rounds(
+    n_rounds: u64,
+    tasks: &[&str],
+    n_branches: usize,
+    start: &dyn Fn(&Path, &Path, &str) -> Command,
+) -> (u64, u64) {
     let folder = std::env::temp_dir().join(format!("kills-{}", std::process::id()));
     let (repository, data_dir) = (folder.join("repo"), folder.join("data"));
-    generate(&Shape::like_649().scaled_to(200, 2_000), &repository);
+    generate(&Shape::like_649().scaled_to(n_branches, 10 * n_branches), &repository);
     let before = objects(&repository);
     let (mut n_killed, mut n_bad) = (0, 0);
-    for task in arguments.iter().skip(2) {
+    for task in tasks {
         let began = SystemTime::now();
         run(&repository, &data_dir, task);
         let takes = began.elapsed().map_or(500, |took| took.as_millis() as u64).max(20);
         for round in 0..n_rounds {
-            let mut command = Command::new(&arguments[0]);
-            command.arg("run").args([repository.as_os_str(), data_dir.as_os_str()]).arg(task);
-            let Ok(mut child) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else { return };
+            let mut command = start(&repository, &data_dir, task);
+            let Ok(mut child) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else { return (0, 1) };
             std::thread::sleep(Duration::from_millis(takes * (round * 7_919 % n_rounds) / n_rounds));
             n_killed += u64::from(matches!(child.try_wait(), Ok(None)));
             let _ = child.kill();
@@ -79,12 +98,13 @@ fn main() {
         // A git that outlived the kill holds the lease for a moment.
         let healed = (0..200).find_map(|_| {
             std::thread::sleep(Duration::from_millis(50));
-            run(&repository, &data_dir, task).filter(|done| !done.report.because.contains("half-way"))
+            run(&repository, &data_dir, task).filter(|done| done.report.result != Came::Skipped)
         });
+        n_bad += u64::from(healed.as_ref().is_none_or(|done| done.report.result == Came::Failed));
         let told =
             healed.map_or("never".to_owned(), |done| format!("{}: {}", done.report.result.word(), done.report.because));
         println!("{task}: {n_rounds} rounds; the next run: {told}");
     }
-    println!("{n_killed} kills in the middle, {n_bad} bad repositories");
     drop(std::fs::remove_dir_all(&folder));
+    (n_killed, n_bad)
 }

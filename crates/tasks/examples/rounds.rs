@@ -33,6 +33,12 @@ fn state(path: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn main() {
     let n: u32 = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(100);
+    let (n_deleted, n_same) = run(n);
+    println!("{n} rounds: {n_deleted} deleted, {n_same} the same to the byte afterwards");
+}
+
+/// How many of so many rounds deleted something, and after how many all was the same to the byte.
+pub(crate) fn run(n: u32) -> (u32, u32) {
     let repo = sketch("main: a b c m1<x d m2<y e\n done: b x\n old/done: c y\n open: d z").worktree().draw();
     for branch in ["done", "old/done", "open"] {
         let id = repo.git(["rev-parse", branch]);
@@ -42,8 +48,8 @@ fn main() {
         repo.git(["config", &format!("branch.{branch}.merge"), "refs/heads/main"]);
     }
     let data_dir = repo.room().join("data");
-    let Ok((config, _)) = Config::from_yaml("cleanup: {delete_in: [\"/**\"], rested: 0s}\n", "f") else { return };
-    let Ok(git) = Git::find() else { return };
+    let text = "cleanup: {delete_in: [\"/**\"], rested: 0s}\n";
+    let (Ok((config, _)), Ok(git)) = (Config::from_yaml(text, "f"), Git::find()) else { return (0, 0) };
     let around = Around {
         path: repo.path(),
         config: &config,
@@ -57,10 +63,10 @@ fn main() {
     let before = state(repo.path());
     let (mut n_same, mut n_deleted) = (0, 0);
     for _ in 0..n {
-        let Some(Ok(done)) = by_id("branch-cleanup").map(|task| conduct::run(task, &around, false)) else { return };
+        let Some(Ok(done)) = by_id("branch-cleanup").map(|task| conduct::run(task, &around, false)) else { break };
         n_deleted += u32::from(done.report.result == Came::Effect);
         let _ = conduct::undo(done.id, &data_dir, &git, &now);
         n_same += u32::from(state(repo.path()) == before);
     }
-    println!("{n} rounds: {n_deleted} deleted, {n_same} the same to the byte afterwards");
+    (n_deleted, n_same)
 }

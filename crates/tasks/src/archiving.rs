@@ -139,7 +139,8 @@ pub(crate) fn take_away(
     // on the base (seen with git 2.47.3). A base that moved in this moment is noticed now, and all comes back.
     if let Err(reason) = holds() {
         let back = work.undo.take_back(work.git)?;
-        return Err(format!("nothing was deleted: {reason}; {back}"));
+        let begin = if back.not.is_empty() { "nothing was deleted" } else { "not all came back" };
+        return Err(format!("{begin}: {reason}; {}", back.told()));
     }
     for (name, _) in leaving {
         forget_settings(work, name)?;

@@ -33,6 +33,7 @@ use alignwatch_records::{Granted, Leases};
 use crate::{
     holds,
     journal::{Journal, JournalError, Record, Step},
+    slots,
     task::{Guard, Seen, Task, Work},
 };
 
@@ -70,7 +71,7 @@ pub struct Done {
 
 impl<'a> Around<'a> {
     fn seen(&self, opened: &'a Opened, snapshot: &'a Snapshot, now: Timestamp) -> Seen<'a> {
-        Seen { snapshot, opened, config: self.config, data_dir: self.data_dir, now }
+        Seen { snapshot, opened, config: self.config, git: self.git, data_dir: self.data_dir, now }
     }
 }
 
@@ -185,9 +186,18 @@ pub fn undo(id: u64, data_dir: &Path, git: &Git, now: &dyn Fn() -> Timestamp) ->
         let record = run.record.clone();
         Record { step, at: at.rfc3339(), at_seconds: at.0, plan: None, undo: None, quarantine: None, report, ..record }
     };
+    // One before was ended half-way: what its git left is moved aside first, or it would hold this one.
+    if let Some((began_at, quarantine)) = said.undo_interrupted(id)
+        && let Err(reason) = tend::heal(&git, quarantine, began_at, now())
+    {
+        return Ok(waits(format!("it was taken back half-way, and what that left can't be put right now: {reason}")));
+    }
     journal.write(&line(Step::UndoBegun, None))?;
     let report = match undo.take_back(&git) {
-        Ok(words) => Report::of_nothing(Came::Effect, words),
+        Ok(back) => {
+            let came = if back.not.is_empty() { Came::Effect } else { Came::Failed };
+            Report::of_nothing(came, back.told())
+        }
         Err(reason) => Report::of_nothing(Came::Failed, reason),
     };
     journal.write(&line(Step::UndoEnded, Some(report.clone())))?;
@@ -260,6 +270,11 @@ impl Road<'_> {
         if let Some(hold) = hold {
             return Ok(Report::held(hold));
         }
+        // Held until the end of this run, or of a git that outlives it.
+        let _slot = match slots::taken(self.task, plan, self.around) {
+            Ok(slot) => slot,
+            Err(hold) => return Ok(Report::held(hold)),
+        };
         if self.task.guard == Guard::Outside {
             return self.guarded(before, plan, lease);
         }

@@ -4,6 +4,8 @@
 //! predicted conflict or bad health does not, nor what was begun and forgotten. On top of that every lock holds a task, also one that seems to be left
 //! over: git would wait for it, fail, or do nothing and say that all is well.
 
+use std::path::Path;
+
 use alignwatch_git::tend::free_bytes;
 use alignwatch_model::{
     Known, Snapshot, Timestamp,
@@ -63,13 +65,18 @@ fn alignment(snapshot: &Snapshot, now: Timestamp) -> Option<Hold> {
     Some(Hold { reason, until: None })
 }
 
-/// Why this plan can't be carried out for want of room.
+/// Why this plan can't be carried out for want of room, where it is going to write.
 pub(crate) fn no_room(snapshot: &Snapshot, plan: &Plan) -> Option<Hold> {
-    let reason = match free_bytes(snapshot.repository.git_dir.as_ref()) {
+    let elsewhere = plan.disk_at.as_deref().map(Path::new);
+    let folder = elsewhere.unwrap_or(Path::new(&snapshot.repository.git_dir));
+    // One that is not there yet will be made where its parent is.
+    let folder = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(folder);
+    let reason = match free_bytes(folder) {
         Known::Seen(free) => lacks_room(plan.disk_bytes, free)?,
         Known::Unknown(reason) => reason,
     };
-    Some(Hold { reason, until: None })
+    let place = elsewhere.map(|place| format!("in `{}`: ", place.display())).unwrap_or_default();
+    Some(Hold { reason: format!("{place}{reason}"), until: None })
 }
 
 fn lock(snapshot: &Snapshot) -> Option<Hold> {

@@ -20,7 +20,7 @@ use alignwatch_model::{
 use serde::{Deserialize, Serialize};
 
 pub use file::{FILE_NAME, Journal, JournalError};
-pub use keeping::OLD_FILE_NAME;
+pub use keeping::{LARGE, OLD_FILE_NAME};
 pub use trend::{Trend, Week};
 
 /// A line of the journal.
@@ -94,6 +94,8 @@ pub struct Told<'a> {
     pub is_healed: bool,
     /// What came of taking it back, when that was tried.
     pub undone: Option<&'a Report>,
+    /// Taking it back began and never ended: it can be taken back again.
+    pub is_half_undone: bool,
     /// What takes it back, when there is something.
     pub undo: Option<&'a Undo>,
 }
@@ -109,14 +111,18 @@ impl Said {
                 report: None,
                 is_healed: false,
                 undone: None,
+                is_half_undone: false,
                 undo: None,
             });
             run.record = record;
             run.plan = record.plan.as_ref().or(run.plan);
             run.undo = record.undo.as_ref().or(run.undo);
             match record.step {
-                Step::UndoBegun => {}
-                Step::UndoEnded => run.undone = record.report.as_ref().or(run.undone),
+                Step::UndoBegun => run.is_half_undone = true,
+                Step::UndoEnded => {
+                    run.is_half_undone = false;
+                    run.undone = record.report.as_ref().or(run.undone);
+                }
                 _ => run.report = record.report.as_ref().or(run.report),
             }
             run.is_healed |= record.step == Step::Healed;
@@ -171,6 +177,14 @@ impl Said {
         begun.filter(move |record| record.repository_id == repository_id && !over.contains(&record.id))
     }
 
+    /// When the last taking back of this run began that has no end, and the quarantine of the run.
+    pub fn undo_interrupted(&self, id: u64) -> Option<(Timestamp, &str)> {
+        let mut of_it = self.records.iter().filter(|record| record.id == id);
+        let quarantine = of_it.clone().find_map(|record| record.quarantine.as_deref())?;
+        let last = of_it.rfind(|record| matches!(record.step, Step::UndoBegun | Step::UndoEnded))?;
+        (last.step == Step::UndoBegun).then_some((Timestamp(last.at_seconds), quarantine))
+    }
+
     /// Numbers of runs that came to an end, or whose rests were put right. That one is taken back puts nothing right: the
     /// next run still has to heal what was left of it.
     fn over(&self) -> BTreeSet<u64> {
@@ -182,6 +196,9 @@ impl Said {
 impl Told<'_> {
     /// Where it stands, in one word.
     pub fn state(&self) -> &'static str {
+        if self.is_half_undone {
+            return "half undone";
+        }
         if self.undone.is_some_and(|undone| undone.result != Came::Failed) {
             return "undone";
         }
@@ -195,6 +212,12 @@ impl Told<'_> {
 
     /// What came of it, in words.
     pub fn because(&self) -> String {
+        if self.is_half_undone {
+            return format!(
+                "taking it back was ended half-way, or goes on: `alignwatch task undo {}` ends it",
+                self.record.id
+            );
+        }
         match (self.undone, self.report, self.is_healed) {
             (Some(undone), Some(report), _) => format!("{}; taken back: {}", report.because, undone.because),
             (Some(undone), None, _) => format!("it was ended half-way; taken back: {}", undone.because),

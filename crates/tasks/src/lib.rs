@@ -16,6 +16,7 @@ mod holds;
 pub mod journal;
 mod numbers;
 mod remotes;
+mod slots;
 mod task;
 pub mod windows;
 

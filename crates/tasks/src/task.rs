@@ -1,11 +1,18 @@
 //! What a task is, and what it gets to work with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use alignwatch_git::{repository::Opened, run::GitAt, stop::Stop, tend::Undo};
+use alignwatch_git::{
+    health::pool::{borrowers, pool},
+    repository::Opened,
+    run::{Call, Git, GitAt},
+    stop::Stop,
+    tend::Undo,
+};
 use alignwatch_model::{
     Look, Snapshot, Timestamp,
     config::Config,
+    snapshot::GitPart,
     task::{Decision, Limit, Measure, Plan},
 };
 
@@ -19,6 +26,8 @@ pub struct Task {
     pub why: &'static str,
     /// What must be the same afterwards.
     pub guard: Guard,
+    /// What of git it relies on: a git that gets that wrong is refused.
+    pub uses: &'static [GitPart],
     /// What has to be looked at for its numbers.
     pub looks: &'static [Look],
     /// How often it is worth asking: a length of time, or a cron pattern.
@@ -69,6 +78,8 @@ pub struct Seen<'a> {
     pub opened: &'a Opened,
     /// The configuration in force.
     pub config: &'a Config,
+    /// The git that does it.
+    pub git: &'a Git,
     /// Where things are remembered.
     pub data_dir: &'a Path,
     /// When.
@@ -100,6 +111,7 @@ pub struct Draft {
     notes: Vec<String>,
     takes_seconds: Option<u64>,
     disk_bytes: u64,
+    disk_at: Option<String>,
 }
 
 impl Draft {
@@ -114,6 +126,7 @@ impl Draft {
             notes: Vec::new(),
             takes_seconds: None,
             disk_bytes: 0,
+            disk_at: None,
         }
     }
 
@@ -151,6 +164,12 @@ impl Draft {
         self
     }
 
+    /// The room that it needs is in this folder, and not in the repository.
+    pub(crate) fn writes_in(mut self, folder: &Path) -> Draft {
+        self.disk_at = Some(folder.display().to_string());
+        self
+    }
+
     /// It acts, for this reason.
     pub(crate) fn act(self, because: impl Into<String>) -> Plan {
         self.end(Decision::Act(because.into()))
@@ -166,7 +185,9 @@ impl Draft {
         self.end(Decision::Refuse(because.into()))
     }
 
+    /// What was compared stands behind the reason, so that whoever tells the reason tells the numbers.
     fn end(self, decision: Decision) -> Plan {
+        let decision = decision.by(&self.limits, &self.inputs);
         Plan {
             task: self.task.to_owned(),
             inputs: self.inputs,
@@ -176,6 +197,7 @@ impl Draft {
             notes: self.notes,
             takes_seconds: self.takes_seconds,
             disk_bytes: self.disk_bytes,
+            disk_at: self.disk_at,
             undo: self.undo.to_owned(),
         }
     }
@@ -193,7 +215,10 @@ impl Task {
 
     /// Why this kind of task must not run in this kind of repository.
     fn danger(&self, seen: &Seen<'_>) -> Option<String> {
-        let repository = &seen.snapshot.repository;
+        let bugs = seen.git.version().known_bugs();
+        if let Some(bug) = bugs.iter().find(|bug| self.uses.contains(&bug.touches)) {
+            return Some(format!("this git is known to damage repositories: {bug}"));
+        }
         if matches!(self.guard, Guard::Derived | Guard::Outside | Guard::Locks) {
             return None;
         }
@@ -201,23 +226,55 @@ impl Task {
             let name = String::from_utf8_lossy(broken.name.as_bytes()).into_owned();
             return Some(format!("`{name}` is broken ({}): first that is mended", broken.reason));
         }
-        if self.guard == Guard::Objects && repository.is_partial {
-            return Some(
-                "objects are missing on purpose here (partial clone), so that none could be missed".to_owned(),
-            );
-        }
-        if self.guard == Guard::Objects
-            && let Some((path, _)) = repository.alternates.iter().find(|(_, is_there)| !is_there)
-        {
-            return Some(format!("it borrows objects from `{path}`, which is not there"));
-        }
-        let repacks = |bug: &&String| bug.contains("repack") || bug.contains("multi-pack-index");
-        let bug = repository.git_bugs.iter().find(repacks).filter(|_| self.guard == Guard::Objects);
-        bug.map(|bug| format!("this git is known to damage repositories: {bug}"))
+        if self.guard == Guard::Objects { objects_must_stay(seen) } else { None }
     }
 }
 
+/// Why no task may remove a file with objects here, also when each object is in another.
+fn objects_must_stay(seen: &Seen<'_>) -> Option<String> {
+    let repository = &seen.snapshot.repository;
+    if pool(seen.opened).is_precious {
+        return Some("`extensions.preciousObjects` is set: no file with objects may go".to_owned());
+    }
+    if repository.is_partial {
+        return Some("objects are missing on purpose here (partial clone), so that none could be missed".to_owned());
+    }
+    if repository.is_shallow {
+        let why = "its history is cut off (shallow), and what lies behind the cut can't be counted";
+        return Some(format!("{why}; `git fetch --unshallow` brings the rest"));
+    }
+    if let Some((path, _)) = repository.alternates.iter().find(|(_, is_there)| !is_there) {
+        return Some(format!("it borrows objects from `{path}`, which is not there"));
+    }
+    lent(seen)
+}
+
+/// Why what nothing here needs must stay: somebody borrows from this repository, as far as the configuration and what lies
+/// beside it tell.
+pub(crate) fn lent(seen: &Seen<'_>) -> Option<String> {
+    let named: Vec<PathBuf> = seen.config.maintenance.repositories.iter().map(PathBuf::from).collect();
+    let borrower = borrowers(seen.opened, &named).into_iter().next()?;
+    Some(format!(
+        "`{borrower}` borrows objects from it, and what that needs is not counted here; `git repack -a -d` there, without \
+         its `objects/info/alternates` afterwards, makes it independent"
+    ))
+}
+
+/// Threads that look for differences while git packs. Source: ours; upkeep leaves processors to others.
+const PACK_THREADS: u64 = 2;
+
 impl Work<'_> {
+    /// A git that packs, within the memory that the configuration gives it.
+    ///
+    /// Each thread has a window of objects that are compared, and all share a cache of differences; see git-config(1),
+    /// `pack.windowMemory` and `pack.deltaCacheSize`. A fifth is for the cache.
+    pub(crate) fn packing(&self, command: &'static str) -> Call<'_> {
+        let memory = self.seen.config.maintenance.pack_memory;
+        let call = self.git.command(command).pin("pack.threads", PACK_THREADS.to_string());
+        let call = call.pin("pack.windowMemory", (memory / 5 * 4 / PACK_THREADS).to_string());
+        call.pin("pack.deltaCacheSize", (memory / 5).to_string())
+    }
+
     /// Errors: it is time to stop, with the reason. Ask between two steps that are each safe.
     pub fn may_go_on(&self) -> Result<(), String> {
         self.stop.reason().map_or(Ok(()), |reason| Err(format!("stopped between two steps: {reason}")))

@@ -1,6 +1,6 @@
 //! Who may ask for what, where others than this machine can ask.
 //!
-//! On this machine's own addresses nobody needs a token: who can connect can read the files as well. On any other
+//! On this machine's own addresses nobody needs a token (SECURITY.md says what that means where several people use it). On any other
 //! address each request needs one, but for `/healthz`, and for the status page and badges where these are public. A
 //! program sends it as a bearer; a browser asks its person for it, as a password to any name.
 

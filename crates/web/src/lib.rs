@@ -38,6 +38,7 @@ use alignwatch_model::{
     Timestamp,
     alert::Wish,
     config::{Loaded, SecretRef},
+    facts::tasks::Backups,
     record::Reading,
     run::RunEvent,
     task::{Plan, TaskWish},
@@ -103,6 +104,9 @@ pub type Unwatch = dyn Fn(&str) -> Result<(), Unwatchable> + Send + Sync;
 /// The newest runs of maintenance tasks, at most so many. Errors: why they can't be read, in a sentence.
 pub type Tasks = dyn Fn(usize) -> Result<Vec<TaskRun>, String> + Send + Sync;
 
+/// The backups of the repository at this path. Errors: why they can't be read, in a sentence part.
+pub type BackupsOf = dyn Fn(&str) -> Result<Backups, String> + Send + Sync;
+
 /// A run of a maintenance task.
 pub struct TaskRun {
     /// Its number.
@@ -150,6 +154,8 @@ pub struct Asks {
     pub named: Box<Named>,
     /// What maintenance did.
     pub tasks: Box<Tasks>,
+    /// Which backups there are.
+    pub backups: Box<BackupsOf>,
     /// To do something about alerts.
     pub wish: Box<WishFor>,
     /// To do something about maintenance.

@@ -98,6 +98,7 @@ struct TrendOf {
 struct Told {
     from: String,
     to: String,
+    /// The last number, as it was measured.
     latest: f64,
     /// `rising`, `falling` or `steady`.
     direction: &'static str,
@@ -167,9 +168,9 @@ fn answer(shared: &Shared, id: &str, metric: Option<&str>, span: Span) -> Result
     let mut trends = Vec::with_capacity(found.len());
     let mut promised = BTreeMap::new();
     for one in found {
-        let (series, n_reconstructed) = shared.read(|store| asked.series(store, &one))?;
-        trends.push(trend_of(&one, &series, n_reconstructed, to));
-        promised.insert(one.metric.name, series);
+        let answer = shared.read(|store| asked.series(store, &one))?;
+        trends.push(trend_of(&one, &answer, to));
+        promised.insert(one.metric.name, answer.series);
     }
     let (from, to_text) = (asked.from.rfc3339(), to.rfc3339());
     let promises = promises(&promised, to);
@@ -209,6 +210,19 @@ pub(crate) fn found(store: &Store, id: &str, only: Option<&str>) -> Result<Vec<F
     Ok(found.into_values().collect())
 }
 
+/// What a series did within a time.
+pub(crate) struct Answered {
+    /// The mean of each step.
+    pub(crate) series: Series,
+    /// The first points, of those, that were rebuilt from history.
+    pub(crate) n_rebuilt: usize,
+    /// The last number itself: the mean of the last step is none that anybody measured.
+    pub(crate) last: Option<f64>,
+}
+
+/// How long before a time a number may be measured that still counts for it. Source: ours; a night in which a machine slept.
+const COUNTS_FOR: Span = Span::hours(12);
+
 /// The time that is asked about.
 pub(crate) struct Question {
     pub(crate) from: Timestamp,
@@ -223,8 +237,8 @@ impl Question {
         Question { from: Timestamp(to.0 - span.0), to, step: (span.0 / POINTS).max(1) }
     }
 
-    /// The points of a series: what was rebuilt as long as nothing was measured; and how many of them were rebuilt.
-    pub(crate) fn series(&self, store: &Store, found: &Found) -> Result<(Series, usize), StoreError> {
+    /// The points of a series: what was rebuilt as long as nothing was measured.
+    pub(crate) fn series(&self, store: &Store, found: &Found) -> Result<Answered, StoreError> {
         let points = |id: Option<i64>| match id {
             Some(id) => store.points(id, self.from, Timestamp(self.to.0 + 1), self.step),
             None => Ok(Vec::new()),
@@ -233,13 +247,22 @@ impl Question {
         let began = measured.first().map_or(Timestamp(i64::MAX), |point| point.at);
         let rebuilt: Vec<_> = rebuilt.into_iter().filter(|point| point.at < began).collect();
         let n_rebuilt = rebuilt.len();
+        let last = measured.last().or(rebuilt.last()).map(|point| point.last);
         let all = rebuilt.into_iter().chain(measured);
-        Ok((Series::new(all.map(|point| (point.at, point.sum / point.n as f64))), n_rebuilt))
+        let series = Series::new(all.map(|point| (point.at, point.sum / point.n as f64)));
+        Ok(Answered { series, n_rebuilt, last })
     }
 }
 
-fn trend_of(found: &Found, series: &Series, n_reconstructed: usize, now: Timestamp) -> TrendOf {
-    let unit = Unit::of(found.metric.unit);
+/// The number that held at a time: the last that was measured until then. `None` = nothing was, for long before.
+pub(crate) fn value_at(store: &Store, found: &Found, at: Timestamp) -> Result<Option<f64>, StoreError> {
+    let Some(id) = found.measured else { return Ok(None) };
+    let points = store.points(id, Timestamp(at.0 - COUNTS_FOR.0), Timestamp(at.0 + 1), COUNTS_FOR.0 + 1)?;
+    Ok(points.last().map(|point| point.last))
+}
+
+fn trend_of(found: &Found, answer: &Answered, now: Timestamp) -> TrendOf {
+    let (unit, series) = (Unit::of(found.metric.unit), &answer.series);
     let known = trend(series);
     let told = match &known {
         Known::Seen(trend) => trend.told(unit),
@@ -250,15 +273,15 @@ fn trend_of(found: &Found, series: &Series, n_reconstructed: usize, now: Timesta
         labels: found.labels.clone(),
         unit: found.metric.unit,
         n_points: series.points().len(),
-        n_reconstructed,
+        n_reconstructed: answer.n_rebuilt,
         told,
-        trend: known.seen().map(Told::of),
+        trend: known.seen().map(|trend| Told::of(trend, answer.last)),
         forecast: found.metric.limit.and_then(|limit| foretold(series, limit, unit, now)),
     }
 }
 
 impl Told {
-    fn of(trend: &Trend) -> Told {
+    fn of(trend: &Trend, last: Option<f64>) -> Told {
         let shift = trend.shift.map(|shift| Shifted {
             at: shift.at.rfc3339(),
             before: shift.before,
@@ -268,7 +291,7 @@ impl Told {
         Told {
             from: trend.from.rfc3339(),
             to: trend.to.rfc3339(),
-            latest: trend.latest,
+            latest: last.unwrap_or(trend.latest),
             direction: trend.direction.word(),
             slope_per_day: trend.slope.per_day,
             slope_low_per_day: trend.slope.low,

@@ -30,6 +30,7 @@ Examples:
   alignwatch backup list
   alignwatch backup restore --into ~/rescued        a whole repository
   alignwatch backup restore --ref refs/heads/topic  one ref that is gone here
+  alignwatch backup restore --ref topic --into ~/x  one branch into a new repository
 
 Exit code 1 when a backup is not what it should be.")]
 pub(crate) struct Backup {
@@ -65,15 +66,15 @@ enum What {
         #[arg(long)]
         drill: bool,
     },
-    /// Restore it into a new place, or one ref of it into the repository
+    /// Restore it into a new place, or one ref of it into the repository or a new place
     Restore {
-        /// Its name, or `newest`
+        /// Its name, or `newest`; with --ref: the newest that has it
         #[arg(default_value = NEWEST)]
         name: String,
-        /// A new place for all of it
-        #[arg(long, value_name = "FOLDER", required_unless_present = "one", conflicts_with = "one")]
+        /// A new place for all of it, or for the one ref
+        #[arg(long, value_name = "FOLDER", required_unless_present = "one")]
         into: Option<PathBuf>,
-        /// One ref, by its full name, that is gone in the repository
+        /// One ref, by its full name, or a branch; without --into, one that is gone in the repository
         #[arg(long = "ref", value_name = "REF", id = "one")]
         one: Option<String>,
         /// The name that the ref gets
@@ -102,9 +103,12 @@ pub(crate) fn run(global: &Global, asked: &Backup) -> Result<Exit, Failure> {
         What::Create { full } => create(form, &here, &shelf, *full),
         What::List => list(form, &shelf),
         What::Verify { name, drill } => verify(form, &shelf, name, *drill),
-        What::Restore { name, into: Some(into), .. } => restore_whole(&shelf, name, into),
-        What::Restore { name, one: Some(one), name_it, .. } => {
-            restore_ref(&here, &shelf, name, one, name_it.as_deref().unwrap_or(one))
+        What::Restore { name, into: Some(into), one: None, .. } => restore_whole(&shelf, name, into),
+        What::Restore { name, into: Some(into), one: Some(one), name_it } => {
+            restore_alone(&shelf, name, one, name_it.as_deref(), into)
+        }
+        What::Restore { name, into: None, one: Some(one), name_it } => {
+            restore_ref(&here, &shelf, name, one, name_it.as_deref())
         }
         What::Restore { .. } => Err(Failure::usage("cannot restore: say where to (--into) or what (--ref)")),
     }
@@ -241,32 +245,56 @@ fn restore_whole(shelf: &Shelf, name: &str, into: &Path) -> Result<Exit, Failure
     let name = chosen(shelf, name)?;
     let into = std::path::absolute(into).map_err(|error| Failure::caused_by(&error))?;
     let git_dir = backup::restore_whole(&git()?, shelf, &name, &into).map_err(told)?;
-    let files = if git_dir == into || git_dir.parent() != Some(&into) {
-        String::new()
-    } else {
-        format!(
-            "its files: git -C {} reset --hard\n",
-            alignwatch_model::quote::shell_word(into.as_os_str().as_encoded_bytes())
-        )
-    };
+    let files = files(&git_dir, &into);
     surroundings::answer(format!("{name} is restored into {}\n{files}", into.display()).as_bytes())?;
     Ok(Exit::Fine)
 }
 
-fn restore_ref(path: &Path, shelf: &Shelf, name: &str, from: &str, to: &str) -> Result<Exit, Failure> {
-    let name = chosen(shelf, name)?;
+/// The backup of this name, or the newest that has the ref.
+fn with_ref(shelf: &Shelf, name: &str, one: &str) -> Result<String, Failure> {
+    if name != NEWEST {
+        return Ok(name.to_owned());
+    }
+    let kept = shelf.list().map_err(told)?;
+    let has = |kept: &&Kept| kept.manifest.as_ref().is_ok_and(|manifest| manifest.find(one).is_some());
+    kept.iter().rfind(has).map(|kept| kept.name.clone()).ok_or_else(|| {
+        Failure::could_not(format!("no backup in `{}` has a ref `{one}`", shelf.folder().display())).hint(LISTS)
+    })
+}
+
+const LISTS: &str = "`alignwatch backup list` shows the backups; `manifest.json` in each lists its refs";
+
+fn restore_alone(shelf: &Shelf, name: &str, from: &str, to: Option<&str>, into: &Path) -> Result<Exit, Failure> {
+    let name = with_ref(shelf, name, from)?;
+    let into = std::path::absolute(into).map_err(|error| Failure::caused_by(&error))?;
+    let restored = backup::restore_alone(&git()?, shelf, &name, from, to, &into);
+    let (restored, git_dir) = restored.map_err(|error| told(error).hint(LISTS))?;
+    let what = format!("`{}` is at {} in {}, from {name}", restored.name, restored.at, into.display());
+    surroundings::answer(format!("{}\n{}", escape::terminal(&what), files(&git_dir, &into)).as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+/// How the files of a restored repository are written, where it has a working tree.
+fn files(git_dir: &Path, into: &Path) -> String {
+    if git_dir == into || git_dir.parent() != Some(into) {
+        return String::new();
+    }
+    let place = alignwatch_model::quote::shell_word(into.as_os_str().as_encoded_bytes());
+    format!("its files: git -C {place} reset --hard\n")
+}
+
+fn restore_ref(path: &Path, shelf: &Shelf, name: &str, from: &str, to: Option<&str>) -> Result<Exit, Failure> {
+    let name = with_ref(shelf, name, from)?;
     let (opened, git) = (opened(path)?, git()?);
     let lease = tend::Lease::take(&opened.common_dir, "alignwatch backup");
     let _lease = lease.map_err(|error| Failure { exit: Exit::NotNow, ..Failure::caused_by(&error) })?;
     let at = git.at(&opened).map_err(|error| Failure::caused_by(&error))?;
-    let id = backup::restore_ref(&at, shelf, &name, from, to).map_err(|error| {
-        let hint = match &error {
-            BackupError::Git(_) => "a ref of that name that is there is left alone: --as REF gives it another name",
-            _ => "`alignwatch backup list` shows the backups; `manifest.json` in each lists its refs",
-        };
+    let restored = backup::restore_ref(&at, shelf, &name, from, to).map_err(|error| {
+        let hint = if matches!(error, BackupError::Taken(_)) { "--as REF gives it another name" } else { LISTS };
         told(error).hint(hint)
     })?;
-    surroundings::answer(format!("`{}` is there again, at {id}, from {name}\n", escape::terminal(to)).as_bytes())?;
+    let what = format!("`{}` is there again, at {}, from {name}", restored.name, restored.at);
+    surroundings::answer(format!("{}\n", escape::terminal(&what)).as_bytes())?;
     Ok(Exit::Fine)
 }
 

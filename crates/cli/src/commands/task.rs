@@ -6,7 +6,11 @@ use std::{
 };
 
 use alignwatch_git::run::Git;
-use alignwatch_model::{config::Config, facts::runs::Runs, task::Came};
+use alignwatch_model::{
+    config::Config,
+    facts::runs::Runs,
+    task::{Came, slots::Turn},
+};
 use alignwatch_tasks::{
     ALL, Task, by_id,
     conduct::{self, Around, ConductError, Done},
@@ -35,6 +39,7 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  alignwatch task list --due                 which are due where, and why or why not
   alignwatch task plan                       what each task would do here, and why
   alignwatch task plan all ~/src/*           the same in other repositories
   alignwatch task plan geometric-repack -v   with all numbers and their sources
@@ -54,7 +59,14 @@ pub(crate) struct TaskArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show all tasks, and how each ended the last time
-    List,
+    List {
+        /// For each repository, which are due and why, or why not, and what each would do; nothing is changed
+        #[arg(long)]
+        due: bool,
+        /// Repositories, with --due [default: those of `maintenance.repositories`, or the one here]
+        #[arg(requires = "due")]
+        path: Vec<PathBuf>,
+    },
     /// Show what a task would do now, and why; change nothing
     Plan {
         /// The task, or `all`; repositories stand behind it
@@ -115,7 +127,8 @@ fn chosen(name: &str) -> Vec<&'static Task> {
 pub(crate) fn run(global: &Global, asked: &TaskArgs) -> Result<Exit, Failure> {
     let form = global.form("task", &[Format::Human, Format::Json])?;
     match &asked.what {
-        What::List => list(global, form),
+        What::List { due: false, .. } => list(global, form),
+        What::List { due: true, path } => list_due(global, form, path),
         What::Plan { name, path, explain } => plan(global, form, name, path, *explain),
         What::Run { due: true, .. } => run_due(global, form),
         What::Run { name, path, yes, force, .. } => {
@@ -133,6 +146,25 @@ fn list(global: &Global, form: Format) -> Result<Exit, Failure> {
         None => Default::default(),
     };
     surroundings::answer(tasking::list(form, ALL, &said, &surroundings::screen(global)).as_bytes())?;
+    Ok(Exit::Fine)
+}
+
+fn list_due(global: &Global, form: Format, paths: &[PathBuf]) -> Result<Exit, Failure> {
+    let config = configuring::configure(global)?;
+    let paths = if paths.is_empty() { window::handed_over(&config) } else { paths.to_vec() };
+    let mut rows = Vec::new();
+    for path in or_here(&paths) {
+        let turns = around(global, &config, &path, &|around| due::turns(around, (around.now)()))?;
+        for (task, turn) in turns {
+            // What is not asked by itself needs no look.
+            let plan = match &turn {
+                Turn::Never(_) => None,
+                _ => Some(around(global, &config, &path, &|around| conduct::plan(task, around))?),
+            };
+            rows.push(tasking::TurnRow { repository: path.display().to_string(), task, turn, plan });
+        }
+    }
+    surroundings::answer(tasking::turns(form, &rows, &surroundings::screen(global)).as_bytes())?;
     Ok(Exit::Fine)
 }
 

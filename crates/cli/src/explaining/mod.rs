@@ -15,6 +15,8 @@ mod setting;
 mod task;
 mod telling;
 
+pub(crate) use task::due_told;
+
 use std::path::Path;
 
 use alignwatch_model::{Evidence, Finding, Threshold, Timestamp, config};

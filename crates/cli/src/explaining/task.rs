@@ -108,7 +108,8 @@ fn number(measure: &Measure) -> serde_json::Value {
     }
 }
 
-fn due_told(turn: &Turn) -> String {
+/// Whether a task is due, in a sentence.
+pub(crate) fn due_told(turn: &Turn) -> String {
     match turn {
         Turn::Now { since, n_missed: 0, only_reports, .. } => {
             format!("It is due since {since}{}", if *only_reports { ", and only reports here" } else { "" })

@@ -22,7 +22,11 @@ fn examine(around: &Around) -> Told {
     let told = Told::well(format!("git {} at {}", version.text, shown(git.program())));
     version.known_bugs().into_iter().fold(told, |told, bug| {
         let upgrade = Remedy::reversible("Install another version of Git.", ["git --version".to_owned()]);
-        told.but(with(EXAMINATION.finding(&bug, Severity::Warning, bug.clone(), upgrade), "source", "git --version"))
+        told.but(with(
+            EXAMINATION.finding(&bug.told, Severity::Warning, bug.told.clone(), upgrade),
+            "source",
+            "git --version",
+        ))
     })
 }
 

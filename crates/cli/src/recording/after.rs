@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use alignwatch_daemon::aftermath::{self, Place};
+use alignwatch_daemon::aftermath;
 use alignwatch_git::stop::Stop;
 use alignwatch_model::{
     Known, Severity,

@@ -27,6 +27,9 @@ pub(crate) fn told(found: &Verification) -> String {
         if let Some(before) = &branch.before {
             text.push_str(&format!("  the tip before: {before}\n"));
         }
+        for (what, command) in branch.rescue() {
+            text.push_str(&format!("  {what}:\n    $ {}\n", escape::terminal(&command)));
+        }
     }
     text
 }

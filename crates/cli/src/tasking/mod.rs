@@ -2,7 +2,7 @@
 
 use alignwatch_model::{
     Timestamp,
-    task::{Came, Hold, Measure, Plan, Report, report::room},
+    task::{Came, Hold, Measure, Plan, Report, report::room, slots::Turn},
 };
 use alignwatch_tasks::{
     Task,
@@ -12,10 +12,13 @@ use alignwatch_tasks::{
 };
 use serde_json::{Value, json};
 
-use crate::output::{
-    Format, escape,
-    layout::{pad, wrap},
-    style::Screen,
+use crate::{
+    explaining::due_told,
+    output::{
+        Format, escape,
+        layout::{pad, wrap},
+        style::Screen,
+    },
 };
 
 /// What a task would do in a repository.
@@ -66,6 +69,61 @@ pub(crate) fn list(form: Format, tasks: &[&Task], said: &Said, screen: &Screen) 
         text.push_str(&format!("{}  {words}\n", " ".repeat(longest)));
         if 0 < screen.verbose {
             paragraph(&mut text, screen, longest + 2, task.why);
+        }
+    }
+    text
+}
+
+/// A task in a repository: whether it is due, and what it would do.
+pub(crate) struct TurnRow {
+    /// The repository, as it was named.
+    pub(crate) repository: String,
+    /// The task.
+    pub(crate) task: &'static Task,
+    /// Whether it is to be asked now.
+    pub(crate) turn: Turn,
+    /// What it would do, and what is in its way; `None` = it is not asked by itself.
+    pub(crate) plan: Option<(Plan, Option<Hold>)>,
+}
+
+impl TurnRow {
+    /// One word for where it stands.
+    fn word(&self) -> &'static str {
+        match (&self.turn, &self.plan) {
+            (Turn::Never(_), _) => "never",
+            (Turn::Later { .. }, _) => "later",
+            (Turn::Now { .. }, Some((plan, Some(_)))) if plan.acts() => "held",
+            (Turn::Now { .. }, _) => "due",
+        }
+    }
+}
+
+/// Which tasks are due where, and why, or why not.
+pub(crate) fn turns(form: Format, rows: &[TurnRow], screen: &Screen) -> String {
+    if form == Format::Json {
+        let one = |row: &TurnRow| {
+            let (plan, hold) = row.plan.as_ref().map(|(plan, hold)| (plan, hold.as_ref())).unzip();
+            json!({
+                "repository": row.repository, "task": row.task.id, "state": row.word(), "turn": due_told(&row.turn),
+                "plan": plan, "waits_for": hold.flatten().map(|hold| &hold.reason),
+            })
+        };
+        let rows: Vec<Value> = rows.iter().map(one).collect();
+        return escape::json(&json!({ "schema": "alignwatch.task_turns/1", "tasks": rows }));
+    }
+    let mut text = String::new();
+    let mut repository = "";
+    for row in rows {
+        if row.repository != repository {
+            repository = &row.repository;
+            text.push_str(&format!("{}\n", escape::terminal(repository)));
+        }
+        text.push_str(&format!("  {}  {}\n", pad(row.word(), 6), row.task.id));
+        line(&mut text, screen, "turn", &due_told(&row.turn));
+        let Some((plan, hold)) = &row.plan else { continue };
+        line(&mut text, screen, "would", &format!("{}: {}", plan.decision.word(), plan.decision.because()));
+        if let Some(hold) = hold {
+            line(&mut text, screen, "waits", &hold.reason);
         }
     }
     text

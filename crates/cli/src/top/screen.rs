@@ -100,7 +100,10 @@ fn summary(view: &View, look: &Screen, now: Timestamp) -> Line<'static> {
 fn tab_line(view: &View, look: &Screen, now: Timestamp) -> Line<'static> {
     let mut line = Vec::new();
     for (n, tab) in Tab::ALL.into_iter().enumerate() {
-        let text = format!(" {} {} {} ", n + 1, tab.name(), view.rows(tab, now).len());
+        let n_rows = view.rows(tab, now).len();
+        // Of ten thousand branches only those are read that need somebody first.
+        let more = if tab == Tab::Branches && view.is_cut() { "+" } else { "" };
+        let text = format!(" {} {} {n_rows}{more} ", n + 1, tab.name());
         let style = if tab == view.tab { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
         line.push(Piece::styled(text, style));
     }

@@ -1,6 +1,6 @@
 //! What the live view shows, and how keys change that.
 
-use alignwatch_daemon::board::Board;
+use alignwatch_daemon::board::{Board, ROWS_AT_MOST, STATES_LISTED};
 use alignwatch_model::Timestamp;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -74,6 +74,18 @@ impl View {
         let rows = rows::rows(board, tab, now);
         let wanted = self.filter.to_lowercase();
         rows.into_iter().filter(|row| wanted.is_empty() || row.holds(&wanted)).collect()
+    }
+
+    /// There are more branches than were read.
+    pub(crate) fn is_cut(&self) -> bool {
+        let Some(board) = &self.board else { return false };
+        let n_of = |path: &str, state| {
+            board.branches.iter().filter(|(of, branch)| of == path && branch.state == state).count()
+        };
+        board
+            .repositories
+            .iter()
+            .any(|one| STATES_LISTED.into_iter().any(|state| n_of(&one.path, state) == ROWS_AT_MOST))
     }
 
     /// The row that is chosen, of so many.

@@ -39,5 +39,11 @@ function foreign() {
     await see(`/silences/new?matchers=subject%3D${query}&who=${query}&comment=${query}&lasts=${query}`);
     await see(`${repository}/branches?q=${query}&state=${query}&owner=${query}&family=${query}&path=${query}&sort=${query}&group=${query}&page=${query}`);
   }
+  const { runs } = await (await fetch(`${base}/api/v1/runs?limit=200`)).json();
+  expect(runs.length >= facts.n_runs, `${runs.length} of ${facts.n_runs} runs are there`);
+  for (const { run } of runs) await see(`/runs/${run}`);
+  const { alerts } = await (await fetch(`${base}/api/v1/alerts`)).json();
+  for (const { id } of alerts.slice(0, 10)) await see(`/alerts/${encodeURIComponent(id)}`);
+  for (const path of ["/", "/alerts", "/runs", "/report?period=week"]) await see(path);
   await finish(browser);
 })();

@@ -51,6 +51,18 @@ async function everyPageInEveryLook(browser) {
   }
 }
 
+/** Without a script each page says what it has to say, and nothing stands only in what unfolds. */
+async function everyPageWithoutAScript(browser) {
+  const page = await open(browser, base, { javaScriptEnabled: false, viewport: { width: 390, height: 844 } });
+  for (const [name, path] of Object.entries(PAGES)) {
+    await page.goto(base + path);
+    expect(await page.locator("h1").count() === 1, `${name} has not one h1 without a script`);
+    expect((await page.locator("main").innerText()).length > 40, `${name} is empty without a script`);
+    expect(await page.locator("button.copy:visible").count() === 0, `${name} has buttons that need a script`);
+  }
+  await page.context().close();
+}
+
 async function filters(browser) {
   const page = await open(browser, base);
   await page.goto(base + PAGES.branches);
@@ -173,6 +185,7 @@ async function withoutAScript(browser) {
 (async () => {
   const browser = await launch();
   await everyPageInEveryLook(browser);
+  await everyPageWithoutAScript(browser);
   await filters(browser);
   await chartsTellTheirValues(browser);
   await commandsAreCopied(browser);

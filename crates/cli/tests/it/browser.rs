@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command, time::SystemTime};
 
 use alignwatch_model::run::{Moment, RunId};
-use alignwatch_testkit::sketch;
+use alignwatch_testkit::{Shape, generate, sketch};
 use serde_json::json;
 
 use crate::{daemon::Daemon, hostile};
@@ -77,15 +77,75 @@ fn report_run(daemon: &Daemon) -> String {
 
 #[test]
 #[ignore = "needs a browser"]
+fn pages_of_649_and_of_10_000_branches_are_driven() {
+    let room = tempfile::tempdir().unwrap();
+    let (like_649, many) = (room.path().join("like-649"), room.path().join("branches-10k"));
+    let made = [(Shape::like_649(), &like_649), (Shape::branches_10k(), &many)];
+    let n = made.map(|(shape, path)| generate(&shape, path).branches.len());
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Daemon::watching(data.path(), &[&like_649, &many]);
+    let seen = |daemon: &Daemon| daemon.json("/api/v1/repositories")["repositories"].as_array().unwrap().clone();
+    // Without optimizations, and beside all other tests, the first look at both may take a while.
+    let are_seen = |daemon: &Daemon| daemon.get("/readyz").is_some() && seen(daemon).len() == 2;
+    assert!((0..5).any(|_| daemon.comes(are_seen)), "not both were looked at");
+    let id = |end: &str| {
+        let rows = seen(&daemon);
+        let row = rows.iter().find(|row| row["path"].as_str().unwrap().ends_with(end)).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    let facts = json!([
+        {"id": id("like-649"), "n": n[0], "conflicts": true},
+        {"id": id("branches-10k"), "n": n[1], "conflicts": false},
+    ]);
+    drive("large.cjs", &daemon, &facts);
+}
+
+#[test]
+#[ignore = "needs a browser"]
 fn nothing_of_a_hostile_repository_runs_or_becomes_markup() {
     let repo = hostile::repository();
     let data = tempfile::tempdir().unwrap();
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
+    let n_runs = std::iter::zip(1.., hostile::STRINGS).filter(|(n, text)| report_hostile(&daemon, *n, text)).count();
+    assert!(60 < n_runs, "{n_runs} runs were taken");
     let branches: Vec<String> = std::iter::zip(0.., hostile::STRINGS)
         .map(|(n, text)| format!("refs/heads/{}", hostile::branch(n, text)))
         .collect();
-    drive("hostile.cjs", &daemon, &json!({"id": id(&daemon), "branches": branches}));
+    drive("hostile.cjs", &daemon, &json!({"id": id(&daemon), "branches": branches, "n_runs": n_runs}));
+}
+
+/// Reports a run all of whose texts are this one; false = it is refused, as texts that are too long are.
+fn report_hostile(daemon: &Daemon, n: u64, text: &str) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64 - n * 1000;
+    let run = RunId::from_parts(now, [n as u8; 10]).to_string();
+    let event = |id: &str, kind: &str, data: serde_json::Value| {
+        let at = Moment(now as i64).to_string();
+        json!({"schema": "alignwatch.event/1", "id": id, "run": run, "at": at, "type": kind, "data": data})
+    };
+    let loss = json!({"kind": "commits_lost", "severity": "critical", "summary": text, "paths": [text], "n_paths": 1});
+    let verified = json!({"branch": text, "before": text, "after": text, "kept_by": text, "losses": [loss],
+        "unknown": [text]});
+    let operation = json!({"branch": text, "outcome": "conflict", "because": text, "before": text, "after": text});
+    let events = json!([
+        event(
+            "a",
+            "started",
+            json!({"workflow": text, "repository_id": id(daemon), "repository": text, "command": [text], "host": text,
+                "base": text})
+        ),
+        event(
+            "b",
+            "stage",
+            json!({"stage": text, "status": "finished", "verification": {"branches": [verified], "unknown": [text]}})
+        ),
+        event(
+            "c",
+            "finished",
+            json!({"outcome": "conflict", "because": text, "output_tail": text, "operations": [operation]})
+        ),
+    ]);
+    daemon.report(&events) == Some(202)
 }
 
 #[test]

@@ -88,11 +88,19 @@ impl Daemon {
 
     /// Waits until this holds.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Daemon) -> bool) {
+        assert!(self.comes(holds), "{what} did not come");
+    }
+
+    /// Waits until this holds; false = it does not within the time that a test waits.
+    pub(crate) fn comes(&self, holds: impl Fn(&Daemon) -> bool) -> bool {
         let began = Instant::now();
         while !holds(self) {
-            assert!(began.elapsed() < WAIT, "{what} did not come");
+            if WAIT <= began.elapsed() {
+                return false;
+            }
             thread::sleep(Duration::from_millis(50));
         }
+        true
     }
 
     pub(crate) fn until_ready(&self) {

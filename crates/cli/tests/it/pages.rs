@@ -1,7 +1,15 @@
 //! The dashboard, as the real binary serves it: text of others stays text, nothing runs inline, and what did not change
 //! is not sent again. What needs a browser is in `browser.rs`.
 
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime},
+};
+
+use alignwatch_model::run::{Moment, RunId};
 use alignwatch_testkit::{Repo, sketch};
+use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
 
@@ -95,4 +103,188 @@ fn a_page_that_did_not_change_is_not_sent_again() {
     let again = head(&format!("Host: localhost\r\nIf-None-Match: \"x\", {tag}\r\n"));
     assert!(again.starts_with("HTTP/1.1 304"), "{again}");
     assert!(head("Host: localhost\r\nIf-None-Match: \"x\"\r\n").starts_with("HTTP/1.1 200"));
+}
+
+/// The id of the only repository that is watched.
+fn id(daemon: &Daemon) -> String {
+    daemon.json("/api/v1/repositories")["repositories"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// What a person reads on a page: its text without markup, in one line.
+fn read(daemon: &Daemon, path: &str) -> String {
+    let (status, page) = daemon.get(path).unwrap();
+    assert_eq!(status, 200, "{path}: {page}");
+    let main = page.split_once("<main").unwrap().1;
+    let text = main.split('<').skip(1).map(|part| part.split_once('>').map_or("", |(_, text)| text));
+    text.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+/// One branch conflicts with what `b` did to a line of `f`.
+fn conflicting() -> Repo {
+    sketch("main: a(f=1..9) b'the other line'(f[2]=x)\n one: a c(f[2]=y)").draw()
+}
+
+fn n_conflicting(daemon: &Daemon, id: &str) -> usize {
+    let branches = daemon.json(&format!("/api/v1/repositories/{id}/branches?state=conflicting"));
+    branches["branches"].as_array().unwrap().len()
+}
+
+#[test]
+fn pages_show_the_number_that_was_measured_last_and_no_mean_of_several() {
+    let (mut repo, data) = (conflicting(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let id = id(&daemon);
+    // Within one second, what is measured again replaces what was there.
+    std::thread::sleep(Duration::from_millis(1_100));
+    repo.draw_more("two: a d(f[2]=z)");
+    daemon.until("a second conflict", |daemon| n_conflicting(daemon, &id) == 2);
+    let trends = daemon.json(&format!("/api/v1/repositories/{id}/trends?metric=alignwatch_branches"));
+    let is_it = |one: &&Value| one["labels"]["state"] == "conflicting";
+    let trend = trends["trends"].as_array().unwrap().iter().find(is_it).unwrap();
+    assert!(trend["trend"].is_null() || trend["trend"]["latest"] == 2.0, "{trend}");
+    let page = daemon.get("/").unwrap().1;
+    let row = page.split("data-label=\"Conflicting\"").nth(1).unwrap();
+    assert_eq!(row.split_once("</a>").unwrap().0.rsplit('>').next(), Some("2"), "{row}");
+    let repository = read(&daemon, &format!("/repositories/{id}"));
+    assert!(repository.contains("Conflicting 2 of 3 branches"), "{repository}");
+}
+
+#[test]
+fn a_branch_names_the_commit_that_brought_each_conflict_and_the_branches_that_share_it() {
+    let (mut repo, data) = (conflicting(), tempfile::tempdir().unwrap());
+    repo.draw_more("two: a d(f[2]=z)\n clean: a e");
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let id = id(&daemon);
+    daemon.until("conflicts", |daemon| n_conflicting(daemon, &id) == 2);
+    let page = read(&daemon, &format!("/repositories/{id}/branch?name=refs/heads/one"));
+    let by = repo.oid("b").short();
+    assert!(page.contains(&format!("f contents {by} and 1 other")), "{page}");
+    assert!(page.contains("Branches that conflict at the same paths two 1 path in common"), "{page}");
+    let clean = read(&daemon, &format!("/repositories/{id}/branch?name=refs/heads/clean"));
+    assert!(!clean.contains("at the same paths"), "{clean}");
+}
+
+/// Reports a run that took so many seconds and so much memory, and says its id.
+fn report(daemon: &Daemon, ago_hours: u64, seconds: u64, verification: &Value) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let began = now - ago_hours * 3_600_000;
+    let run = RunId::from_parts(began, [ago_hours as u8; 10]).to_string();
+    let event = |id: &str, after: u64, kind: &str, data: Value| {
+        let at = Moment((began + after * 1000) as i64).to_string();
+        json!({"schema": "alignwatch.event/1", "id": id, "run": run, "at": at, "type": kind, "data": data})
+    };
+    let events = json!([
+        event("a", 0, "started", json!({"workflow": "nightly", "repository_id": id(daemon), "repository": "/r"})),
+        event("b", seconds, "stage", json!({"stage": "verify", "status": "finished", "verification": verification})),
+        event(
+            "c",
+            seconds,
+            "finished",
+            json!({"outcome": "aligned", "exit_code": 0, "duration_seconds": seconds,
+                "usage": {"user_cpu_seconds": 1.0, "system_cpu_seconds": 1.0, "peak_rss_bytes": seconds << 20},
+                "output_tail": "\u{1b}[31mone\u{1b}[0m line"})
+        ),
+    ]);
+    assert_eq!(daemon.report(&events), Some(202));
+    run
+}
+
+#[test]
+fn a_run_tells_what_it_lost_how_to_have_it_back_and_what_is_usual_for_its_workflow() {
+    let (repo, data) = (conflicting(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    for ago in 2..8 {
+        report(&daemon, ago, 20, &json!({"branches": []}));
+    }
+    let (before, after) = (repo.oid("c").hex(), repo.oid("b").hex());
+    let loss = json!({"kind": "commits_lost", "severity": "critical", "summary": "1 commit is gone", "paths": ["f"],
+        "n_paths": 1, "commits": [before]});
+    let lost = json!({"branches": [{"branch": "refs/heads/one", "before": before, "after": after, "losses": [loss]}]});
+    let run = report(&daemon, 1, 60, &lost);
+    let page = read(&daemon, &format!("/runs/{run}"));
+    for told in [
+        "one : 1 commit is gone",
+        &format!("git log --oneline {after}..{before}"),
+        &format!("git diff {before} {after} -- f"),
+        &format!("git branch rescue/one {before}"),
+        &format!("git update-ref refs/heads/one {before} {after}"),
+        "Time 60 s 20 s 3 times as much",
+        "Processor time 2.0 s 2.0 s as usual",
+        "Memory, at most 60.0 MiB 20.0 MiB 3 times as much",
+        "The end of its output one line",
+    ] {
+        assert!(page.contains(told), "{told} is not told: {page}");
+    }
+    // What is to be typed does what it says.
+    repo.git(["branch", "rescue/one", &before]);
+    assert_eq!(repo.git(["log", "--oneline", "--format=%H", &format!("{after}..{before}")]), before);
+}
+
+#[test]
+fn backups_stand_with_their_last_drill_where_maintenance_does() {
+    let (repo, data) = (conflicting(), tempfile::tempdir().unwrap());
+    let backup = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
+        command.args(["--config", "/dev/null", "--data-dir"]).arg(data.path()).arg("backup").args(args);
+        let output = command.current_dir(repo.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let told = |what: &str| {
+        let page = read(&daemon, "/maintenance");
+        assert!(page.contains(what), "{what} is not told: {page}");
+    };
+    told("no backup never 0 alignwatch backup create");
+    backup(&["create"]);
+    told("never restored never");
+    told("1 alignwatch backup verify --drill");
+    backup(&["verify", "--drill"]);
+    told("restored and compared");
+    assert!(!read(&daemon, "/maintenance").contains("alignwatch backup verify --drill"));
+}
+
+#[test]
+fn the_overview_tells_alerts_by_cause_and_messages_that_did_not_arrive() {
+    let (repo, data) = (conflicting(), tempfile::tempdir().unwrap());
+    let config = data.path().join("alignwatch.yaml");
+    // Nobody listens at that port.
+    let text =
+        "channels:\n  webhook:\n  - {name: team, url: \"http://127.0.0.1:9/\"}\nalerts: {settle: 0s, group_wait: 0s}\n";
+    std::fs::write(&config, text).unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let loss = json!({"kind": "commits_lost", "severity": "critical", "summary": "gone", "n_paths": 0});
+    for (ago, branch) in [(1, "one"), (2, "main")] {
+        let name = format!("refs/heads/{branch}");
+        report(&daemon, ago, 1, &json!({"branches": [{"branch": name, "losses": [loss]}]}));
+    }
+    daemon.until("alerts", |daemon| read(daemon, "/").contains("work-lost"));
+    daemon.until("a failure", |daemon| {
+        let page = read(daemon, "/");
+        page.contains("could not be delivered : whoever") || page.contains("tried again : whoever")
+    });
+}
+
+/// Hides a repository, and brings it back.
+#[test]
+fn a_repository_of_which_nothing_is_seen_any_more_is_not_called_well() {
+    let (repo, data) = (sketch("main: a b").draw(), tempfile::tempdir().unwrap());
+    let room = tempfile::tempdir().unwrap();
+    let place = room.path().join("r.git");
+    let copied = Command::new("cp").arg("-r").args([repo.path(), Path::new(&place)]).status().unwrap();
+    assert!(copied.success());
+    let config = data.path().join("alignwatch.yaml");
+    std::fs::write(&config, "serve: {interval: 10s}\n").unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[&place]);
+    daemon.until_ready();
+    std::fs::rename(&place, room.path().join("gone")).unwrap();
+    daemon.until("a look that sees nothing", |daemon| read(daemon, "/").contains("could not be seen"));
+    let page = read(&daemon, "/");
+    assert!(!page.contains("All is well"), "{page}");
+    daemon.until("a word on how long", |daemon| read(daemon, "/").contains("nothing was seen of it for"));
 }

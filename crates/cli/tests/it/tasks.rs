@@ -67,6 +67,55 @@ fn a_plan_shows_numbers_limits_and_the_way_back_and_changes_nothing() {
 }
 
 #[test]
+fn why_a_task_is_due_or_not_is_told_with_its_numbers_and_the_same_everywhere() {
+    let world = World::new();
+    let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (list, plan) = (flat(world.text(&["task", "list", "--due"])), flat(world.text(&["task", "plan"])));
+    let turns = world.json(&["task", "list", "--due", "--json"]);
+    let mut n_compared = 0;
+    for turn in turns["tasks"].as_array().unwrap() {
+        let task = turn["task"].as_str().unwrap();
+        let is_asked = turn["state"] != "never";
+        assert_eq!(is_asked, !turn["plan"].is_null(), "{turn}");
+        assert!(!turn["turn"].as_str().unwrap().is_empty());
+        let Some(because) = turn["plan"]["decision"]["because"].as_str() else { continue };
+        // What depends on the second in which it is asked is left out.
+        if because.contains(", threshold ") && !because.contains("since") {
+            n_compared += 1;
+            assert!(list.contains(because), "{task}: {because} is not in:\n{list}");
+            assert!(plan.contains(because), "{task}: {because} is not in:\n{plan}");
+        }
+    }
+    assert!(4 < n_compared, "{turns:#}");
+    let refs = turns["tasks"].as_array().unwrap().iter().find(|turn| turn["task"] == "pack-refs").unwrap();
+    let because = refs["plan"]["decision"]["because"].as_str().unwrap();
+    assert!(refs["state"] == "due" && because.contains(" loose refs, threshold "), "{refs}");
+    assert_eq!(world.json(&["task", "history", "--json"])["runs"], serde_json::json!([]), "nothing was run");
+}
+
+#[test]
+fn a_branch_that_was_deleted_comes_back_from_the_newest_backup_that_has_it() {
+    let world = World::new();
+    let id = world.repo.git(["rev-parse", "topic"]);
+    assert_eq!(world.run(&["backup", "create"]).status.code(), Some(0));
+    world.repo.git(["branch", "-qD", "topic"]);
+    world.repo.git(["commit", "-q", "--allow-empty", "-m", "later"]);
+    assert_eq!(world.run(&["backup", "create"]).status.code(), Some(0));
+    let alone = world.repo.room().join("alone");
+    let text = world.text(&["backup", "restore", "--ref", "topic", "--into", alone.to_str().unwrap()]);
+    assert!(text.contains(&id) && text.contains("reset --hard"), "{text}");
+    assert_eq!(alignwatch_testkit::git(&alone, ["for-each-ref", "--format=%(objectname)"]), id);
+    let text = world.text(&["backup", "restore", "--ref", "topic"]);
+    assert!(text.contains(&format!("`refs/heads/topic` is there again, at {id}")), "{text}");
+    assert_eq!(world.repo.git(["rev-parse", "refs/heads/topic"]), id);
+    let again = world.run(&["backup", "restore", "--ref", "topic"]);
+    let told = String::from_utf8(again.stderr).unwrap();
+    assert!(again.status.code() == Some(1) && told.contains("is there already") && told.contains("--as REF"), "{told}");
+    let none = world.run(&["backup", "restore", "--ref", "never-was"]);
+    assert!(String::from_utf8(none.stderr).unwrap().contains("has a ref `never-was`"));
+}
+
+#[test]
 fn a_run_tells_its_effect_and_history_remembers_it() {
     let world = World::new();
     let text = world.text(&["task", "run", "all", "--yes"]);

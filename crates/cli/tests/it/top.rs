@@ -37,7 +37,8 @@ struct Live {
 }
 
 impl Live {
-    fn new(data_dir: &Path, port: u16, variables: &[(&str, &str)]) -> Live {
+    /// `port` is what the environment says; `None` = nothing does.
+    fn new(data_dir: &Path, port: impl Into<Option<u16>>, variables: &[(&str, &str)]) -> Live {
         let ours = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         pty::grantpt(&ours).unwrap();
         pty::unlockpt(&ours).unwrap();
@@ -48,7 +49,7 @@ impl Live {
         let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
         command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").envs(variables.iter().copied());
-        command.env("ALIGNWATCH_SERVE_PORT", port.to_string());
+        command.envs(port.into().map(|port| ("ALIGNWATCH_SERVE_PORT", port.to_string())));
         command.args(["--config", "/dev/null", "--data-dir"]).arg(data_dir).arg("top");
         command.stdin(theirs.try_clone().unwrap()).stdout(theirs.try_clone().unwrap());
         let child = command.stderr(theirs.try_clone().unwrap()).spawn().unwrap();
@@ -125,6 +126,17 @@ fn it_shows_what_the_daemon_knows_and_quits_with_q() {
     let (status, text) = live.ended();
     assert!(status.success());
     assert!(!text.contains('\u{202e}') && text.contains("\\u{202e}"), "{text:?}");
+}
+
+#[test]
+fn the_daemon_is_found_by_the_data_directory_whatever_its_port_is() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let mut live = Live::new(data.path(), None, &[]);
+    live.until(&format!("from 127.0.0.1:{}", daemon.port));
+    live.press("q");
+    assert!(live.ended().0.success());
 }
 
 #[test]

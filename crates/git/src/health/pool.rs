@@ -44,6 +44,24 @@ impl Borrowing {
     }
 }
 
+/// Folders beside a repository that are asked whether they borrow from it. Source: ours; a folder of forks.
+const NEIGHBOURS_AT_MOST: usize = 500;
+
+/// Who borrows from this repository, among these and what lies in the folder that it lies in. Shape: paths, sorted.
+pub fn borrowers(opened: &Opened, named: &[PathBuf]) -> Vec<String> {
+    let place = opened.worktree.as_ref().unwrap_or(&opened.common_dir);
+    let beside = place.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let beside = beside.map(|entry| entry.path()).filter(|path| path.is_dir()).take(NEIGHBOURS_AT_MOST);
+    let mut paths: Vec<PathBuf> = named.iter().cloned().chain(beside).collect();
+    paths.sort();
+    paths.dedup();
+    // This one is asked as well, and never borrows from itself; so there are several.
+    paths.insert(0, opened.common_dir.clone());
+    let mut found = Borrowing::among(&paths).from(&opened.objects_dir, Pool::default()).borrowers;
+    found.sort();
+    found
+}
+
 /// What the repository itself says.
 pub fn pool(opened: &Opened) -> Pool {
     let is_set =

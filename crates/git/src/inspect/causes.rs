@@ -4,9 +4,12 @@
 //! the paths of each commit on its own (first-parent) line, which are remembered by commit. Only the newest commits are
 //! looked at; what older ones did is not told.
 
+use std::cmp::Reverse;
+
 use alignwatch_model::{
     Branch,
     branch::{Cause, Verdict},
+    kept,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -96,29 +99,39 @@ impl Inspection<'_> {
         // Without a place at which they parted, nothing can be told.
         let Some(parted) = parted else { return Vec::new() };
         let is_whole = touched.from <= parted + 1;
-        let mut by_place: FxHashMap<u32, (u32, u32)> = FxHashMap::default();
-        for conflict in branch.merge.conflicts.iter().flatten() {
+        let mut by_place: FxHashMap<u32, Did> = FxHashMap::default();
+        for (number, conflict) in branch.merge.conflicts.iter().flatten().enumerate() {
             let Some(places) = touched.places.get(&carry::hash_of_path(conflict.path.as_bytes())) else { continue };
             let since = &places[places.partition_point(|&place| place as usize <= parted)..];
             for place in since {
-                let (n_paths, n_alone) = by_place.entry(*place).or_default();
-                *n_paths += 1;
-                *n_alone += u32::from(since.len() == 1);
+                let did = by_place.entry(*place).or_default();
+                did.n_paths += 1;
+                did.n_alone += u32::from(since.len() == 1);
+                did.paths.extend(u16::try_from(number).ok().filter(|_| number < kept::PATHS_AT_MOST));
             }
         }
         let alone = |n_alone: u32| is_whole.then_some(n_alone);
-        let places = by_place.into_iter().map(|(place, (n_paths, n_alone))| (alone(n_alone), n_paths, place));
-        let mut places: Vec<(Option<u32>, u32, u32)> = places.collect();
+        let mut places: Vec<(u32, Did)> = by_place.into_iter().collect();
         // Those that nobody else can be blamed for first, then those that did most, then the newest.
-        places.sort_unstable_by(|a, b| b.cmp(a));
-        let told = |(n_alone, n_paths, place): (Option<u32>, u32, u32)| {
+        places.sort_unstable_by_key(|(place, did)| Reverse((alone(did.n_alone), did.n_paths, *place)));
+        let told = |(place, did): (u32, Did)| {
             let oid = graph.oid(trunk.line()[place as usize]);
             let (commit, about) = self.objects.commit_and_about(&oid).ok()?;
             let (author, subject, committed_at) = (about.author, about.subject, commit.committed_at);
-            Some(Cause { oid, author, subject, committed_at, n_paths, n_alone })
+            let (n_paths, n_alone, paths) = (did.n_paths, alone(did.n_alone), did.paths);
+            Some(Cause { oid, author, subject, committed_at, n_paths, n_alone, paths })
         };
         places.into_iter().take(CAUSES_AT_MOST).filter_map(told).collect()
     }
+}
+
+/// What a commit did at the paths of a branch that conflict.
+#[derive(Default)]
+struct Did {
+    n_paths: u32,
+    /// Paths that no other commit changed.
+    n_alone: u32,
+    paths: Vec<u16>,
 }
 
 /// Where paths were changed on a line.

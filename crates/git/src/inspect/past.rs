@@ -1,6 +1,6 @@
 //! Hands lines and branches over to [`crate::past`].
 
-use alignwatch_model::{Branch, Known, Landed, State, facts::past::Past};
+use alignwatch_model::{Branch, Known, Proof, State, facts::past::Past};
 
 use super::{Inspection, bases::Bases};
 use crate::{graph::Graph, past};
@@ -27,7 +27,7 @@ fn branch_of<'a>(graph: &Graph, branch: &'a Branch, line: usize) -> Option<past:
         return None;
     }
     // Of work that landed as other commits nobody knows when that was.
-    let is_elsewhere = branch.state() != State::Merged && branch.landed != Landed::No && branch.proof().is_some();
+    let is_elsewhere = branch.proof().is_some_and(|proof| proof != Proof::Ancestor);
     let tip = branch.tip.seen().filter(|_| !is_elsewhere && branch.drift.seen().is_some());
     Some(past::Branch { name: &branch.name, tip: tip.and_then(|tip| graph.find(&tip.oid)), line })
 }

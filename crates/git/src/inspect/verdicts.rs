@@ -105,7 +105,9 @@ impl Inspection<'_> {
         merges.save();
     }
 
-    /// Looks for proofs that the work of diverged branches is in their base, line by line.
+    /// Looks for proofs that the work of diverged branches is in their base, and for reverts of what was merged, line by line.
+    ///
+    /// A local branch that is behind was perhaps merged without a merge commit; copies of others' are not asked for that.
     fn prove(&self, graph: &Graph, bases: &Bases, branches: &mut [Branch]) {
         self.say("looking for what has landed");
         let objects = self.objects.opener();
@@ -118,16 +120,23 @@ impl Inspection<'_> {
         };
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let is_open = |number: &usize| is_asked(&branches[*number]);
+            let may_have_landed = |number: &usize| match branches[*number].state() {
+                State::Merged => true,
+                State::Behind => branches[*number].name.starts_with("refs/heads/"),
+                _ => is_asked(&branches[*number]),
+            };
             let ask = |number: usize| {
                 let (tip, drift) = (branches[number].tip.seen()?, branches[number].drift.seen()?);
                 Some((number, Asked { tip: graph.find(&tip.oid)?, drift }))
             };
-            let numbers = (0..branches.len()).filter(is_of_line).filter(is_open);
+            let numbers = (0..branches.len()).filter(is_of_line).filter(may_have_landed);
             let (numbers, asked): (Vec<usize>, Vec<Asked<'_>>) = numbers.filter_map(ask).unzip();
             let step = |done, total| (self.listener)(Progress::Step(done, total));
             let verdicts = prover.prove(trunk, &asked, &step);
             for (number, landed) in numbers.into_iter().zip(verdicts) {
+                let is_behind = branches[number].state() == State::Behind;
+                // Nobody knows whether it ever had something of its own.
+                let landed = if is_behind && matches!(landed, Landed::Yes(_)) { Landed::No } else { landed };
                 branches[number].landed = landed;
             }
         }

@@ -60,15 +60,22 @@ impl<'a> Case<'a> {
         Case { ladder, objects, tip: one.tip, bases, missing, n_own: one.drift.ahead, texts }
     }
 
-    /// Does everything that the branch changed stand in the line's tip?
+    /// Does everything that the branch changed, or the commit with which it came into the line, stand in the line's tip?
     pub(super) fn content(
         graph: &Graph,
         trunk: &Trunk,
         objects: &Objects,
         one: &Asked<'_>,
     ) -> Result<Option<Proof>, Doubt> {
-        let bases: Vec<Oid> = merge_bases(graph, one.drift).map(|base| graph.tree(base)).collect();
-        let (ours, theirs) = (graph.tree(trunk.tip()), graph.tree(one.tip));
+        let (bases, theirs): (Vec<Oid>, Oid) = match landing(trunk, one.tip).filter(|_| one.drift.ahead == 0) {
+            None => (merge_bases(graph, one.drift).map(|base| graph.tree(base)).collect(), graph.tree(one.tip)),
+            Some(at) => (graph.parents(at).take(1).map(|parent| graph.tree(parent)).collect(), graph.tree(at)),
+        };
+        if one.drift.ahead == 0 && bases.is_empty() {
+            // The line begins with it: there is nothing to go back to.
+            return Ok(Some(Proof::Ancestor));
+        }
+        let ours = graph.tree(trunk.tip());
         content::stands(objects, &bases, ours, theirs, &mut Texts::new(objects, TEXT_AT_MOST_BYTES))
     }
 
@@ -85,6 +92,51 @@ impl<'a> Case<'a> {
             }
         }
         doubt.map_or(Landed::No, |reason| Landed::Unknown(reason.to_string()))
+    }
+
+    /// Did the base take back what came into it with this ancestor?
+    pub(super) fn merged(mut self) -> Landed {
+        let taken_back = self.is_merge_taken_back();
+        match taken_back.and_then(|is| if is { Ok(true) } else { self.nothing_was_left_out().map(|_| false) }) {
+            Ok(true) => Landed::Reverted(Proof::Ancestor),
+            Ok(false) => Landed::Yes(Proof::Ancestor),
+            Err(doubt) => Landed::Unknown(doubt.to_string()),
+        }
+    }
+
+    fn is_merge_taken_back(&mut self) -> Result<bool, Doubt> {
+        let Some(merge) = landing(self.ladder.trunk, self.tip) else { return Ok(false) };
+        let own = self.came_along(merge)?;
+        let parts: BTreeSet<Pos> = own.iter().copied().chain([merge]).collect();
+        let whole = self.patch(self.ladder.trees_of(merge))?;
+        let own = own.into_iter().map(|at| Ok((at, self.own_patch(at)?))).collect::<Result<Vec<_>, Doubt>>()?;
+        let own = own.into_iter().filter_map(|(at, patch)| Some((at, patch?)));
+        for (at, patch) in [(merge, whole)].into_iter().chain(own) {
+            // It may have come again as another commit.
+            let mut landed = self.find_all(patch)?;
+            landed.push(at);
+            if self.is_taken_back(patch, &landed, &parts)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The commits that the branch reaches and that came into the line with this merge.
+    fn came_along(&self, merge: Pos) -> Result<Vec<Pos>, Doubt> {
+        let trunk = self.ladder.trunk;
+        let came = |at: &Pos| *at != merge && trunk.intro(*at) == trunk.intro(merge);
+        let mut found = BTreeSet::new();
+        let mut open: Vec<Pos> = Some(self.tip).filter(came).into_iter().collect();
+        while let Some(at) = open.pop() {
+            if found.insert(at) {
+                open.extend(self.ladder.graph.parents(at).filter(came));
+            }
+            if OWN_AT_MOST < found.len() as u32 {
+                return Err(Doubt::TooManyCommits);
+            }
+        }
+        Ok(found.into_iter().collect())
     }
 
     fn patch_ids(&mut self) -> Result<Landed, Doubt> {
@@ -155,6 +207,11 @@ impl<'a> Case<'a> {
         let (covered, unlike) = (changed_since(base)?, changed_since(self.ladder.trunk.tip())?);
         Ok(touched.iter().all(|path| covered.contains(path) || !unlike.contains(path)))
     }
+}
+
+/// The commit of the line with which an ancestor came into it; itself, where it is on the line.
+fn landing(trunk: &Trunk, tip: Pos) -> Option<Pos> {
+    trunk.intro(tip).map(|intro| trunk.line()[intro])
 }
 
 /// Looking for patches.

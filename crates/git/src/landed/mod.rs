@@ -1,7 +1,7 @@
-//! Is the work of a branch in its base already, although the branch is no ancestor of it?
+//! Is the work of a branch in its base already, although the branch is no ancestor of it? And is it there still?
 //!
 //! A ladder of proofs by content, the cheapest first; the first that holds is
-//! the answer (a branch whose tip is an ancestor is left to the drift):
+//! the answer:
 //!
 //! 1. *Identical tree*: every path that the branch changed is the same in the base.
 //! 2. *Merge is a no-op*: every change stands in the base, beside others.
@@ -16,6 +16,9 @@
 //! a later commit with the reversed patch, or whose message names the landing
 //! commit. A revert of the revert lands it again. Where the base only edited
 //! the same lines later, it is still landed.
+//!
+//! A branch whose tip is an ancestor has landed; what is asked of it is whether the base took it back since: the
+//! merge with which it came, or a commit of it. Where all that the merge changed still stands in the base, it did not.
 //!
 //! *Continued* is claimed only for what a forge does with a pull request: a row
 //! of own commits, from the merge base on and without merges, landed as one
@@ -86,7 +89,7 @@ pub struct Prover<'a> {
     pub stop: &'a Stop,
 }
 
-/// A branch that diverged from its line.
+/// A branch that diverged from its line, or came into it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Its tip.
@@ -129,11 +132,13 @@ impl Prover<'_> {
         let questions: Vec<_> = asked.iter().zip(contents).collect();
         self.on_threads(&questions, 1, &|objects, (one, content)| {
             progress(n_done.fetch_add(1, Ordering::Relaxed), asked.len());
+            let is_ancestor = one.drift.ahead == 0;
             match self.in_time().and(content.clone()) {
+                Ok(Some(_)) if is_ancestor => Landed::Yes(Proof::Ancestor),
                 Ok(Some(proof)) => Landed::Yes(proof),
-                Ok(None) => Case::new(&ladder, objects, one).landed(None),
                 Err(Doubt::NoTime) => Landed::Unknown(Doubt::NoTime.to_string()),
-                Err(doubt) => Case::new(&ladder, objects, one).landed(Some(doubt)),
+                _ if is_ancestor => Case::new(&ladder, objects, one).merged(),
+                content => Case::new(&ladder, objects, one).landed(content.err()),
             }
         })
     }

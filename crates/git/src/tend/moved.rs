@@ -56,24 +56,67 @@ pub fn entry_at(line: &[u8]) -> Option<Timestamp> {
 pub fn only_in_reflog_of(git: &GitAt<'_>, name: &str) -> Result<Vec<String>, GitError> {
     let path = git.opened().common_dir.join("logs").join(name);
     let Ok(text) = std::fs::read(&path) else { return Ok(Vec::new()) };
-    let ids: BTreeSet<String> = text
-        .split(|&byte| byte == b'\n')
-        .flat_map(|line| line.split(|&byte| byte == b' ').take(2))
-        .filter_map(|word| String::from_utf8(word.to_vec()).ok())
-        .filter(|word| {
-            word.len() >= 40
-                && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-                && word.bytes().any(|byte| byte != b'0')
-        })
-        .collect();
-    let there = super::commits_there(git, &ids)?;
-    if there.is_empty() {
+    let named = super::commits_there(git, &text.split(|&byte| byte == b'\n').flat_map(ids_of).collect())?;
+    let beyond = lines(&beyond_refs(git, &named, &[])?);
+    Ok(named.into_iter().filter(|id| beyond.contains(id)).collect())
+}
+
+/// Commits that only entries of these reflogs know which are older than `before`, by their ends: all others are reached
+/// from these. `logs` are paths below the Git directory; all entries of those that stay whole count as young.
+///
+/// Errors: a reflog can't be read, or Git can't tell; as a sentence part.
+pub fn only_in_old_entries(
+    git: &GitAt<'_>,
+    logs: &[String],
+    before: Timestamp,
+    stays: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, String> {
+    let (mut old, mut young) = (BTreeSet::new(), BTreeSet::new());
+    for log in logs {
+        let text = std::fs::read(git.opened().common_dir.join(log))
+            .map_err(|error| format!("cannot read `{log}`: {error}"))?;
+        for line in text.split(|&byte| byte == b'\n') {
+            // An entry whose time can't be read goes for an old one.
+            let is_old = !stays(log) && entry_at(line).is_none_or(|at| at < before);
+            if is_old { &mut old } else { &mut young }.extend(ids_of(line));
+        }
+    }
+    let there = |ids: &BTreeSet<String>| super::commits_there(git, ids).map_err(|error| error.to_string());
+    let beyond = beyond_refs(git, &there(&old)?, &there(&young)?).map_err(|error| error.to_string())?;
+    Ok(ends(&beyond))
+}
+
+/// The two ids of an entry, as far as they are ids of something.
+fn ids_of(line: &[u8]) -> impl Iterator<Item = String> + '_ {
+    let words = line.split(|&byte| byte == b' ').take(2).filter_map(|word| String::from_utf8(word.to_vec()).ok());
+    words.filter(|word| {
+        word.len() >= 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) && word.bytes().any(|byte| byte != b'0')
+    })
+}
+
+/// What these commits reach and neither a ref nor `without` does, as `git rev-list --parents` lists it.
+fn beyond_refs(git: &GitAt<'_>, ids: &[String], without: &[String]) -> Result<Vec<u8>, GitError> {
+    if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let asked: String = there.iter().map(|id| format!("{id}\n")).chain(["--not\n--all\n".to_owned()]).collect();
-    let beyond = git.command("rev-list").option("--stdin").input(asked.into_bytes()).run()?.stdout;
-    let beyond: BTreeSet<String> = String::from_utf8_lossy(&beyond).lines().map(str::to_owned).collect();
-    Ok(there.into_iter().filter(|id| beyond.contains(id)).collect())
+    let input: String =
+        ids.iter().map(|id| format!("{id}\n")).chain(without.iter().map(|id| format!("^{id}\n"))).collect();
+    // In this order: git before 2.42 takes no options from its input, and `--not` is about what stands behind it.
+    let call = git.command("rev-list").option("--parents").option("--stdin").option("--not").option("--all");
+    Ok(call.input(input.into_bytes()).run()?.stdout)
+}
+
+/// The first id of each line.
+fn lines(listed: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(listed);
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Of commits that are listed with their parents, those that are nobody's parent. Shape: sorted.
+pub(super) fn ends(listed: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(listed);
+    let parents: BTreeSet<&str> = text.lines().flat_map(|line| line.split(' ').skip(1)).collect();
+    lines(listed).into_iter().filter(|id| !parents.contains(id.as_str())).collect()
 }
 
 #[cfg(test)]

@@ -2,17 +2,44 @@
 
 use std::collections::BTreeSet;
 
-use crate::run::{GitAt, GitError};
+use alignwatch_model::RefName;
+
+use super::{SetError, half_done_tips, moved::ends};
+use crate::{
+    refs::{RefsError, symbolic_files},
+    repository::RefBackend,
+    run::{GitAt, GitError},
+};
 
 /// What a repository names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
     /// Full name and id of each ref, by name.
     pub refs: Vec<(Vec<u8>, String)>,
-    /// Symbolic refs and what they name; HEAD is one of them, unless it is detached.
+    /// Symbolic refs and what is written in them; the HEAD of the main worktree is one of them, unless it is detached.
     pub symbolic: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Ids that no ref names, each with the name that it would get: HEADs of worktrees, older stashes, ends of reflogs.
+    /// The commit that the HEAD of the main worktree is on, where it is detached.
+    pub detached: Option<String>,
+    /// Ids that no ref names, each with the name that it would get: HEADs of worktrees, older stashes, ends of reflogs,
+    /// what a half-done merge or rebase needs.
     pub anchors: Vec<(Vec<u8>, String)>,
+}
+
+/// Why it can't be told what a repository names.
+#[derive(Debug, thiserror::Error)]
+pub enum NamedError {
+    /// Refs can't be read.
+    #[error(transparent)]
+    Refs(#[from] RefsError),
+    /// Git can't tell.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// What half-done work needs can't be told.
+    #[error(transparent)]
+    HalfDone(#[from] SetError),
+    /// There is more than we name.
+    #[error("cannot name all that only reflogs know: {0} commits, and {ANCHORS_AT_MOST} are the most")]
+    TooMany(usize),
 }
 
 /// Anchors that one repository has at most. Source: ours; a reflog of a year of rebasing all day.
@@ -22,7 +49,7 @@ const ANCHORS_AT_MOST: usize = 100_000;
 const SPACE: &str = "refs/backup/";
 
 /// Reads it. Errors: a ref is broken, or Git is.
-pub fn named(git: &GitAt<'_>) -> Result<Named, GitError> {
+pub fn named(git: &GitAt<'_>) -> Result<Named, NamedError> {
     let format = "--format=%(objectname) %(refname) %(symref)";
     let listed = git.command("for-each-ref").option(format).run()?.stdout;
     let mut named = Named::default();
@@ -35,18 +62,48 @@ pub fn named(git: &GitAt<'_>) -> Result<Named, GitError> {
             None => named.refs.push((name.to_vec(), String::from_utf8_lossy(id).into_owned())),
         }
     }
-    let head = git.command("symbolic-ref").option("-q").revision("HEAD").run_allowing(&[1])?;
-    if head.code == 0 {
-        named.symbolic.push((b"HEAD".to_vec(), head.stdout.trim_ascii_end().to_vec()));
+    if git.opened().ref_backend == RefBackend::Files {
+        // Git passes over those that name nothing, and of a row of them it tells only the end.
+        let pair = |(name, target): (RefName, RefName)| (name.as_bytes().to_vec(), target.as_bytes().to_vec());
+        named.symbolic = symbolic_files(git.opened())?.into_iter().map(pair).collect();
+    }
+    match head(git)? {
+        Head::On(target) => named.symbolic.push((b"HEAD".to_vec(), target)),
+        Head::At(id) => named.detached = Some(id),
+        Head::Nowhere => {}
     }
     let ids: BTreeSet<String> = named.refs.iter().map(|(_, id)| id.clone()).collect();
     named.anchors = heads(git)?;
     named.anchors.extend(only_in_reflogs(git)?);
+    let half_done = half_done_tips(git)?.into_iter();
+    named.anchors.extend(half_done.map(|id| (format!("{SPACE}half-done/{id}").into_bytes(), id)));
     named.anchors.retain(|(name, id)| name.ends_with(b"/HEAD") || !ids.contains(id));
     named.anchors.sort();
     named.anchors.dedup();
-    named.anchors.truncate(ANCHORS_AT_MOST);
+    if ANCHORS_AT_MOST < named.anchors.len() {
+        // Which of them may be left out is nobody's guess.
+        return Err(NamedError::TooMany(named.anchors.len()));
+    }
     Ok(named)
+}
+
+/// What HEAD says.
+enum Head {
+    On(Vec<u8>),
+    At(String),
+    Nowhere,
+}
+
+/// The HEAD of the main worktree, whichever was opened.
+fn head(git: &GitAt<'_>) -> Result<Head, GitError> {
+    let name = if git.opened().is_linked() { "main-worktree/HEAD" } else { "HEAD" };
+    let on = git.command("symbolic-ref").option("-q").revision(name).run_allowing(&[1])?;
+    if on.code == 0 {
+        return Ok(Head::On(on.stdout.trim_ascii_end().to_vec()));
+    }
+    let at = git.command("rev-parse").option("-q").option("--verify").revision(name).run_allowing(&[1])?;
+    let id = String::from_utf8_lossy(at.stdout.trim_ascii_end()).into_owned();
+    Ok(if at.code == 0 { Head::At(id) } else { Head::Nowhere })
 }
 
 /// Detached HEADs of all worktrees.
@@ -77,14 +134,11 @@ fn split_records(listed: &[u8]) -> Vec<Vec<&[u8]>> {
     records
 }
 
-/// Commits that a reflog entry names and no ref reaches.
+/// Commits that reflogs reach and no ref does, by their ends: all others are reached from these.
 ///
 /// `--stdin` is there for a repository without reflogs: git takes a list of nothing for wrong usage otherwise.
 fn only_in_reflogs(git: &GitAt<'_>) -> Result<Vec<(Vec<u8>, String)>, GitError> {
-    let lines =
-        |output: Vec<u8>| -> BTreeSet<String> { String::from_utf8_lossy(&output).lines().map(str::to_owned).collect() };
-    let entries = lines(git.command("rev-list").option("--no-walk").option("--reflog").option("--stdin").run()?.stdout);
-    let beyond = git.command("rev-list").option("--reflog").option("--not").option("--all").option("--stdin").run()?;
-    let beyond = lines(beyond.stdout);
-    Ok(entries.intersection(&beyond).map(|id| (format!("{SPACE}reflogs/{id}").into_bytes(), id.clone())).collect())
+    let call = git.command("rev-list").option("--parents").option("--reflog").option("--stdin").option("--not");
+    let ends = ends(&call.option("--all").run()?.stdout);
+    Ok(ends.into_iter().map(|id| (format!("{SPACE}reflogs/{id}").into_bytes(), id)).collect())
 }

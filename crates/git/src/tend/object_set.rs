@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use super::half_done_ids;
 use crate::run::{Call, GitAt, GitError, Limits};
 
 /// What one count may take. Source: ours; ten times the largest public repository on two cores.
@@ -13,7 +14,7 @@ const TIME_AT_MOST: Duration = Duration::from_secs(3_600);
 /// Objects that are kept in memory. Source: ours; 2 GB of ids, fifty times a very large repository.
 const OBJECTS_AT_MOST: usize = 100_000_000;
 
-/// The ids of all objects that refs, reflogs, HEADs, indexes and stashes of all worktrees reach.
+/// The ids of all objects that refs, reflogs, HEADs, indexes, stashes and half-done work of all worktrees reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectSet {
     /// Sorted, each once.
@@ -34,6 +35,9 @@ pub enum SetError {
     /// It said something else than ids.
     #[error("cannot count the objects that are in use: git named `{0}`, which is no id")]
     NoId(String),
+    /// The state of half-done work can't be read.
+    #[error("cannot count the objects that are in use: the state of a worktree can't be read: {0}")]
+    State(String),
     /// There are too many.
     #[error("cannot count the objects that are in use: there are more than {OBJECTS_AT_MOST}")]
     TooMany,
@@ -41,6 +45,9 @@ pub enum SetError {
 
 impl ObjectSet {
     /// Counts them now. Errors: one that is reachable is missing or damaged, or Git is.
+    ///
+    /// What half-done work names ([`half_done_ids`]) counts as far as it is whole: an `ORIG_HEAD` of last year may well
+    /// name what is gone.
     pub fn read(git: &GitAt<'_>) -> Result<ObjectSet, SetError> {
         let call = independent(git.command("rev-list"))
             .option("--objects")
@@ -50,7 +57,16 @@ impl ObjectSet {
             .option("--indexed-objects")
             // In a repository without any, git takes a list of nothing for wrong usage otherwise.
             .option("--stdin");
-        listed(git, call)
+        let mut set = listed(git, call)?;
+        set.join(half_done(git)?);
+        Ok(set)
+    }
+
+    /// Takes in what another set has.
+    fn join(&mut self, other: ObjectSet) {
+        self.ids.extend(other.ids);
+        self.ids.sort_unstable();
+        self.ids.dedup();
     }
 
     /// Counts what these ids reach. Errors: one of it is missing or damaged, or Git is.
@@ -106,13 +122,66 @@ impl ObjectSet {
     }
 }
 
+/// Ids that only half-done work names, as far as all that they reach is there. Shape: full ids, sorted.
+pub fn half_done_tips(git: &GitAt<'_>) -> Result<Vec<String>, SetError> {
+    let (whole, set) = whole_half_done(git)?;
+    let is_beyond = |id: &String| parsed(id.as_bytes()).is_some_and(|id| set.ids.binary_search(&id).is_ok());
+    Ok(whole.into_iter().filter(is_beyond).collect())
+}
+
+/// What only files of half-done work reach.
+fn half_done(git: &GitAt<'_>) -> Result<ObjectSet, SetError> {
+    whole_half_done(git).map(|(_, set)| set)
+}
+
+/// Ids that half-done work names and that are whole, and what neither a ref nor a reflog reaches of that.
+fn whole_half_done(git: &GitAt<'_>) -> Result<(Vec<String>, ObjectSet), SetError> {
+    let ids = half_done_ids(git.opened()).map_err(|error| SetError::State(error.to_string()))?;
+    let there = objects_there(git, &ids)?;
+    let beyond = |ids: &[String]| {
+        let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        let call = independent(git.command("rev-list")).option("--objects").option("--no-object-names");
+        // In this order, so that `--not` is about what stands behind it, whatever git reads first.
+        let call = call.option("--stdin").option("--not").option("--all").option("--reflog");
+        listed(git, call.input(input.into_bytes()))
+    };
+    if there.is_empty() {
+        return Ok((there, ObjectSet::default()));
+    }
+    if let Ok(set) = beyond(&there) {
+        return Ok((there, set));
+    }
+    // One of them is not whole any more. It takes none of the others with it.
+    let (mut whole, mut all) = (Vec::new(), ObjectSet::default());
+    for id in there {
+        if let Ok(set) = beyond(std::slice::from_ref(&id)) {
+            all.join(set);
+            whole.push(id);
+        }
+    }
+    Ok((whole, all))
+}
+
+/// Which of these are objects that are there, of any kind. Shape: sorted.
+pub fn objects_there(git: &GitAt<'_>, ids: &BTreeSet<String>) -> Result<Vec<String>, GitError> {
+    there(git, ids, |_| true)
+}
+
 /// Which of these are commits that are there. Shape: sorted.
 pub fn commits_there(git: &GitAt<'_>, ids: &BTreeSet<String>) -> Result<Vec<String>, GitError> {
+    there(git, ids, |kind| kind == "commit")
+}
+
+fn there(git: &GitAt<'_>, ids: &BTreeSet<String>, counts: fn(&str) -> bool) -> Result<Vec<String>, GitError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
     let call = git.command("cat-file").option("--batch-check=%(objectname) %(objecttype)").option("--buffer");
     let told = call.input(input.into_bytes()).limits(limits()).run()?.stdout;
     let told = String::from_utf8_lossy(&told).into_owned();
-    Ok(told.lines().filter_map(|line| line.strip_suffix(" commit")).map(str::to_owned).collect())
+    let pairs = told.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs.filter(|(_, kind)| *kind != "missing" && counts(kind)).map(|(id, _)| id.to_owned()).collect())
 }
 
 fn listed(git: &GitAt<'_>, call: Call<'_>) -> Result<ObjectSet, SetError> {

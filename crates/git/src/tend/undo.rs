@@ -1,7 +1,9 @@
 //! What takes a task back that changed refs or moved files: written down before, used after.
 //!
 //! Ids of refs stand in it; reflogs, settings and files lie in the quarantine of the task. Taking back twice, or
-//! after a task that was ended half-way, is the same. What it says is not believed: somebody else may have written it.
+//! after a task or a taking back that was ended half-way, is the same: what is back already is left out. One thing that
+//! somebody changed since keeps nothing else from coming back; it is told. What keeps objects (`refs/archive/`) goes last,
+//! and only when all came back. What it says is not believed: somebody else may have written it.
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::sections;
 use crate::{
     mend::place,
     run::{GitAt, GitError},
@@ -44,6 +47,36 @@ pub struct RefUndo {
     /// Its id after.
     pub after: Option<String>,
 }
+
+/// What came of taking a task back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Refs that are as before now, and were not.
+    pub n_refs: usize,
+    /// Files that are as before now, and were not.
+    pub n_files: usize,
+    /// What could not be taken back, each with the reason, as sentence parts.
+    pub not: Vec<String>,
+}
+
+impl TakenBack {
+    /// In words.
+    pub fn told(&self) -> String {
+        let done = match (self.n_refs, self.n_files) {
+            (0, 0) if self.not.is_empty() => "all is as it was".to_owned(),
+            (0, 0) => "nothing was changed".to_owned(),
+            (n_refs, n_files) => format!("{n_refs} refs and {n_files} files are as before"),
+        };
+        if self.not.is_empty() { done } else { format!("{done}; not taken back: {}", self.not.join("; ")) }
+    }
+}
+
+/// What reflogs say where we brought a ref back. The reflog that it had then takes its place; where that did not come to
+/// pass, the line tells that nobody else wrote it.
+const OURS: &str = "alignwatch task undo";
+
+/// Where branches are that a task took away, and commits whose reflog it shortened.
+const ARCHIVE: &str = "refs/archive/";
 
 /// Bytes of one reflog or setting that are kept. Source: ours; a million moves of one branch.
 const FILE_AT_MOST: u64 = 256 << 20;
@@ -145,64 +178,48 @@ impl Undo {
         Ok(commands)
     }
 
-    /// Restores what was before. Returns what was done, in words.
-    pub fn take_back(&self, git: &GitAt<'_>) -> Result<String, String> {
+    /// Restores what was before. Errors: nothing could be tried, with the reason.
+    pub fn take_back(&self, git: &GitAt<'_>) -> Result<TakenBack, String> {
         let common_dir = &git.opened().common_dir;
         if !is_quarantine(&self.quarantine) {
             return Err(format!("`{}` is no quarantine", self.quarantine));
         }
-        let made = self.unfolded(common_dir)?.refs_back(git)?;
-        let n_refs = made.len();
-        let n_copied = self.copied_back(common_dir, &made)?;
-        let n_moved = self.moved_back(common_dir)?;
-        Ok(match (n_refs, n_copied + n_moved) {
-            (0, 0) => "all is as it was".to_owned(),
-            (n_refs, n_files) => format!("{n_refs} refs and {n_files} files are as before"),
-        })
+        let undo = self.unfolded(common_dir)?;
+        let mut left = Left::of(&undo, git)?;
+        let made = left.back(git, |one| one.before.is_some());
+        left.there.extend(made.iter().cloned());
+        let n_copied = undo.copied_back(common_dir, &made, &left.there, &mut left.not);
+        let n_files = n_copied + undo.moved_back(common_dir, &mut left.not);
+        // Now that reflogs are there again, nothing hangs on what the task made to keep their commits.
+        let is_needed = !left.not.is_empty();
+        left.refs.retain(|one| !(is_needed && one.name.starts_with(ARCHIVE)));
+        let n_removed = left.back(git, |_| true).len();
+        Ok(TakenBack { n_refs: made.len() + n_removed, n_files, not: left.not })
     }
 
-    /// All refs in one transaction; those that are back already are left out. Returns the names of the others.
-    fn refs_back(&self, git: &GitAt<'_>) -> Result<Vec<String>, String> {
-        let mut left = Undo { refs: Vec::new(), ..self.clone() };
-        let there = ids(git).map_err(|error| error.to_string())?;
-        for one in &self.refs {
-            let now = there.get(&one.name).cloned();
-            match now {
-                now if now == one.before => {}
-                now if now == one.after => left.refs.push(one.clone()),
-                Some(now) => return Err(format!("`{}` is at {now} by now: somebody moved it", one.name)),
-                None => return Err(format!("`{}` is gone by now", one.name)),
-            }
-        }
-        let commands = left.transaction(true)?;
-        if !commands.is_empty() {
-            let call = git.command("update-ref").option("--stdin").option("-z").input(commands);
-            call.run().map_err(|error| error.to_string())?;
-        }
-        Ok(left.refs.into_iter().map(|one| one.name).collect())
-    }
-
-    /// Reflogs, and settings where nobody changed them since. One that can't be put back keeps no other from it.
-    fn copied_back(&self, common_dir: &Path, made: &[String]) -> Result<usize, String> {
-        let (mut n_back, mut failed) = (0, Vec::new());
+    /// Reflogs, and settings where nobody changed them since. Returns how many files that were.
+    ///
+    /// `made` are refs that were brought back just now, `there` all that are as before.
+    fn copied_back(&self, common_dir: &Path, made: &[String], there: &[String], not: &mut Vec<String>) -> usize {
+        let mut n_back = 0;
         for below in &self.copied {
-            match self.put_back(common_dir, below, made) {
+            match self.put_back(common_dir, below, made, there) {
                 Ok(is_back) => n_back += usize::from(is_back),
-                Err(reason) => failed.push(reason),
+                Err(reason) => not.push(reason),
             }
         }
-        if failed.is_empty() { Ok(n_back) } else { Err(failed.join("; ")) }
+        n_back
     }
 
     /// False = it was as before.
-    fn put_back(&self, common_dir: &Path, below: &str, made: &[String]) -> Result<bool, String> {
+    fn put_back(&self, common_dir: &Path, below: &str, made: &[String], there: &[String]) -> Result<bool, String> {
         let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
         let before = fs::read(&kept).map_err(|error| cannot("read", &kept, error))?;
         let now = fs::read(&to).ok();
         // The reflog of a ref that we made again just now holds nothing else.
         let is_made = below.strip_prefix("logs/").is_some_and(|name| made.iter().any(|made| made == name));
         let before = match &now {
-            Some(now) if is_reflog(below) && !is_made && *now != before => joined(&before, now),
+            Some(now) if is_reflog(below) && !is_made && *now != before => joined(&before, &without_ours(now)),
             _ => before,
         };
         if now.as_ref() == Some(&before) {
@@ -210,29 +227,65 @@ impl Undo {
         }
         let after = fs::read(self.after(common_dir, below)?).ok();
         if !is_reflog(below) && now != after {
+            if below == "config" {
+                return self.sections_back(&to, &before, now.unwrap_or_default(), there);
+            }
             let kept = kept.display();
             return Err(format!("`{below}` was changed by somebody since; how it was lies in `{kept}`"));
         }
         replace(&to, &before).map(|()| true)
     }
 
-    fn moved_back(&self, common_dir: &Path) -> Result<usize, String> {
+    /// Somebody changed the settings since: sections of the branches that went come back where there are none now, and what
+    /// was changed stays. Errors: something else would have to come back, too.
+    fn sections_back(&self, config: &Path, before: &[u8], now: Vec<u8>, there: &[String]) -> Result<bool, String> {
+        let cannot = |reason: String| format!("the settings can't be put together: {reason}");
+        let went: Vec<&str> = self.refs.iter().filter(|one| one.after.is_none()).map(|one| one.name.as_str()).collect();
+        let back = there.iter().filter(|name| went.contains(&name.as_str()));
+        let branches: Vec<String> =
+            back.filter_map(|name| name.strip_prefix("refs/heads/")).map(str::to_owned).collect();
+        if went.is_empty() {
+            return Err(format!(
+                "`config` was changed by somebody since; how it was lies in `{}/before/config`",
+                self.quarantine
+            ));
+        }
+        let text = sections::missing(before, &now, &branches).map_err(cannot)?;
+        if text.is_empty() {
+            return Ok(false);
+        }
+        let mut all = now.clone();
+        if !all.is_empty() && !all.ends_with(b"\n") {
+            all.push(b'\n');
+        }
+        all.extend(text);
+        replace_locked(config, &now, &all).map(|()| true)
+    }
+
+    fn moved_back(&self, common_dir: &Path, not: &mut Vec<String>) -> usize {
         let mut n_back = 0;
         for below in &self.moved {
-            let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
-            match (fs::symlink_metadata(&kept).is_ok(), fs::symlink_metadata(&to).is_ok()) {
-                (true, false) => {
-                    let folder = to.parent().unwrap_or(common_dir);
-                    fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
-                    place::move_to(&kept, &to)?;
-                    n_back += 1;
-                }
-                (true, true) => return Err(format!("there is another `{below}` by now")),
-                (false, true) => {}
-                (false, false) => return Err(format!("`{below}` is not in the quarantine")),
+            match self.one_moved_back(common_dir, below) {
+                Ok(is_back) => n_back += usize::from(is_back),
+                Err(reason) => not.push(reason),
             }
         }
-        Ok(n_back)
+        n_back
+    }
+
+    /// False = it is there already.
+    fn one_moved_back(&self, common_dir: &Path, below: &str) -> Result<bool, String> {
+        let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
+        match (fs::symlink_metadata(&kept).is_ok(), fs::symlink_metadata(&to).is_ok()) {
+            (true, false) => {
+                let folder = to.parent().unwrap_or(common_dir);
+                fs::create_dir_all(folder).map_err(|error| cannot("make", folder, error))?;
+                place::move_to(&kept, &to).map(|()| true)
+            }
+            (true, true) => Err(format!("there is another `{below}` by now")),
+            (false, true) => Ok(false),
+            (false, false) => Err(format!("`{below}` is not in the quarantine")),
+        }
     }
 
     /// Remembers how a copied file is after the task, so that a change by somebody else is noticed.
@@ -268,8 +321,65 @@ impl Undo {
     }
 }
 
+/// Refs that are to be brought back, and what can't be.
+struct Left {
+    refs: Vec<RefUndo>,
+    /// Names of those that are as before.
+    there: Vec<String>,
+    not: Vec<String>,
+}
+
+impl Left {
+    /// Those that are as the task left them. Others are back already, or somebody moved them.
+    fn of(undo: &Undo, git: &GitAt<'_>) -> Result<Left, String> {
+        let there = ids(git).map_err(|error| error.to_string())?;
+        let mut left = Left { refs: Vec::new(), there: Vec::new(), not: Vec::new() };
+        for one in &undo.refs {
+            let now = there.get(&one.name);
+            match now {
+                now if now == one.before.as_ref() => left.there.push(one.name.clone()),
+                now if now == one.after.as_ref() => left.refs.push(one.clone()),
+                Some(now) => left.not.push(format!("`{}` is at {now} by now: somebody moved it", one.name)),
+                None => left.not.push(format!("`{}` is gone by now", one.name)),
+            }
+        }
+        Ok(left)
+    }
+
+    /// Brings those back that are meant, and takes them from the list. Returns their names.
+    ///
+    /// All in one transaction. Where one can't be, since another has its name as a folder or its object is gone, each gets
+    /// one of its own, so that it keeps no other from coming back.
+    fn back(&mut self, git: &GitAt<'_>, is_meant: impl Fn(&RefUndo) -> bool) -> Vec<String> {
+        let (meant, rest): (Vec<RefUndo>, Vec<RefUndo>) = self.refs.drain(..).partition(is_meant);
+        self.refs = rest;
+        let back = |refs: &[RefUndo]| -> Result<(), String> {
+            let commands = Undo { refs: refs.to_vec(), ..Undo::default() }.transaction(true)?;
+            let call = git.command("update-ref").option("-m").option(OURS).option("--stdin").option("-z");
+            call.input(commands).run().map(drop).map_err(|error| error.to_string())
+        };
+        if meant.is_empty() || back(&meant).is_ok() {
+            return meant.into_iter().map(|one| one.name).collect();
+        }
+        let mut made = Vec::new();
+        for one in meant {
+            match back(std::slice::from_ref(&one)) {
+                Ok(()) => made.push(one.name),
+                Err(reason) => self.not.push(format!("`{}` can't be brought back: {reason}", one.name)),
+            }
+        }
+        made
+    }
+}
+
 fn is_reflog(below: &str) -> bool {
     below.starts_with("logs/") || below.starts_with("worktrees/")
+}
+
+/// A reflog without what an earlier taking back wrote, that was ended half-way.
+fn without_ours(now: &[u8]) -> Vec<u8> {
+    let ours = format!("\t{OURS}\n").into_bytes();
+    now.split_inclusive(|&byte| byte == b'\n').filter(|line| !line.ends_with(&ours)).collect::<Vec<_>>().concat()
 }
 
 /// A reflog as it was, with what came since behind it.
@@ -338,6 +448,21 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
     }
     fs::rename(&draft, path).map_err(|error| cannot("write", path, error))?;
     place::sync(folder)
+}
+
+/// The same for settings, under the lock that git takes for them: who changes them meanwhile is not overwritten.
+fn replace_locked(path: &Path, now: &[u8], bytes: &[u8]) -> Result<(), String> {
+    let lock = path.with_extension("lock");
+    write_new(&lock, bytes)?;
+    if fs::read(path).ok().as_deref() != Some(now) {
+        let _ = fs::remove_file(&lock);
+        return Err(format!("`{}` was changed in this moment: take it back again", path.display()));
+    }
+    if let Ok(about) = fs::metadata(path) {
+        let _ = fs::set_permissions(&lock, about.permissions());
+    }
+    fs::rename(&lock, path).map_err(|error| cannot("write", path, error))?;
+    path.parent().map_or(Ok(()), place::sync)
 }
 
 fn cannot(what: &str, path: &Path, cause: io::Error) -> String {

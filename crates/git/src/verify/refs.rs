@@ -39,7 +39,7 @@ impl Look<'_> {
         if let Some(log) = self.log_of(name) {
             // `OLD NEW Name <address> seconds zone<TAB>message`; git itself writes the message.
             let to_here = |line: &&[u8]| line.get(hex.len() + 1..).is_some_and(|rest| rest.starts_with(hex.as_bytes()));
-            let last = log.split(|&byte| byte == b'\n').filter(to_here).next_back();
+            let last = log.split(|&byte| byte == b'\n').rfind(to_here);
             return Ok(last.is_some_and(|line| line.ends_with(b"\tupdate by push")));
         }
         let call = self.git.command("for-each-ref").option_with("--points-at=", hex).option("--format=%(refname)");

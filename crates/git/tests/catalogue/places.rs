@@ -8,6 +8,7 @@ use alignwatch_model::{
     },
     host::{FileSystem, Load, Memory, Room},
     run::{Outcome, RunId},
+    snapshot::{GitBug, GitPart},
     task::Came,
 };
 
@@ -32,7 +33,10 @@ pub(super) const CASES: &[Case] = &[
         "git rev-parse HEAD > .git/shallow",
         "git rev-parse --is-shallow-repository | grep true",
     ),
-    set("known-bad-git", |snapshot| snapshot.repository.git_bugs = vec!["it merges what it should not".into()]),
+    set("known-bad-git", |snapshot| {
+        let told = "it merges what it should not".into();
+        snapshot.repository.git_bugs = vec![GitBug { touches: GitPart::Answers, told }];
+    }),
     made(
         "dangerous-config",
         "git config core.fsmonitor /tmp/program",

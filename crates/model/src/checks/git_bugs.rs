@@ -38,7 +38,7 @@ fn found(seen: &Seen<'_>, version: &str) -> Option<Finding> {
     Some(
         seen.finding(Severity::Error, version, format!("git {version}"), summary)
             .fact("git_version", version)
-            .names("bugs", bugs.iter().map(String::as_str))
+            .names("bugs", bugs.iter().map(|bug| bug.told.as_str()))
             .fact("source", "git --version")
             .so("Merge bases, and with them ahead, behind and merges, can come out wrong in scripts and by hand.")
             .mend(Remedy::reversible("Install another version of Git.", ["git --version".to_owned()])),
@@ -48,6 +48,7 @@ fn found(seen: &Seen<'_>, version: &str) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};
+    use crate::snapshot::{GitBug, GitPart};
 
     #[test]
     fn a_sound_version_is_fine() {
@@ -58,7 +59,8 @@ mod tests {
     fn known_bugs_are_one_error() {
         let mut snapshot = snapshot([]);
         snapshot.repository.git_version = Known::Seen("2.55.0".into());
-        snapshot.repository.git_bugs = vec!["merge-base may name a wrong base".into()];
+        snapshot.repository.git_bugs =
+            vec![GitBug { touches: GitPart::Answers, told: "merge-base may name a wrong base".into() }];
         assert_eq!(
             told([&only(judged(&CHECK, &snapshot))]),
             "[error] known-bad-git:2.55.0: git 2.55.0 has 1 known bug that can touch this repository: merge-base may name a wrong base"

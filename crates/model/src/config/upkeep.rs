@@ -8,7 +8,7 @@ use super::{
     alerting::of_channel,
     amount, any_names_path, parse_length,
     rules::Mistake,
-    schema::{CadenceText, ChannelName, LengthText, PathText, WorkflowText, ZoneText},
+    schema::{CadenceText, ChannelName, LengthText, PathText, SizeText, WorkflowText, ZoneText},
 };
 use crate::Span;
 
@@ -52,11 +52,37 @@ pub struct Maintenance {
     /// Reason: upkeep can wait for the mains.
     /// Example: `run`
     pub on_battery: OnBattery,
+    /// How many tasks that read or write all objects may run on this machine at once, in different repositories.
+    ///
+    /// Unit: tasks.
+    /// Range: 1 to 64.
+    /// Default: 1.
+    /// Reason: ours. Two repacks at once take twice the memory, and each is slower than both one after the other.
+    /// Example: `2`
+    #[schemars(with = "u32", range(min = 1, max = 64))]
+    pub heavy_at_once: u32,
+    /// The memory in which git looks for differences while it packs, for all its threads together.
+    ///
+    /// Unit: a size.
+    /// Range: 16 MiB to 1 TiB.
+    /// Default: 1 GiB.
+    /// Reason: ours. Git itself knows no bound, and takes as much as ten of the largest files need in each thread.
+    /// Example: `256 MiB`
+    #[serde(with = "amount::size")]
+    #[schemars(with = "SizeText", extend("x-least" = "16 MiB", "x-most" = "1 TiB"))]
+    pub pack_memory: u64,
 }
 
 impl Default for Maintenance {
     fn default() -> Maintenance {
-        Maintenance { repositories: Vec::new(), report_to: Vec::new(), load_limit: 100, on_battery: OnBattery::Wait }
+        Maintenance {
+            repositories: Vec::new(),
+            report_to: Vec::new(),
+            load_limit: 100,
+            on_battery: OnBattery::Wait,
+            heavy_at_once: 1,
+            pack_memory: 1 << 30,
+        }
     }
 }
 

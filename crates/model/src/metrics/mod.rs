@@ -14,6 +14,7 @@ mod health;
 mod host;
 mod own;
 mod repository;
+mod runs;
 mod tasks;
 mod weeks;
 
@@ -40,6 +41,12 @@ pub const ALL: &[&Metric] = &[
     &weeks::LANDING_SECONDS,
     &weeks::LANDINGS,
     &weeks::BASE_MOVES,
+    &runs::RUNS,
+    &runs::FAIL_RATIO,
+    &runs::REWORK_RATIO,
+    &runs::DURATION,
+    &runs::CONFLICT_RESOLUTION,
+    &runs::WORK_LOSSES,
     &alignment::BRANCHES,
     &alignment::ACTIVE_BRANCHES,
     &alignment::CLEANUP_CANDIDATES,
@@ -64,6 +71,7 @@ pub const ALL: &[&Metric] = &[
     &tasks::LAST_DURATION,
     &tasks::LAST_WON,
     &tasks::BACKUP_PROVEN,
+    &tasks::BACKUP_BAD,
     &host::CPU_RATIO,
     &host::MEMORY_RATIO,
     &host::LOAD,
@@ -194,6 +202,14 @@ impl Sample {
 /// One sample, where the value is known.
 fn known(value: Option<f64>) -> Vec<Sample> {
     value.map(Sample::plain).into_iter().collect()
+}
+
+/// The 50th and 90th percentile (nearest rank), where there is anything.
+fn percentiles(mut values: Vec<f64>) -> Vec<Sample> {
+    values.sort_by(f64::total_cmp);
+    let nearest = |percent: usize| values.get((values.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+    let of = |(label, percent)| Some(Sample::of([label], nearest(percent)?));
+    [("50", 50), ("90", 90)].into_iter().filter_map(of).collect()
 }
 
 /// The value inside, where it was seen.

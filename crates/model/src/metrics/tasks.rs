@@ -99,3 +99,24 @@ pub(super) static BACKUP_PROVEN: Metric = Metric {
     },
     past: None,
 };
+
+/// Is the newest backup bad?
+pub(super) static BACKUP_BAD: Metric = Metric {
+    name: "alignwatch_backup_bad",
+    kind: Kind::Gauge,
+    unit: "",
+    labels: &[],
+    help: "1 when the last look at a backup found it bad, 0 when it was found good",
+    formula: "result of the last backup verify or restore drill: checksums, objects, and each ref against the manifest; nothing \
+              where there is no backup",
+    why: "What does not restore is no backup, and is found out when it is needed",
+    worry: "1 (alignwatch: the check backup-unproven)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |measured| {
+        let backups = seen(&measured.snapshot.facts.backups).filter(|backups| 0 < backups.n);
+        super::known(backups.map(|backups| f64::from(u8::from(backups.is_bad))))
+    },
+    past: None,
+};

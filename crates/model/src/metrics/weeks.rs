@@ -292,17 +292,11 @@ fn time_to_align(_: &Measured<'_>, past: &Past, number: usize) -> Vec<Sample> {
     percentiles(past, number, past.branches.iter().flat_map(|branch| &branch.alignments))
 }
 
-/// The 50th and 90th percentile (nearest rank) of what took place in the four weeks before the end.
+/// The percentiles of what took place in the four weeks before the end.
 fn percentiles<'a>(past: &Past, number: usize, all: impl Iterator<Item = &'a Landing>) -> Vec<Sample> {
     let Some(&end) = past.ends.get(number) else { return Vec::new() };
-    let mut took: Vec<i64> =
-        all.filter(|one| one.at <= end && end.since(one.at) < FOUR_WEEKS).map(|one| one.took.0).collect();
-    took.sort_unstable();
-    let nearest = |percent: usize| took.get((took.len() * percent).div_ceil(100).saturating_sub(1)).copied();
-    [("50", 50), ("90", 90)]
-        .into_iter()
-        .filter_map(|(label, percent)| Some(Sample::of([label], nearest(percent)? as f64)))
-        .collect()
+    let lately = all.filter(|one| one.at <= end && end.since(one.at) < FOUR_WEEKS);
+    super::percentiles(lately.map(|one| one.took.0 as f64).collect())
 }
 
 /// The drift of a branch then, for the same branches whose drift is measured.

@@ -1,6 +1,6 @@
 //! What was aligned, lost, or nearly lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -36,10 +36,12 @@ pub struct AlignmentPart {
     pub duration_median_seconds: Option<f64>,
     /// How long all of them took, with the shortest and the longest; `null` without any.
     pub duration: Option<Durations>,
-    /// Branches that were aligned, the last first.
+    /// Alignments of branches, the last first.
     pub aligned: Vec<Aligned>,
-    /// Branches that are not listed.
+    /// Alignments that are not listed.
     pub n_more_aligned: usize,
+    /// How many branches these are: one that is aligned each night counts once.
+    pub n_branches_aligned: usize,
     /// Work that nothing leads to any more.
     pub lost: Vec<Lost>,
     /// Losses that are not listed.
@@ -94,7 +96,9 @@ pub(super) fn part(held: &Held, times: &Times) -> AlignmentPart {
     for run in &runs {
         *by_outcome.entry(run.outcome.map_or("under_way", Outcome::word)).or_default() += 1;
     }
-    let (aligned, n_more_aligned) = named(runs.iter().flat_map(|run| aligned(run)).collect());
+    let aligned: Vec<Aligned> = runs.iter().flat_map(|run| aligned(run)).collect();
+    let n_branches_aligned = aligned.iter().map(|one| one.branch.as_str()).collect::<BTreeSet<_>>().len();
+    let (aligned, n_more_aligned) = named(aligned);
     let mut lost: Vec<Lost> = runs.iter().flat_map(|run| losses(run)).collect();
     lost.extend(found(held, times));
     lost.extend(taken_back(&runs));
@@ -112,6 +116,7 @@ pub(super) fn part(held: &Held, times: &Times) -> AlignmentPart {
         duration: Durations::of(&durations),
         aligned,
         n_more_aligned,
+        n_branches_aligned,
         lost,
         n_more_lost,
         nearly_lost,

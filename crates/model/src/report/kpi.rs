@@ -42,11 +42,14 @@ enum Sum {
 /// The metric that each look measures, so that its times are those of the looks.
 pub const SWEPT: &str = "alignwatch_aligned_objective_ratio";
 
+/// What is left of the error budget.
+const BUDGET_LEFT: &str = "alignwatch_error_budget_left_ratio";
+
 /// The numbers, the ones about alignment first.
 pub const ALL: [Kpi; 11] = [
     kpi("alignwatch_within_budget_ratio", "", "Within budget of drift", Better::More, Sum::Mean),
     kpi("alignwatch_aligned_ratio", "", "Aligned", Better::More, Sum::Mean),
-    kpi("alignwatch_error_budget_left_ratio", "", "Error budget left", Better::More, Sum::Last),
+    kpi(BUDGET_LEFT, "", "Error budget left", Better::More, Sum::Last),
     kpi("alignwatch_open_branches", "", "Open branches", Better::Neither, Sum::Last),
     kpi("alignwatch_branches", "conflicting", "Conflicting branches", Better::Less, Sum::Last),
     kpi("alignwatch_far_behind_branches", "", "Branches far behind", Better::Less, Sum::Last),
@@ -130,9 +133,15 @@ fn of(course: &HeldCourse) -> Option<&'static Kpi> {
 
 fn title(course: &HeldCourse, kpi: &Kpi) -> String {
     match kpi.label {
-        "*" => format!("{}: {}", kpi.title, course.label),
+        "*" => format!("{}: {}", kpi.title, label_told(course)),
         _ => kpi.title.to_owned(),
     }
+}
+
+/// The value of a label: a word of ours, or a line, whose name stays as it is.
+fn label_told(course: &HeldCourse) -> String {
+    let is_name = course.metric.labels.contains(&"line");
+    if is_name { course.label.clone() } else { course.label.replace('_', " ") }
 }
 
 fn number(course: &HeldCourse, times: &Times, maintenance: &Spans) -> Option<Number> {
@@ -169,15 +178,20 @@ fn number(course: &HeldCourse, times: &Times, maintenance: &Spans) -> Option<Num
         verdict: verdict(kpi.better, unit, value, before),
         is_before_rebuilt,
         told: Told {
-            value: told(unit, value),
-            before: told(unit, before),
+            value: told(kpi, unit, value),
+            before: told(kpi, unit, before),
             change: change.map_or(String::new(), |change| signed(unit, change)),
         },
     })
 }
 
-fn told(unit: Unit, value: Option<f64>) -> String {
-    value.map_or_else(|| "?".to_owned(), |value| unit.told(value))
+fn told(kpi: &Kpi, unit: Unit, value: Option<f64>) -> String {
+    match value {
+        None => "?".to_owned(),
+        // How often it is spent over nobody can imagine: that it is, is what counts.
+        Some(left) if kpi.metric == BUDGET_LEFT && left < 0.0 => "spent".to_owned(),
+        Some(value) => unit.told(value),
+    }
 }
 
 fn signed(unit: Unit, change: f64) -> String {
@@ -237,6 +251,15 @@ mod tests {
             assert_eq!(kpi.label.is_empty(), metric.labels.is_empty(), "{}", kpi.metric);
         }
         assert!(metrics::by_name(SWEPT).is_some_and(|metric| metric.labels.is_empty()));
+    }
+
+    #[test]
+    fn a_budget_that_is_spent_is_told_as_that() {
+        let told = |metric: &str, value| told(ALL.iter().find(|kpi| kpi.metric == metric).unwrap(), Unit::Ratio, value);
+        assert_eq!(told(BUDGET_LEFT, Some(-13.34)), "spent");
+        assert_eq!(told(BUDGET_LEFT, Some(0.25)), "25 %");
+        assert_eq!(told(BUDGET_LEFT, None), "?");
+        assert_eq!(told("alignwatch_aligned_ratio", Some(0.5)), "50 %");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Nothing is escaped here: whoever writes it on paper, a page or a message makes each text harmless there.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use super::{AlertsPart, AlignmentPart, Health, Lost, Number, Report, UpkeepPart};
 use crate::{
     Span, Timestamp,
@@ -228,18 +230,28 @@ fn number(number: &Number) -> Vec<Cell> {
 fn alignment(part: &AlignmentPart) -> Section {
     let mut parts = vec![sentence(runs_told(part))];
     if !part.aligned.is_empty() {
-        parts.push(Part::Heading(format!("Aligned: {}", count(part.aligned.len() + part.n_more_aligned, "branch"))));
-        let row = |one: &super::Aligned| {
+        let times = count(part.aligned.len() + part.n_more_aligned, "time");
+        parts.push(Part::Heading(format!("Aligned {times}: {}", count(part.n_branches_aligned, "branch"))));
+        // Of a branch that is aligned each night the last time is told.
+        let mut branches = BTreeMap::<(&str, &str), (&super::Aligned, usize)>::new();
+        for one in &part.aligned {
+            branches.entry((&one.branch, &one.workflow)).or_insert((one, 0)).1 += 1;
+        }
+        let mut branches: Vec<_> = branches.into_values().collect();
+        branches.sort_by_key(|(one, _)| (Reverse(one.at), &one.branch));
+        let row = |(one, n): &(&super::Aligned, usize)| {
             vec![
                 text(short(&one.branch)),
                 text(one.base.as_deref().map(short).unwrap_or("?")),
                 text(one.workflow.as_str()),
                 text(minute(one.at)),
+                figure(thousands(*n)),
             ]
         };
-        let head = vec!["Branch", "With", "By", "At"];
-        parts.push(Part::Table { head, rows: part.aligned.iter().take(ROWS).map(row).collect() });
-        parts.extend(more(part.aligned.len() + part.n_more_aligned, "branch"));
+        let head = vec!["Branch", "With", "By", "Last", "Times"];
+        parts.push(Part::Table { head, rows: branches.iter().take(ROWS).map(row).collect() });
+        let n_more = part.n_branches_aligned.saturating_sub(branches.len().min(ROWS));
+        parts.extend((0 < n_more).then(|| sentence(format!("And {} more.", count(n_more, "branch")))));
     }
     parts.extend(losses("Lost", &part.lost, part.n_more_lost));
     parts.extend(losses("Nearly lost", &part.nearly_lost, part.n_more_nearly_lost));

@@ -8,7 +8,7 @@ use super::{
     Accounting, AlignmentPart, Health, UpkeepPart,
     held::{Held, HeldFinding, Times},
 };
-use crate::{Severity, Span, quote::shell_word, words::count};
+use crate::{Severity, Span, quote::shell_word, run::verification, words::count};
 
 /// How many. Source: a person remembers and does no more in a week.
 const AT_MOST: usize = 5;
@@ -40,19 +40,24 @@ pub(super) fn to_do(
     accounting: &Accounting,
     times: &Times,
 ) -> Vec<ToDo> {
-    let mut all: Vec<ToDo> = lost(alignment).into_iter().chain(failed(maintenance)).collect();
+    let lost = lost(alignment);
+    // What runs lost stands there with what to type; the finding says it again.
+    let said = lost.as_ref().map(|_| verification::CHECK);
+    let mut all: Vec<ToDo> = lost.into_iter().chain(failed(maintenance)).collect();
     all.extend(unseen(accounting));
     all.extend(repositories.iter().filter_map(promise));
     all.extend(undelivered(held, times));
-    all.extend(findings(held, times));
+    all.extend(findings(held, times, said));
     all.sort_by_key(|one| std::cmp::Reverse(one.severity));
     all.truncate(AT_MOST);
     all
 }
 
+/// What runs lost. What checks found is told with the findings.
 fn lost(alignment: &AlignmentPart) -> Option<ToDo> {
-    let first = alignment.lost.first()?;
-    let n = alignment.lost.len() + alignment.n_more_lost;
+    let of_runs: Vec<_> = alignment.lost.iter().filter(|lost| lost.run.is_some()).collect();
+    let first = of_runs.first()?;
+    let n = of_runs.len() + alignment.n_more_lost;
     let of_run = first.run.iter().map(|run| format!("alignwatch verify {run}"));
     Some(ToDo {
         severity: Severity::Critical,
@@ -118,13 +123,14 @@ fn undelivered(held: &Held, times: &Times) -> Option<ToDo> {
 }
 
 /// What is open, one for each check and repository: the worst of them, with how many more.
-fn findings(held: &Held, times: &Times) -> Vec<ToDo> {
+fn findings(held: &Held, times: &Times, said: Option<&str>) -> Vec<ToDo> {
     let mut groups = BTreeMap::<(&str, &str), Vec<&HeldFinding>>::new();
     for repository in &held.repositories {
         let is_open = |finding: &&HeldFinding| {
             finding.began_at < times.until
                 && finding.ended_at.is_none_or(|at| times.until <= at)
                 && finding.severity != Severity::Info
+                && Some(finding.check.as_str()) != said
         };
         for finding in repository.findings.iter().filter(is_open) {
             groups.entry((&repository.path, &finding.check)).or_default().push(finding);

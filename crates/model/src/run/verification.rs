@@ -6,7 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, RunId};
-use crate::Severity;
+use crate::{
+    Severity,
+    quote::{shell_ref, shell_word},
+    refname::RefName,
+};
 
 /// The schema of [`Verification`].
 pub const SCHEMA: &str = "alignwatch.verification/1";
@@ -155,6 +159,41 @@ impl Loss {
     }
 }
 
+impl Verified {
+    /// How to see what was lost and to get it back: what for, and the command, in the order to type. Empty where nothing
+    /// was lost, or the tip before is not known.
+    pub fn rescue(&self) -> Vec<(&'static str, String)> {
+        /// Paths that a command names.
+        const NAMED: usize = 8;
+        let (Some(before), false) = (&self.before, self.losses.is_empty()) else { return Vec::new() };
+        let name = RefName::from(self.branch.as_str());
+        let before = shell_word(before.as_bytes());
+        let mut commands = Vec::new();
+        if let Some(after) = self.after.as_ref().map(|after| shell_word(after.as_bytes())) {
+            if self.losses.iter().any(|loss| loss.kind == LossKind::CommitsLost) {
+                commands.push(("See the commits that are gone", format!("git log --oneline {after}..{before}")));
+            }
+            let mut paths: Vec<&str> = self.losses.iter().flat_map(|loss| &loss.paths).map(String::as_str).collect();
+            paths.sort_unstable();
+            paths.dedup();
+            let named: Vec<String> = paths.iter().take(NAMED).map(|path| shell_word(path.as_bytes())).collect();
+            if !named.is_empty() {
+                commands.push(("See what changed there", format!("git diff {before} {after} -- {}", named.join(" "))));
+            }
+        }
+        let short = name.short();
+        let beside = [b"rescue/", short.as_bytes()].concat();
+        commands.push(("Keep the tip before as a branch", format!("git branch {} {before}", shell_word(&beside))));
+        if let (Some(after), true) = (&self.after, name.starts_with("refs/heads/")) {
+            commands.push((
+                "Put the branch back, if nobody moved it since; not while it is checked out",
+                format!("git update-ref {} {before} {}", shell_ref(&name), shell_word(after.as_bytes())),
+            ));
+        }
+        commands
+    }
+}
+
 impl Verification {
     /// All losses with their branch, the gravest first.
     pub fn losses(&self) -> Vec<(&Verified, &Loss)> {
@@ -226,6 +265,28 @@ mod tests {
         for kind in LossKind::ALL {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.word()));
         }
+    }
+
+    #[test]
+    fn what_was_lost_can_be_seen_and_fetched_back_by_commands_that_hostile_names_do_not_change() {
+        let (before, after) = (Some("1".repeat(40)), Some("2".repeat(40)));
+        let paths = vec!["a b".to_owned(), "$(touch x)".to_owned()];
+        let losses = vec![Loss::new(LossKind::CommitsLost, Severity::Critical, "1 commit", Vec::new(), paths)];
+        let branch = "refs/heads/x;reboot".to_owned();
+        let lost = Verified { branch, before, after, losses, ..Verified::default() };
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let commands: Vec<String> = lost.rescue().into_iter().map(|(_, command)| command).collect();
+        assert_eq!(
+            commands,
+            [
+                format!("git log --oneline {two}..{one}"),
+                format!("git diff {one} {two} -- '$(touch x)' 'a b'"),
+                format!("git branch 'rescue/x;reboot' {one}"),
+                format!("git update-ref 'refs/heads/x;reboot' {one} {two}"),
+            ]
+        );
+        assert_eq!(Verified { losses: Vec::new(), ..lost.clone() }.rescue(), [], "nothing was lost");
+        assert_eq!(Verified { before: None, ..lost }.rescue(), [], "nobody knows where it was");
     }
 
     #[test]

@@ -133,9 +133,12 @@ impl Judge<'_> {
             self.branch.drift.seen().ok_or_else(|| reason(self.branch.drift.reason(), "its drift is not known"))?;
         let proof = match (&self.branch.landed, self.branch.state()) {
             _ if drift.merge_bases.is_empty() => return Err("it has no commit in common with its base".to_owned()),
+            (Landed::Reverted(_), _) | (_, State::Reverted) => return Err("its base took it back".to_owned()),
+            (Landed::Unknown(reason), _) if drift.ahead == 0 => {
+                return Err(format!("whether its base took it back is not known: {reason}"));
+            }
             _ if drift.ahead == 0 => Proof::Ancestor,
             (_, State::Continued) => return Err("it went on after it had landed".to_owned()),
-            (_, State::Reverted) => return Err("its base took it back".to_owned()),
             (Landed::Yes(proof), State::SquashMerged) => *proof,
             (Landed::Unknown(reason), _) => return Err(format!("whether it landed is not known: {reason}")),
             _ => return Err("nothing proves that its work is in the base".to_owned()),

@@ -40,6 +40,9 @@ pub struct Plan {
     pub takes_seconds: Option<u64>,
     /// Room on the disk that it needs besides what is used already.
     pub disk_bytes: u64,
+    /// The folder on whose file system that room has to be; `None` = the repository's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_at: Option<String>,
     /// How it is taken back, as a sentence part.
     pub undo: String,
 }
@@ -83,6 +86,9 @@ pub struct Report {
     pub after: Vec<Measure>,
     /// Objects that were reachable before and are there after; `None` = this task touches no objects.
     pub objects_kept: Option<u64>,
+    /// It must not act here, and does not only wait: a refusal stands until somebody mends something.
+    #[serde(default)]
+    pub is_refused: bool,
     /// It lost something: whoever reads this must be woken.
     pub is_critical: bool,
     /// When it is worth trying again, where that is known.
@@ -123,6 +129,20 @@ impl Decision {
         }
     }
 
+    /// The same, and the numbers that it was made by behind its reason. A refusal is not made by numbers.
+    #[must_use]
+    pub fn by(self, limits: &[Limit], inputs: &[Measure]) -> Decision {
+        let beside = |limit: &Limit| Some(limit.beside(inputs.iter().find(|input| input.name == limit.name)?));
+        let numbers: Vec<String> = limits.iter().filter_map(beside).collect();
+        let with =
+            |because: String| if numbers.is_empty() { because } else { format!("{because}; {}", numbers.join("; ")) };
+        match self {
+            Decision::Act(because) => Decision::Act(with(because)),
+            Decision::Rest(because) => Decision::Rest(with(because)),
+            Decision::Refuse(because) => Decision::Refuse(because),
+        }
+    }
+
     /// Why.
     pub fn because(&self) -> &str {
         match self {
@@ -143,9 +163,6 @@ impl Came {
     }
 }
 
-/// How the reason of a refusal begins.
-const REFUSED: &str = "refused: ";
-
 impl Report {
     /// Nothing was begun.
     pub fn of_nothing(result: Came, because: impl Into<String>) -> Report {
@@ -155,6 +172,7 @@ impl Report {
             before: Vec::new(),
             after: Vec::new(),
             objects_kept: None,
+            is_refused: false,
             is_critical: false,
             again_at: None,
             took_seconds: 0.0,
@@ -171,12 +189,12 @@ impl Report {
 
     /// It must not: a refusal stands until somebody mends something.
     pub fn refused(reason: &str) -> Report {
-        Report::of_nothing(Came::Skipped, format!("{REFUSED}{reason}"))
+        Report { is_refused: true, ..Report::of_nothing(Came::Skipped, format!("refused: {reason}")) }
     }
 
     /// Was it refused, and not held for a while?
     pub fn is_refusal(&self) -> bool {
-        self.result == Came::Skipped && self.because.starts_with(REFUSED)
+        self.result == Came::Skipped && self.is_refused
     }
 
     /// What a plan would have done that nobody lets act.

@@ -79,6 +79,17 @@ impl Limit {
         Limit { name: measure.name.clone(), value, unit: measure.unit.clone(), source: source.to_owned() }
     }
 
+    /// The number beside it: `412 loose objects, threshold 2,048 (git: gc.auto)`.
+    pub fn beside(&self, measure: &Measure) -> String {
+        let counted = match (measure.value, measure.unit.as_str()) {
+            (None, _) => format!("{} not known", measure.name),
+            (Some(_), "bytes") => format!("{} {}", measure.name, measure.told()),
+            (Some(_), _) => format!("{} {}", measure.told(), measure.name),
+        };
+        let threshold = Measure::of(&self.name, self.value, &self.unit).told();
+        format!("{counted}, threshold {threshold} ({})", self.source)
+    }
+
     /// Has the number come to it? Errors: it is not known, with the reason.
     pub fn is_reached_by(&self, measure: &Measure) -> Result<bool, String> {
         match measure.value {
@@ -97,6 +108,17 @@ mod tests {
         assert_eq!(Measure::of("size", 3 << 19, "bytes").told(), "1.5 MiB");
         assert_eq!(Measure::of("refs", 12345, "refs").told(), "12,345");
         assert_eq!(Measure::unknown("refs", "refs", "gone").told(), "?");
+    }
+
+    #[test]
+    fn a_number_stands_beside_its_threshold_and_whose_that_is() {
+        let loose = Measure::of("loose objects", 412, "objects");
+        let limit = Limit::of(&loose, 2_048, "git: gc.auto");
+        assert_eq!(limit.beside(&loose), "412 loose objects, threshold 2,048 (git: gc.auto)");
+        let size = Measure::of("size", 3 << 19, "bytes");
+        assert_eq!(Limit::of(&size, 1 << 20, "ours").beside(&size), "size 1.5 MiB, threshold 1.0 MiB (ours)");
+        let unread = Measure::unknown("loose objects", "objects", "gone");
+        assert_eq!(limit.beside(&unread), "loose objects not known, threshold 2,048 (git: gc.auto)");
     }
 
     #[test]

@@ -188,6 +188,7 @@ mod tests {
             notes: Vec::new(),
             takes_seconds: Some(90),
             disk_bytes: 0,
+            disk_at: None,
             undo: String::new(),
         };
         let one = |task: &str, plan| Planned { repository: "/srv/a".into(), task: task.into(), plan };

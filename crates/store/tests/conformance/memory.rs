@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alignwatch_model::{
-    Status, Timestamp,
+    Timestamp,
     config::Retention,
     kept::KeptBranch,
     record::{Commit, FindingRow, Reading, Record, RecordKind, Sweep, SweepOutcome},

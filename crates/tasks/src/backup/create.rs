@@ -87,6 +87,7 @@ pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Res
             .iter()
             .map(|(name, target)| Anchor { name: text_of(name), target: text_of(target) })
             .collect(),
+        detached: named.detached.clone(),
         anchors: named.anchors.iter().map(pair).collect(),
         n_objects: set.len() as u64,
         objects_sha256: sum_of(&set),

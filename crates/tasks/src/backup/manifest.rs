@@ -32,9 +32,13 @@ pub struct Manifest {
     pub git_version: String,
     /// All refs.
     pub refs: Vec<Named>,
-    /// Symbolic refs, HEAD among them unless it was detached.
+    /// Symbolic refs with what is written in them, HEAD among them unless it was detached; also those that name nothing.
     pub symbolic: Vec<Anchor>,
-    /// What no ref names: HEADs of worktrees, older stashes, commits that only a reflog knows.
+    /// The commit that HEAD was on, where it was detached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detached: Option<String>,
+    /// What no ref names: HEADs of worktrees, older stashes, commits that only a reflog knows, what half-done merges and
+    /// rebases need.
     pub anchors: Vec<Named>,
     /// Objects that refs and anchors reach, in this backup and those that it needs.
     pub n_objects: u64,
@@ -67,6 +71,15 @@ pub struct Anchor {
     pub target: String,
 }
 
+/// A ref of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// It names an object.
+    At(&'a Named),
+    /// It names another ref.
+    Symbolic(&'a Anchor),
+}
+
 /// The schema that is written and read.
 pub(super) const SCHEMA: &str = "alignwatch.backup/1";
 
@@ -84,6 +97,13 @@ impl Manifest {
     /// When it was made.
     pub fn made_at(&self) -> Timestamp {
         Timestamp(self.at_seconds)
+    }
+
+    /// The ref of this full name, or the branch of this short one.
+    pub fn find(&self, name: &str) -> Option<Found<'_>> {
+        let is_it = |other: &str| other == name || other.strip_prefix("refs/heads/") == Some(name);
+        let tip = self.tips().find(|tip| is_it(&tip.name)).map(Found::At);
+        tip.or_else(|| self.symbolic.iter().find(|one| one.name != "HEAD" && is_it(&one.name)).map(Found::Symbolic))
     }
 
     /// Refs and anchors.

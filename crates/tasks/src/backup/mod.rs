@@ -23,8 +23,8 @@ mod verify;
 
 pub use create::{Kind, create};
 pub use crypt::Keys;
-pub use manifest::{Anchor, Manifest, Named};
-pub use restore::{restore_ref, restore_whole};
+pub use manifest::{Anchor, Found, Manifest, Named};
+pub use restore::{Restored, restore_alone, restore_ref, restore_whole};
 pub use shelf::{Kept, Shelf, Verification};
 pub use verify::{Level, verify};
 
@@ -36,7 +36,7 @@ use std::{
 use alignwatch_git::{
     repository::OpenError,
     run::GitError,
-    tend::{BundleError, ScratchError, SetError},
+    tend::{BundleError, NamedError, ScratchError, SetError},
 };
 
 use alignwatch_model::config::Config;
@@ -57,6 +57,9 @@ pub enum BackupError {
     /// Git could not do its part.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// It can't be told what the repository names.
+    #[error(transparent)]
+    Named(#[from] NamedError),
     /// Objects could not be written or read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -69,6 +72,9 @@ pub enum BackupError {
     /// A repository can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A ref of this name is there.
+    #[error("`{0}` is there already, and is left alone")]
+    Taken(String),
     /// It must not be, or is not as it should be.
     #[error("{0}")]
     Not(String),

@@ -1,4 +1,7 @@
-//! Restores: a whole repository into a new place, or one ref into the one that lost it.
+//! Restores: a whole repository or one ref of it into a new place, or one ref into the repository that lost it.
+//!
+//! A new place comes to be at once, by a rename, when all that was to be restored was found in it; before that, nothing of
+//! it is there. A chain of backups is looked at whole before its first link is read.
 
 use std::{
     collections::BTreeSet,
@@ -7,11 +10,16 @@ use std::{
 };
 
 use alignwatch_git::{
+    repository::Opened,
     run::{Git, GitAt},
     tend::{self, ObjectSet, Scratch},
 };
+use tempfile::TempDir;
 
-use super::{BackupError, Keys, Manifest, Shelf, create::name_of, failed, manifest::bytes_of, seal};
+use super::{
+    BackupError, Keys, Manifest, Named, Shelf, create::name_of, failed, manifest::Found, manifest::bytes_of, seal,
+    verify,
+};
 
 /// Puts the objects of a chain into a repository, the whole backup first.
 pub(super) fn fill(at: &GitAt<'_>, shelf: &Shelf, chain: &[Manifest]) -> Result<(), BackupError> {
@@ -37,7 +45,7 @@ pub(super) fn fill(at: &GitAt<'_>, shelf: &Shelf, chain: &[Manifest]) -> Result<
 }
 
 /// Makes all refs and anchors of a manifest, all or none.
-pub(super) fn name_all(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
+pub(super) fn name_refs(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
     let mut commands = Vec::new();
     for tip in manifest.tips() {
         commands.extend(b"create ");
@@ -47,33 +55,112 @@ pub(super) fn name_all(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), Backup
         commands.push(0);
     }
     at.command("update-ref").option("--stdin").option("-z").input(commands).run()?;
+    Ok(())
+}
+
+/// Makes all symbolic refs of a manifest, and its HEAD.
+pub(super) fn name_symbolic(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
     for symbolic in &manifest.symbolic {
         let name = if symbolic.name == "HEAD" { b"HEAD".to_vec() } else { bytes_of(&symbolic.name)? };
         at.command("symbolic-ref").revision(name).revision(bytes_of(&symbolic.target)?).run()?;
     }
+    if let Some(id) = &manifest.detached {
+        let call = at.command("update-ref").option("--no-deref").revision("HEAD").revision(id);
+        call.run()?;
+    }
     Ok(())
+}
+
+/// A repository that is being restored beside the place that it gets.
+struct Draft {
+    into: PathBuf,
+    room: TempDir,
+    opened: Opened,
+}
+
+impl Draft {
+    /// An empty one. Errors: something is in the place already.
+    fn beside(git: &Git, into: &Path, manifest: &Manifest) -> Result<Draft, BackupError> {
+        let is_free = fs::read_dir(into).map_or(!into.exists(), |mut entries| entries.next().is_none());
+        if !is_free {
+            return Err(BackupError::Not(format!("cannot restore into `{}`: something is there", into.display())));
+        }
+        let above = into.parent().ok_or_else(|| BackupError::Not(format!("`{}` is no place", into.display())))?;
+        fs::create_dir_all(above).map_err(failed("make", above))?;
+        let room = tempfile::Builder::new().prefix(".restoring-").tempdir_in(above).map_err(failed("make", above))?;
+        let folder = room.path().join("new");
+        let opened =
+            tend::init(git, &if manifest.is_bare { folder } else { folder.join(".git") }, &manifest.object_format)?;
+        Ok(Draft { into: into.to_owned(), room, opened })
+    }
+
+    /// Gives it its place. Returns the Git directory there.
+    fn publish(self, manifest: &Manifest) -> Result<PathBuf, BackupError> {
+        fs::rename(self.room.path().join("new"), &self.into).map_err(failed("make", &self.into))?;
+        Ok(if manifest.is_bare { self.into } else { self.into.join(".git") })
+    }
 }
 
 /// Restores a backup into a folder that is not there yet, or empty. Returns the Git directory.
 ///
 /// A repository with a working tree gets its `.git` there and no files: `git reset --hard` writes them.
 pub fn restore_whole(git: &Git, shelf: &Shelf, name: &str, into: &Path) -> Result<PathBuf, BackupError> {
-    let is_free = fs::read_dir(into).map_or(!into.exists(), |mut entries| entries.next().is_none());
-    if !is_free {
-        return Err(BackupError::Not(format!("cannot restore into `{}`: something is there", into.display())));
-    }
     let chain = sealed_chain(shelf, name)?;
     let Some(manifest) = chain.last() else { return Err(BackupError::Not("it is empty".to_owned())) };
-    let folder = if manifest.is_bare { into.to_owned() } else { into.join(".git") };
-    let opened = tend::init(git, &folder, &manifest.object_format)?;
-    let at = git.at(&opened)?;
+    let draft = Draft::beside(git, into, manifest)?;
+    let at = git.at(&draft.opened)?;
     fill(&at, shelf, &chain)?;
-    name_all(&at, manifest)?;
+    name_refs(&at, manifest)?;
+    name_symbolic(&at, manifest)?;
+    verify::same(&at, manifest)?;
     let beside = shelf.place(name).join("beside");
     for below in &manifest.beside {
-        put_beside(shelf.keys(), &beside, below, &opened.common_dir, manifest)?;
+        put_beside(shelf.keys(), &beside, below, &draft.opened.common_dir, manifest)?;
     }
-    Ok(opened.common_dir.clone())
+    draft.publish(manifest)
+}
+
+/// What was restored of one ref.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The name that it has there.
+    pub name: String,
+    /// The id that it is at, or the ref that it names.
+    pub at: String,
+}
+
+/// Restores one ref into a folder that is not there yet, or empty, with all that it reaches and nothing else.
+///
+/// Where it is a branch, HEAD is on it.
+pub fn restore_alone(
+    git: &Git,
+    shelf: &Shelf,
+    name: &str,
+    from: &str,
+    to: Option<&str>,
+    into: &Path,
+) -> Result<(Restored, PathBuf), BackupError> {
+    let chain = sealed_chain(shelf, name)?;
+    let (manifest, tip) = match chain.last().and_then(|last| Some((last, last.find(from)?))) {
+        Some((manifest, Found::At(tip))) => (manifest, tip),
+        Some((_, Found::Symbolic(one))) => {
+            return Err(BackupError::Not(format!("`{}` only names `{}`: restore that", one.name, one.target)));
+        }
+        None => return Err(BackupError::Not(format!("`{name}` has no ref `{from}`"))),
+    };
+    let draft = Draft::beside(git, into, manifest)?;
+    let at = git.at(&draft.opened)?;
+    bring(&at, shelf, &chain, tip, draft.room.path())?;
+    let to = full_name(to.unwrap_or(&tip.name));
+    create(&at, &to, &tip.oid)?;
+    if to.starts_with("refs/heads/") {
+        at.command("symbolic-ref").revision("HEAD").revision(bytes_of(&to)?).run()?;
+    }
+    if !manifest.is_bare {
+        at.command("config").option("core.bare").option("false").run()?;
+    }
+    let git_dir = draft.publish(manifest)?;
+    Ok((Restored { name: to, at: tip.oid.clone() }, git_dir))
 }
 
 fn put_beside(
@@ -95,40 +182,83 @@ fn put_beside(
     keys.open(&beside.join(name_of(below, manifest.is_encrypted)), manifest.is_encrypted, &to)
 }
 
-/// Brings one ref of a backup back into a repository that has none of the name `to`. Returns its id.
+/// Brings one ref of a backup back into a repository that has none of the name `to`. A symbolic one comes back as such.
 ///
 /// Objects come along only where they are missing. Errors: there is such a ref already; it has to be moved by hand.
-pub fn restore_ref(live: &GitAt<'_>, shelf: &Shelf, name: &str, from: &str, to: &str) -> Result<String, BackupError> {
+pub fn restore_ref(
+    live: &GitAt<'_>,
+    shelf: &Shelf,
+    name: &str,
+    from: &str,
+    to: Option<&str>,
+) -> Result<Restored, BackupError> {
     let chain = sealed_chain(shelf, name)?;
-    let tips = chain.last().into_iter().flat_map(Manifest::tips);
-    let found = tips.into_iter().find(|tip| tip.name == from);
-    let id =
-        found.map(|tip| tip.oid.clone()).ok_or_else(|| BackupError::Not(format!("`{name}` has no ref `{from}`")))?;
-    let wanted = BTreeSet::from([id.clone()]);
-    if ObjectSet::of(live, &wanted).is_err() {
-        let scratch = Scratch::within(live.git(), shelf.folder(), &live.opened().object_format)?;
-        let at = live.git().at(scratch.opened())?;
-        fill(&at, shelf, &chain)?;
-        let bundle = scratch.opened().common_dir.join("one.bundle");
-        let mut file = fs::File::create(&bundle).map_err(failed("make", &bundle))?;
-        tend::write_bundle(&at, &[(id.clone(), bytes_of(to)?)], &[], &mut file)?;
-        tend::unpack_bundle(live, &bundle)?;
-        ObjectSet::of(live, &wanted)?;
+    let found = chain.last().and_then(|last| last.find(from));
+    match found.ok_or_else(|| BackupError::Not(format!("`{name}` has no ref `{from}`")))? {
+        Found::At(tip) => {
+            let to = full_name(to.unwrap_or(&tip.name));
+            is_free(live, &to)?;
+            bring(live, shelf, &chain, tip, shelf.folder())?;
+            create(live, &to, &tip.oid)?;
+            Ok(Restored { name: to, at: tip.oid.clone() })
+        }
+        Found::Symbolic(one) => {
+            let to = full_name(to.unwrap_or(&one.name));
+            is_free(live, &to)?;
+            live.command("symbolic-ref").revision(bytes_of(&to)?).revision(bytes_of(&one.target)?).run()?;
+            Ok(Restored { name: to, at: one.target.clone() })
+        }
     }
-    let mut command = b"create ".to_vec();
-    command.extend(bytes_of(to)?);
-    command.push(0);
-    command.extend(id.bytes());
-    command.push(0);
-    live.command("update-ref").option("--stdin").option("-z").input(command).run()?;
-    Ok(id)
+}
+
+/// A branch by its short name is as good as by its full one.
+fn full_name(name: &str) -> String {
+    if name.starts_with("refs/") || name.starts_with("hex:") { name.to_owned() } else { format!("refs/heads/{name}") }
+}
+
+/// Errors: a ref of this name is there, also a symbolic one that names nothing.
+fn is_free(live: &GitAt<'_>, name: &str) -> Result<(), BackupError> {
+    let bytes = bytes_of(name)?;
+    let symbolic = live.command("symbolic-ref").option("-q").revision(&bytes).run_allowing(&[1, 128])?;
+    let call = live.command("rev-parse").option("-q").option("--verify").revision(&bytes);
+    if symbolic.code == 0 || call.run_allowing(&[1, 128])?.code == 0 {
+        return Err(BackupError::Taken(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// Makes a ref that is not there yet.
+fn create(at: &GitAt<'_>, name: &str, oid: &str) -> Result<(), BackupError> {
+    let command = [b"create ".as_slice(), &bytes_of(name)?, b"\0", oid.as_bytes(), b"\0"].concat();
+    at.command("update-ref").option("--stdin").option("-z").input(command).run()?;
+    Ok(())
+}
+
+/// Has all that a ref of a backup reaches in this repository; what is there already is not brought again.
+///
+/// `room` is where a scratch place for the whole backup may be.
+fn bring(to: &GitAt<'_>, shelf: &Shelf, chain: &[Manifest], tip: &Named, room: &Path) -> Result<(), BackupError> {
+    let wanted = BTreeSet::from([tip.oid.clone()]);
+    if ObjectSet::of(to, &wanted).is_ok() {
+        return Ok(());
+    }
+    let format = chain.last().map_or(&to.opened().object_format, |manifest| &manifest.object_format);
+    let scratch = Scratch::within(to.git(), room, format)?;
+    let at = to.git().at(scratch.opened())?;
+    fill(&at, shelf, chain)?;
+    let bundle = scratch.opened().common_dir.join("one.bundle");
+    let mut file = fs::File::create(&bundle).map_err(failed("make", &bundle))?;
+    tend::write_bundle(&at, &[(tip.oid.clone(), bytes_of(&tip.name)?)], &[], &mut file)?;
+    tend::unpack_bundle(to, &bundle)?;
+    ObjectSet::of(to, &wanted)?;
+    Ok(())
 }
 
 /// A chain whose seals hold.
 fn sealed_chain(shelf: &Shelf, name: &str) -> Result<Vec<Manifest>, BackupError> {
     seal::check(&shelf.place(name)).map_err(|error| BackupError::Not(format!("`{name}` is damaged: {error}")))?;
     let chain = shelf.chain(name)?;
-    for link in &chain {
+    for link in &chain[..chain.len() - 1] {
         let in_words = |error| BackupError::Not(format!("`{}`, which it needs, is damaged: {error}", link.name));
         seal::check(&shelf.place(&link.name)).map_err(in_words)?;
     }

@@ -223,6 +223,32 @@ impl Shelf {
         }
     }
 
+    /// How many looks were noted at backups that are not there any more.
+    pub fn n_stray_notes(&self) -> Result<usize, BackupError> {
+        Ok(self.verifications()?.iter().filter(|look| !self.place(&look.name).is_dir()).count())
+    }
+
+    /// Takes the notes about backups that are gone out. The others stay as they are.
+    ///
+    /// Accepted: a look that somebody notes in this very moment may be lost, and is made again by the next drill.
+    pub fn forget_strays(&self) -> Result<(), BackupError> {
+        let (path, draft) = (self.folder.join(VERIFIED), self.folder.join(".draft-verified"));
+        let mut text = Vec::new();
+        for look in self.verifications()?.iter().filter(|look| self.place(&look.name).is_dir()) {
+            text.extend(serde_json::to_vec(look).map_err(|error| BackupError::Not(error.to_string()))?);
+            text.push(b'\n');
+        }
+        let _ = fs::remove_file(&draft);
+        let written = (|| {
+            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
+            file.write_all(&text)?;
+            file.sync_all()
+        })();
+        written.map_err(failed("write", &draft))?;
+        fs::rename(&draft, &path).map_err(failed("write", &path))?;
+        self.sync()
+    }
+
     /// Takes a backup away. It goes by a rename first, so that half of one never looks like one.
     pub fn remove(&self, name: &str) -> Result<(), BackupError> {
         let (from, to) = (self.place(name), self.folder.join(format!(".gone-{name}")));

@@ -71,7 +71,10 @@ fn proven(git: &Git, shelf: &Shelf, name: &str, level: Level) -> Result<String, 
     match level {
         Level::Quick => Ok(format!("sums hold, and each object can be read ({})", links(&chain))),
         Level::Drill => {
-            restore::name_all(&at, manifest)?;
+            restore::name_refs(&at, manifest)?;
+            // Before symbolic refs are there: one that names nothing is damage to fsck, and was so in the original.
+            fsck(&at)?;
+            restore::name_symbolic(&at, manifest)?;
             compared(&at, manifest)?;
             Ok(format!(
                 "restored and compared: {} refs, {} anchors, {} objects ({})",
@@ -89,6 +92,16 @@ fn links(chain: &[Manifest]) -> String {
 }
 
 fn compared(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
+    same(at, manifest)?;
+    let head = manifest.symbolic.iter().find(|head| head.name == "HEAD").map(|head| head.target.clone());
+    match head.filter(|head| manifest.tips().any(|tip| tip.name == *head)) {
+        Some(head) => files_of(at, &bytes_of(&head)?),
+        None => Ok(()),
+    }
+}
+
+/// Errors: a ref, a symbolic ref or an object is another than in the manifest.
+pub(super) fn same(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
     let not = |what: String| Err(BackupError::Not(what));
     let named = tend::named(at)?;
     let there: BTreeSet<(String, String)> = named.refs.iter().map(|(name, id)| (text_of(name), id.clone())).collect();
@@ -96,16 +109,20 @@ fn compared(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupError> {
     if let Some((name, _)) = wanted.symmetric_difference(&there).next() {
         return not(format!("`{name}` is another than in the manifest"));
     }
+    // HEAD is one of them only where the manifest tells of it: an empty repository has one by itself.
+    let is_told = |name: &str| name != "HEAD" || manifest.symbolic.iter().any(|one| one.name == "HEAD");
+    let pairs = named.symbolic.iter().map(|(name, target)| (text_of(name), text_of(target)));
+    let there: BTreeSet<(String, String)> = pairs.filter(|(name, _)| is_told(name)).collect();
+    let wanted: BTreeSet<(String, String)> =
+        manifest.symbolic.iter().map(|one| (one.name.clone(), one.target.clone())).collect();
+    if let Some((name, _)) = wanted.symmetric_difference(&there).next() {
+        return not(format!("`{name}` leads elsewhere than in the manifest"));
+    }
     let set = ObjectSet::of(at, &manifest.tips().map(|tip| tip.oid.clone()).collect())?;
     if set.len() as u64 != manifest.n_objects || sum_of(&set) != manifest.objects_sha256 {
         return not(format!("it has {} objects, and not the {} that were counted", set.len(), manifest.n_objects));
     }
-    fsck(at)?;
-    let head = manifest.symbolic.iter().find(|head| head.name == "HEAD").map(|head| head.target.clone());
-    match head.filter(|head| wanted.iter().any(|(name, _)| name == head)) {
-        Some(head) => files_of(at, &bytes_of(&head)?),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Bit 1 of its exit code is about the form of objects: what was odd in the original is odd in the copy, and each was

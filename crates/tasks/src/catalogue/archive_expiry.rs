@@ -8,7 +8,7 @@ use alignwatch_model::{
 };
 
 use super::backup::kept;
-use crate::task::{Draft, Guard, Seen, Task, Work};
+use crate::task::{self, Draft, Guard, Seen, Task, Work};
 
 /// Takes old archive refs away.
 pub(super) static TASK: Task = Task {
@@ -16,6 +16,7 @@ pub(super) static TASK: Task = Task {
     title: "Take archive refs away that are old and lie in a proven backup",
     why: "Each ref is spoken of in every fetch. What was deleted half a year ago and lies in a backup that was restored and compared is not lost.",
     guard: Guard::Changes,
+    uses: &[],
     looks: &[Look::Locks],
     usual: "7d",
     opt_in: None,
@@ -74,6 +75,10 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let old = there(seen).unwrap_or_default();
     let draft =
         old.iter().take(500).fold(draft, |draft, (name, id)| draft.step(format!("delete {name} at {id}"))).costs(1, 0);
+    if let Some(reason) = task::lent(seen) {
+        // What they need of it, git would take away here one day.
+        return draft.refuse(reason);
+    }
     match any {
         Err(reason) => draft.refuse(reason),
         Ok(true) => draft.act(format!("{} are old and in a proven backup", words::count(old.len(), "archive ref"))),

@@ -17,6 +17,7 @@ pub(super) static TASK: Task = Task {
     title: "Back up all refs, stashes, HEADs and what only reflogs know",
     why: "What is pushed nowhere exists once. Each backup is read whole right after it was made; the restore drill proves it.",
     guard: Guard::Outside,
+    uses: &[],
     looks: &[Look::Storage],
     usual: "1h",
     opt_in: None,
@@ -80,6 +81,10 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let word = if kind(seen, &kept) == Kind::Full { "a whole backup" } else { "what came since the newest one" };
     let draft = draft.step(format!("write {word}, its list of refs, and the sums of all")).step("read all of it again");
     let draft = draft.costs(numbers::seconds_for(2 * bytes), 3 * bytes);
+    let draft = match shelf(seen) {
+        Ok(shelf) => draft.writes_in(shelf.folder()),
+        Err(reason) => return draft.refuse(reason),
+    };
     match (due, age(&kept, seen.now, is_good)) {
         (_, None) => draft.act("there is no good backup"),
         (Err(reason), _) => draft.refuse(reason),

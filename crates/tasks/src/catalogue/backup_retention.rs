@@ -17,6 +17,7 @@ pub(super) static TASK: Task = Task {
     title: "Take old backups away: grandfather, father, son",
     why: "Backups fill disks. The newest that was restored and compared stays, all after it, and what they need.",
     guard: Guard::Outside,
+    uses: &[],
     looks: &[],
     usual: "1d",
     opt_in: None,

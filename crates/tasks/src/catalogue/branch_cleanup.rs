@@ -23,6 +23,7 @@ pub(super) static TASK: Task = Task {
     title: "Take away branches whose work is in their base",
     why: "They look like open work and are measured again each time. Only reported, unless `cleanup.delete_in` names the repository; what is deleted stays under refs/archive/ and comes back with `task undo`.",
     guard: Guard::Changes,
+    uses: &[],
     looks: &[Look::Locks, Look::Landed, Look::Worktrees, Look::Settings],
     usual: "1d",
     opt_in: None,

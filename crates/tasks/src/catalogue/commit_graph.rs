@@ -5,6 +5,7 @@ use std::time::Duration;
 use alignwatch_git::run::Limits;
 use alignwatch_model::{
     Look,
+    snapshot::GitPart,
     task::{Measure, Plan},
     words,
 };
@@ -20,6 +21,7 @@ pub(super) static TASK: Task = Task {
     title: "Add new commits to the commit-graph",
     why: "Ahead, behind and merge bases are read from it; each commit that is not in it has to be unpacked. It is small and quickly written.",
     guard: Guard::Derived,
+    uses: &[GitPart::CommitGraph],
     looks: &[Look::Locks, Look::History],
     usual: "1h",
     opt_in: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use alignwatch_git::run::Limits;
 use alignwatch_model::{
     Look,
+    snapshot::GitPart,
     task::{Measure, Plan},
 };
 
@@ -19,6 +20,7 @@ pub(super) static TASK: Task = Task {
     title: "Write the commit-graph anew, with changed paths and corrected dates",
     why: "With changed-path filters `git log PATH` skips most commits; with corrected dates merge bases are found sooner. It reads all commits once.",
     guard: Guard::Derived,
+    uses: &[GitPart::CommitGraph],
     looks: &[Look::Locks, Look::History, Look::Speed],
     usual: "7d",
     opt_in: None,

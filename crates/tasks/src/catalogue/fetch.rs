@@ -14,6 +14,7 @@ pub(super) static TASK: Task = Task {
     title: "Fetch from all remotes",
     why: "Drift is measured against what was fetched last. Git runs beside the repository, without its settings, hooks and submodules, with the keys and helpers of whoever runs alignwatch; nothing is pruned.",
     guard: Guard::Refs,
+    uses: &[],
     looks: LOOKS,
     usual: "1h",
     opt_in: Some("it moves tracking refs, by which `git push --force-with-lease` judges what you have seen"),

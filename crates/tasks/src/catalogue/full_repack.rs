@@ -5,6 +5,7 @@ use std::time::Duration;
 use alignwatch_git::run::Limits;
 use alignwatch_model::{
     Look,
+    snapshot::GitPart,
     task::{Measure, Plan},
     words,
 };
@@ -20,6 +21,7 @@ pub(super) static TASK: Task = Task {
     title: "Join all packs into one, and what nothing reaches into another",
     why: "Only in one pack are all objects stored as differences to each other: less space, faster fetches. It is the most expensive of all tasks. Nothing is pruned: what no ref or reflog reaches stays, in a pack of its own.",
     guard: Guard::Objects,
+    uses: &[GitPart::Objects, GitPart::MultiPackIndex],
     looks: &[Look::Locks, Look::Storage, Look::Unfinished],
     usual: "1d",
     opt_in: None,
@@ -87,7 +89,7 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         niceness: 15,
         ..Limits::default()
     };
-    let repack = work.git.command("repack").option("-d").option("-l").option("-a").option("-q");
+    let repack = work.packing("repack").option("-d").option("-l").option("-a").option("-q");
     // Cruft packs came with git 2.37; before, what nothing reaches stays in the one pack.
     let repack = if work.git.git().version().cruft_packs() {
         repack.option("--cruft").option("--cruft-expiration=never")

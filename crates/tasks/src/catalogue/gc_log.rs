@@ -16,6 +16,7 @@ pub(super) static TASK: Task = Task {
     title: "Move the note aside that stopped git's own upkeep",
     why: "While `gc.log` is there, git's automatic upkeep does nothing. After a day git itself passes over it; the file stays and misleads.",
     guard: Guard::Derived,
+    uses: &[],
     looks: &[Look::Locks],
     usual: "1d",
     opt_in: None,

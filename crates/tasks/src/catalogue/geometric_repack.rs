@@ -6,6 +6,7 @@ use alignwatch_git::run::Limits;
 use alignwatch_model::{
     Look,
     facts::storage::Pack,
+    snapshot::GitPart,
     task::{Measure, Plan},
     words,
 };
@@ -21,6 +22,7 @@ pub(super) static TASK: Task = Task {
     title: "Join small packs, and write one index over all",
     why: "Each object is looked for in each pack. Large packs are left alone, so that it costs what came in since the last time.",
     guard: Guard::Objects,
+    uses: &[GitPart::Objects, GitPart::MultiPackIndex],
     looks: &[Look::Locks, Look::Storage, Look::Speed],
     usual: "1d",
     opt_in: None,
@@ -112,7 +114,7 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         niceness: 10,
         ..Limits::default()
     };
-    let repack = work.git.command("repack").option("-d").option("-l").option("-q").option("--geometric=2");
+    let repack = work.packing("repack").option("-d").option("-l").option("-q").option("--geometric=2");
     repack.option("--write-midx").limits(limits).run().map_err(|error| error.to_string())?;
     let verify = work.git.command("multi-pack-index").option("verify").option("--no-progress");
     verify.limits(limits).run().map(drop).map_err(|error| error.to_string())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use alignwatch_git::run::Limits;
 use alignwatch_model::{
     Look,
+    snapshot::GitPart,
     task::{Measure, Plan},
     words,
 };
@@ -20,6 +21,7 @@ pub(super) static TASK: Task = Task {
     title: "Put objects that are a file each into a pack",
     why: "Each look-up, fetch and copy gets slower by them, and inodes run out. Those that nothing reaches stay as they are.",
     guard: Guard::Objects,
+    uses: &[GitPart::Objects, GitPart::MultiPackIndex],
     looks: &[Look::Locks, Look::Storage],
     usual: "1d",
     opt_in: None,
@@ -67,6 +69,6 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         niceness: 10,
         ..Limits::default()
     };
-    let repack = work.git.command("repack").option("-d").option("-l").option("-q");
+    let repack = work.packing("repack").option("-d").option("-l").option("-q");
     repack.limits(limits).run().map(drop).map_err(|error| error.to_string())
 }

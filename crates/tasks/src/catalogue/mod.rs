@@ -12,10 +12,13 @@ mod fetch;
 mod full_repack;
 mod gc_log;
 mod geometric_repack;
+mod logs;
 mod loose_objects;
 mod multi_pack_index;
 mod object_check;
+mod own_store;
 mod pack_refs;
+mod prediction_cache;
 mod prefetch;
 mod quarantine;
 mod reflog_expiry;
@@ -61,6 +64,9 @@ pub const ALL: &[&Task] = &[
     &backup_retention::TASK,
     &archive_expiry::TASK,
     &quarantine::TASK,
+    &prediction_cache::TASK,
+    &logs::TASK,
+    &own_store::TASK,
 ];
 
 /// The task with this name.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use alignwatch_git::run::Limits;
 use alignwatch_model::{
     Look,
+    snapshot::GitPart,
     task::{Measure, Plan},
 };
 
@@ -19,6 +20,7 @@ pub(super) static TASK: Task = Task {
     title: "Write one index over all packs, with a bitmap where the repository serves others",
     why: "Without it each object is looked for in each pack. With a bitmap a clone is counted in a moment; it is written where there is no working tree and nothing is borrowed.",
     guard: Guard::Derived,
+    uses: &[GitPart::MultiPackIndex],
     looks: &[Look::Locks, Look::Storage, Look::Speed],
     usual: "1d",
     opt_in: None,

@@ -20,6 +20,7 @@ pub(super) static TASK: Task = Task {
     title: "Check that all objects are there, and now and then that each is sound",
     why: "Damage is found while a backup still has what is missing. Each repository has its own day, so that a disk is not read all at once.",
     guard: Guard::Outside,
+    uses: &[],
     looks: &[Look::Storage],
     usual: "1d",
     opt_in: None,

@@ -17,6 +17,7 @@ pub(super) static TASK: Task = Task {
     title: "Put refs that are a file each into one",
     why: "Each look at the branches opens each of these files. It takes a lock for a moment; readers are not disturbed.",
     guard: Guard::Refs,
+    uses: &[],
     looks: &[Look::Locks, Look::Speed],
     usual: "1d",
     opt_in: None,

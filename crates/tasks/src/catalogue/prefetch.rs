@@ -14,6 +14,7 @@ pub(super) static TASK: Task = Task {
     title: "Bring what is new at the remotes into refs/prefetch/",
     why: "The next fetch or pull has little to bring. No branch and no tracking ref moves; refs/prefetch/ is nobody's branch. As git's own task of this name.",
     guard: Guard::Refs,
+    uses: &[],
     looks: LOOKS,
     usual: "1h",
     opt_in: Some("it goes to whatever address the repository names, with the keys of whoever runs alignwatch"),

@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     title: "Remove what tasks moved aside long ago",
     why: "What a task moved or copied stays so that the task can be undone. After `cleanup.archive_for` nobody missed it. What the journal does not know as finished stays.",
     guard: Guard::Derived,
+    uses: &[],
     looks: &[],
     usual: "7d",
     opt_in: None,

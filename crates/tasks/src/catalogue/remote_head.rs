@@ -16,6 +16,7 @@ pub(super) static TASK: Task = Task {
     title: "Follow remotes whose default branch is another now",
     why: "Primary lines are found by the remote's HEAD, and a clone keeps that of its first day. Only where there is one, and only to a branch that was fetched.",
     guard: Guard::Refs,
+    uses: &[],
     looks: LOOKS,
     usual: "1d",
     opt_in: Some("what branches are measured against may be another afterwards"),

@@ -17,6 +17,7 @@ pub(super) static TASK: Task = Task {
     title: "Move remembered resolutions aside that nobody used for long",
     why: "`rr-cache` grows with every conflict. Git's own ages count: 60 days for a resolution, 15 for a conflict that was never resolved.",
     guard: Guard::Derived,
+    uses: &[],
     looks: &[Look::Locks],
     usual: "7d",
     opt_in: None,

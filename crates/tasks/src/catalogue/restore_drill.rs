@@ -14,6 +14,7 @@ pub(super) static TASK: Task = Task {
     title: "Restore the newest backup into a scratch place, and compare",
     why: "A backup that was never restored is a hope. The time that it takes is what a restore takes.",
     guard: Guard::Outside,
+    uses: &[],
     looks: &[],
     usual: "1h",
     opt_in: None,
@@ -62,6 +63,10 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         .step(format!("restore `{}` into a scratch place", newest.name))
         .step("git fsck; compare refs one by one, and the objects; read the files of HEAD")
         .costs(crate::numbers::seconds_for(4 * bytes), 2 * bytes);
+    let draft = match shelf(seen) {
+        Ok(shelf) => draft.writes_in(shelf.folder()),
+        Err(reason) => return draft.refuse(reason),
+    };
     match (due, drilled_at(&kept)) {
         (_, None) => draft.act("no backup was ever restored"),
         (Err(reason), _) => draft.refuse(reason),

@@ -17,6 +17,7 @@ pub(super) static TASK: Task = Task {
     title: "Set again what upkeep asks for, where nobody chose otherwise",
     why: "Tools, clones and people who tidy up lose settings. Only a setting that is absent is set; one that says something else is somebody's choice, is told, and stays.",
     guard: Guard::Derived,
+    uses: &[],
     looks: &[Look::Locks, Look::Worktrees],
     usual: "7d",
     opt_in: Some("it changes how git behaves here for everybody"),

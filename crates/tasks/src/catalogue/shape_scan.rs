@@ -20,6 +20,7 @@ pub(super) static TASK: Task = Task {
     title: "Measure the size and shape of all history, and remember it",
     why: "It reads all objects, which takes too long for somebody who waits. Afterwards `check --only shape,big-blobs` answers at once, until refs move, and what grew since the last time is told.",
     guard: Guard::Outside,
+    uses: &[],
     looks: &[Look::Storage],
     usual: "7d",
     opt_in: None,

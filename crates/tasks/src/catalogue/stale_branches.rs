@@ -28,6 +28,7 @@ pub(super) static TASK: Task = Task {
     title: "Tell of open branches that nobody works on, and archive them when nobody minds",
     why: "They hide the branches that live, and are measured and predicted again each time. Their work is in no base: each is told of first (`cleanup.notice`), and then its commits stay under refs/archive/. A commit, or its name in `cleanup.keep`, ends that.",
     guard: Guard::Changes,
+    uses: &[],
     looks: &[Look::Locks, Look::Landed, Look::Worktrees, Look::Settings],
     usual: "1d",
     opt_in: Some("branches with work of their own go out of sight"),

@@ -16,6 +16,7 @@ pub(super) static TASK: Task = Task {
     title: "Move locks aside that nobody holds",
     why: "One left-over lock makes git's own upkeep do nothing and say that all is well. A lock counts as left over only when no process works here, it is older than its kind gets, and it did not change between two looks.",
     guard: Guard::Locks,
+    uses: &[],
     looks: &[Look::Locks],
     usual: "1h",
     opt_in: None,

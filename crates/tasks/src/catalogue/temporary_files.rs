@@ -19,6 +19,7 @@ pub(super) static TASK: Task = Task {
     title: "Move files aside that a git made for a while and left",
     why: "A git that is killed leaves half-written packs; some are as large as the repository. They are moved, never removed, until the quarantine is cleared.",
     guard: Guard::Derived,
+    uses: &[],
     looks: &[Look::Locks, Look::Storage],
     usual: "1d",
     opt_in: None,

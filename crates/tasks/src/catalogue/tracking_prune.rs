@@ -22,6 +22,7 @@ pub(super) static TASK: Task = Task {
     title: "Take tracking refs away whose branch is gone at the remote",
     why: "They look like open work and are measured again each time. The last tip that was known may be the only copy: it stays under refs/archive/.",
     guard: Guard::Changes,
+    uses: &[],
     looks: LOOKS,
     usual: "1d",
     opt_in: Some("the last known tip of a branch that somebody deleted goes out of sight"),

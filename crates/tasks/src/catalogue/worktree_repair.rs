@@ -24,6 +24,7 @@ pub(super) static TASK: Task = Task {
     title: "Give worktrees their link back after the repository was moved",
     why: "In a worktree whose `.git` names a place that is not there, every git fails. A worktree that is away, on a disk that is not plugged in or on a machine that sleeps, keeps its branch: nothing is ever pruned.",
     guard: Guard::Refs,
+    uses: &[],
     looks: &[Look::Locks, Look::Worktrees],
     usual: "1d",
     opt_in: Some(

@@ -95,10 +95,185 @@ fn additions_make_a_chain_that_also_tells_of_what_went_away() {
     let at = backed.world.git.at(&opened).unwrap();
     repo.git(["reflog", "expire", "--expire=now", "--all"]);
     repo.git(["gc", "-q", "--prune=now"]);
-    let id = backup::restore_ref(&at, &backed.shelf, &full.name, "refs/heads/other", "refs/heads/other").unwrap();
-    assert_eq!(repo.git(["rev-parse", "refs/heads/other"]), id);
+    let id = backup::restore_ref(&at, &backed.shelf, &full.name, "other", None).unwrap();
+    assert_eq!(repo.git(["rev-parse", "refs/heads/other"]), id.at);
     assert!(repo.git_output(["fsck", "--full"]).status.success());
-    assert!(backup::restore_ref(&at, &backed.shelf, &full.name, "refs/heads/other", "refs/heads/main").is_err());
+    assert!(backup::restore_ref(&at, &backed.shelf, &full.name, "refs/heads/other", Some("main")).is_err());
+}
+
+/// Names in a folder, also hidden ones.
+fn names(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn one_branch_comes_back_into_the_repository_that_lost_it_and_into_a_new_place() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    let id = repo.git(["rev-parse", "topic"]);
+    let full = backed.create(Kind::Full, 1_000);
+    repo.git(["worktree", "remove", "--force", repo.room().join("linked").to_str().unwrap()]);
+    repo.git(["branch", "-qD", "topic"]);
+    repo.git(["commit", "-q", "--allow-empty", "-m", "later"]);
+    let added = backed.create(Kind::Incremental, 2_000);
+    assert_eq!(added.needs.as_ref(), Some(&full.name));
+    // In the newest it is no more, and that says so.
+    let opened = repository::open(repo.path()).unwrap();
+    let at = backed.world.git.at(&opened).unwrap();
+    let gone = backup::restore_ref(&at, &backed.shelf, &added.name, "topic", None).unwrap_err();
+    assert!(gone.to_string().contains("has no ref `topic`"), "{gone}");
+    let others = refs(repo.path());
+    let back = backup::restore_ref(&at, &backed.shelf, &full.name, "topic", None).unwrap();
+    assert_eq!((back.name.as_str(), &back.at), ("refs/heads/topic", &id));
+    assert_eq!(repo.git(["rev-parse", "refs/heads/topic"]), id);
+    let again = backup::restore_ref(&at, &backed.shelf, &full.name, "topic", None).unwrap_err();
+    assert!(again.to_string().contains("is there already"), "{again}");
+    repo.git(["update-ref", "-d", "refs/heads/topic"]);
+    assert_eq!(refs(repo.path()), others, "no other ref moved");
+    // A branch that is in both, from a chain, alone.
+    let into = repo.room().join("alone");
+    let (_, git_dir) =
+        backup::restore_alone(&backed.world.git, &backed.shelf, &added.name, "main", None, &into).unwrap();
+    assert_eq!(git_dir, into.join(".git"));
+    let main = repo.git(["rev-parse", "main"]);
+    assert_eq!(git(&into, ["for-each-ref", "--format=%(objectname) %(refname)"]), format!("{main} refs/heads/main"));
+    let of_main = repo.git(["rev-list", "--objects", "--no-object-names", "main"]);
+    let there = git(&into, ["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
+    let set = |text: &str| -> BTreeSet<String> { text.lines().map(str::to_owned).collect() };
+    assert_eq!(set(&there), set(&of_main), "what it reaches, and nothing else");
+    git(&into, ["reset", "-q", "--hard"]);
+    assert_eq!(git(&into, ["symbolic-ref", "HEAD"]), "refs/heads/main");
+    assert!(git_output(&into, ["fsck", "--full", "--strict"]).status.success());
+    let there = backup::restore_alone(&backed.world.git, &backed.shelf, &added.name, "main", None, &into).unwrap_err();
+    assert!(there.to_string().contains("something is there"), "{there}");
+}
+
+#[test]
+fn of_a_chain_with_a_missing_or_damaged_link_the_link_is_named_and_nothing_is_restored() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    let mut links = vec![backed.create(Kind::Full, 1_000)];
+    for nth in 2..4 {
+        repo.git(["commit", "-q", "--allow-empty", "-m", "later"]);
+        links.push(backed.create(Kind::Incremental, nth * 1_000));
+    }
+    let newest = links[2].name.clone();
+    assert_eq!(links[2].needs.as_ref(), Some(&links[1].name));
+    repo.git(["branch", "-qD", "other"]);
+    let opened = repository::open(repo.path()).unwrap();
+    let at = backed.world.git.at(&opened).unwrap();
+    let before = (names(repo.room()), refs(repo.path()));
+    let into = repo.room().join("restored");
+    let refused = |what: &str, link: &str| {
+        let whole = backup::restore_whole(&backed.world.git, &backed.shelf, &newest, &into).unwrap_err();
+        let alone = backup::restore_alone(&backed.world.git, &backed.shelf, &newest, "main", None, &into).unwrap_err();
+        let one = backup::restore_ref(&at, &backed.shelf, &newest, "other", None).unwrap_err();
+        for error in [whole, alone, one] {
+            assert!(error.to_string().contains(link), "{what} of {link}: {error}");
+        }
+        assert_eq!((names(repo.room()), refs(repo.path())), before, "{what} of {link}");
+        let (is_good, because) = backed.look(&newest, Level::Quick);
+        assert!(!is_good && (link == newest || because.contains(link)), "{what} of {link}: {because}");
+    };
+    for link in &links {
+        let (folder, aside) = (backed.shelf.folder().join(&link.name), backed.shelf.folder().join("aside"));
+        fs::rename(&folder, &aside).unwrap();
+        refused("all", &link.name);
+        fs::rename(&aside, &folder).unwrap();
+        for file in ["objects.bundle", "manifest.json", "SHA256SUMS"] {
+            let (path, whole) = (folder.join(file), fs::read(folder.join(file)).unwrap());
+            fs::remove_file(&path).unwrap();
+            refused(file, &link.name);
+            fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+            refused(file, &link.name);
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+    backed.good(&newest, Level::Drill);
+    backup::restore_whole(&backed.world.git, &backed.shelf, &newest, &into).unwrap();
+    assert!(git_output(&into, ["fsck", "--full", "--strict"]).status.success());
+}
+
+#[test]
+fn symbolic_refs_come_back_as_such_also_those_that_name_nothing_and_a_detached_head() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    repo.git(["update-ref", "refs/remotes/origin/main", "main"]);
+    let symbolic = [
+        ("refs/remotes/origin/HEAD", "refs/remotes/origin/main"),
+        ("refs/remotes/away/HEAD", "refs/remotes/away/gone"),
+        ("refs/heads/alias", "refs/heads/main"),
+        ("refs/heads/row", "refs/heads/alias"),
+    ];
+    symbolic.iter().for_each(|(name, target)| drop(repo.git(["symbolic-ref", name, target])));
+    let on_main = backed.create(Kind::Full, 1_000);
+    repo.git(["checkout", "-q", "--detach", "main~1"]);
+    let detached = backed.create(Kind::Full, 2_000);
+    for manifest in [&on_main, &detached] {
+        backed.good(&manifest.name, Level::Drill);
+        let into = repo.room().join(&manifest.name);
+        backup::restore_whole(&backed.world.git, &backed.shelf, &manifest.name, &into).unwrap();
+        for (name, target) in symbolic {
+            assert_eq!(git(&into, ["symbolic-ref", "--no-recurse", name]), target, "{}", manifest.name);
+        }
+        assert_eq!(refs(&into), refs(repo.path()));
+    }
+    let head = |manifest: &Manifest, words: &[&str]| git_output(repo.room().join(&manifest.name), words);
+    assert!(head(&on_main, &["symbolic-ref", "-q", "HEAD"]).status.success());
+    assert!(!head(&detached, &["symbolic-ref", "-q", "HEAD"]).status.success());
+    assert_eq!(git(repo.room().join(&detached.name), ["rev-parse", "HEAD"]), repo.git(["rev-parse", "HEAD"]));
+    // One that somebody deleted.
+    repo.git(["symbolic-ref", "--delete", "refs/remotes/origin/HEAD"]);
+    let opened = repository::open(repo.path()).unwrap();
+    let at = backed.world.git.at(&opened).unwrap();
+    let name = "refs/remotes/origin/HEAD";
+    backup::restore_ref(&at, &backed.shelf, &on_main.name, name, None).unwrap();
+    assert_eq!(repo.git(["symbolic-ref", name]), "refs/remotes/origin/main");
+    assert!(
+        backup::restore_ref(&at, &backed.shelf, &on_main.name, "refs/remotes/away/HEAD", None).is_err(),
+        "is there"
+    );
+}
+
+#[test]
+fn what_only_a_half_done_merge_or_rebase_names_is_in_the_backup() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    let tree = repo.git(["rev-parse", "HEAD^{tree}"]);
+    let only = |message: &str| repo.git(["commit-tree", "-p", "HEAD", "-m", message, &tree]);
+    let places = ["MERGE_HEAD", "ORIG_HEAD", "REBASE_HEAD", "rebase-merge/onto", "worktrees/linked/CHERRY_PICK_HEAD"];
+    let mut ids = Vec::new();
+    for place in places {
+        let (id, path) = (only(place), repo.git_dir().join(place));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("{id}\n")).unwrap();
+        ids.push(id);
+    }
+    let set = |world: &World| {
+        let opened = repository::open(world.repo.path()).unwrap();
+        let set = alignwatch_git::tend::ObjectSet::read(&world.git.at(&opened).unwrap()).unwrap();
+        set.ids().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).collect::<BTreeSet<_>>()
+    };
+    // A merge that stopped also keeps a tree.
+    fs::write(repo.path().join("merged"), "half\n").unwrap();
+    repo.git(["add", "merged"]);
+    let tree = repo.git(["write-tree"]);
+    let blob = repo.git(["rev-parse", ":merged"]);
+    repo.git(["rm", "-q", "--cached", "merged"]);
+    fs::write(repo.git_dir().join("AUTO_MERGE"), format!("{tree}\n")).unwrap();
+    let (guarded, reached) = (set(&backed.world), backed.world.objects());
+    let expected: BTreeSet<String> = ids.iter().cloned().chain([tree.clone(), blob.clone()]).collect();
+    assert_eq!(guarded.difference(&reached).cloned().collect::<BTreeSet<_>>(), expected);
+    let manifest = backed.create(Kind::Full, 1_000);
+    backed.good(&manifest.name, Level::Drill);
+    let into = repo.room().join("restored");
+    backup::restore_whole(&backed.world.git, &backed.shelf, &manifest.name, &into).unwrap();
+    let there = objects(&into);
+    ids.iter().zip(places).for_each(|(id, place)| assert!(there.contains(id), "{place}"));
+    assert!(there.contains(&tree) && there.contains(&blob));
+    // One that names what is gone blinds nobody.
+    fs::write(repo.git_dir().join("ORIG_HEAD"), format!("{}\n", "12".repeat(20))).unwrap();
+    assert!(ids.iter().filter(|id| *id != &ids[1]).all(|id| set(&backed.world).contains(id)));
 }
 
 #[test]

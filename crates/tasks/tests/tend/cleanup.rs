@@ -107,6 +107,95 @@ fn deleting_and_taking_back_again_and_again_changes_no_byte() {
 }
 
 #[test]
+fn what_somebody_changed_since_is_told_and_keeps_nothing_else_from_coming_back() {
+    let world = world();
+    let before = state(&world);
+    let gone = world.oid_of("done");
+    let done = world.done("branch-cleanup");
+    // Somebody makes a branch of the same name, and changes a setting.
+    world.repo.git(["branch", "-q", "done", "main"]);
+    world.repo.git(["config", "user.name", "somebody"]);
+    let (came, told) = undo(&world, done.id);
+    assert_eq!(came, Came::Failed);
+    assert!(told.contains("refs/heads/done") && told.contains("somebody moved it"), "{told}");
+    assert_eq!(local(world.repo.path()), ["done", "fresh", "main", "old/done", "open"], "{told}");
+    assert_eq!(world.oid_of("done"), world.oid_of("main"), "theirs stays");
+    assert!(!world.repo.git_output(["config", "branch.done.merge"]).status.success(), "and follows nothing");
+    let archived = world.repo.git(["for-each-ref", "--format=%(objectname)", "refs/archive"]);
+    assert!(archived.contains(&gone), "what did not come back is still named");
+    // They step aside: now all of it comes back, and their setting stays.
+    world.repo.git(["branch", "-qD", "done"]);
+    let (came, told) = undo(&world, done.id);
+    assert_eq!(came, Came::Effect, "{told}");
+    let after = state(&world);
+    let config = world.repo.git_dir().join("config").display().to_string();
+    let but_config = |state: &BTreeMap<String, Vec<u8>>| {
+        state
+            .iter()
+            .filter(|(name, _)| **name != config)
+            .map(|(name, text)| (name.clone(), text.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert!(but_config(&after) == but_config(&before));
+    assert_eq!(world.repo.git(["config", "user.name"]), "somebody");
+    assert_eq!(world.repo.git(["config", "branch.done.merge"]), "refs/heads/main");
+    assert_eq!(world.repo.git(["config", "branch.done.description"]), "a text\nof two lines");
+    assert_eq!(undo(&world, done.id), (Came::Effect, "all is as it was".to_owned()));
+}
+
+/// Where the child finds what it works with: the program of git, the data directory and the number of a run.
+const CHILD: &str = "ALIGNWATCH_TEST_UNDO";
+
+#[test]
+#[ignore = "the test below starts it as a process of its own, to kill it"]
+fn takes_back_in_a_process_of_its_own() {
+    let Ok(words) = std::env::var(CHILD) else { return };
+    let words: Vec<&str> = words.split('\n').collect();
+    let git = alignwatch_git::run::Git::at_program(Path::new(words[0])).unwrap();
+    drop(conduct::undo(words[2].parse().unwrap(), Path::new(words[1]), &git, &now));
+}
+
+#[test]
+fn an_undo_that_is_killed_at_any_git_is_taken_up_again_and_ends_complete() {
+    let mut n_killed = 0;
+    for (nth, after) in [(1, false), (1, true), (2, false), (2, true)] {
+        let mut world = world();
+        let before = state(&world);
+        let done = world.done("branch-cleanup");
+        let real = world.git.clone();
+        let count = world.data.path().join("count");
+        fs::write(&count, "").unwrap();
+        let act = if after { "\"$real\" \"$@\"; kill -9 $PPID; exit" } else { "kill -9 $PPID; exit" };
+        world.with_fake_git(&format!(
+            "case \" $* \" in *' update-ref '*) echo >> '{0}'\n\
+             [ $(wc -l < '{0}') = {nth} ] && {{ {act}; }};; esac\nexec \"$real\" \"$@\"",
+            count.display()
+        ));
+        let words = format!("{}\n{}\n{}", world.git.program().display(), world.data.path().display(), done.id);
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "cleanup::takes_back_in_a_process_of_its_own", "--ignored"]).env(CHILD, words);
+        let ended = child.stdout(std::process::Stdio::null()).status().unwrap();
+        n_killed += usize::from(!ended.success());
+        let said = world.journal();
+        assert_eq!(said.runs().last().unwrap().state(), "half undone", "kill {nth}");
+        // What a git leaves that is killed with it.
+        fs::write(world.repo.git_dir().join("packed-refs.lock"), "").unwrap();
+        world.git = real;
+        // What the killed one started may hold the lease for a moment.
+        let ends = std::iter::repeat_with(|| {
+            std::thread::sleep(Duration::from_millis(20));
+            undo(&world, done.id)
+        });
+        let (came, told) = ends.take(500).find(|(came, _)| *came != Came::Skipped).unwrap();
+        assert_eq!(came, Came::Effect, "kill {nth}: {told}");
+        assert!(state(&world) == before, "kill {nth}, after {after}: {told}");
+        assert_eq!(world.journal().runs().last().unwrap().state(), "undone");
+        world.assert_sound();
+    }
+    assert_eq!(n_killed, 4);
+}
+
+#[test]
 fn without_leave_it_only_reports() {
     let mut world = world();
     world.config = config("cleanup: {rested: 0s}\n");
@@ -228,6 +317,56 @@ fn of_thousands_of_histories_none_is_taken_that_is_not_in_the_base() {
         }
     }
     assert!(1_000 <= n_judged && 50 < n_going, "{n_going} of {n_judged}");
+}
+
+#[test]
+fn what_the_base_took_back_stays_however_it_had_come_and_goes_when_it_is_there_again() {
+    let world = World::of(sketch("main: a").worktree().draw());
+    let mut world = World { config: config(ALLOWED), ..world };
+    let repo = &world.repo;
+    repo.git(["config", "user.name", "A"]);
+    repo.git(["config", "user.email", "a@example.org"]);
+    let commit = |file: &str, text: &str| {
+        fs::write(repo.path().join(file), format!("{text}\n")).unwrap();
+        repo.git(["add", file]);
+        repo.git(["commit", "-qm", &format!("{file}: {text}")]);
+    };
+    for name in ["merged", "squashed", "forwarded", "kept"] {
+        repo.git(["checkout", "-qb", name, "main"]);
+        commit(name, "one");
+        commit(&format!("{name}-too"), "two");
+        repo.git(["checkout", "-q", "main"]);
+        match name {
+            "squashed" => {
+                repo.git(["merge", "-q", "--squash", name]);
+                repo.git(["commit", "-qm", "squash of it"]);
+            }
+            "forwarded" => drop(repo.git(["merge", "-q", "--ff-only", name])),
+            name => drop(repo.git(["merge", "-q", "--no-ff", "-m", "merge of it", name])),
+        }
+        if name == "merged" {
+            repo.git(["revert", "--no-edit", "-m", "1", "HEAD"]);
+        } else if name != "kept" {
+            repo.git(["revert", "--no-edit", "HEAD"]);
+        }
+        commit("other", name);
+    }
+    // Each has rested.
+    world.ahead = 40 * 86_400;
+    let (plan, _) = world.plan("branch-cleanup");
+    for name in ["merged", "squashed", "forwarded"] {
+        let note = format!("refs/heads/{name} stays: its base took it back");
+        assert!(plan.notes.contains(&note), "{name}: {plan:?}");
+    }
+    assert_eq!(plan.steps.len(), 1, "{plan:?}");
+    assert!(plan.steps[0].contains("refs/heads/kept"), "{plan:?}");
+    let revert = world.repo.git(["log", "--format=%H", "--grep=, reversing", "-1"]);
+    world.repo.git(["revert", "--no-edit", &revert]);
+    let (plan, _) = world.plan("branch-cleanup");
+    assert!(plan.steps.iter().any(|step| step.contains("refs/heads/merged")), "{plan:?}");
+    let done = world.done("branch-cleanup");
+    assert_eq!(done.report.result, Came::Effect, "{done:?}");
+    assert_eq!(local(world.repo.path()), ["forwarded", "main", "squashed"]);
 }
 
 #[test]

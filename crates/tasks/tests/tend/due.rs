@@ -134,3 +134,76 @@ fn a_closed_window_is_waited_for_and_a_rule_may_only_report() {
     assert_eq!(of(&run(&world, &IDLE), "pack-refs"), "would act");
     assert!(world.journal().runs().iter().all(|run| run.report.is_none_or(|report| report.result != Came::Effect)));
 }
+
+#[test]
+fn when_the_window_closes_what_was_begun_ends_whole_and_nothing_else_begins() {
+    use alignwatch_model::Timestamp;
+    let mut world = World::messy();
+    let (objects, refs) = (world.objects(), world.repo.git(["for-each-ref"]));
+    let began = crate::world::now().0;
+    let closes = began + 7_200;
+    let window = |from: i64, until: i64| {
+        let text = format!(
+            "windows:\n  - {{name: night, open: \"{}/{}\"}}\n",
+            Timestamp(from).rfc3339(),
+            Timestamp(until).rfc3339()
+        );
+        Config::from_yaml(&text, "f").unwrap().0.windows
+    };
+    world.config = only("pack-refs loose-objects commit-graph");
+    world.config.windows = window(began - 60, closes);
+    let (mark, real) = (world.data.path().join("mark"), world.git.clone());
+    world.with_fake_git(&format!(
+        "case \" $* \" in *' pack-refs '*) touch '{}';; esac\nexec \"$real\" \"$@\"",
+        mark.display()
+    ));
+    // While the first git works, the window closes.
+    let clock = || Timestamp(if mark.exists() { closes + 1 } else { began });
+    let mut ends = Vec::new();
+    world.around(|around| {
+        let around = alignwatch_tasks::conduct::Around { now: &clock, ..*around };
+        let mut hear = |task: &alignwatch_tasks::Task, ended: &Ended| match ended {
+            Ended::Ran(done) => ends.push((task.id, done.report.result)),
+            other => panic!("{other:?}"),
+        };
+        due::run(&around, &IDLE, &mut |task, ended| hear(task, ended)).unwrap();
+    });
+    assert_eq!(ends, [("pack-refs", Came::Effect)], "what was begun has ended, and no other began");
+    assert_eq!((world.objects(), world.repo.git(["for-each-ref"])), (objects.clone(), refs));
+    world.assert_sound();
+    // In the next window the rest has its turn.
+    world.git = real;
+    world.config.windows = window(closes + 3_600, closes + 7_200);
+    world.ahead = closes + 3_660 - began;
+    let told = run(&world, &IDLE);
+    assert_eq!(of(&told, "loose-objects"), "effect", "{told:?}");
+    assert_eq!(world.objects(), objects);
+    world.assert_sound();
+}
+
+#[test]
+fn a_stop_in_the_middle_comes_between_two_steps_and_the_next_run_does_the_rest() {
+    use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
+    let mut world = World::new();
+    let log = world.repo.git_dir().join("gc.log");
+    let n_quarantines = || {
+        fs::write(&log, "old").unwrap();
+        let file = fs::File::options().append(true).open(&log).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400)).unwrap();
+        assert_eq!(world.came("gc-log"), Came::Effect);
+        fs::read_dir(world.quarantine()).unwrap().count()
+    };
+    assert_eq!((n_quarantines(), n_quarantines()), (1, 2));
+    world.ahead = 200 * 86_400;
+    let flag = Arc::new(AtomicBool::new(false));
+    let stop = alignwatch_git::stop::Stop::new(None, Arc::clone(&flag));
+    let report = world.around(|around| {
+        // Somebody interrupts as soon as it begins.
+        let tell = |_: &str| flag.store(true, Ordering::Relaxed);
+        let around = alignwatch_tasks::conduct::Around { stop: &stop, tell: &tell, ..*around };
+        alignwatch_tasks::conduct::run(alignwatch_tasks::by_id("quarantine").unwrap(), &around, false).unwrap().report
+    });
+    assert!(report.result == Came::Failed && report.because.contains("stopped between two steps"), "{report:?}");
+    assert_eq!(fs::read_dir(world.quarantine()).unwrap().count(), 2);
+    assert_eq!(world.came("quarantine"), Came::Effect);
+}

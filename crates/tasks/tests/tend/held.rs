@@ -74,3 +74,75 @@ fn two_at_once_are_one_after_the_other() {
     drop(lease);
     assert_eq!(world.came("loose-objects"), Came::Effect);
 }
+
+#[test]
+fn room_that_is_not_there_holds_a_task_where_it_is_going_to_write() {
+    use alignwatch_model::{config::Config, task::Plan};
+    use alignwatch_tasks::{Seen, Task, by_id, conduct};
+    let huge = Task {
+        plan: |seen: &Seen<'_>, draft| -> Plan {
+            let plan = (by_id("pack-refs").unwrap().plan)(seen, draft);
+            Plan { disk_bytes: u64::MAX / 2, ..plan }
+        },
+        ..*by_id("pack-refs").unwrap()
+    };
+    let mut world = World::messy();
+    let (n_loose, refs) = (world.count("count"), world.repo.git(["for-each-ref"]));
+    let done = world.around(|around| conduct::run(&huge, around, true)).unwrap();
+    assert!(done.report.result == Came::Skipped && done.report.because.contains("are free"), "{done:?}");
+    assert_eq!((world.count("count"), world.repo.git(["for-each-ref"])), (n_loose, refs));
+    assert!(!world.quarantine().exists(), "nothing was begun");
+    // There is no room at all in /proc; where the repository lies, there is enough.
+    world.config = Config::from_yaml("backup: {folder: /proc/none/of/it}\n", "f").unwrap().0;
+    let (plan, hold) = world.plan("backup");
+    assert!(plan.acts() && plan.disk_at.as_ref().is_some_and(|at| at.starts_with("/proc/none")), "{plan:?}");
+    let hold = hold.unwrap();
+    assert!(hold.reason.starts_with("in `/proc/none") && hold.reason.contains("0 bytes are free"), "{hold:?}");
+    assert_eq!(world.came("backup"), Came::Skipped);
+    assert!(world.plan("loose-objects").1.is_none());
+}
+
+#[test]
+fn as_many_heavy_tasks_run_at_once_as_the_configuration_allows() {
+    let mut world = World::messy();
+    let slots = world.data.path().join("slots");
+    let place = |nth: u32| {
+        let folder = slots.join(nth.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        RepositoryLease::take(&folder, "`full-repack` in /elsewhere").unwrap()
+    };
+    let first = place(0);
+    let report = world.run("loose-objects");
+    assert_eq!(report.result, Came::Skipped);
+    assert!(report.because.contains("heavy_at_once") && report.because.contains("/elsewhere"), "{report:?}");
+    assert_eq!(world.came("pack-refs"), Came::Effect, "what is light needs no place");
+    let text = "maintenance: {heavy_at_once: 2}\n";
+    world.config = alignwatch_model::config::Config::from_yaml(text, "f").unwrap().0;
+    let second = place(1);
+    assert_eq!(world.came("loose-objects"), Came::Skipped);
+    drop(second);
+    assert_eq!(world.came("loose-objects"), Came::Effect, "one place is free");
+    drop(first);
+}
+
+#[test]
+fn a_git_that_packs_has_little_memory_and_comes_after_everybody_else() {
+    let mut world = World::messy();
+    world.config = alignwatch_model::config::Config::from_yaml("maintenance: {pack_memory: 100 MiB}\n", "f").unwrap().0;
+    let told = world.data.path().join("told");
+    // The priority is set just after the start.
+    world.with_fake_git(&format!(
+        "case \" $* \" in *' repack '*)\n\
+           n=0; while [ $(cut -d' ' -f19 /proc/$$/stat) -lt 10 ] && [ $n -lt 500 ]; do n=$((n+1)); sleep 0.01; done\n\
+           {{ cut -d' ' -f19 /proc/$$/stat\n\
+           for key in pack.windowMemory pack.deltaCacheSize pack.threads gc.auto; do \"$real\" config $key; done; }} > '{}';;\n\
+         esac\nexec \"$real\" \"$@\"",
+        told.display()
+    ));
+    assert_eq!(world.came("loose-objects"), Came::Effect);
+    let text = fs::read_to_string(&told).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let nice: i32 = lines[0].parse().unwrap();
+    assert!(10 <= nice, "{text}");
+    assert_eq!(lines[1..], ["41943040", "20971520", "2", "0"], "{text}");
+}

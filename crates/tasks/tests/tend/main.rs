@@ -2,12 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
+#[path = "../../examples/histories.rs"]
+#[allow(dead_code, reason = "its main is for the long run")]
+mod histories;
+#[path = "../../examples/kills.rs"]
+#[allow(dead_code, reason = "its main is for the long run")]
+mod kills;
+#[path = "../../examples/rounds.rs"]
+#[allow(dead_code, reason = "its main is for the long run")]
+mod rounds;
+
 mod backups;
 mod cleanup;
 mod due;
 mod handed_over;
 mod held;
 mod objects;
+mod proofs;
 mod remotes;
 mod upkeep;
 mod world;

@@ -120,6 +120,85 @@ fn a_partial_clone_is_refused() {
     assert!(matches!(world.plan("geometric-repack").0.decision, Decision::Refuse(_)));
 }
 
+/// All that take files with objects away.
+const REMOVING: [&str; 3] = ["loose-objects", "geometric-repack", "full-repack"];
+
+fn refused(world: &World, tasks: &[&str], why: &str) {
+    for task in tasks {
+        let (plan, _) = world.plan(task);
+        assert!(matches!(&plan.decision, Decision::Refuse(reason) if reason.contains(why)), "{task}: {plan:?}");
+        let forced = world.forced(task);
+        assert!(forced.result == Came::Skipped && forced.is_refusal(), "{task}: {forced:?}");
+    }
+}
+
+#[test]
+fn where_objects_must_stay_no_task_takes_a_file_with_objects_away() {
+    let world = World::messy();
+    let files = || {
+        let listed = world.repo.git(["count-objects", "-v"]);
+        listed.lines().filter(|line| !line.starts_with("size")).collect::<Vec<_>>().join(" ")
+    };
+    let before = files();
+    world.repo.git(["config", "core.repositoryFormatVersion", "1"]);
+    world.repo.git(["config", "extensions.preciousObjects", "true"]);
+    refused(&world, &REMOVING, "extensions.preciousObjects");
+    world.repo.git(["config", "--unset", "extensions.preciousObjects"]);
+    // A pack that came from a remote which keeps the rest.
+    let promisor = world.repo.git_dir().join(format!("objects/pack/pack-{}.promisor", "0".repeat(40)));
+    fs::write(&promisor, "").unwrap();
+    refused(&world, &REMOVING, "partial clone");
+    fs::remove_file(&promisor).unwrap();
+    let shallow = world.repo.git_dir().join("shallow");
+    fs::write(&shallow, format!("{}\n", world.oid_of("main~2"))).unwrap();
+    refused(&world, &REMOVING, "shallow");
+    fs::remove_file(&shallow).unwrap();
+    let borrower = world.repo.path().with_file_name("borrower");
+    let (from, to) = (world.repo.path().to_str().unwrap(), borrower.to_str().unwrap());
+    alignwatch_testkit::git(world.repo.room(), ["clone", "-q", "--bare", "--shared", from, to]);
+    refused(&world, &REMOVING, "borrows objects from it");
+    refused(&world, &["archive-expiry"], "borrows objects from it");
+    assert_eq!(files(), before);
+    fs::remove_dir_all(&borrower).unwrap();
+    assert_eq!(world.came("loose-objects"), Came::Effect);
+}
+
+#[test]
+fn what_somebody_borrows_from_elsewhere_is_known_where_the_configuration_names_him() {
+    let mut world = World::messy();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let borrower = elsewhere.path().join("borrower");
+    let (from, to) = (world.repo.path().to_str().unwrap(), borrower.to_str().unwrap());
+    alignwatch_testkit::git(world.repo.room(), ["clone", "-q", "--shared", from, to]);
+    assert!(world.plan("loose-objects").0.acts(), "nobody can know");
+    let text = format!("maintenance: {{repositories: [{to}]}}\n");
+    world.config = alignwatch_model::config::Config::from_yaml(&text, "f").unwrap().0;
+    refused(&world, &REMOVING, "borrows objects from it");
+}
+
+#[test]
+fn a_git_that_is_known_to_damage_something_is_refused_for_that_and_for_nothing_else() {
+    for (version, refusing) in [
+        ("2.34.8", &["loose-objects", "geometric-repack", "full-repack"][..]),
+        ("2.36.2", &["loose-objects", "geometric-repack", "full-repack", "commit-graph", "commit-graph-rewrite"]),
+        ("2.47.0", &["loose-objects", "geometric-repack", "full-repack", "multi-pack-index"]),
+        ("2.51.0.windows.2", &["loose-objects", "geometric-repack", "full-repack"]),
+        ("2.51.1", &[]),
+        ("2.55.0", &[]),
+    ] {
+        let mut world = World::new();
+        world.with_fake_git(&format!(
+            "case \" $* \" in *' version '*) echo 'git version {version}'; exit;; esac\nexec \"$real\" \"$@\""
+        ));
+        refused(&world, refusing, "known to damage repositories");
+        for task in ["loose-objects", "full-repack", "multi-pack-index", "commit-graph", "pack-refs", "backup"] {
+            let decision = world.plan(task).0.decision;
+            let is_refused = decision.because().contains("known to damage");
+            assert_eq!(is_refused, refusing.contains(&task), "{version}, {task}: {decision:?}");
+        }
+    }
+}
+
 #[test]
 fn a_git_that_is_killed_in_the_middle_leaves_nothing_that_holds_the_next_run() {
     for nth in [1, 3, 5] {

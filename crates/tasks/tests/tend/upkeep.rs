@@ -122,6 +122,53 @@ fn old_entries_of_reflogs_go_and_come_back_with_what_was_written_since() {
 }
 
 #[test]
+fn commits_that_only_old_entries_knew_are_there_after_a_gc_and_so_are_the_entries_after_an_undo() {
+    let world = World::messy();
+    let repo = &world.repo;
+    let linked = repo.room().join("linked");
+    let tree = repo.git(["rev-parse", "HEAD^{tree}"]);
+    let only = |message: &str| repo.git(["commit-tree", "-p", "HEAD", "-m", message, &tree]);
+    let (old, parent, young, of_linked) = (only("old"), only("parent"), only("young"), only("linked"));
+    let child = repo.git(["commit-tree", "-p", &parent, "-m", "child", &tree]);
+    let entry = |id: &str, at: i64| format!("{id} {id} A <a@b> {at} +0000\tby hand\n");
+    let mut lines: String = (0..120).map(|nth| entry(&world.oid_of("main"), 1_500_000_000 + nth)).collect();
+    lines += &[&old, &parent, &child].map(|id| entry(id, 1_500_001_000)).concat();
+    lines += &entry(&young, now().0 - 3 * 86_400);
+    let log = repo.git_dir().join("logs/refs/heads/main");
+    let log_of_linked = repo.git_dir().join("worktrees/linked/logs/HEAD");
+    fs::write(&log, format!("{lines}{}", fs::read_to_string(&log).unwrap())).unwrap();
+    let text = fs::read_to_string(&log_of_linked).unwrap();
+    fs::write(&log_of_linked, format!("{}{text}", entry(&of_linked, 1_500_000_000))).unwrap();
+    let before = [fs::read(&log).unwrap(), fs::read(&log_of_linked).unwrap()];
+    let stashes = repo.git(["stash", "list"]);
+    assert_eq!(stashes.lines().count(), 2);
+    let of_stashes = repo.git_dir().join("logs/refs/stash");
+    let text = fs::read_to_string(&of_stashes).unwrap();
+    let time = text.split('>').nth(1).unwrap().split(' ').nth(1).unwrap();
+    fs::write(&of_stashes, text.replace(time, "1500000000")).unwrap();
+    let refs = repo.git(["for-each-ref"]);
+    let id = effect(&world, "reflog-expiry");
+    assert_ne!(fs::read(&log).unwrap(), before[0]);
+    let named = repo.git(["for-each-ref", "--format=%(objectname)", "refs/archive"]);
+    let named: std::collections::BTreeSet<&str> = named.lines().collect();
+    let is_named = |id: &String| named.contains(id.as_str());
+    assert!([&old, &child, &of_linked].iter().all(|id| is_named(id)), "{named:?}");
+    assert!(!is_named(&parent) && !is_named(&young), "ends alone, and no young one: {named:?}");
+    assert_eq!(repo.git(["stash", "list"]), stashes, "old stashes stay");
+    assert!(!is_named(&repo.git(["rev-parse", "stash@{1}"])), "and need no name: {named:?}");
+    alignwatch_testkit::git(&linked, ["gc", "-q", "--prune=now"]);
+    for commit in [&old, &parent, &child, &young, &of_linked] {
+        assert!(repo.git_output(["cat-file", "-e", commit]).status.success(), "{commit} is gone");
+    }
+    assert_eq!(undo(&world, id), Came::Effect);
+    assert_eq!([fs::read(&log).unwrap(), fs::read(&log_of_linked).unwrap()], before);
+    assert_eq!(repo.git(["for-each-ref"]), refs);
+    let walked = repo.git(["rev-list", "--reflog", "--all"]);
+    assert!([&old, &child, &of_linked].iter().all(|id| walked.contains(id.as_str())));
+    world.assert_sound();
+}
+
+#[test]
 fn old_resolutions_and_an_old_gc_log_are_moved_and_come_back() {
     let world = World::new();
     for nth in 0..12 {
@@ -159,6 +206,72 @@ fn a_quarantine_goes_long_after_its_run_and_no_other_does() {
     effect(&world, "quarantine");
     let left: Vec<_> = fs::read_dir(world.quarantine()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["task-1-1"], "what no run of the journal made stays");
+}
+
+#[test]
+fn what_was_worked_out_for_others_goes_when_nobody_looked_for_long_and_ours_stays() {
+    let mut world = World::new();
+    let remembered = world.data.path().join("remembered");
+    for name in ["00112233445566aa", "00112233445566bb", "no-id"] {
+        fs::create_dir_all(remembered.join(name)).unwrap();
+        fs::write(remembered.join(name).join("merges"), "x".repeat(100)).unwrap();
+    }
+    let ours = remembered.join(alignwatch_git::repository::open(world.repo.path()).unwrap().id());
+    drop(world.plan("branch-cleanup"));
+    assert!(ours.exists());
+    rests(&world, "prediction-cache");
+    world.ahead = 100 * 86_400;
+    let young = remembered.join("00112233445566bb/merges");
+    let file = fs::File::options().append(true).open(&young).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(50 * 86_400)).unwrap();
+    let report = world.run("prediction-cache");
+    assert_eq!((report.result, report.bytes_won()), (Came::Effect, 100), "{report:?}");
+    assert!(!remembered.join("00112233445566aa").exists() && young.exists() && remembered.join("no-id").exists());
+    assert!(ours.exists());
+    rests(&world, "prediction-cache");
+}
+
+#[test]
+fn a_large_journal_and_notes_about_backups_that_are_gone_are_made_small() {
+    let world = World::new();
+    effect(&world, "backup");
+    rests(&world, "logs");
+    let shelf = fs::read_dir(world.data.path().join("backups")).unwrap().next().unwrap().unwrap().path();
+    let notes = shelf.join("verified.jsonl");
+    let ours = fs::read_to_string(&notes).unwrap();
+    let stray = ours.replace("-full", "-gone").replace("-incremental", "-gone");
+    fs::write(&notes, format!("{}{ours}", stray.repeat(800))).unwrap();
+    effect(&world, "logs");
+    assert_eq!(fs::read_to_string(&notes).unwrap(), ours);
+    let journal = world.data.path().join("tasks.jsonl");
+    let line = fs::read_to_string(&journal).unwrap().lines().next_back().unwrap().to_owned() + "\n";
+    let id = line.strip_prefix("{\"id\":").unwrap().split(',').next().unwrap().to_owned();
+    let numbered = |nth: usize| line.replacen(&format!("\"id\":{id},"), &format!("\"id\":{},", 1_000 + nth), 1);
+    let text: String = (0..(10 << 20) / line.len()).map(numbered).collect();
+    fs::write(&journal, &text).unwrap();
+    effect(&world, "logs");
+    assert!(fs::metadata(&journal).unwrap().len() < text.len() as u64 * 3 / 4);
+    assert!(text.len() <= fs::metadata(world.data.path().join("tasks.old.jsonl")).unwrap().len() as usize);
+}
+
+#[test]
+fn our_own_store_is_copied_where_nobody_has_it_and_left_alone_where_somebody_does() {
+    let mut world = World::new();
+    rests(&world, "store");
+    let folder = world.data.path().join("store");
+    let (store, _) = alignwatch_store::open(&folder).unwrap();
+    let plan = world.plan("store").0;
+    assert!(plan.decision.because().contains("does this itself"), "{plan:?}");
+    rests(&world, "store");
+    drop(store);
+    effect(&world, "store");
+    let copies = || fs::read_dir(folder.join("backups")).unwrap().count();
+    assert_eq!(copies(), 1);
+    rests(&world, "store");
+    world.ahead = 2 * 86_400;
+    effect(&world, "store");
+    assert_eq!(copies(), 2);
+    assert_eq!(alignwatch_store::open_to_read(&folder).unwrap().examine().unwrap(), None);
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn headline(alerting: &Alerting, firing: &[Row]) -> String {
                 agree(n, "it", "all of them")
             )
         }
-        (n, held) => format!("{} fire, of which {held} are held.", count(n, "alert")),
+        (n, held) => format!("{} fire, of which {held} {} held.", count(n, "alert"), agree(held, "is", "are")),
     };
     if 0 < n_dead {
         text.push_str(&format!(" {} could not be delivered.", count(n_dead, "message")));
@@ -150,13 +150,64 @@ fn rows(alerting: &Alerting, phase: Phase, now: Timestamp) -> Vec<Row> {
     alerts.into_iter().take(SHOWN * 4).map(|alert| Row::of(&holding, alert, now)).collect()
 }
 
-/// Alerts that fire, for other pages.
-pub(super) fn firing(shared: &Shared, at_most: usize) -> (Vec<Row>, usize) {
+/// Alerts that fire, of one rule.
+pub(super) struct Firing {
+    /// The gravest, and the newest of those.
+    pub(super) worst: Row,
+    /// How many there are beside it.
+    pub(super) n_more: usize,
+    /// How many of all are held: by somebody who cares for them, a silence, a window.
+    pub(super) n_held: usize,
+    /// Where they are, in words.
+    pub(super) place: String,
+}
+
+/// Alerts that fire by their rule, the gravest first; and how many rules are left out.
+pub(super) fn firing(shared: &Shared, at_most: usize) -> (Vec<Firing>, usize) {
+    let mut rules: Vec<Vec<Row>> = Vec::new();
+    for row in rows(&shared.alerting(), Phase::Firing, crate::now()) {
+        match rules.iter_mut().find(|rows| rows[0].rule == row.rule) {
+            Some(rows) => rows.push(row),
+            None => rules.push(vec![row]),
+        }
+    }
+    let n_left_out = rules.len().saturating_sub(at_most);
+    (rules.into_iter().take(at_most).filter_map(Firing::of).collect(), n_left_out)
+}
+
+impl Firing {
+    fn of(rows: Vec<Row>) -> Option<Firing> {
+        let mut places: Vec<&str> = rows.iter().map(|row| row.repository.as_str()).collect();
+        places.sort_unstable();
+        places.dedup();
+        let place = match places[..] {
+            [one] => one.to_owned(),
+            _ => format!("in {}", count(places.len(), "repository")),
+        };
+        let n_held = rows.iter().filter(|row| !row.held.is_empty()).count();
+        let n_more = rows.len().saturating_sub(1);
+        Some(Firing { worst: rows.into_iter().next()?, n_more, n_held, place })
+    }
+
+    /// What holds them, in words; empty where nothing does.
+    pub(super) fn held(&self) -> String {
+        match (self.n_held, self.n_more) {
+            (0, _) => String::new(),
+            (_, 0) => format!("held: {}", self.worst.held),
+            (held, more) => format!("{held} of {} held", more + 1),
+        }
+    }
+}
+
+/// Messages that somebody should have heard and did not: given up, and tried again after a failure.
+pub(super) fn undelivered(shared: &Shared) -> (usize, usize) {
     let alerting = shared.alerting();
-    let mut rows = rows(&alerting, Phase::Firing, crate::now());
-    let n_all = alerting.book.firing().count();
-    rows.truncate(at_most);
-    (rows, n_all)
+    let n = |is: fn(&outbox::Outgoing) -> bool| alerting.book.outbox.values().filter(|row| is(row)).count();
+    let is_tried_again = |row: &outbox::Outgoing| {
+        matches!(row.state, outbox::State::Waiting)
+            && row.attempts.last().is_some_and(|attempt| matches!(attempt.outcome, outbox::Outcome::Failed(_)))
+    };
+    (n(|row| matches!(row.state, outbox::State::Dead(_))), n(is_tried_again))
 }
 
 impl Row {

@@ -1,6 +1,10 @@
 //! One branch: where it stands to its base, why it conflicts, what it did over time, what to type.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use alignwatch_model::{
     RefName, Span, Timestamp,
@@ -21,7 +25,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    chart::Chart,
+    chart::Charted,
     course::courses_of_branch,
     fork::Fork,
     head::{Head, Tab},
@@ -65,11 +69,13 @@ struct BranchPage {
     facts: Vec<(&'static str, String)>,
     conflicts: Vec<ConflictAt>,
     causes: Vec<CauseTold>,
+    overlaps: Vec<Overlap>,
+    n_overlaps: usize,
     commands: Vec<(&'static str, String, bool)>,
     findings: Vec<FindingLink>,
     attempts: Vec<(String, String, Mark)>,
     runs: Vec<Dealt>,
-    charts: Vec<(String, Chart)>,
+    charts: Vec<Charted>,
     /// Courses of single branches are not kept: the configuration says so.
     keeps_no_course: bool,
 }
@@ -78,9 +84,19 @@ struct BranchPage {
 struct ConflictAt {
     path: String,
     kinds: String,
+    /// The commit of the base that brought it, where that is known, and what else is told of it.
+    brought_by: Option<(String, String)>,
     /// Other branches that conflict there, and the way to them.
     others: String,
     address: String,
+}
+
+/// Another branch that conflicts at the same paths.
+struct Overlap {
+    name: String,
+    address: String,
+    n: String,
+    author: String,
 }
 
 /// A commit of the base that brought conflicts.
@@ -125,6 +141,7 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
     let branch = &view.branches[place];
     let shell = Shell::new(shared, told::short(name), Section::None);
     let now = shell.now;
+    let (overlaps, n_overlaps) = overlaps(&view, branch);
     Ok(BranchPage {
         head: Head::of(&view, Tab::Branches, now),
         mark: told::state(branch.state),
@@ -134,6 +151,8 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
         facts: facts(branch, now),
         conflicts: conflicts(&view, branch),
         causes: branch.causes.iter().map(|cause| CauseTold::of(cause, now)).collect(),
+        overlaps,
+        n_overlaps,
         commands: commands(branch),
         findings: findings(shared, id, name)?,
         attempts: attempts(&view, place),
@@ -229,18 +248,49 @@ fn budget(branch: &KeptBranch) -> Option<String> {
 fn conflicts(view: &View, branch: &KeptBranch) -> Vec<ConflictAt> {
     let others: BTreeMap<&str, usize> = view.conflict_paths.iter().map(|(path, n)| (path.as_str(), *n)).collect();
     let is_open = branch.state == BranchState::Conflicting;
-    let conflicts = branch.conflicts.iter().flatten().filter(|_| is_open);
-    let told = |conflict: &alignwatch_model::branch::Conflict| {
+    let conflicts = branch.conflicts.iter().flatten().enumerate().filter(|_| is_open);
+    let told = |(place, conflict): (usize, &alignwatch_model::branch::Conflict)| {
         let n = others.get(conflict.path.as_str()).map_or(0, |n| n.saturating_sub(1));
         let repository = told::encoded(&view.row.id);
         ConflictAt {
             kinds: conflict.kinds.join(", "),
+            brought_by: brought_by(branch, place),
             others: if n == 0 { "only here".to_owned() } else { format!("and {n} {}", agree(n, "other", "others")) },
             address: format!("/repositories/{repository}/branches?path={}", told::encoded(&conflict.path)),
             path: conflict.path.clone(),
         }
     };
     conflicts.map(told).collect()
+}
+
+/// The commit that changed the path with this place: of several, the one that is to blame for most.
+fn brought_by(branch: &KeptBranch, place: usize) -> Option<(String, String)> {
+    let changed = |cause: &&Cause| cause.paths.iter().any(|&at| usize::from(at) == place);
+    let cause = branch.causes.iter().find(changed)?;
+    let author = told::person(&cause.author);
+    Some((cause.oid.short(), format!("{} ({author}, {})", cause.subject, cause.committed_at.rfc3339())))
+}
+
+/// Other branches that conflict at the same paths, those that share most first; and how many there are in all.
+fn overlaps(view: &View, branch: &KeptBranch) -> (Vec<Overlap>, usize) {
+    let is_open = |branch: &KeptBranch| branch.state == BranchState::Conflicting;
+    let own = branch.conflicts.iter().flatten().filter(|_| is_open(branch));
+    let own: HashSet<&str> = own.map(|conflict| conflict.path.as_str()).collect();
+    let shared = |other: &KeptBranch| {
+        let conflicts = other.conflicts.iter().flatten().filter(|_| is_open(other) && other.name != branch.name);
+        conflicts.filter(|conflict| own.contains(conflict.path.as_str())).count()
+    };
+    let mut others: Vec<(usize, &KeptBranch)> =
+        view.branches.iter().map(|other| (shared(other), other)).filter(|(n, _)| 0 < *n).collect();
+    others.sort_by_key(|(n, other)| (Reverse(*n), Reverse(other.committed_at)));
+    let n_all = others.len();
+    let told = |(n, other): (usize, &KeptBranch)| Overlap {
+        name: told::short(&other.name).to_owned(),
+        address: told::branch_path(&view.row.id, &other.name),
+        n: count(n, "path"),
+        author: other.author.as_deref().map(told::person).unwrap_or_default().to_owned(),
+    };
+    (others.into_iter().take(SHOWN).map(told).collect(), n_all)
 }
 
 impl CauseTold {
@@ -341,7 +391,7 @@ fn runs(shared: &Shared, id: &str, name: &str, now: Timestamp) -> Result<Vec<Dea
     Ok(runs.filter_map(dealt).take(SHOWN).collect())
 }
 
-fn charts(shared: &Shared, id: &str, name: &str) -> Result<Vec<(String, Chart)>, Failed> {
+fn charts(shared: &Shared, id: &str, name: &str) -> Result<Vec<Charted>, Failed> {
     let wanted = [
         ("alignwatch_branch_behind_commits", "Commits behind"),
         ("alignwatch_branch_ahead_commits", "Commits of its own"),
@@ -350,7 +400,7 @@ fn charts(shared: &Shared, id: &str, name: &str) -> Result<Vec<(String, Chart)>,
     for (metric, title) in wanted {
         let courses = courses_of_branch(shared, id, metric, name, Span::days(365))?;
         let drawn = courses.iter().filter(|course| 1 < course.series.points().len());
-        charts.extend(drawn.map(|course| (format!("{title}: {}", course.told()), Chart::of(course, None, &[]))));
+        charts.extend(drawn.map(|course| Charted::of(title.to_owned(), course, None, &[])));
     }
     Ok(charts)
 }

@@ -5,7 +5,7 @@
 
 use alignwatch_model::{
     Span, Timestamp,
-    trend::{Forecast, words::Unit},
+    trend::{Forecast, Limit, words::Unit},
 };
 use askama::Template;
 
@@ -105,7 +105,9 @@ impl Chart {
         let marked =
             |event: &Event| Marked { x: scale.x(event.at.0 as f64), mark: event.mark, told: event.told.clone() };
         let (cone, middle) = forecast.and_then(|forecast| cone(course, forecast, &scale)).unzip();
-        let limit = objective.map(|value| Tick { at: scale.y(value), text: unit.told(value) });
+        let limit = limit_told(course, objective)
+            .filter(|(value, _)| (scale.least..=scale.most).contains(value))
+            .map(|(value, text)| Tick { at: scale.y(value), text });
         let (left, _, right, bottom) = MARGIN;
         Chart {
             width: SIZE.0,
@@ -126,6 +128,45 @@ impl Chart {
             events: events.iter().filter(is_inside).map(marked).collect(),
         }
     }
+}
+
+/// A chart with its words: what is drawn, how much it is now, what it should be, and where it leads.
+#[derive(Template)]
+#[template(path = "charted.html")]
+pub(super) struct Charted {
+    title: String,
+    help: &'static str,
+    now: String,
+    limit: String,
+    told: String,
+    foretold: String,
+    chart: Chart,
+}
+
+impl Charted {
+    /// `objective` is what the number should be, where that is promised.
+    pub(super) fn of(title: String, course: &Course, objective: Option<f64>, events: &[Event]) -> Charted {
+        Charted {
+            title,
+            help: course.metric.help,
+            now: course.latest_told(),
+            limit: limit_told(course, objective).map_or(String::new(), |(_, text)| text),
+            told: course.told(),
+            foretold: course.foretold().unwrap_or_default(),
+            chart: Chart::of(course, objective, events),
+        }
+    }
+}
+
+/// What a number should be, and in words: what is promised, or the limit of the metric.
+fn limit_told(course: &Course, objective: Option<f64>) -> Option<(f64, String)> {
+    let told = |value: f64| course.unit().told(value);
+    if let Some(value) = objective {
+        return Some((value, format!("objective {}", told(value))));
+    }
+    let limit = course.metric.limit?;
+    let side = if matches!(limit, Limit::AtMost(_)) { "at most" } else { "at least" };
+    Some((limit.value(), format!("{side} {}", told(limit.value()))))
 }
 
 /// The range of both axes, and the values at which lines are drawn.
@@ -270,10 +311,12 @@ fn dots(course: &Course, scale: &Scale) -> Vec<Dot> {
 fn cone(course: &Course, forecast: Forecast, scale: &Scale) -> Option<(String, String)> {
     let Forecast::In { about, soonest, latest } = forecast else { return None };
     let limit = course.metric.limit?.value();
-    let start = (scale.x(course.to.0 as f64), scale.y(course.latest()?));
-    let end = |span: Span| (scale.x((course.to.0 + span.0).min(scale.to) as f64), scale.y(limit));
-    let far = latest.map_or((scale.x(scale.to as f64), start.1), end);
-    Some((path(&vec![start, end(soonest), far]) + "z", path(&vec![start, end(about)])))
+    // Where the line ends, so that one goes on from the other.
+    let (_, end) = course.series.points().last()?;
+    let start = (scale.x(course.to.0 as f64), scale.y(*end));
+    let meets = |span: Span| (scale.x((course.to.0 + span.0).min(scale.to) as f64), scale.y(limit));
+    let far = latest.map_or((scale.x(scale.to as f64), start.1), meets);
+    Some((path(&vec![start, meets(soonest), far]) + "z", path(&vec![start, meets(about)])))
 }
 
 /// Times below the chart.
@@ -370,6 +413,8 @@ mod tests {
             of: String::new(),
             series: Series::new(points.iter().map(day)),
             n_rebuilt,
+            last: points.last().map(|(_, value)| *value),
+            yesterday: None,
             from: Timestamp(0),
             to: Timestamp(60 * 86_400),
             step: 3_600,

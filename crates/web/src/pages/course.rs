@@ -9,7 +9,7 @@ use alignwatch_model::{
 use super::shell::Failed;
 use crate::{
     Shared,
-    trends::{Found, Question, found},
+    trends::{Answered, Found, Question, found, value_at},
 };
 
 /// A number over time.
@@ -20,6 +20,10 @@ pub(super) struct Course {
     pub(super) series: Series,
     /// The first points, of those, that were rebuilt from history.
     pub(super) n_rebuilt: usize,
+    /// The last number itself, where `series` has means.
+    pub(super) last: Option<f64>,
+    /// What it was a day before the end; `None` = not known.
+    pub(super) yesterday: Option<f64>,
     /// The time that was asked about.
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
@@ -67,11 +71,12 @@ fn course(
     question: &Question,
     one: &Found,
 ) -> Result<Course, alignwatch_store::StoreError> {
-    let (series, n_rebuilt) = question.series(store, one)?;
+    let Answered { series, n_rebuilt, last } = question.series(store, one)?;
+    let yesterday = value_at(store, one, Timestamp(question.to.0 - Span::days(1).0))?;
     let values: Vec<&str> = one.labels.values().filter_map(|value| value.as_str()).map(super::told::short).collect();
     let of = values.join(" ");
     let (from, to, step) = (question.from, question.to, question.step);
-    Ok(Course { metric: one.metric, of, series, n_rebuilt, from, to, step })
+    Ok(Course { metric: one.metric, of, series, n_rebuilt, last, yesterday, from, to, step })
 }
 
 impl Course {
@@ -79,9 +84,9 @@ impl Course {
         Unit::of(self.metric.unit)
     }
 
-    /// The last value, as far as it is measured.
+    /// The last value, as it was measured.
     pub(super) fn latest(&self) -> Option<f64> {
-        self.series.points().last().map(|(_, value)| *value)
+        self.last
     }
 
     /// The last value as people read it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alignwatch_model::{
     Span, Timestamp,
     config::WindowRule,
+    facts::tasks::Backups,
     task::{Came, Measure, Plan, Report},
     window::{Opening, Purpose, Window},
 };
@@ -42,6 +43,8 @@ struct MaintenancePage {
     /// Tasks and repositories that a plan can be asked for.
     tasks: Vec<(&'static str, &'static str)>,
     places: Vec<(String, String)>,
+    /// Of each repository, the one proven longest ago first.
+    backups: Vec<BackupsRow>,
     runs: Vec<RunRow>,
     /// Why the history can't be read.
     unread: String,
@@ -90,6 +93,17 @@ struct WindowRow {
     repositories: String,
 }
 
+/// The backups of a repository.
+struct BackupsRow {
+    repository: String,
+    mark: Mark,
+    n: String,
+    newest: Option<Ago>,
+    drill: Option<Ago>,
+    /// What to type about it; empty where all is well.
+    command: &'static str,
+}
+
 /// A run of a task.
 struct RunRow {
     id: u64,
@@ -120,6 +134,9 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
             Err(reason) => (Vec::new(), reason),
         };
         let rows = shared.read(|store| store.repositories())?;
+        let mut backups: Vec<(Option<Timestamp>, BackupsRow)> =
+            rows.iter().map(|row| BackupsRow::of(&row.path, (shared.asks.backups)(&row.path), now)).collect();
+        backups.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.repository.cmp(&b.1.repository)));
         let is_here = |path: &str| shared.loaded().config.is_tended(path);
         let place = |row: alignwatch_store::RepositoryRow| {
             let note = if is_here(&row.path) { "" } else { " (plans only: not handed over)" };
@@ -131,6 +148,7 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
             headline: headline(&windows, now),
             calendar: (!windows.is_empty()).then(|| Calendar::of(&windows, now)),
             windows: pairs.iter().map(|(rule, window)| WindowRow::of(rule, window, now)).collect(),
+            backups: backups.into_iter().map(|(_, row)| row).collect(),
             runs: runs.into_iter().map(|run| RunRow::of(run, now)).collect(),
             unread,
             shell,
@@ -268,6 +286,36 @@ impl WindowRow {
             reason: window.reason.clone(),
             repositories: if rule.repositories.is_empty() { "all".to_owned() } else { rule.repositories.join(", ") },
         }
+    }
+}
+
+impl BackupsRow {
+    /// The row, and when one was last proven.
+    fn of(path: &str, backups: Result<Backups, String>, now: Timestamp) -> (Option<Timestamp>, BackupsRow) {
+        let repository = told::called(path).to_owned();
+        let unknown = told::health("unknown");
+        let backups = match backups {
+            Ok(backups) => backups,
+            Err(reason) => {
+                let row = BackupsRow { repository, mark: unknown, n: reason, newest: None, drill: None, command: "" };
+                return (None, row);
+            }
+        };
+        let (mark, command) = match backups {
+            Backups { n: 0, .. } => {
+                (Mark { tone: "unknown", shape: "dash", word: "no backup" }, "alignwatch backup create")
+            }
+            Backups { is_bad: true, .. } => {
+                (Mark { word: "the newest is bad", ..told::health("error") }, "alignwatch backup create --full")
+            }
+            Backups { proven_at: None, .. } => {
+                (Mark { word: "never restored", ..told::health("warning") }, "alignwatch backup verify --drill")
+            }
+            Backups { proven_at: Some(_), .. } => (Mark { word: "restored and compared", ..told::health("ok") }, ""),
+        };
+        let ago = |at: Option<Timestamp>| at.map(|at| Ago::new(at, now));
+        let (newest, drill) = (ago(backups.newest_at), ago(backups.proven_at));
+        (backups.proven_at, BackupsRow { repository, mark, n: backups.n.to_string(), newest, drill, command })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alignwatch_model::{
     Known, Span, Timestamp,
     branch::State as BranchState,
-    words::{count, thousands},
+    words::{agree, count, thousands},
 };
 use alignwatch_store::WhichRuns;
 use askama::Template;
@@ -17,7 +17,7 @@ use axum::{
 
 use super::{
     causes::Causes,
-    chart::{Chart, Event, Spark},
+    chart::{Charted, Event, Spark},
     course::{Course, Which, courses},
     head::{Head, Tab},
     maintenance,
@@ -25,7 +25,7 @@ use super::{
     runs::{by_day, read},
     shell::{Failed, Section, Shell, made},
     told::{self, Mark},
-    views::View,
+    views::{MostlyBy, PATHS_SHOWN, View},
 };
 use crate::{
     Shared,
@@ -37,9 +37,6 @@ const FINDINGS_AT_MOST: usize = 500;
 
 /// Runs that are marked in charts at most.
 const RUNS_AT_MOST: usize = 400;
-
-/// Paths in conflict that are listed.
-const PATHS_SHOWN: usize = 12;
 
 /// How far back charts go.
 const CHARTED: Span = Span::days(365);
@@ -90,6 +87,8 @@ struct RepositoryPage {
 /// A number that sums something up.
 struct Card {
     name: &'static str,
+    /// What it counts.
+    help: &'static str,
     value: String,
     /// Beside it, smaller.
     note: String,
@@ -108,16 +107,6 @@ struct Segment {
     /// Where it begins and how long it is, of 1000.
     x: f64,
     width: f64,
-}
-
-/// A chart with its words.
-struct Charted {
-    title: String,
-    help: &'static str,
-    now: String,
-    told: String,
-    foretold: Option<String>,
-    chart: Chart,
 }
 
 pub(super) async fn page(
@@ -188,22 +177,38 @@ fn objective(shared: &Shared, id: &str, all: &[Course]) -> Result<Option<Promise
     Ok(promises(&series, now).into_iter().find(|promise| promise.metric == PROMISED))
 }
 
+/// How its branches are, by the states that the bar and the table count as well.
 fn headline(view: &View, n_findings: usize) -> String {
+    let n = |state: BranchState| view.branches.iter().filter(|branch| branch.state == state).count();
     let n_open = view.branches.iter().filter(|branch| !branch.state.is_settled()).count();
-    let n_conflicting = view.branches.iter().filter(|branch| branch.state == BranchState::Conflicting).count();
     let all = count(view.branches.len(), "branch");
-    match (n_open, n_findings) {
-        (0, 0) => format!("{all}, and all of them are in line."),
-        (0, _) => format!("{all}, and all of them are in line; {} beside that.", count(n_findings, "finding")),
-        _ if n_conflicting == 0 => {
-            format!("{all}: {} have work that is not in the base, and none conflicts.", thousands(n_open))
-        }
-        _ => format!(
-            "{all}: {} have work that is not in the base, and {} of them conflict with it.",
-            thousands(n_open),
-            thousands(n_conflicting)
-        ),
+    if n_open == 0 {
+        let beside = match n_findings {
+            0 => String::new(),
+            n => format!("; {} beside that", count(n, "finding")),
+        };
+        return format!("{all}, and all of them are in line{beside}.");
     }
+    let (n_conflicting, n_clean) = (n(BranchState::Conflicting), n(BranchState::Diverged));
+    let n_unknown = n(BranchState::Unknown);
+    let parts = [
+        (n_conflicting, agree(n_conflicting, "conflicts with its base", "conflict with their base")),
+        (
+            n_clean,
+            agree(n_clean, "went its own way and would merge cleanly", "went their own way and would merge cleanly"),
+        ),
+        (n_unknown, "could not be judged"),
+    ];
+    let mut told: Vec<String> =
+        parts.iter().filter(|(n, _)| 0 < *n).map(|(n, what)| format!("{} {what}", thousands(*n))).collect();
+    match n_open - n_conflicting - n_clean - n_unknown {
+        0 => {}
+        n => told.push(format!("{} landed in part, or share nothing with the lines", thousands(n))),
+    }
+    if n_conflicting == 0 {
+        told.insert(0, "none conflicts".to_owned());
+    }
+    format!("{all}: {}.", told.join(", "))
 }
 
 fn cards(view: &View, courses: &[Course], promise: Option<&Promise>) -> Vec<Card> {
@@ -256,13 +261,21 @@ fn error_budget(promise: &Promise) -> Card {
         alignwatch_model::trend::words::long(Span(promise.seen_seconds)),
         percent.told(promise.objective_ratio)
     );
-    Card { name: "Error budget left", value, note, tone, spark: None, path: String::new() }
+    Card {
+        name: "Error budget left",
+        help: "What is left of the time for which the objective may be missed",
+        value,
+        note,
+        tone,
+        spark: None,
+        path: String::new(),
+    }
 }
 
 impl Card {
     fn of(name: &'static str, course: &Course, note: String, tone: &'static str, path: String) -> Card {
         let spark = (1 < course.series.points().len()).then(|| Spark::of(course));
-        Card { name, value: course.latest_told(), note, tone, spark, path }
+        Card { name, help: course.metric.help, value: course.latest_told(), note, tone, spark, path }
     }
 }
 
@@ -298,14 +311,7 @@ fn charted(course: &Course, promise: Option<&Promise>, events: &[Event]) -> Char
     let is_promised = promise.is_some_and(|promise| promise.metric == course.metric.name)
         || course.metric.name == "alignwatch_aligned_ratio";
     let objective = promise.map(|promise| promise.objective_ratio).filter(|_| is_promised);
-    Charted {
-        title: title(course),
-        help: course.metric.help,
-        now: course.latest_told(),
-        told: course.told(),
-        foretold: course.foretold(),
-        chart: Chart::of(course, objective, events),
-    }
+    Charted::of(title(course), course, objective, events)
 }
 
 impl RepositoryPage {
@@ -313,8 +319,15 @@ impl RepositoryPage {
         format!("/repositories/{}/branches", told::encoded(&self.view.row.id))
     }
 
-    fn conflict_paths(&self) -> &[(String, usize)] {
-        &self.view.conflict_paths[..self.view.conflict_paths.len().min(PATHS_SHOWN)]
+    /// Paths in conflict, with how many branches conflict there, and the commit that brought most of that.
+    fn paths(&self) -> Vec<(&str, usize, Option<&MostlyBy>)> {
+        let by = |path: &str| self.view.mostly_by.iter().find(|by| by.path == path);
+        let shown = self.view.conflict_paths.iter().take(PATHS_SHOWN);
+        shown.map(|(path, n)| (path.as_str(), *n, by(path))).collect()
+    }
+
+    fn has_conflicts(&self) -> bool {
+        self.view.branches.iter().any(|branch| branch.state == BranchState::Conflicting)
     }
 
     fn thousands(&self, n: &usize) -> String {

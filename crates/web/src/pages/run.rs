@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alignwatch_model::{
+    remedy::only_looks,
     run::{Document, Happened, Operation, Run, RunId, verification::Verified},
-    words::{bytes, count},
+    words::count,
 };
 use alignwatch_store::WhichRuns;
 use askama::Template;
@@ -16,7 +17,7 @@ use axum::{
 
 use super::{
     chart::rounded,
-    runs::{RunRow, Usual, at, read, verified},
+    runs::{Compared, RunRow, Usual, at, read, verified},
     shell::{Failed, Section, Shell, made},
     told::{self, Mark},
 };
@@ -43,6 +44,8 @@ struct RunPage {
     document: Document,
     stages: Option<Stages>,
     facts: Vec<(&'static str, String)>,
+    /// What it took: the number, what is usual for its workflow, and how it compares.
+    usual: Vec<Compared>,
     output: String,
     operations: Vec<Dealt>,
     n_more_operations: usize,
@@ -87,6 +90,8 @@ struct LossTold {
     paths: Vec<String>,
     n_more_paths: usize,
     kept_by: Option<String>,
+    /// What for, the command, and whether it only looks: below the last loss of a branch.
+    commands: Vec<(&'static str, String, bool)>,
 }
 
 pub(super) async fn page(
@@ -104,7 +109,8 @@ fn run(shared: &Shared, id: &str) -> Result<RunPage, Failed> {
     let started = document.started.clone().unwrap_or_default();
     let shell = Shell::new(shared, format!("Run of {}", started.workflow), Section::Runs);
     let which = WhichRuns { workflow: Some(&started.workflow), ..WhichRuns::default() };
-    let usual = Usual::of(&read(shared, which, USUAL_OF)?);
+    let others = read(shared, which, USUAL_OF)?;
+    let usual = Usual::of(&others);
     let repository = started.repository_id.unwrap_or_default();
     let operations = document.operations.iter().take(SHOWN).map(|operation| Dealt::of(operation, &repository));
     let verification = document.verification.clone();
@@ -112,6 +118,7 @@ fn run(shared: &Shared, id: &str) -> Result<RunPage, Failed> {
         row: RunRow::of(&document, &usual, shell.now),
         stages: Stages::of(&run, &document),
         facts: facts(&document),
+        usual: usual.compared(&document),
         operations: operations.collect(),
         n_more_operations: document.operations.len().saturating_sub(SHOWN),
         verified: verification.as_ref().map(verified),
@@ -126,19 +133,32 @@ fn run(shared: &Shared, id: &str) -> Result<RunPage, Failed> {
 /// The last lines of its output, without what a terminal would act on.
 fn finished_output(run: &Document) -> String {
     let text = run.finished.as_ref().and_then(|finished| finished.output_tail.as_deref()).unwrap_or_default();
-    text.chars().take(OUTPUT_SHOWN).filter(|&one| one == '\n' || one == '\t' || !one.is_control()).collect()
+    without_sequences(text)
+        .chars()
+        .take(OUTPUT_SHOWN)
+        .filter(|&one| one == '\n' || one == '\t' || !one.is_control())
+        .collect()
+}
+
+/// A text without what sets colours and moves cursors. Source: ECMA-48, control sequences (`ESC [ … final byte`).
+fn without_sequences(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut parts = text.split("\x1b[");
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(|one: char| !('\x20'..='\x3f').contains(&one));
+        // The final byte goes, too; anything else is text of a sequence that was cut.
+        let rest = end.map_or("", |end| &part[end..]);
+        plain.push_str(rest.strip_prefix(|one: char| ('\x40'..='\x7e').contains(&one)).unwrap_or(rest));
+    }
+    plain
 }
 
 fn facts(run: &Document) -> Vec<(&'static str, String)> {
     let started = run.started.clone().unwrap_or_default();
     let finished = run.finished.clone().unwrap_or_default();
     let usage = &finished.usage;
-    let cpu = match (usage.user_cpu_seconds, usage.system_cpu_seconds) {
-        (Some(user), Some(system)) => {
-            Some(format!("{} ({} in the kernel)", told::seconds(user + system), told::seconds(system)))
-        }
-        (user, system) => user.or(system).map(told::seconds),
-    };
+    let in_kernel = usage.system_cpu_seconds.map(told::seconds);
     let ended = match (finished.exit_code, finished.signal) {
         (_, Some(signal)) => Some(format!("signal {signal}")),
         (Some(code), None) => Some(format!("exit code {code}")),
@@ -170,10 +190,7 @@ fn facts(run: &Document) -> Vec<(&'static str, String)> {
         ("Began", at(run.began_at).map(|at| at.rfc3339())),
         ("Ended", at(run.ended_at).map(|at| at.rfc3339())),
         ("Ended with", ended),
-        ("Processor time", cpu),
-        ("Memory, at most", usage.peak_rss_bytes.map(bytes)),
-        ("Read from disks", usage.read_bytes.map(bytes)),
-        ("Written to disks", usage.written_bytes.map(bytes)),
+        ("Processor time in the kernel", in_kernel),
         ("Moved", run.finished.as_ref().map(|_| refs)),
         ("Left half done", Some(left.join(", ")).filter(|left| !left.is_empty())),
         ("Events", Some(run.n_events.to_string())),
@@ -213,8 +230,14 @@ fn losses(verified: &Verified) -> Vec<LossTold> {
         n_more_paths: (loss.n_paths as usize).saturating_sub(loss.paths.len()),
         paths: loss.paths.clone(),
         kept_by: verified.kept_by.clone(),
+        commands: Vec::new(),
     };
-    verified.losses.iter().map(told).collect()
+    let mut losses: Vec<LossTold> = verified.losses.iter().map(told).collect();
+    if let Some(last) = losses.last_mut() {
+        let commands = verified.rescue().into_iter();
+        last.commands = commands.map(|(what, command)| (what, command.clone(), only_looks(&command))).collect();
+    }
+    losses
 }
 
 fn not_known(all: &alignwatch_model::run::Verification) -> Vec<String> {
@@ -266,8 +289,27 @@ impl Stages {
 }
 
 impl RunPage {
+    /// Runs from which on something is usual.
+    fn usual_from(&self) -> usize {
+        Usual::RUNS_AT_LEAST
+    }
+
     /// The name of its workflow, as a part of an address.
     fn workflow(&self) -> String {
         told::encoded(&self.row.workflow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_shown_without_what_a_terminal_would_obey() {
+        let told = |text: &str| without_sequences(text);
+        assert_eq!(told("a \x1b[1;31mred\x1b[0m b\x1b[2K"), "a red b");
+        assert_eq!(told("[31m is text"), "[31m is text");
+        assert_eq!(told("\x1b[31"), "", "one that was cut is none");
+        assert_eq!(told("\x1b[31\u{e9}t\u{e9}"), "\u{e9}t\u{e9}");
     }
 }

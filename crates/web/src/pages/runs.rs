@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use alignwatch_model::{
     Span, Timestamp,
-    run::{Document, Outcome},
-    words::count,
+    run::{Document, Outcome, Usage},
+    words::{bytes, count},
 };
 use alignwatch_store::WhichRuns;
 use askama::Template;
@@ -184,36 +184,109 @@ fn took(run: &Document) -> Option<f64> {
     told.or_else(|| Some((run.ended_at?.0 - run.began_at?.0) as f64 / 1000.0))
 }
 
-/// How long the runs of each workflow usually take.
-pub(super) struct Usual(BTreeMap<String, f64>);
+/// A number that a run takes.
+struct Takes {
+    name: &'static str,
+    /// As it is read from a run.
+    read: fn(&Document) -> Option<f64>,
+    /// As people read it.
+    told: fn(f64) -> String,
+}
+
+/// The numbers that are compared with what is usual, the time first.
+const TAKES: [Takes; 5] = [
+    Takes { name: "Time", read: took, told: told::seconds },
+    Takes { name: "Processor time", read: cpu_seconds, told: told::seconds },
+    Takes { name: "Memory, at most", read: |run| Some(used(run)?.peak_rss_bytes? as f64), told: size },
+    Takes { name: "Read from disks", read: |run| Some(used(run)?.read_bytes? as f64), told: size },
+    Takes { name: "Written to disks", read: |run| Some(used(run)?.written_bytes? as f64), told: size },
+];
+
+fn used(run: &Document) -> Option<&Usage> {
+    run.finished.as_ref().map(|finished| &finished.usage)
+}
+
+fn cpu_seconds(run: &Document) -> Option<f64> {
+    let usage = used(run)?;
+    match (usage.user_cpu_seconds, usage.system_cpu_seconds) {
+        (Some(user), Some(system)) => Some(user + system),
+        (user, system) => user.or(system),
+    }
+}
+
+fn size(n_bytes: f64) -> String {
+    bytes(n_bytes.max(0.0) as u64)
+}
+
+/// A number of a run beside what is usual for its workflow.
+pub(super) struct Compared {
+    pub(super) name: &'static str,
+    pub(super) now: String,
+    /// Empty where nothing is usual yet.
+    pub(super) usual: String,
+    pub(super) told: String,
+    pub(super) is_odd: bool,
+}
+
+/// What the runs of each workflow usually take, in the order of [`TAKES`]; `None` = nothing is usual yet.
+pub(super) struct Usual(BTreeMap<String, [Option<f64>; TAKES.len()]>);
 
 impl Usual {
     /// Runs from which on something is usual.
-    const RUNS_AT_LEAST: usize = 5;
+    pub(super) const RUNS_AT_LEAST: usize = 5;
 
     /// The median of those that did something.
     pub(super) fn of(runs: &[Document]) -> Usual {
-        let mut all = BTreeMap::<String, Vec<f64>>::new();
+        let mut all = BTreeMap::<String, [Vec<f64>; TAKES.len()]>::new();
         let is_whole = |run: &&Document| matches!(run.outcome, Some(Outcome::Aligned | Outcome::NoOp));
         for run in runs.iter().filter(is_whole) {
-            all.entry(workflow(run).to_owned()).or_default().extend(took(run));
+            let numbers = all.entry(workflow(run).to_owned()).or_default();
+            for (numbers, takes) in std::iter::zip(numbers, TAKES) {
+                numbers.extend((takes.read)(run));
+            }
         }
-        let median = |mut times: Vec<f64>| {
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
+        let median = |mut numbers: Vec<f64>| {
+            numbers.sort_by(f64::total_cmp);
+            (Usual::RUNS_AT_LEAST <= numbers.len()).then(|| numbers[numbers.len() / 2])
         };
-        let enough = all.into_iter().filter(|(_, times)| Usual::RUNS_AT_LEAST <= times.len());
-        Usual(enough.map(|(name, times)| (name, median(times))).collect())
+        Usual(all.into_iter().map(|(name, numbers)| (name, numbers.map(median))).collect())
+    }
+
+    /// Each number of a run that is known, beside the usual one.
+    pub(super) fn compared(&self, run: &Document) -> Vec<Compared> {
+        let usual = self.0.get(workflow(run)).copied().unwrap_or_default();
+        let compared = |(takes, usual): (Takes, Option<f64>)| {
+            let now = (takes.read)(run)?;
+            let share = usual.filter(|usual| 0.0 < *usual).map(|usual| now / usual);
+            Some(Compared {
+                name: takes.name,
+                now: (takes.told)(now),
+                usual: usual.map_or(String::new(), takes.told),
+                told: share.map_or(String::new(), against),
+                is_odd: share.is_some_and(|share| 2.0 <= share),
+            })
+        };
+        std::iter::zip(TAKES, usual).filter_map(compared).collect()
     }
 
     /// In words; empty where nothing is usual yet.
     pub(super) fn told(&self, run: &Document) -> String {
-        let (Some(usual), Some(took)) = (self.0.get(workflow(run)), took(run)) else { return String::new() };
+        let usual = self.0.get(workflow(run)).and_then(|usual| usual[0]);
+        let (Some(usual), Some(took)) = (usual, took(run)) else { return String::new() };
         match took / usual.max(0.001) {
-            share if share < 0.5 => format!("faster than usual ({})", told::seconds(*usual)),
+            share if share < 0.5 => format!("faster than usual ({})", told::seconds(usual)),
             share if share < 2.0 => "as usual".to_owned(),
-            share => format!("{share:.0} times as long as usual ({})", told::seconds(*usual)),
+            share => format!("{share:.0} times as long as usual ({})", told::seconds(usual)),
         }
+    }
+}
+
+/// A share of what is usual, in words.
+fn against(share: f64) -> String {
+    match share {
+        ..0.5 => "less than half".to_owned(),
+        ..2.0 => "as usual".to_owned(),
+        _ => format!("{share:.0} times as much"),
     }
 }
 

@@ -10,15 +10,24 @@ use std::{
     time::Duration,
 };
 
-use alignwatch_model::{RefName, branch::State, family, kept::KeptBranch};
+use alignwatch_model::{
+    Oid, RefName,
+    branch::{Cause, State},
+    family,
+    kept::KeptBranch,
+    words::count,
+};
 use alignwatch_store::{RepositoryRow, Store, StoreError};
 use serde::Deserialize;
 
-use super::shell::Failed;
+use super::{shell::Failed, told};
 use crate::{Shared, api::not_known};
 
 /// Views that are kept, the last used. Source: ours; one of ten thousand branches takes some 10 MB.
 const KEPT_AT_MOST: usize = 8;
+
+/// Paths in conflict that the page of a repository lists.
+pub(super) const PATHS_SHOWN: usize = 12;
 
 /// Branches that are read in one go.
 const BRANCHES_A_STEP: usize = 500;
@@ -49,8 +58,20 @@ pub(super) struct View {
     pub(super) families: Vec<Option<Arc<str>>>,
     /// Paths at which branches conflict with their base, with how many do; most first.
     pub(super) conflict_paths: Vec<(String, usize)>,
+    /// Of the first [`PATHS_SHOWN`] of them, the commits that brought most of these conflicts, as far as known.
+    pub(super) mostly_by: Vec<MostlyBy>,
     /// Branches that conflict at more paths than are kept of one.
     pub(super) n_cut: usize,
+}
+
+/// The commit of a base that brought most of the conflicts at a path.
+#[derive(Debug, PartialEq)]
+pub(super) struct MostlyBy {
+    pub(super) path: String,
+    /// Its short id.
+    pub(super) oid: String,
+    /// What it is, who made it, and how many branches conflict by it.
+    pub(super) about: String,
 }
 
 /// What a sweep tells besides branches and findings.
@@ -145,7 +166,9 @@ fn read_view(store: &Store, row: RepositoryRow) -> Result<View, StoreError> {
     let seen = document.map(|text| serde_json::from_str(&text).unwrap_or_default());
     let (families, conflict_paths) = (families(&branches), conflict_paths(&branches));
     let n_cut = branches.iter().filter(|branch| is_cut(branch)).count();
-    Ok(View { row, seen, branches, families, conflict_paths, n_cut })
+    let mostly_by =
+        conflict_paths.iter().take(PATHS_SHOWN).filter_map(|(path, _)| mostly_by(&branches, path)).collect();
+    Ok(View { row, seen, branches, families, conflict_paths, mostly_by, n_cut })
 }
 
 impl Views {
@@ -191,6 +214,22 @@ fn families(branches: &[KeptBranch]) -> Vec<Option<Arc<str>>> {
         members.into_iter().for_each(|member| of[member] = Some(Arc::clone(&idea)));
     }
     of
+}
+
+fn mostly_by(branches: &[KeptBranch], path: &str) -> Option<MostlyBy> {
+    let mut counts = BTreeMap::<&Oid, (usize, &Cause)>::new();
+    for branch in branches.iter().filter(|branch| branch.state == State::Conflicting) {
+        let Some(place) = branch.conflicts.iter().flatten().position(|conflict| conflict.path == path) else {
+            continue;
+        };
+        let changed = |cause: &&Cause| cause.paths.iter().any(|&at| usize::from(at) == place);
+        if let Some(cause) = branch.causes.iter().find(changed) {
+            counts.entry(&cause.oid).or_insert((0, cause)).0 += 1;
+        }
+    }
+    let (n, Cause { oid, subject, author, .. }) = counts.into_values().max_by_key(|(n, _)| *n)?;
+    let about = format!("{subject} ({}): {}", told::person(author), count(n, "branch"));
+    Some(MostlyBy { path: path.to_owned(), oid: oid.short(), about })
 }
 
 fn is_cut(branch: &KeptBranch) -> bool {

@@ -62,6 +62,10 @@ refs before its exit code: a rebase that stopped is `conflict` although a script
 one line on standard error says why, and the command ends as ever. The command waits at most 0.2 s for us before it
 begins; after its end, measuring and verifying take a few seconds at most, and what was not verified by then is `unknown`.
 
+A script that does not want to be wrapped reports: `alignwatch event start` prints the id of the run and reads the refs,
+`event finish` tells which of them moved and verifies as `run` does. The daemon does the same for runs that are reported over
+`POST /api/v1/events` in a repository that it watches. A run that lost work is `failed`, whatever was reported of it.
+
 What was done before is taken in once: `alignwatch event import --reflog` makes a run of each merge, rebase and pull that the
 logs of this clone's branches tell of, marked as reconstructed; `alignwatch event import FILE` reads events, one a line.
 
@@ -90,6 +94,17 @@ gate:
   backups:
     - {workflows: [nightly], not_older_than: 2h}        # `gate --workflow nightly`, and within `run --workflow nightly`
     - {branches: [\"release/*\"], not_older_than: 1h}
+```
+
+What must not be aligned at all, or only in a window, stands there as well; what it is about and is not known, such as the base of a
+branch that no daemon has seen, is told and closes nothing:
+
+```yaml
+gate:
+  forbid:
+    - {bases: [\"release/*\"], because: 1.4 is frozen}     # also branches, workflows, repositories
+    - {workflows: [robot], merge: conflict}              # or unknown, or clean: what is predicted
+    - {workflows: [nightly], unless_open: night}         # one of `windows`
 ```
 
 A backup counts when the last look at it found it good (`backup create` looks at once). One that is not known of is none: the
@@ -270,12 +285,14 @@ By hand: `git clone --mirror objects.bundle NEW`, then `git -C NEW for-each-ref`
 `alignwatch run` says so on standard error, and `alignwatch verify RUN` says it again, with commits and paths.
 
 * **It means.** What Git itself makes of the old tip and the base has files, changes or lines that the new tip does not
-  have, or commits of the branch are nowhere any more, or conflict markers were committed. A warning is something that a
+  have, or commits of the branch are nowhere any more, or conflict markers were committed. Or a push overwrote commits at a remote
+  (what a fetch brings is the doing of others), a merge that made a new branch kept one side whole, a tag is gone, or a stash was
+  dropped whose content is in no working tree and on no branch. A warning is something that a
   later commit of the same run did on purpose, perhaps.
 * **Look closer.** `git diff BEFORE AFTER -- PATH`, where BEFORE is the tip before that `verify` names; for commits that are
   gone, `git range-diff BASE BEFORE AFTER`.
 * **Keep it.** Do this first: `git branch keep-BRANCH BEFORE`. Without a ref or a reflog, gc removes the old tip.
-* **Mend.** For paths, `git checkout BEFORE -- PATH` (or the base's version) and a commit; for commits,
+* **Mend.** A stash: `git stash store ID`. For paths, `git checkout BEFORE -- PATH` (or the base's version) and a commit; for commits,
   `git cherry-pick COMMIT`; to take all of it back, `git update-ref refs/heads/BRANCH BEFORE AFTER` where the branch is
   checked out nowhere.
 * **Be sure.** Run the alignment again under `alignwatch run`, and `verify` says ok. `unknown` is not ok: objects are gone, or
@@ -292,11 +309,15 @@ curl localhost:8750/api/v1/repositories/ID/trends   # what rises or falls, and w
 curl localhost:8750/api/v1/findings           # what is wrong, since when
 ```
 
-As a service: `contrib/alignwatch.service` says in its first lines where to put it. systemd hears when it answers, restarts it when
-its loop no longer turns, and lets it write into its own folder and `/srv/git` only; where maintenance works elsewhere, its
-`ReadWritePaths` names that folder, too.
+As a service: `contrib/alignwatch.service` (of a user) and `contrib/alignwatch-system.service` (of the machine) say in their first
+lines where to put them. systemd hears when it answers, restarts it when its loop no longer turns, and lets it write into its own
+folder and `/srv/git` only; where maintenance works elsewhere, its `ReadWritePaths` names that folder, too.
 
-Repositories are named on the command line or in `serve.repositories`. Where `serve.may_add` opens folders for it, they can be
+Repositories are named on the command line or in `serve.repositories`, whose patterns are read again twice a minute. One that was
+deleted or moved, or whose disk is not mounted, is `gone`: the daemon starts without it, the rule `repository-unseen` tells of it, and
+nothing of it is forgotten. Where that is meant: take it out of the configuration, or, where a pattern had found it,
+`DELETE /api/v1/repositories/ID`. `serve.at_once` of them are looked at together; one that is slow, or whose disk hangs, delays
+no other, and is told as unknown after ten minutes. Where `serve.may_add` opens folders for it, they can be
 added while it runs, and are there again after the next start:
 
 ```sh
@@ -340,7 +361,8 @@ curl localhost:8750/ping/any/nightly                  # it went well; /fail, /lo
 ```
 
 In the place of `any` stands a token with the scope `report` where tokens are asked for. `workflows: [{name: nightly, ping: UUID}]`
-gives it an id of its own: `/ping/UUID`. Runs that overlap are told apart by `rid=UUID`.
+gives it an id of its own: `/ping/UUID`. Runs that overlap are told apart by `rid=UUID`. They belong to no repository: what is
+wrong with them (`run-failed`, `run-missed` and the like) is an alert whose repository is null.
 
 ## Hearing of a push
 
@@ -446,6 +468,7 @@ channels:
 | see what could not be delivered, and try again | `alignwatch alert dead`, `alignwatch alert retry KEY`, `alignwatch alert drop KEY` |
 | end an alert that nobody can see to be over, such as one of a repository that is watched no more | `alignwatch alert end ID` |
 | see which rules there are | `alignwatch rules list` |
+| know who is on duty, and who is next | `alignwatch notify on-call` |
 | know how often a rule would have fired | `alignwatch rules backtest NAME --days 28` |
 | have the same rules in a Prometheus | `alignwatch rules export > alignwatch.rules.yml`, then `promtool check rules alignwatch.rules.yml` |
 
@@ -458,6 +481,18 @@ What is promised, and tested (`crates/model/src/turn/story.rs`, `crates/cli/test
 * What can't be seen neither fires nor is over. A repository that can't be looked at is told once; what follows from it is not.
 * Holding back holds the telling only. Judging, counting and the end go on.
 * While the store can't keep anything, only that is told; everything else waits for the disk.
+
+A rule of your own can say what else must hold, in CEL, over what `check --json` shows of a finding or over the number of a metric:
+
+```yaml
+rules:
+  - name: many-conflicts
+    expr: 'finding{check=\"conflicting\"} >= error'
+    when: 'evidence.n_branches > 5 && !(subject in [\"main\", \"develop\"])'
+```
+
+`config check` tells of names, words and comparisons that there are not. `has(evidence.age_seconds)` asks whether there is such a fact; where a
+condition cannot be answered, the alert neither fires nor ends, and `explain` says why.
 
 Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and
 `amtool --alertmanager.url=http://localhost:8750` lists alerts and adds, lists and ends silences.

@@ -109,7 +109,7 @@ pub fn verified(path: &Path, run: &RunId, operations: &[Operation], moves: &[Ref
         Err(error) => return failed(error.to_string()),
     };
     let mut found = match git.at(&opened) {
-        Ok(at) => verify(&at, &asked, stop),
+        Ok(at) => verify(&at.stopped_by(stop.clone()), &asked, stop),
         Err(error) => return failed(error.to_string()),
     };
     found.unknown.extend(unknown);

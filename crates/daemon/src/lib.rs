@@ -27,6 +27,7 @@ mod announce;
 pub mod board;
 pub mod calendars;
 mod deliver;
+mod expected;
 pub mod export;
 mod guard;
 pub mod health;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::runs;
+use crate::{expected, runs};
 use alignwatch_git::{
     inspect::{self, InspectError, Listener, Wanted},
     repository,
@@ -51,6 +51,7 @@ fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
     let looked = match data_dir {
         Some(data_dir) => {
             snapshot.facts.runs = runs::of_repository(data_dir, &snapshot.repository.id);
+            snapshot.facts.expected_since = expected::since(data_dir);
             let said = Journal::of(data_dir).read().map_err(|error| error.to_string());
             snapshot.facts.tasks = Known::from_result(said.map(|said| said.last_of(&snapshot.repository.id)));
             Looked::Took(began.elapsed().as_secs_f64())

@@ -6,12 +6,12 @@ use alignwatch_host::{is_alive_since, machine};
 use alignwatch_model::{
     Known,
     facts::runs::{Brief, Process, RUNS_AT_MOST, Runs},
-    run::{Document, Run, RunEvent, RunId},
+    run::{Document, Run, RunEvent, RunId, event::Started},
 };
 use alignwatch_records::Spool;
 use alignwatch_store::{StoreError, WhichRuns};
 
-/// The newest runs of the repository with this id. Unknown when the records can't be read.
+/// The newest runs of the repository with this id; those that belong to none where it is empty. Unknown when the records can't be read.
 pub fn of_repository(data_dir: &Path, repository: &str) -> Runs {
     match read(data_dir, repository) {
         Ok(runs) => Known::Seen(runs),
@@ -56,7 +56,8 @@ pub fn documents(data_dir: &Path, repository: &str) -> Result<Vec<Document>, Str
         let Ok(spooled) = spool.read(&id) else { continue };
         let document = Run::of(spooled.events).document();
         let is_of_it = |document: &Document| {
-            document.started.as_ref().is_some_and(|started| started.repository_id.as_deref() == Some(repository))
+            let id = |started: &Started| started.repository_id.as_deref().unwrap_or_default() == repository;
+            document.started.as_ref().is_some_and(id)
         };
         documents.extend(document.filter(is_of_it).map(|document| (id, document)));
     }

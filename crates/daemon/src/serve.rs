@@ -20,7 +20,7 @@ use alignwatch_git::{
     stop::Stop,
 };
 use alignwatch_model::{
-    Look, Timestamp,
+    Known, Look, Timestamp,
     access::TOKENS_FILE,
     alert::{Book, Policy, book::WITHIN_BUDGET},
     checks::{self, ALL},
@@ -29,6 +29,7 @@ use alignwatch_model::{
     task::TaskWish,
     turn::{Effect, Event, Inspected, Pace, Refusal, State, Unseen, turn},
     window::Change,
+    words::count,
 };
 use alignwatch_records::Openings;
 use alignwatch_store::{Mended, Store, StoreError};
@@ -38,11 +39,12 @@ use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, Ta
 use crate::{
     address, announce, calendars,
     deliver::Deliverer,
+    expected,
     export::{self, Exporter},
     keep::Keeper,
     look, named, reporting,
     reports::Reports,
-    spooled,
+    runs, spooled,
     supervisor::Supervisor,
     tend::{Acted, act, tend},
     verifier::{Verifier, is_end},
@@ -55,6 +57,9 @@ const INBOX: usize = 1024;
 
 /// The longest that the loop sleeps, and so the longest that an end takes to be noticed.
 const SLEEP_AT_MOST: Duration = Duration::from_millis(250);
+
+/// How long looks may take to come to their end. Each git is ended at once. Source: ours; supervisors wait half a minute.
+const LOOKS_END_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the daemon is to do.
 #[derive(Clone)]
@@ -110,6 +115,16 @@ pub enum ServeError {
     KeeperGone,
 }
 
+impl ServeError {
+    /// What to type to get further; `serve` is how the daemon is started.
+    pub fn hints(&self, serve: &str) -> Vec<String> {
+        match self {
+            ServeError::Store(error) => error.hints(serve),
+            ServeError::Listen(_) | ServeError::KeeperGone => Vec::new(),
+        }
+    }
+}
+
 /// Watches until `stop` becomes true. `say` hears what a person who started it wants to know.
 ///
 /// Errors: [`ServeError`]; nothing was watched then, or nothing can be kept any more.
@@ -122,6 +137,9 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let (inbox, events) = sync_channel(INBOX);
     let reports = Arc::new(Reports::to(inbox.clone()));
     let (wished, upkeep) = (Arc::clone(&reports), Arc::clone(&reports));
+    if let Err(error) = expected::note(&settings.data_dir, &settings.config, now()) {
+        say(&format!("cannot note since when runs are expected: {error}; those that are new are not missed yet"));
+    }
     let known = known(&folder);
     let named = Named {
         paths: &settings.paths,
@@ -161,7 +179,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let address = settings.listen;
     let _told = address::tell(&settings.data_dir, address);
     let paths = watching.texts();
-    let watched = alignwatch_model::words::count(paths.len(), "repository");
+    let watched = count(paths.len(), "repository");
     say(&format!("watching {watched}; the dashboard is at http://{address}/"));
     let finder = watching.read_again(Arc::clone(&stop));
     let watcher = watch::start(Arc::clone(&watching), inbox.clone(), Arc::clone(&stop));
@@ -171,28 +189,37 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let deliverer = Deliverer::of(&settings.config, external_url(&settings));
     let exporter = Exporter::start(&settings.config, &settings.data_dir, Arc::clone(&shared), Arc::clone(&stop));
     let (exporter, exporting) = exporter.unzip();
-    let mut state = State::watching(paths, now()).with_ids(known);
+    let mut state = State::watching(paths, now()).with_ids(known).with_unplaced_runs();
     if let Some(recalled) = recalled {
         state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
     }
     let live = Arc::new(Live { settings: RwLock::new(Arc::new(settings)), shared: Arc::clone(&shared) });
     let calendars = calendars::start(Arc::clone(&live), inbox.clone(), Arc::clone(&stop));
     let body = Body { live, stop: Arc::clone(&stop), inbox, commits, reports, deliverer, exporter, shared, watching };
-    let mut inspectors = Vec::new();
+    let (mut inspectors, mut looks) = (Vec::new(), Vec::new());
     let mut supervisor = Supervisor::ready();
-    let ended = body.run(state, events, &mut inspectors, &mut supervisor);
+    let ended = body.run(state, events, &mut inspectors, &mut looks, &mut supervisor);
     supervisor.stopping();
     // Whatever ended the loop ends the others, too.
     stop.store(true, Ordering::Relaxed);
     drop(body);
-    for thread in inspectors.into_iter().chain([keeper, pages, spooler, verifying, watcher, finder, calendars]) {
+    for thread in inspectors.into_iter().chain([keeper, pages, spooler, calendars]) {
         // A thread that panicked has said so; the others come to their end all the same.
         let _ = thread.join();
     }
+    await_those_who_look(looks.into_iter().chain([watcher, finder, verifying]).collect());
     if let Some(exporting) = exporting {
         export::join(&exporting, export::PATIENCE);
     }
     ended
+}
+
+/// Waits for threads that only look, and change nothing. One that hangs with its disk keeps nobody: it ends with the process.
+fn await_those_who_look(looks: Vec<JoinHandle<()>>) {
+    let until = Instant::now() + LOOKS_END_WITHIN;
+    while !looks.iter().all(JoinHandle::is_finished) && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Each request needs a token, but for what is public.
@@ -390,12 +417,13 @@ struct Body {
 }
 
 impl Body {
-    /// The loop. Threads that still inspect when it ends are in `inspectors`. Errors: [`ServeError::KeeperGone`].
+    /// The loop. Threads that are still at work when it ends are in `inspectors`, those that only look in `looks`. Errors: [`ServeError::KeeperGone`].
     fn run(
         &self,
         mut state: State,
         events: Receiver<Event>,
         inspectors: &mut Vec<JoinHandle<()>>,
+        looks: &mut Vec<JoinHandle<()>>,
         supervisor: &mut Supervisor,
     ) -> Result<(), ServeError> {
         let mut event = Event::Tick;
@@ -407,8 +435,10 @@ impl Body {
             }
             let settings = self.live.settings();
             for effect in turn(&mut state, event, &settings.config, settings.pace, now()) {
-                inspectors.extend(self.perform(effect)?);
+                let threads = if matches!(effect, Effect::Inspect(_)) { &mut *looks } else { &mut *inspectors };
+                threads.extend(self.perform(effect)?);
             }
+            looks.retain(|thread| !thread.is_finished());
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
             // Some things are decided because time went on.
@@ -436,6 +466,7 @@ impl Body {
     fn perform(&self, effect: Effect) -> Result<Option<JoinHandle<()>>, ServeError> {
         match effect {
             Effect::Inspect(path) => Ok(Some(self.inspect(path))),
+            Effect::ReadUnplaced => Ok(Some(self.read_unplaced())),
             Effect::Deliver(row) => Ok(Some(self.deliverer.start(&row, self.inbox.clone()))),
             Effect::Tend(path) => Ok(Some(self.tend(path))),
             Effect::Do(wish) => Ok(Some(self.act(wish))),
@@ -466,6 +497,18 @@ impl Body {
                 let inspected = Inspected { path, seconds: began.elapsed().as_secs_f64(), seen };
                 let _ = inbox.send(Event::Inspected(Box::new(inspected)));
             }
+        })
+    }
+
+    /// Reads the runs that belong to no repository.
+    fn read_unplaced(&self) -> JoinHandle<()> {
+        let (settings, inbox) = (self.live.settings(), self.inbox.clone());
+        thread::spawn(move || {
+            let read = || (runs::of_repository(&settings.data_dir, ""), expected::since(&settings.data_dir));
+            let read = panic::catch_unwind(panic::AssertUnwindSafe(read));
+            let bug = |_| (Known::Unknown("a bug in alignwatch ended it".to_owned()), BTreeMap::new());
+            let (runs, expected_since) = read.unwrap_or_else(bug);
+            let _ = inbox.send(Event::UnplacedRead(runs, expected_since));
         })
     }
 
@@ -540,7 +583,8 @@ impl Body {
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
         self.show_alerts(state);
         let n_overdue = state.overdue(self.live.settings().pace, now());
-        let overdue = (0 < n_overdue).then(|| format!("{n_overdue} repositories were not looked at in time"));
+        let told = || format!("{} not looked at yet, or not for twice the interval", count(n_overdue, "repository"));
+        let overdue = (0 < n_overdue).then(told);
         let fresh = (!state.has_kept).then(|| "nothing was kept yet".to_owned());
         let trouble = state.store_trouble.clone().or(overdue).or(fresh);
         *self.shared.trouble.write().unwrap_or_else(PoisonError::into_inner) = trouble;

@@ -50,6 +50,8 @@ pub enum Whose {
     Ours,
     /// Ours, which runs another one first.
     OursAndAnother,
+    /// Another one, which runs ours: a tool that came later put itself in front of it.
+    AnotherAndOurs,
     /// Another one.
     Another,
 }
@@ -94,6 +96,9 @@ pub fn install(opened: &Opened, program: &Path) -> Result<Vec<Hook>, HookError> 
     fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
     for (name, has_input) in REPORTING {
         let found = hook(&folder, name)?;
+        if found.whose == Whose::AnotherAndOurs {
+            continue;
+        }
         if found.whose == Whose::Another {
             let aside = aside(&found.path);
             if fs::symlink_metadata(&aside).is_ok() {
@@ -116,7 +121,8 @@ pub fn remove(opened: &Opened) -> Result<Vec<Hook>, HookError> {
             Whose::OursAndAnother => {
                 fs::rename(aside(&found.path), &found.path).map_err(failed("put back", &found.path))?;
             }
-            Whose::Nobody | Whose::Another => {}
+            // What another tool runs is taken out by that tool.
+            Whose::Nobody | Whose::Another | Whose::AnotherAndOurs => {}
         }
     }
     hooks(opened)
@@ -179,11 +185,32 @@ fn hook(folder: &Path, name: &'static str) -> Result<Hook, HookError> {
             Ok(_) => Whose::OursAndAnother,
             Err(_) => Whose::Ours,
         },
+        Ok(bytes) if runs_ours(&path, &bytes) => Whose::AnotherAndOurs,
         Ok(_) => Whose::Another,
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => Whose::Nobody,
         Err(error) => return Err(failed("read", &path)(error)),
     };
     Ok(Hook { name, path, whose })
+}
+
+/// Does this hook of somebody else run ours? By the line that we tell people to add, or from a file beside it that has ours:
+/// pre-commit moves it to `NAME.legacy`, others to other endings. Which of these it runs is taken from its text.
+fn runs_ours(path: &Path, text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return false;
+    };
+    if text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains(&format!("hooks report {name}"))) {
+        return true;
+    }
+    let beside = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| {
+        let ending = entry.file_name().to_str()?.strip_prefix(name)?.strip_prefix('.')?.to_owned();
+        Some((ending, entry.path()))
+    });
+    let is_ours = |path: &Path| fs::read(path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(MARK));
+    // pre-commit names no ending in its hook: its program knows it.
+    let is_run = |ending: &str| ending == "legacy" || text.contains(&format!(".{ending}"));
+    beside.filter(|(ending, _)| is_run(ending)).any(|(_, path)| is_ours(&path))
 }
 
 fn aside(path: &Path) -> PathBuf {
@@ -300,6 +327,28 @@ mod tests {
         assert!(log(&repo).ends_with("rebase a b\nc d\n\n"), "{}", log(&repo));
         remove(&opened).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_hook_of_ours_that_another_tool_runs_is_known_and_not_put_there_twice() {
+        let repo = repo();
+        let opened = open(repo.path()).unwrap();
+        let path = opened.common_dir.join("hooks/post-merge");
+        install(&opened, &recorder(&repo)).unwrap();
+        // As pre-commit does it.
+        fs::rename(&path, path.with_extension("legacy")).unwrap();
+        put(&path, "#!/bin/sh\n\"$0.legacy\" \"$@\"\n").unwrap();
+        assert_eq!(whose(&opened), [Whose::AnotherAndOurs, Whose::Ours]);
+        install(&opened, &recorder(&repo)).unwrap();
+        assert_eq!(whose(&opened), [Whose::AnotherAndOurs, Whose::Ours]);
+        repo.git(["merge", "-q", "--no-ff", "topic"]);
+        assert_eq!(log(&repo).matches("post-merge").count(), 1, "{}", log(&repo));
+        // A line that somebody added to a hook of their own.
+        put(&path, "#!/bin/sh\nalignwatch hooks report post-merge \"$@\" </dev/null >/dev/null 2>&1 || :\n").unwrap();
+        fs::remove_file(path.with_extension("legacy")).unwrap();
+        assert_eq!(whose(&opened)[0], Whose::AnotherAndOurs);
+        put(&path, "#!/bin/sh\n# hooks report post-merge\n").unwrap();
+        assert_eq!(whose(&opened)[0], Whose::Another);
     }
 
     fn input(repo: &Repo) -> PathBuf {

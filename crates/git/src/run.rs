@@ -28,6 +28,7 @@ pub use self::{call::Call, conversation::Conversation, error::GitError};
 use crate::{
     harden::{self, Setting},
     repository::Opened,
+    stop::Stop,
     version::{self, GitVersion},
 };
 
@@ -115,6 +116,7 @@ impl Git {
             entries: opened.entries.clone(),
             disarmed: Vec::new(),
             limits: Limits::default(),
+            stop: Stop::default(),
         };
         if opened.includes_files() {
             let list = at.command("config").option("--list").option("-z").option("--show-scope").run()?;
@@ -146,6 +148,7 @@ pub struct GitAt<'a> {
     entries: Vec<Entry>,
     disarmed: Vec<Setting>,
     limits: Limits,
+    stop: Stop,
 }
 
 /// One setting of the repository's own configuration.
@@ -177,6 +180,12 @@ impl<'a> GitAt<'a> {
     /// The same with other limits for calls that set none of their own.
     pub fn limited(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same; its calls end when somebody interrupts.
+    pub fn stopped_by(mut self, stop: Stop) -> Self {
+        self.stop = stop;
         self
     }
 

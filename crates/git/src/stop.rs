@@ -44,6 +44,11 @@ impl Stop {
         self.interrupted.load(Ordering::Relaxed) || self.budget.is_some_and(|(until, _)| until <= Instant::now())
     }
 
+    /// Did somebody interrupt? A budget that is used up is none of it.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// How long there is to go, at most `limit`.
     pub fn at_most(&self, limit: Duration) -> Duration {
         let left = self.budget.map(|(until, _)| until.saturating_duration_since(Instant::now()));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use alignwatch_git::repository::open;
 use alignwatch_git::run::{Git, GitError, Limits};
+use alignwatch_git::stop::Stop;
 use plain_git::{git, with_commit};
 
 /// A program that says it is git, and does otherwise what the script says.
@@ -56,16 +57,7 @@ fn a_git_that_does_not_end_is_ended_with_its_children() {
     let script = format!("trap '' TERM; sleep 600 & echo $$ $! > {}; wait; sleep 600", pids.display());
     let error = outcome(&script, quick()).unwrap_err();
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
-    for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
-        let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let lives = || !stat().is_empty() && !stat().contains(") Z ");
-        // A process that was killed dies when it is next scheduled.
-        let until = Instant::now() + Duration::from_secs(60);
-        while lives() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert!(!lives(), "{pid} lives: {}", stat());
-    }
+    assert_gone(&pids);
 }
 
 #[test]
@@ -134,6 +126,42 @@ fn a_conversation_says_why_it_ended() {
     let mut gone = talk("exec 0<&-; exec 1>&- 2>&-; exit 5");
     let error = (0..1000).find_map(|_| gone.send(&[b'x'; 100_000]).err()).unwrap();
     assert!(matches!(error, GitError::Failed { code: 5, .. }), "{error}");
+}
+
+#[test]
+fn an_interruption_ends_a_git_at_once_and_leaves_no_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open(&bare(folder.path())).unwrap();
+    let pids = folder.path().join("pids");
+    let script = format!("trap '' TERM; sleep 600 & echo $$ $! > {0}.part; mv {0}.part {0}; wait", pids.display());
+    let runner = pretended(folder.path(), &script);
+    let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let at = runner.at(&opened).unwrap().stopped_by(Stop::new(None, flag.clone()));
+    let began = || pids.exists();
+    let error = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| at.command("try").run().map(drop));
+        while !began() {
+            std::thread::yield_now();
+        }
+        flag.store(true, std::sync::atomic::Ordering::Relaxed);
+        asked.join().unwrap().unwrap_err()
+    });
+    assert!(matches!(error, GitError::Interrupted { .. }), "{error}");
+    assert_gone(&pids);
+}
+
+/// The processes in this file live no longer.
+fn assert_gone(pids: &Path) {
+    for pid in std::fs::read_to_string(pids).unwrap().split_whitespace() {
+        let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let lives = || !stat().is_empty() && !stat().contains(") Z ");
+        // A process that was killed dies when it is next scheduled.
+        let until = Instant::now() + Duration::from_secs(60);
+        while lives() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!lives(), "{pid} lives: {}", stat());
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub enum Cause {
     Disk,
     /// The repository is not well.
     Health,
-    /// The two must never be merged.
+    /// The two must never be merged, or the configuration forbids it.
     Forbidden,
     /// It would stop at a conflict.
     Conflict,
@@ -148,7 +148,7 @@ const INTERVALS: i64 = 3;
 /// Answers.
 pub fn answer(asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) -> Answer {
     let mut answer = Answer::default();
-    for look in [freezes, runs, leases, locks, unfinished, room, watched, backups] {
+    for look in [freezes, runs, leases, locks, unfinished, room, watched, forbidden, backups] {
         look(&mut answer, asked, facts, now);
     }
     answer.obstacles.retain(|obstacle| !asked.ignored.contains(&obstacle.cause));
@@ -296,6 +296,48 @@ fn backups(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Times
     answer.obstacles.push(Obstacle { cause: Cause::Backup, text, until: None, commands });
 }
 
+/// What the configuration forbids. What it is about is asked of what the daemon saw, and is a doubt where that is not known.
+fn forbidden(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Timestamp) {
+    let path = &facts.snapshot.repository.path;
+    let kept =
+        facts.watched.seen().filter(|watched| is_fresh(watched, facts, now)).and_then(|seen| seen.branch.as_ref());
+    let is_current = kept.is_some_and(|kept| facts.tip.seen() == kept.oid.map(|oid| oid.hex()).as_ref());
+    let (base, verdict) =
+        (kept.and_then(|kept| kept.base.as_deref()), kept.filter(|_| is_current).map(|kept| kept.verdict));
+    for rule in facts.config.gate.forbid.iter().filter(|rule| rule.is_about(path, asked.branch, workflow(asked, facts)))
+    {
+        let because = rule.because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+        match (rule.is_about_base(base), rule.is_about_merge(verdict)) {
+            (Some(false), _) | (_, Some(false)) => continue,
+            (Some(true), Some(true)) => {}
+            (None, _) => {
+                answer.doubt(format!("whether `gate.forbid` is about it is not known, since its base is not{because}"));
+                continue;
+            }
+            (_, None) => {
+                answer
+                    .doubt(format!("whether `gate.forbid` is about it is not known, since its merge is not{because}"));
+                continue;
+            }
+        }
+        let mut windows = facts.config.windows.iter().filter_map(|window| window.window().ok());
+        match rule.unless_open.as_ref().and_then(|name| windows.find(|window| window.name == *name)) {
+            Some(window) if window.open_at(now).is_some() => {}
+            Some(window) => {
+                let until = window.next_after(now).map(|opening| opening.from);
+                let text = format!("`gate.forbid` allows it only in the window `{}`{because}", window.name);
+                answer.stop(Cause::Forbidden, text, until);
+            }
+            None => answer.stop(Cause::Forbidden, format!("`gate.forbid` forbids it{because}"), None),
+        }
+    }
+}
+
+/// Does what the daemon saw say something about now?
+fn is_fresh(watched: &Watched, facts: &Facts<'_>, now: Timestamp) -> bool {
+    now.since(watched.swept_at) <= Span(INTERVALS * facts.config.serve.interval.0)
+}
+
 /// The workflow that wants to align, as far as it is known.
 fn workflow<'a>(asked: &Asked<'a>, facts: &Facts<'a>) -> Option<&'a str> {
     let runs = facts.snapshot.facts.runs.seen();
@@ -309,7 +351,7 @@ fn watched(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Times
         Known::Unknown(reason) => return answer.doubt(format!("health and predicted merges are not known: {reason}")),
     };
     let age = now.since(watched.swept_at);
-    if Span(INTERVALS * facts.config.serve.interval.0) < age {
+    if !is_fresh(watched, facts, now) {
         return answer.doubt(format!("health and predicted merges are from {age} ago, so they say nothing about now"));
     }
     for finding in &watched.critical {
@@ -516,6 +558,51 @@ mod tests {
             is_unverified: false,
         }]);
         assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty(), "the run says its workflow");
+    }
+
+    #[test]
+    fn what_the_configuration_forbids_stops_and_what_it_cannot_tell_is_a_doubt() {
+        let mut world = well();
+        if let Known::Seen(Watched { branch: Some(branch), .. }) = &mut world.watched {
+            branch.verdict = Verdict::Clean;
+        }
+        let with = |world: &mut World, rule: &str| {
+            let nights = "windows: [{name: nights, open: \"0 1 * * *\", lasts: 4h}]";
+            world.config = Config::from_yaml(&format!("gate: {{forbid: [{rule}]}}\n{nights}\n"), "f").unwrap().0;
+            told(world, of_x())
+        };
+        let go = (Vec::new(), Vec::new());
+        assert_eq!(
+            with(&mut world, "{bases: [main], because: main is frozen}").0,
+            ["`gate.forbid` forbids it: main is frozen"]
+        );
+        assert_eq!(with(&mut world, "{bases: [\"release/*\"]}"), go);
+        assert_eq!(with(&mut world, "{branches: [y]}"), go);
+        assert_eq!(with(&mut world, "{branches: [x], repositories: [/other]}"), go);
+        assert_eq!(with(&mut world, "{workflows: [nightly]}").0.len(), 1, "nobody said that it is another one");
+        assert_eq!(told(&world, Asked { workflow: Some("weekly"), ..of_x() }), go);
+        assert_eq!(told(&world, Asked { ignored: &[Cause::Forbidden], ..of_x() }).0, [""; 0]);
+        // By what is predicted: this branch merges cleanly.
+        assert_eq!(with(&mut world, "{merge: clean}").0.len(), 1);
+        assert_eq!(with(&mut world, "{merge: conflict}"), go);
+        assert_eq!(with(&mut world, "{merge: unknown}"), go);
+        // NOW is 22:13 UTC, and the window opens at 01:00.
+        let closed = answer(&of_x(), &facts(&world), NOW);
+        assert_eq!(closed.obstacles, []);
+        assert_eq!(
+            with(&mut world, "{unless_open: nights}").0,
+            ["`gate.forbid` allows it only in the window `nights`"]
+        );
+        assert_eq!(answer(&of_x(), &facts(&world), NOW).until().unwrap().rfc3339(), "2023-11-15T01:00:00Z");
+        assert_eq!(answer(&of_x(), &facts(&world), Timestamp(NOW.0 + 3 * 3600)).obstacles.len(), 0, "it is open then");
+        // What is not known closes nothing, and is told.
+        world.watched = Known::Unknown("no daemon ever ran here".into());
+        let (stops, doubts) = with(&mut world, "{bases: [main]}");
+        assert_eq!(stops, [""; 0]);
+        assert!(doubts.iter().any(|doubt| doubt.contains("since its base is not")), "{doubts:?}");
+        assert_eq!(with(&mut world, "{merge: unknown}").0.len(), 1, "unless it is asked for");
+        let wrong = Config::from_yaml("gate: {forbid: [{unless_open: days}]}", "f").unwrap_err();
+        assert!(wrong[0].to_string().contains("none of `windows` has this name"), "{wrong:?}");
     }
 
     #[test]

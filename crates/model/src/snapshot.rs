@@ -1,6 +1,12 @@
 //! All that one inspection of a repository saw. Made by `git`, judged by `checks`.
 
-use crate::{Branch, HostSample, Known, Looks, Oid, RefName, Span, Timestamp, facts::Facts};
+use std::collections::BTreeMap;
+
+use crate::{
+    Branch, HostSample, Known, Look, Looks, Oid, RefName, Span, Timestamp,
+    facts::{Facts, runs::Runs},
+    look::Looked,
+};
 
 /// One repository, seen once.
 ///
@@ -41,6 +47,47 @@ pub struct Snapshot {
     pub facts: Facts,
     /// Which parts of the inspection were taken, and how long each took.
     pub looks: Looks,
+}
+
+impl Snapshot {
+    /// Of runs that belong to no repository, such as those that are only pinged: nothing else was looked at.
+    pub fn of_runs_alone(runs: Runs, expected_since: BTreeMap<String, Timestamp>, now: Timestamp) -> Snapshot {
+        let none = || "it belongs to no repository".to_owned();
+        let mut looks = Looks::default();
+        looks.note(Look::Runs, Looked::Took(0.0));
+        Snapshot {
+            seen_at: now,
+            repository: Repository {
+                path: String::new(),
+                id: String::new(),
+                git_dir: String::new(),
+                object_format: String::new(),
+                ref_backend: String::new(),
+                is_bare: false,
+                is_shallow: false,
+                is_partial: false,
+                has_grafts: false,
+                n_replace_refs: 0,
+                alternates: Vec::new(),
+                git_version: Known::Unknown(none()),
+                git_bugs: Vec::new(),
+            },
+            head: Known::Unknown(none()),
+            lines: Vec::new(),
+            branches: Vec::new(),
+            broken_refs: Vec::new(),
+            commit_graph: Known::Unknown(none()),
+            locks: Known::Unknown(none()),
+            unfinished: Known::Unknown(none()),
+            hazards: Known::Unknown(none()),
+            checked_out: Known::Unknown(none()),
+            crossings: Vec::new(),
+            unread_files: Vec::new(),
+            host: Known::Unknown(none()),
+            facts: Facts { runs, expected_since, ..Facts::default() },
+            looks,
+        }
+    }
 }
 
 /// What kind of repository this is.

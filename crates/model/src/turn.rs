@@ -19,6 +19,7 @@ mod story;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod unplaced;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -37,6 +38,7 @@ use crate::{
     },
     checks::{self, Judged},
     config::Config,
+    facts::runs::Runs,
     record::{Commit, Reading, Sweep, SweepOutcome},
     report::Letter,
     run::{RunEvent, RunId},
@@ -77,6 +79,8 @@ pub enum Event {
     Called(Outcome),
     /// An inspection ended.
     Inspected(Box<Inspected>),
+    /// Runs that belong to no repository were read, with since when each workflow is expected.
+    UnplacedRead(Runs, BTreeMap<String, Timestamp>),
     /// What calendars say was read, and what was changed of windows; the configuration holds it from now on.
     OutsideRead {
         /// What could not be read, in sentences.
@@ -147,6 +151,8 @@ pub enum Effect {
     Beat(Vec<String>),
     /// Inspect the repository at this path.
     Inspect(String),
+    /// Read the runs that belong to no repository.
+    ReadUnplaced,
     /// Run the due tasks of the repository at this path.
     Tend(String),
     /// Do what somebody wants about maintenance.
@@ -178,6 +184,7 @@ pub struct State {
     tending: tasks::Tending,
     beating: heartbeat::Beating,
     outside: outside::Outside,
+    unplaced: unplaced::Unplaced,
     began_at: Timestamp,
     /// The time of the last event: one before it shows that the clock was set back.
     latest: Timestamp,
@@ -310,7 +317,11 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
     let mut effects = Vec::new();
     match event {
         Event::Tick => {}
-        Event::Reported(receipt, events) => effects.extend(report(state, receipt, events, now)),
+        Event::Reported(receipt, events) => {
+            unplaced::reported(state, &events, now);
+            effects.extend(report(state, receipt, events, now));
+        }
+        Event::UnplacedRead(runs, expected_since) => unplaced::read(state, runs, expected_since, config, now),
         Event::Wished(receipt, wish) => effects.extend(alerts::wished(state, receipt, wish, now)),
         Event::TaskWished(receipt, wish) => effects.extend(tasks::wished(state, receipt, wish, config, now)),
         Event::Delivered(key, outcome) => alerts::delivered(state, &key, outcome, now),
@@ -362,6 +373,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
     effects.extend(alerts::tell(state, config, pace, now));
     effects.extend(heartbeat::due(state, config, pace, now));
     effects.extend(letters::due(state, config, now));
+    effects.extend(unplaced::due(state, now));
     effects.extend(due(state, pace, now));
     effects.extend(state.tending.due(state.repositories.keys().map(String::as_str), config, now));
     effects

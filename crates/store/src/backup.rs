@@ -34,7 +34,7 @@ impl Store {
         // Left behind by a process that was killed.
         let _ = fs::remove_file(&draft);
         self.connection.execute("VACUUM INTO ?1", [draft.to_string_lossy()])?;
-        check(&draft).map_err(|damage| StoreError::Damaged { damage })?;
+        check(&draft).map_err(|damage| StoreError::Damaged { path: draft.clone(), damage })?;
         let synced = File::open(&draft).and_then(|file| file.sync_all());
         synced.map_err(|source| io_error(&draft, source))?;
         fs::rename(&draft, &path).map_err(|source| io_error(&path, source))?;

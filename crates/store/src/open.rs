@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use alignwatch_model::quote::shell_word;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{Store, backup, schema};
@@ -58,8 +59,10 @@ pub enum StoreError {
         known: i64,
     },
     /// The file is damaged, and there is no backup that is well.
-    #[error("cannot use the store: it is damaged ({damage}), and no backup is well")]
+    #[error("cannot use the store `{path}`: it is damaged ({damage}), and there is no backup of it that is well", path = path.display())]
     Damaged {
+        /// The file.
+        path: PathBuf,
         /// What the check said.
         damage: String,
     },
@@ -107,6 +110,27 @@ impl StoreError {
             ),
             _ => false,
         }
+    }
+
+    /// What to type to get further, in order, each line with what it does behind `#`; empty where nothing is known.
+    pub fn hints(&self, serve: &str) -> Vec<String> {
+        let StoreError::Damaged { path, .. } = self else { return Vec::new() };
+        let quoted = |path: &Path| shell_word(path.as_os_str().as_bytes());
+        let moved = ["", "-wal", "-shm"].map(|ending| beside(path, ending)).into_iter().filter(|file| file.exists());
+        let files: Vec<String> = moved.map(|file| quoted(&file)).collect();
+        let aside = path.with_extension("damaged");
+        let aside = quoted(&aside);
+        vec![
+            "it is the history that alignwatch keeps, not a repository; runs that wait in the spool are not in it"
+                .to_owned(),
+            format!(
+                "mkdir {aside} && mv {} {aside}    # puts it aside; sqlite3's .recover may save parts of it",
+                files.join(" ")
+            ),
+            format!(
+                "{serve}    # begins anew: the past year is rebuilt from each repository; alerts and silences are not"
+            ),
+        ]
     }
 
     /// Does it say that the file itself is damaged? Everything else says nothing about it.
@@ -373,12 +397,14 @@ fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
 
 /// Moves a damaged file aside, with its log, and puts the newest good backup in its place.
 fn mend(folder: &Path, path: &Path, damage: String) -> Result<(Connection, Mended), StoreError> {
-    let Some(backup) = backup::newest_good(folder) else { return Err(StoreError::Damaged { damage }) };
+    let Some(backup) = backup::newest_good(folder) else {
+        return Err(StoreError::Damaged { path: path.to_owned(), damage });
+    };
     let draft = drafted(&backup, path)?;
     let moved_to = aside(path)?;
     publish(folder, &draft, path)?;
     let connection = well(path).map_err(|unwell| match unwell {
-        Unwell::Damaged(damage) => StoreError::Damaged { damage },
+        Unwell::Damaged(damage) => StoreError::Damaged { path: path.to_owned(), damage },
         Unwell::Refused(error) => error.into(),
     })?;
     Ok((connection, Mended::FromBackup { damage, moved_to, backup }))

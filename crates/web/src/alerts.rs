@@ -159,7 +159,7 @@ pub(crate) struct Care {
     (status = 204, description = "It is known."),
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "It is not known.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "It can't be done.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "There is too much to do.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be kept.", body = Problem, content_type = "application/problem+json")))]

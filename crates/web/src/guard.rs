@@ -91,12 +91,15 @@ async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -
     let inside = Inside::enter(&door.n_inside);
     let admitted = door.admit(&request);
     let is_browser = wants_page(request.headers());
+    let (method, is_ping) = (request.method().clone(), request.uri().path().starts_with("/ping/"));
     let mut response = match (&inside, admitted) {
         (None, _) => full(),
         (_, Err(problem)) => challenged(problem, is_browser),
         (Some(_), Ok(who)) => {
             request.extensions_mut().insert(who);
-            next.run(request).await
+            let response = next.run(request).await;
+            // Clients of cron monitors read plain words.
+            if is_ping { response } else { in_our_form(&method, response).await }
         }
     };
     for (name, value) in ALWAYS {
@@ -105,6 +108,34 @@ async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -
     // Only what has a tag of its own may be kept.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Bytes of words about an error that are read. Source: ours; those of the libraries are a line.
+const WORDS_AT_MOST: usize = 4 << 10;
+
+/// The same answer, where it is an error that a library words, as a problem like others.
+async fn in_our_form(method: &Method, response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
+    let is_ours = kind.is_some_and(|kind| !kind.starts_with(b"text/plain"));
+    let status = response.status();
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let words = axum::body::to_bytes(body, WORDS_AT_MOST).await.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).trim().to_owned();
+    let detail = match status {
+        StatusCode::METHOD_NOT_ALLOWED => format!("{method} is not done here"),
+        StatusCode::PAYLOAD_TOO_LARGE => format!("the body is larger than {} KiB", BODY_BYTES >> 10),
+        _ if words.is_empty() => status.canonical_reason().unwrap_or("error").to_owned(),
+        _ => words,
+    };
+    let mut problem = Problem::new(status, detail).into_response();
+    for (name, value) in parts.headers {
+        let name = name.filter(|name| ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name));
+        name.map(|name| problem.headers_mut().append(name, value));
+    }
+    problem
 }
 
 /// More requests come than can be answered before memory grows.
@@ -164,6 +195,30 @@ mod tests {
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect();
         refusal(&method, &headers, &["watch.example.org".to_owned()]).map(|problem| problem.status())
+    }
+
+    #[test]
+    fn errors_that_a_library_words_are_problems_and_others_stay_as_they_are() {
+        let asked = |response: Response| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let answer = in_our_form(&Method::PUT, response).await;
+                let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+                let allow = answer.headers().contains_key(header::ALLOW);
+                let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+                (kind, allow, String::from_utf8(body.to_vec()).unwrap())
+            })
+        };
+        let refused = (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")], "").into_response();
+        let (kind, allow, body) = asked(refused);
+        assert_eq!((kind.as_str(), allow), ("application/problem+json", true));
+        assert!(body.contains("PUT is not done here"), "{body}");
+        let (kind, _, body) = asked((StatusCode::BAD_REQUEST, "Invalid URL: x").into_response());
+        assert_eq!(kind, "application/problem+json");
+        assert!(body.contains("\"detail\":\"Invalid URL: x\""), "{body}");
+        assert_eq!(asked((StatusCode::OK, "alive").into_response()).2, "alive");
+        let page = (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/html")], "<p>").into_response();
+        assert_eq!(asked(page).2, "<p>");
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) struct Taken {
     responses(
         (status = 202, description = "They are kept.", body = Taken),
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "An event is not one; none is kept.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "More is reported than can be kept in time.", body = Problem, content_type = "application/problem+json"),

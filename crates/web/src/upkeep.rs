@@ -205,7 +205,7 @@ fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
 #[utoipa::path(post, path = "/api/v1/tasks/plan", request_body = WhichTask, responses(
     (status = 202, description = "It will be planned.", body = Asked),
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It can't be done: there is no such task or run, or not here.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
@@ -245,7 +245,7 @@ pub(crate) async fn planned(
 #[utoipa::path(post, path = "/api/v1/tasks/run", request_body = WhichTask, responses(
     (status = 202, description = "It is written down, and will be."),
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It can't be done: there is no such task or run, or not here.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
@@ -266,7 +266,7 @@ pub(crate) async fn run(
     params(("id" = u64, Path, description = "The number of the run.")), responses(
     (status = 202, description = "It is written down, and will be."),
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It can't be done: there is no such task or run, or not here.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),

@@ -22,7 +22,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwatchable {
     /// The configuration does not open its folder for that.
-    #[error("`serve.may_add` opens no folder with this path: it says from where repositories may be added")]
+    #[error(
+        "no path of `serve.may_add` in the configuration has it; `serve: {{may_add: [/srv/git/*.git]}}` opens /srv/git for repositories that are added here"
+    )]
     NotOpen,
     /// No repository can be read there, for this reason.
     #[error("no repository can be read there: {0}")]
@@ -78,7 +80,7 @@ pub(crate) struct WatchedNow {
     (status = 201, description = "It is watched, and will be looked at now.", body = WatchedNow),
     (status = 400, description = "The body is none.", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Its folder is not open for that.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "No repository can be read there.", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "Too many are watched.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be written down.", body = Problem, content_type = "application/problem+json")))]

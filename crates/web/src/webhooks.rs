@@ -89,7 +89,7 @@ pub(crate) struct Looks {
         (status = 400, description = "The body can't be read.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "The secret was not proven.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such webhook, or (plain) no repository of this address is watched.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It names no repository (plain).", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "There is too much to do already.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The secret can't be read, or not yet.", body = Problem, content_type = "application/problem+json")))]

@@ -84,7 +84,7 @@ pub(crate) struct WindowChanged {
     (status = 200, description = "It is so.", body = WindowChanged),
     (status = 400, description = "The body is not one.", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It can't be done: there is no such window, or it is not open.", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large.", body = String, content_type = "text/plain"),
+    (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is of another kind.", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The body says something else.", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "It could not be written down.", body = Problem, content_type = "application/problem+json")))]

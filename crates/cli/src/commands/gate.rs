@@ -34,6 +34,7 @@ use crate::{
 /// at the predicted merge of the branch. What can't be known is told, and stops nobody, unless
 /// --strict is given: that the monitor is away never stops an alignment. `gate.backups` in the
 /// configuration names what needs a fresh backup that was found good; there, unknown is not fresh.
+/// `gate.forbid` names bases, branches and workflows that must not be aligned, or only in a window.
 ///
 /// Exit code 0 = go, 4 = not now.
 #[derive(Args, Debug)]

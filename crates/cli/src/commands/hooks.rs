@@ -125,6 +125,7 @@ fn shown(hook: &Hook) -> Shown {
         Whose::Nobody => "absent",
         Whose::Ours => "installed",
         Whose::OursAndAnother => "installed_before_another",
+        Whose::AnotherAndOurs => "installed_behind_another",
         Whose::Another => "another",
     };
     Shown { event: hook.name, path: hook.path.display().to_string(), state }
@@ -135,6 +136,7 @@ fn human(hook: &Hook) -> String {
         Whose::Nobody => "not installed",
         Whose::Ours => "installed",
         Whose::OursAndAnother => "installed; the hook that was there runs first",
+        Whose::AnotherAndOurs => "installed; the hook of another tool runs it",
         Whose::Another => "not installed; there is another one",
     };
     format!("{:<13} {state}  ({})\n", hook.name, escape::terminal(&hook.path.display().to_string()))

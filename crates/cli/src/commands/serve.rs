@@ -61,7 +61,10 @@ pub(crate) fn run(global: &Global, asked: &Serve) -> Result<Exit, Failure> {
         config,
         origins,
     };
-    serve(settings, surroundings::interruptions(), &say).map_err(|error| Failure::caused_by(&error))?;
+    serve(settings, surroundings::interruptions(), &say).map_err(|error| {
+        let hints = error.hints("alignwatch serve").into_iter();
+        hints.fold(Failure::caused_by(&error), |failure, hint| failure.hint(hint))
+    })?;
     Ok(Exit::Fine)
 }
 

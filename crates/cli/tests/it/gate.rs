@@ -137,3 +137,32 @@ fn an_imerge_that_stands_half_done_stops_its_branch_and_holds_tasks() {
         "{told}"
     );
 }
+
+#[test]
+fn an_answer_takes_as_few_processes_of_git_however_many_branches_there_are() {
+    // A git that counts how often it is started. Starting processes is what takes the time of an answer.
+    let counted = |drawing: &str| {
+        let world = World { repo: sketch(drawing).worktree().draw(), data: tempfile::tempdir().unwrap() };
+        let git = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join("git"))
+            .find(|file| file.is_file())
+            .unwrap();
+        let (shims, log) = (world.data.path().join("bin"), world.data.path().join("log"));
+        std::fs::create_dir(&shims).unwrap();
+        let script = format!("#!/bin/sh\necho \"$*\" >> '{}'\nexec '{}' \"$@\"\n", log.display(), git.display());
+        let shim = shims.join("git");
+        std::fs::write(&shim, script).unwrap();
+        std::fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let path = std::env::join_paths([shims]).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+        command.env("PATH", path).env_remove("ALIGNWATCH_RUN").arg("--data-dir").arg(world.data.path());
+        let words = ["--config", "/dev/null", "gate", "--branch", "x"];
+        let output = command.args(words).current_dir(world.repo.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        std::fs::read_to_string(log).unwrap_or_default().lines().count()
+    };
+    let many: String = (0..60).map(|number| format!("\n b{number}: a p{number}")).collect();
+    let (few, many) = (counted("main: a b\n x: a c"), counted(&format!("main: a b\n x: a c{many}")));
+    assert_eq!(few, many);
+    assert!(many <= 4, "{many} processes");
+}

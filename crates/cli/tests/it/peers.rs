@@ -179,7 +179,10 @@ fn amtool_works_as_it_does_with_an_alertmanager() {
 fn promtool_accepts_the_rules_as_they_are_exported() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("a.yaml");
-    let text = "rules:\n  - {name: far, expr: 'alignwatch_far_behind_branches > 20', for: 1h, keep_firing_for: 5m, labels: [{name: team, value: 'a \"b\"'}]}\n";
+    let text = "rules:\n  - {name: far, expr: 'alignwatch_far_behind_branches > 20', for: 1h, keep_firing_for: 5m, labels: [{name: team, value: 'a \"b\"'}]}\n  \
+                - {name: steep, expr: 'alignwatch_far_behind_branches > 20', clear: '15', labels: {team: a}, \
+                   runbook: 'https://w.example/x', annotations: {dashboard: 'https://g.example/1'}}\n  \
+                - {name: some, expr: 'finding{subject=\"main\"}'}\n";
     fs::write(&config, text).unwrap();
     let exported = Command::new(env!("CARGO_BIN_EXE_alignwatch"))
         .arg("--config")
@@ -194,6 +197,24 @@ fn promtool_accepts_the_rules_as_they_are_exported() {
     assert!(output.status.success() && told.contains("rules found"), "{told}");
     let n_found: usize = told.split("SUCCESS: ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(10 < n_found, "{told}");
+    // A second number does there what it does here.
+    let tests = folder.path().join("test.yml");
+    let fires = "exp_alerts: [{exp_labels: {severity: warning, team: a, repo: r}, exp_annotations: \
+                 {summary: configured, runbook_url: 'https://w.example/x', dashboard: 'https://g.example/1'}}]";
+    let at = |minute: u8, alerts: &str| format!("      - {{eval_time: {minute}m, alertname: steep, {alerts}}}\n");
+    let text = format!(
+        "rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n  - interval: 1m\n    input_series:\n      \
+         - {{series: 'alignwatch_far_behind_branches{{repo=\"r\"}}', values: '18 25 18 10 18'}}\n    alert_rule_test:\n{}{}{}{}{}",
+        at(0, "exp_alerts: []"),
+        at(1, fires),
+        at(2, fires),
+        at(3, "exp_alerts: []"),
+        at(4, "exp_alerts: []"),
+    );
+    fs::write(&tests, text).unwrap();
+    let output = Command::new("promtool").args(["test", "rules"]).arg(&tests).output().unwrap();
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{told}");
 }
 
 #[test]

@@ -258,3 +258,82 @@ fn a_repository_has_a_year_of_history_on_its_first_day_and_no_second_one_after_a
     assert_eq!(status(&format!("{path}?days=0")), 400);
     assert_eq!(status("/api/v1/repositories/none/trends"), 404);
 }
+
+#[test]
+fn errors_of_requests_are_problems_whoever_words_them() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until("an answer", |daemon| daemon.get("/healthz").is_some());
+    let here = "Host: localhost\r\n";
+    let head = daemon.head("PUT /api/v1/findings", &format!("{here}Content-Length: 0\r\n"));
+    assert!(head.starts_with("HTTP/1.1 405") && head.contains("allow: GET"), "{head}");
+    assert!(head.contains("content-type: application/problem+json"), "{head}");
+    let body = " ".repeat(2 << 20);
+    let headers = format!("{here}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    // The daemon may close before all of it is sent.
+    if let Some((status, told)) = crate::daemon::ask(daemon.port, "POST /api/v1/events", &headers, &body) {
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((status, &told["status"]), (413, &json!(413)), "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("1024 KiB"), "{told}");
+    }
+}
+
+#[test]
+fn a_store_that_is_damaged_before_its_first_backup_says_what_to_type() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let daemon = Daemon::watching(data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let data = daemon.kill();
+    let file = data.join("store/store.sqlite");
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(data.join(format!("store/store.sqlite{ending}")));
+    }
+    std::fs::write(&file, "this was a store").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    command.args(["--config", "/dev/null", "serve", "--port", "1"]).arg("--data-dir").arg(&data);
+    let output = command.arg(repo.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("it is damaged") && told.contains("there is no backup of it"), "{told}");
+    let aside = told.lines().find_map(|line| line.strip_prefix("hint: mkdir ")).expect("what to type");
+    let typed = format!("mkdir {}", aside.split("    #").next().unwrap());
+    assert!(Command::new("sh").args(["-c", &typed]).status().unwrap().success(), "{typed}");
+    let daemon = Daemon::watching(&data, &[repo.path()]);
+    daemon.until_ready();
+    assert_eq!(std::fs::read_to_string(data.join("store/store.damaged/store.sqlite")).unwrap(), "this was a store");
+}
+
+#[test]
+fn a_ping_without_a_repository_that_fails_is_an_alert_whose_repository_is_null() {
+    let (repo, data) = (repo(), tempfile::tempdir().unwrap());
+    let config = data.path().join("alignwatch.yaml");
+    std::fs::write(&config, "alerts: {settle: 0s}\n").unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
+    daemon.until_ready();
+    assert_eq!(daemon.get("/ping/any/mirror/fail?create=1").unwrap().0, 201);
+    let alert = |daemon: &Daemon| {
+        let alerts = daemon.json("/api/v1/alerts");
+        let alerts = alerts["alerts"].as_array().unwrap().clone();
+        alerts.into_iter().find(|alert| alert["rule"] == "run-failed")
+    };
+    daemon.until("the alert", |daemon| alert(daemon).is_some());
+    let told = alert(&daemon).unwrap();
+    assert_eq!(told["repository"], Value::Null);
+    assert!(told["summary"].as_str().unwrap().contains("`mirror`"), "{told}");
+    assert_eq!(daemon.get("/ping/any/mirror").unwrap().0, 200);
+    daemon.until("its end", |daemon| alert(daemon).is_none());
+}
+
+#[test]
+fn the_service_of_a_user_keeps_where_commands_of_that_user_look() {
+    let unit = include_str!("../../../../contrib/alignwatch.service");
+    let home = tempfile::tempdir().unwrap();
+    let repo = repo();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", home.path());
+    let output = command.args(["event", "start", "--workflow", "w"]).current_dir(repo.path()).output().unwrap();
+    assert!(output.status.success());
+    let folder = unit.lines().find_map(|line| line.strip_prefix("Environment=ALIGNWATCH_DATA_DIR=%h/")).unwrap();
+    assert!(home.path().join(folder).join("spool").is_dir(), "{folder}");
+    assert!(unit.lines().any(|line| line == format!("ReadWritePaths=%h/{folder}")), "it may write there");
+}

@@ -91,6 +91,7 @@ fn a_window_is_made_longer_and_ended_from_its_page_after_it_said_what_that_means
     std::fs::write(&config, windows).unwrap();
     let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
     let get = |path: &str| daemon.ask(&format!("GET {path}"), "Host: localhost\r\nAccept: text/html\r\n").unwrap().1;
+    daemon.until_ready();
     daemon.until("the page", |_| get("/maintenance").contains("a/day"));
     let page = get("/maintenance");
     assert!(page.contains("href=\"/maintenance/windows/a%2Fday?longer=1h\""), "{page}");

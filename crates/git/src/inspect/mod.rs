@@ -16,7 +16,7 @@ mod watched;
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     time::{Duration, Instant},
 };
@@ -147,7 +147,7 @@ pub fn inspect(
     let opened = open(path)?;
     let git = Git::find();
     let at = git.as_ref().map_err(GitError::clone).and_then(|git| git.at(&opened));
-    let at = at.map(|at| at.limited(limits(config)));
+    let at = at.map(|at| at.limited(limits(config)).stopped_by(wanted.stop.clone()));
     let refs = refs_of(&opened, &at)?;
     let place = shown(&opened.path);
     let no_objects = |source| InspectError::Objects { path: place.clone(), source };
@@ -307,6 +307,7 @@ impl Inspection<'_> {
                 remote_answers: self.look(Look::Remotes, || self.remote_answers()),
                 // Whoever knows the data directory puts them in.
                 runs: not_looked(),
+                expected_since: BTreeMap::new(),
                 tasks: not_looked(),
                 backups: not_looked(),
             },

@@ -258,7 +258,8 @@ impl<'a> Call<'a> {
         let cannot =
             |cause: io::Error| GitError::CannotStart { command: self.command.into(), cause: cause.to_string() };
         let child = self.build().spawn().map_err(cannot)?;
-        Running::of(child, self.command, self.limits).map_err(cannot)
+        let stop = self.at.map(|at| at.stop.clone()).unwrap_or_default();
+        Running::of(child, self.command, self.limits, stop).map_err(cannot)
     }
 
     fn build(&self) -> Command {

@@ -44,6 +44,12 @@ pub enum GitError {
         /// The deadline.
         seconds: u64,
     },
+    /// It was stopped because somebody interrupted us.
+    #[error("`git {command}` was stopped: it was interrupted")]
+    Interrupted {
+        /// The subcommand.
+        command: String,
+    },
     /// It was stopped for what it said.
     #[error("`git {command}` said more than {bytes} bytes and was stopped")]
     TooMuchOutput {

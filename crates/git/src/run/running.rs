@@ -13,6 +13,7 @@ use rustix::{
 };
 
 use super::{GitError, Limits, Output};
+use crate::stop::Stop;
 
 /// The size of a pipe on Linux: no read returns more.
 pub(super) const READ_BYTES: usize = 64 << 10;
@@ -33,15 +34,16 @@ pub(super) struct Running {
     pub(super) complained: Vec<u8>,
     pub(super) command: String,
     pub(super) limits: Limits,
+    stop: Stop,
     status: Option<ExitStatus>,
 }
 
 impl Running {
-    pub(super) fn of(mut child: Child, command: &str, limits: Limits) -> io::Result<Running> {
+    pub(super) fn of(mut child: Child, command: &str, limits: Limits, stop: Stop) -> io::Result<Running> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (said, complained) = (Vec::new(), Vec::new());
         let command = command.to_owned();
-        let running = Running { child, stdin, stdout, stderr, said, complained, command, limits, status: None };
+        let running = Running { child, stdin, stdout, stderr, said, complained, command, limits, stop, status: None };
         running.restrict();
         for pipe in [running.stdin.as_ref().map(AsFd::as_fd), running.stdout.as_ref().map(AsFd::as_fd)] {
             pipe.map_or(Ok(()), |pipe| rustix::io::ioctl_fionbio(pipe, true))?;
@@ -95,9 +97,7 @@ impl Running {
     /// Waits until something moves: sends from `input`, reads what is there. Returns how much of `input` is gone.
     pub(super) fn turn(&mut self, input: &[u8], until: Instant) -> Result<usize, GitError> {
         let now = Instant::now();
-        if until <= now {
-            return Err(GitError::TimedOut { command: self.command.clone(), seconds: self.limits.time.as_secs() });
-        }
+        self.may_go_on(until, now)?;
         let wait = LOOK_EVERY.min(until - now);
         let Ready { write, read, complain } =
             self.poll(!input.is_empty(), wait).map_err(|error| self.broken(error.into()))?;
@@ -112,6 +112,17 @@ impl Running {
             self.read_complaints()?;
         }
         if write { self.write(input) } else { Ok(0) }
+    }
+
+    /// Errors: it is too late, or somebody interrupted. Then it is ended, like all that is dropped.
+    fn may_go_on(&self, until: Instant, now: Instant) -> Result<(), GitError> {
+        if self.stop.is_interrupted() {
+            return Err(GitError::Interrupted { command: self.command.clone() });
+        }
+        if until <= now {
+            return Err(GitError::TimedOut { command: self.command.clone(), seconds: self.limits.time.as_secs() });
+        }
+        Ok(())
     }
 
     fn poll(&self, has_input: bool, wait: Duration) -> rustix::io::Result<Ready> {
@@ -200,9 +211,7 @@ impl Running {
     fn await_end(&mut self, until: Instant) -> Result<ExitStatus, GitError> {
         let mut pause = Duration::from_micros(20);
         while !self.has_exited() {
-            if until <= Instant::now() {
-                return Err(GitError::TimedOut { command: self.command.clone(), seconds: self.limits.time.as_secs() });
-            }
+            self.may_go_on(until, Instant::now())?;
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(5));
         }

@@ -16,7 +16,7 @@ use crate::{Severity, Timestamp, checks::Judged, record::Reading};
 /// What was seen of a repository.
 #[derive(Clone, Copy)]
 pub struct Seen<'a> {
-    /// Its path, by which it is known also where it can't be looked at.
+    /// Its path, by which it is known also where it can't be looked at; empty for runs that belong to no repository.
     pub path: &'a str,
     /// What the checks say, or why it could not be looked at.
     pub judged: std::result::Result<&'a [Judged], &'a str>,
@@ -159,7 +159,7 @@ fn well() -> Evaluated {
 fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, String)>) -> Labels {
     let mut labels: Labels = own.into_iter().collect();
     let is_number = matches!(rule.of, Of::Metric { .. });
-    if !is_number && !rule.is_about_machine() {
+    if !is_number && !rule.is_about_machine() && !seen.path.is_empty() {
         labels.insert("repository".to_owned(), seen.path.to_owned());
     }
     labels.extend(rule.labels.clone());

@@ -60,7 +60,9 @@ pub struct Alert {
     pub id: String,
     /// The rule that found it.
     pub rule: String,
-    /// The path of the repository that it is about; empty for the machine and for alignwatch itself.
+    /// The path of the repository that it is about; empty, and null in JSON, for the machine, for alignwatch itself, and for
+    /// runs that belong to no repository.
+    #[serde(with = "empty_as_null")]
     pub repository: String,
     /// What it is about, for matchers: `alertname`, `repository`, `check` and others. Not its severity, which may change.
     pub labels: Labels,
@@ -103,6 +105,19 @@ pub struct Alert {
     pub ack: Option<Ack>,
     /// It came from somebody else's rules, and ends at this time unless it is posted again.
     pub ends_unless_posted_by: Option<Timestamp>,
+}
+
+/// Nothing is null, and null is nothing.
+mod empty_as_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        (!text.is_empty()).then_some(text).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+    }
 }
 
 impl Alert {

@@ -238,7 +238,14 @@ const BUILT_IN: &[BuiltIn] = &[
         name: "repository-unwell",
         severity: None,
         of: What::Findings(
-            &["stale-lock", "unfinished-operation", "known-bad-git", "dangerous-config", "room-to-repack"],
+            &[
+                "missing-base",
+                "stale-lock",
+                "unfinished-operation",
+                "known-bad-git",
+                "dangerous-config",
+                "room-to-repack",
+            ],
             Severity::Error,
         ),
         hold: Span::minutes(15),
@@ -442,6 +449,15 @@ mod tests {
                 assert!(*at_least <= check.severity, "{}: {id} never gets {at_least}", rule.name);
             }
         }
+    }
+
+    #[test]
+    fn a_repository_of_which_nothing_is_measured_for_want_of_a_base_is_told() {
+        let mut found = Rule::built_in().into_iter().filter_map(|rule| match rule.of {
+            Of::Findings { checks, at_least, .. } if at_least <= Severity::Error => Some(checks),
+            _ => None,
+        });
+        assert!(found.any(|checks| checks.iter().any(|id| id == "missing-base")));
     }
 
     #[test]

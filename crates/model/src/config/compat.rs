@@ -4,7 +4,7 @@
 //! A key that means something here is checked as ours; one that has no counterpart is told and changes nothing. Two
 //! spellings of one setting must agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     amount::length_text,
@@ -102,6 +102,7 @@ pub(super) fn translate(root: &mut Node) -> Translated {
             }
         }
     }
+    take_empty_sections(root, &mut out);
     if let Some(rule) = window_rule(&window) {
         out.spelled
             .insert("windows".to_owned(), window.values().map(|(theirs, _)| *theirs).collect::<Vec<_>>().join(", "));
@@ -110,6 +111,36 @@ pub(super) fn translate(root: &mut Node) -> Translated {
     let told = out.spelled.iter().map(|(ours, theirs)| format!("`{theirs}` is read as `{ours}`"));
     out.notes.extend(told);
     out
+}
+
+/// Sections of theirs in which nothing is set: they mean nothing, as all of theirs do that are not there.
+fn take_empty_sections(root: &mut Node, out: &mut Translated) {
+    let sections: BTreeSet<&str> = ALIASES
+        .iter()
+        .flat_map(|alias| alias.theirs.match_indices('.').map(move |(at, _)| &alias.theirs[..at]))
+        .collect();
+    // The inner ones first; those that are ours as well may be empty.
+    for section in sections.into_iter().rev().filter(|section| !OURS.contains(section)) {
+        let path: Vec<&str> = section.split('.').collect();
+        let is_empty = |node: &Node| match &node.content {
+            Content::Section(entries) => entries.is_empty(),
+            Content::Nothing => true,
+            _ => false,
+        };
+        if let Some(node) = find(root, &path).filter(|node| is_empty(node)) {
+            out.notes.push(format!("`{section}` (line {}) is empty, and changes nothing", node.at.line));
+            take(root, &path);
+        }
+    }
+}
+
+/// Sections that we have, too.
+const OURS: [&str; 2] = ["alerts", "maintenance"];
+
+fn find<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
+    let Some((name, below)) = path.split_first() else { return Some(node) };
+    let Content::Section(entries) = &node.content else { return None };
+    find(&entries.iter().find(|(key, _)| key.is_text(name))?.1, below)
 }
 
 /// Takes a value out of the tree, and sections that are empty then.
@@ -270,6 +301,16 @@ diagnostics: { log_diagnostics: true, performance_snapshots: true, resource_prof
         assert_eq!(origins.of("serve.interval").to_string(), "f:3 (monitoring.health_check_interval_seconds)");
         assert!(matches!(origins.of("bases"), Origin::Default));
         assert!(notes.iter().any(|note| note.contains("`alerts.channels` (line 8) changes nothing")), "{notes:#?}");
+    }
+
+    #[test]
+    fn a_section_of_theirs_that_is_empty_is_taken_and_told() {
+        for text in ["alert_thresholds: {}\n", "monitoring: {alert_thresholds: {}}\n", "monitoring:\ndiagnostics: {}\n"]
+        {
+            let Loaded { config, notes, .. } = loaded(text);
+            assert_eq!(config, crate::config::Config::default(), "{text}");
+            assert!(notes.iter().any(|note| note.contains("is empty, and changes nothing")), "{text}: {notes:?}");
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub use cleanup::{Cleanup, ProofLevel};
 pub use effective::{effective_file, inline};
 pub use egress::{Egress, Network};
 pub use error::{ConfigError, Excerpt, Place};
-pub use gate::{BackupDemand, Gate};
+pub use gate::{BackupDemand, Forbid, ForbiddenMerge, Gate};
 pub use heartbeat::{CanaryEntry, Heartbeat, InWindows, WhenFailing};
 pub use inspect::{Inspect, Markers};
 pub use layers::{File, Flag, Loaded, Origin, Origins, Sources, load};

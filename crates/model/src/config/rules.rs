@@ -29,6 +29,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<Mistake> {
     }
     found.extend(skipped_and_only(config));
     found.extend(open_to_others(config));
+    found.extend(super::gate::mistakes(config));
     found.extend(super::workflows::mistakes(config));
     found.extend(super::windows::mistakes(config));
     found.extend(super::upkeep::mistakes(config));

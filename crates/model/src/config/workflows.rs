@@ -64,7 +64,7 @@ pub struct WorkflowRule {
     ///
     /// Unit: a length of time.
     /// Range: 0s to 30d.
-    /// Default: none (1h).
+    /// Default: none (1h; 2h for an interval of a day or more, since a day has 25 hours when clocks are set back).
     /// Reason: the default of Healthchecks; queues and slow machines make most runs late now and then.
     /// Example: `15m`
     #[serde(with = "amount::optional_length")]
@@ -105,15 +105,30 @@ pub struct WorkflowRule {
 /// How late a begin may be, where nothing else is said. Source: the default of Healthchecks.
 const GRACE: Span = Span::hours(1);
 
+/// How early a begin may be for a fixed time. Source: ours; clocks of machines that are not set differ by minutes.
+const EARLY_AT_MOST: Span = Span::minutes(5);
+
 impl WorkflowRule {
     /// How late a begin may be.
     pub fn grace(&self) -> Span {
-        self.grace.unwrap_or(GRACE)
+        // A day by the clock of a place has an hour more when clocks are set back.
+        let by_days = matches!(self.cadence(), Some(Cadence::Every(span)) if Span::days(1) <= span);
+        self.grace.unwrap_or(if by_days { Span(GRACE.0 + Span::hours(1).0) } else { GRACE })
     }
 
     /// When the run after one that began at `began_at` is due; `None` = whenever it likes.
     pub fn due_after(&self, began_at: Timestamp) -> Option<Timestamp> {
-        Cadence::parse(self.due.as_ref()?, self.zone.as_deref().unwrap_or("UTC")).ok()?.after(began_at)
+        let cadence = self.cadence()?;
+        let next = cadence.after(began_at)?;
+        let Cadence::At(_) = cadence else { return Some(next) };
+        // One that began a little early, by another clock, is the one that was due then.
+        let after_that = cadence.after(next)?;
+        let early = EARLY_AT_MOST.0.min(after_that.since(next).0 / 2);
+        Some(if next.since(began_at).0 <= early { after_that } else { next })
+    }
+
+    fn cadence(&self) -> Option<Cadence> {
+        Cadence::parse(self.due.as_ref()?, self.zone.as_deref().unwrap_or("UTC")).ok()
     }
 }
 
@@ -165,6 +180,29 @@ mod tests {
         let fixed = WorkflowRule { due: Some("0 3 * * *".into()), ..WorkflowRule::default() };
         assert_eq!(fixed.due_after(Timestamp(0)), Some(Timestamp(3 * 3600)));
         assert_eq!(WorkflowRule::default().due_after(Timestamp(0)), None);
+        assert_eq!(fixed.due_after(Timestamp(3 * 3600 - 60)), Some(Timestamp(27 * 3600)), "a minute early is in time");
+        let often = WorkflowRule { due: Some("*/2 * * * *".into()), ..WorkflowRule::default() };
+        assert_eq!(often.due_after(Timestamp(10)), Some(Timestamp(120)));
+    }
+
+    #[test]
+    fn nothing_is_late_in_the_nights_in_which_clocks_are_changed() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_second())).unwrap();
+        let berlin = |due: &str| WorkflowRule {
+            due: Some(due.into()),
+            zone: Some("Europe/Berlin".into()),
+            ..WorkflowRule::default()
+        };
+        // 03:30 by the clock of Berlin, before and after each night.
+        let nightly = berlin("30 3 * * *");
+        assert_eq!(nightly.due_after(at("2026-03-28T02:30:04Z")), Some(at("2026-03-29T01:30:00Z")));
+        assert_eq!(nightly.due_after(at("2026-10-24T01:30:04Z")), Some(at("2026-10-25T02:30:00Z")));
+        // What begins each day by that clock begins 25 hours after the last, once a year.
+        let daily = WorkflowRule { due: Some("1d".into()), ..WorkflowRule::default() };
+        let late = at("2026-10-25T02:30:09Z").since(daily.due_after(at("2026-10-24T01:30:00Z")).unwrap());
+        assert!(late <= daily.grace(), "{late:?}");
+        let strict = WorkflowRule { grace: Some(Span::minutes(5)), ..daily };
+        assert_eq!(strict.grace(), Span::minutes(5), "what is configured counts");
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub mod storage;
 pub mod tasks;
 pub mod worktrees;
 
-use crate::Known;
+use std::collections::BTreeMap;
+
+use crate::{Known, Timestamp};
 
 pub use collisions::Collisions;
 pub use pool::Pool;
@@ -76,6 +78,8 @@ pub struct Facts {
     pub contents: Known<Vec<contents::Contents>>,
     /// The alignment runs that are recorded of it.
     pub runs: runs::Runs,
+    /// Since when each workflow is expected to run, by its name; those that are missing were never expected by a daemon.
+    pub expected_since: BTreeMap<String, Timestamp>,
     /// How its maintenance tasks ended the last time.
     pub tasks: Known<Vec<tasks::LastRun>>,
     /// Its backups.

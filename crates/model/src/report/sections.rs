@@ -230,8 +230,9 @@ fn number(number: &Number) -> Vec<Cell> {
 fn alignment(part: &AlignmentPart) -> Section {
     let mut parts = vec![sentence(runs_told(part))];
     if !part.aligned.is_empty() {
-        let times = count(part.aligned.len() + part.n_more_aligned, "time");
-        parts.push(Part::Heading(format!("Aligned {times}: {}", count(part.n_branches_aligned, "branch"))));
+        let (n, n_times) = (part.n_branches_aligned, part.aligned.len() + part.n_more_aligned);
+        let times = if n == n_times { String::new() } else { format!(", {}", count(n_times, "time")) };
+        parts.push(Part::Heading(format!("Aligned: {}{times}", count(n, "branch"))));
         // Of a branch that is aligned each night the last time is told.
         let mut branches = BTreeMap::<(&str, &str), (&super::Aligned, usize)>::new();
         for one in &part.aligned {

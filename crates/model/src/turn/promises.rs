@@ -95,7 +95,7 @@ impl World {
                 self.say(format!("outside: {said}{mark}"));
                 self.post(Event::Called(outcome(arrives)));
             }
-            Effect::Open(_) | Effect::Inspect(_) | Effect::Tend(_) | Effect::Answer(..) => {}
+            Effect::Open(_) | Effect::Inspect(_) | Effect::Tend(_) | Effect::Answer(..) | Effect::ReadUnplaced => {}
         }
     }
 

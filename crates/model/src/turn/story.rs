@@ -121,6 +121,8 @@ impl World {
                 let takes = self.die(5) as i64;
                 self.under_way.push((self.now + takes, Doing::Delivery(row)));
             }
+            // Its event is lost, which holds up nobody.
+            Effect::ReadUnplaced => {}
             Effect::Tend(path) => panic!("nobody handed {path} over"),
             Effect::Do(wish) => panic!("nobody wished for {wish:?}"),
             Effect::Write(name, _) => panic!("nobody asked for the report {name}"),

@@ -20,6 +20,7 @@ impl Day {
     fn then(&mut self, second: i64, event: Event) -> Vec<String> {
         let told = |effect: &Effect| match effect {
             Effect::Inspect(path) => format!("inspect {path}"),
+            Effect::ReadUnplaced => "read runs".to_owned(),
             Effect::Deliver(row) => format!("deliver {}", row.key),
             Effect::Tend(path) => format!("tend {path}"),
             Effect::Do(wish) => format!("do {wish:?}"),

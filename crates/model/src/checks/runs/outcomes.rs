@@ -77,11 +77,13 @@ fn failed_run(seen: &Seen<'_>, runs: &[&Brief]) -> Option<Finding> {
             .fact("because", ended.because.as_str())
             .fact("n_in_a_row", n_in_a_row)
             .so("What it should have aligned is not aligned.")
-            .mend(Remedy::reversible(
-                "See what it left behind, mend the cause, and run it again",
-                ["git status".to_owned()],
-            )),
+            .mend(Remedy::reversible("See what it left behind, mend the cause, and run it again", left_behind(seen))),
     )
+}
+
+/// What shows what a run left; where it belongs to no repository, nothing does.
+fn left_behind(seen: &Seen<'_>) -> Option<String> {
+    (!seen.snapshot.repository.path.is_empty()).then(|| "git status".to_owned())
 }
 
 /// How grave an outcome is; `None` = it went well, or was meant so.

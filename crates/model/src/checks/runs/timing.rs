@@ -5,7 +5,7 @@ use super::{
     by_workflow, with_runs,
 };
 use crate::{
-    Finding, Look, Remedy, Severity, Span, Threshold,
+    Finding, Look, Remedy, Severity, Span, Threshold, Timestamp,
     config::WorkflowRule,
     facts::runs::{Brief, Process},
     quote::shell_word,
@@ -219,8 +219,10 @@ fn missed(seen: &Seen<'_>) -> Outcome {
 }
 
 fn missed_run(seen: &Seen<'_>, rule: &WorkflowRule, last: Option<&&Brief>) -> Option<Finding> {
-    let Some(last) = last else { return never_ran(seen, rule) };
-    let due_at = rule.due_after(last.began_at)?;
+    let since = seen.snapshot.facts.expected_since.get(&rule.name).copied();
+    let Some(last) = last else { return never_ran(seen, rule, since) };
+    // What was due before anybody expected it was not missed.
+    let due_at = rule.due_after(since.map_or(last.began_at, |since| since.max(last.began_at)))?;
     let late = seen.now.since(due_at);
     if late <= rule.grace() || last.is_under_way() {
         return None;
@@ -242,13 +244,20 @@ fn missed_run(seen: &Seen<'_>, rule: &WorkflowRule, last: Option<&&Brief>) -> Op
     )
 }
 
-fn never_ran(seen: &Seen<'_>, rule: &WorkflowRule) -> Option<Finding> {
+/// Only a daemon knows since when it is expected: before the first time is over, it is not missed.
+fn never_ran(seen: &Seen<'_>, rule: &WorkflowRule, since: Option<Timestamp>) -> Option<Finding> {
     let repository = &seen.snapshot.repository;
     let is_here = |path: &String| [&repository.path, &repository.git_dir].contains(&path);
-    rule.repositories.iter().any(is_here).then(|| {
-        let summary = format!("`{}` should run here and never did, as far as is recorded", rule.name);
+    // What is only pinged belongs to no repository.
+    let is_pinged = repository.path.is_empty() && rule.ping.is_some() && rule.repositories.is_empty();
+    let due_at = rule.due_after(since?)?;
+    let is_due = rule.grace() < seen.now.since(due_at);
+    (is_due && (is_pinged || rule.repositories.iter().any(is_here))).then(|| {
+        let here = if repository.path.is_empty() { "" } else { " here" };
+        let summary = format!("`{}` should run{here} and never did, as far as is recorded", rule.name);
         seen.finding(Severity::Error, &rule.name, rule.name.as_str(), summary)
             .fact("workflow", rule.name.as_str())
+            .fact("due_at", due_at.rfc3339())
             .so("What it should align drifts.")
             .mend(Remedy::reversible(
                 "Let whatever starts it do so through alignwatch",
@@ -363,13 +372,39 @@ mod tests {
             configured(&MISSED, &with(vec![ended(1, 27, Ended::Aligned, 60)]), daily),
             ["No run of `nightly` since 27 h ago; one was due 3 h ago"]
         );
+        assert_eq!(
+            configured(&MISSED, &expected(26, vec![ended(1, 90, Ended::Aligned, 60)]), daily),
+            [""; 0],
+            "nobody expected it before, and the first day has just gone by"
+        );
+        assert_eq!(
+            configured(&MISSED, &expected(30, vec![ended(1, 90, Ended::Aligned, 60)]), daily),
+            ["No run of `nightly` since 3 d ago; one was due 6 h ago"]
+        );
         assert_eq!(configured(&MISSED, &with(vec![run(1, 27)]), daily), [""; 0], "one is under way");
         assert_eq!(configured(&MISSED, &with(Vec::new()), daily), [""; 0], "it may belong elsewhere");
         let here = "workflows: [{name: nightly, due: 1d, repositories: [/repo]}]";
+        assert_eq!(configured(&MISSED, &with(Vec::new()), here), [""; 0], "nobody knows since when");
+        assert_eq!(configured(&MISSED, &expected(26, Vec::new()), here), [""; 0], "it is not late yet");
         assert_eq!(
-            configured(&MISSED, &with(Vec::new()), here),
+            configured(&MISSED, &expected(27, Vec::new()), here),
             ["`nightly` should run here and never did, as far as is recorded"]
         );
+        let mut nowhere = expected(27, Vec::new());
+        nowhere.repository.path = String::new();
+        let pinged = "workflows: [{name: nightly, due: 1d, ping: 8f4b2a6e-9a3c-4f5e-8d21-6b0c5d7e9f10}]";
+        assert_eq!(
+            configured(&MISSED, &nowhere, pinged),
+            ["`nightly` should run and never did, as far as is recorded"]
+        );
+        assert_eq!(configured(&MISSED, &nowhere, here), [""; 0], "that is missed where it belongs");
+    }
+
+    /// With these runs, of which one is expected since so many hours.
+    fn expected(hours_ago: i64, runs: Vec<Brief>) -> Snapshot {
+        let mut snapshot = with(runs);
+        snapshot.facts.expected_since.insert("nightly".into(), Timestamp(NOW.0 - hours_ago * HOUR));
+        snapshot
     }
 
     #[test]

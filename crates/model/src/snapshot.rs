@@ -74,6 +74,7 @@ impl Snapshot {
             },
             head: Known::Unknown(none()),
             lines: Vec::new(),
+            missing_bases: Vec::new(),
             branches: Vec::new(),
             broken_refs: Vec::new(),
             commit_graph: Known::Unknown(none()),

@@ -109,12 +109,15 @@ impl<'a> Case<'a> {
         let own = self.came_along(merge)?;
         let parts: BTreeSet<Pos> = own.iter().copied().chain([merge]).collect();
         let whole = self.patch(self.ladder.trees_of(merge))?;
-        let own = own.into_iter().map(|at| Ok((at, self.own_patch(at)?))).collect::<Result<Vec<_>, Doubt>>()?;
-        let own = own.into_iter().filter_map(|(at, patch)| Some((at, patch?)));
-        for (at, patch) in [(merge, whole)].into_iter().chain(own) {
-            // It may have come again as another commit.
-            let mut landed = self.find_all(patch)?;
-            landed.push(at);
+        // It may have come again, whole, as another commit.
+        let mut all = self.find_all(whole)?;
+        all.push(merge);
+        if self.is_taken_back(whole, &all, &parts)? {
+            return Ok(true);
+        }
+        for at in own {
+            let Some(patch) = self.own_patch(at)? else { continue };
+            let landed = [&self.find_all(patch)?[..], &all[..], &[at]].concat();
             if self.is_taken_back(patch, &landed, &parts)? {
                 return Ok(true);
             }

@@ -30,13 +30,15 @@ FLOORS = [
     # pairs. 60 is what is wanted for 881 branches; the floor is below what is reached. The generated repository has no
     # floor yet: 0.9 was seen there on a busy machine.
     Floor("merges, verdicts", 800, 90_000, 20, "36 on 881 branches, by processor time over two threads"),
+    # All verdicts after a push to the base, of which only those that it touched are found anew. 970 is what is wanted for 881 branches.
+    Floor("merges, base moved", 800, 90_000, 40, "53 by processor time: 3.8 s without optimisation, git 204 s for a fifth of the pairs"),
     # A look when nothing moved, in a process that goes on.
     Floor("in process, again", 800, 90_000, 2_000, "4,500 on 881 branches, on a busy machine"),
     # The same again with everything remembered.
     Floor("merges, again", 500, 0, 100, "187 on 649 generated branches"),
     # All of `branches` against `git cherry` for each branch that has commits of its own.
     Floor("landed, cold", 800, 90_000, 30, "39 on 734 branches"),
-    Floor("landed, again", 500, 0, 100, "424 on 649 generated branches"),
+    Floor("landed, again", 500, 0, 200, "424 on 649 generated branches"),
     Floor("landed, again", 800, 90_000, 400, "450 on 734 branches"),
     # A year of numbers against rows in the same SQLite. "in" has no floor yet: 2.3 was seen on a busy machine.
     Floor("store, out", 20, 0, 4, "8 on a busy machine, 10.5 million numbers"),

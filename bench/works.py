@@ -93,7 +93,7 @@ def merges(place, budget):
         yield Row("merges, again", place, git_taken, taken(lambda: run(command).seconds, budget), note)
         yield memory("merges, again, memory", place, None, run_for_peak(command).peak_bytes)
         yield processes("merges, again", place, command)
-        yield from moved(place, command, data, document, git_taken)
+        yield from moved(place, at_once, data, document, git_taken)
         shutil.rmtree(data, ignore_errors=True)
         yield memory("merges, cold, memory", place, None, run_for_peak(command).peak_bytes)
         shutil.rmtree(data, ignore_errors=True)
@@ -101,7 +101,7 @@ def merges(place, budget):
 
 
 def moved(place, command, data, document, git_taken):
-    """One step more on the base: all is remembered but what that touches."""
+    """One step more on the base: all verdicts are remembered but those that it touches."""
     tip = peer.text(place.path, "rev-parse", place.base)
     before = peer.text(place.path, "rev-parse", "--verify", "-q", f"{tip}^", may_fail=True)
     if not before:

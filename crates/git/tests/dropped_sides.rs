@@ -2,19 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
+use std::path::Path;
+
 use alignwatch_git::{inspect, stop::Stop};
 use alignwatch_model::{Known, Look, Timestamp, config::Config, facts::history::DroppedSides};
 use alignwatch_testkit::{Repo, git, sketch};
 
 fn seen(repo: &Repo) -> Known<DroppedSides> {
-    let now = Timestamp(git(repo.path(), ["log", "-1", "--format=%ct", "main"]).parse().unwrap());
+    seen_at(repo.path())
+}
+
+fn seen_at(path: &Path) -> Known<DroppedSides> {
+    let now = Timestamp(git(path, ["log", "-1", "--format=%ct", "main"]).parse().unwrap());
     let wanted = inspect::Wanted {
         base: None,
         looks: Look::with_required([Look::History]),
         paths_patience: std::time::Duration::ZERO,
         stop: Stop::new(None, Default::default()),
     };
-    let snapshot = inspect::inspect(repo.path(), &Config::default(), now, None, &wanted, &|_| {}).unwrap();
+    let snapshot = inspect::inspect(path, &Config::default(), now, None, &wanted, &|_| {}).unwrap();
     snapshot.facts.dropped_sides
 }
 
@@ -37,6 +43,17 @@ fn a_merge_that_took_one_side_of_everything_is_found_whichever_it_took() {
     repo.git(["commit", "-q", "-m", "Merge topic"]);
     assert_eq!(found(&repo), [(1, false)]);
     assert_eq!(repo.git(["diff", "--stat", "main^2", "main"]), "");
+}
+
+#[test]
+fn a_merge_whose_sides_parted_below_the_cut_of_a_shallow_clone_is_not_told_as_fine() {
+    let repo = sketch("main: a b(f=1) c(f=2)\n topic: a x(g=1) y(h=1) z(k=1)").worktree().draw();
+    repo.git(["merge", "-q", "-s", "ours", "--no-edit", "topic"]);
+    let url = format!("file://{}", repo.path().display());
+    git(repo.room(), ["clone", "-q", "--bare", "--depth", "2", url.as_str(), "shallow.git"]);
+    let Known::Seen(sides) = seen_at(&repo.room().join("shallow.git")) else { panic!("it is unknown") };
+    let reasons: Vec<&str> = sides.unread.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert!(sides.found.is_empty() && reasons.len() == 1 && reasons[0].contains("cut off"), "{reasons:?}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(crate) fn dropped_sides(
                     let kept_line = merge.keeps_line;
                     seen.found.push(DroppedSide { line, oid, at, by, kept_line, n_paths, paths });
                 }
-                Err(error) => seen.unread.push((graph.oid(merge.at), error.to_string())),
+                Err(reason) => seen.unread.push((graph.oid(merge.at), reason)),
             }
         }
     }
@@ -99,13 +99,17 @@ fn merge(graph: &Graph, trunk: &Trunk, index: usize, at: Pos) -> Option<Merge> {
 impl Merge {
     /// Paths that the other side changed and the result has in no way; `None` when there are none.
     ///
-    /// Where both parted at several commits, a path counts that was changed since each of them.
-    fn dropped(&self, graph: &Graph, objects: &Objects) -> Result<Option<(usize, Vec<String>)>, WalkError> {
-        let drift = measure(graph, &Trunk::of(graph, self.kept), &[self.other]).pop();
-        let bases = drift.and_then(|drift| drift.seen().map(|drift| drift.merge_bases.clone())).unwrap_or_default();
+    /// Where both parted at several commits, a path counts that was changed since each of them. Errors: why it is not known
+    /// where they parted, or what could not be read.
+    fn dropped(&self, graph: &Graph, objects: &Objects) -> Result<Option<(usize, Vec<String>)>, String> {
+        let bases = match measure(graph, &Trunk::of(graph, self.kept), &[self.other]).pop() {
+            Some(Known::Seen(drift)) => drift.merge_bases,
+            Some(Known::Unknown(reason)) => return Err(reason),
+            None => Vec::new(),
+        };
         let mut lost: Option<BTreeSet<Vec<u8>>> = None;
         for base in bases.iter().filter_map(|base| graph.find(base)) {
-            let since = self.dropped_since(graph, objects, base)?;
+            let since = self.dropped_since(graph, objects, base).map_err(|error| error.to_string())?;
             lost = Some(match lost {
                 Some(lost) => lost.intersection(&since).cloned().collect(),
                 None => since,

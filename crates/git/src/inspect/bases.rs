@@ -103,8 +103,8 @@ impl Bases {
     }
 }
 
-/// The lines: asked for, configured, or found; with why those found may be the wrong ones. Errors: there is none of the name
-/// that was asked for.
+/// The lines: asked for, configured, or found; with why those found may be the wrong ones. Errors: there is none of the
+/// name that was asked for.
 fn choose(
     look: &Inspection<'_>,
     refs: &Refs,
@@ -200,8 +200,10 @@ impl Unresolved {
 
 /// A ref by a name that a person gave, with its commit. Errors: there is none, or its commit can't be read.
 fn resolve(refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), Unresolved> {
+    let broken = |full: &RefName| refs.broken.iter().find(|one| one.name == *full).map(|one| one.reason.clone());
     let mut reason = None;
     for full in full_names(name) {
+        reason = reason.or_else(|| broken(&full));
         let Some(found) = refs.get(&full) else { continue };
         match position(graph, &found.peeled.unwrap_or(found.oid)) {
             Ok(at) => return Ok((found.symref.clone().unwrap_or(full), at)),

@@ -1,7 +1,7 @@
 //! `base-behind-remote`: a primary line that lacks commits of its counterpart at the remote.
 
 use super::{Check, Family, Outcome, Runbook, Seen, draft::*};
-use crate::{Finding, Look, RefName, Remedy, Severity, quote::shell_ref, snapshot::Line};
+use crate::{Branch, Finding, Look, RefName, Remedy, Severity, quote::shell_ref, snapshot::Line};
 
 /// Local lines that are behind their remote counterpart, one finding for each line.
 ///
@@ -29,7 +29,19 @@ fn judge(seen: &Seen<'_>) -> Outcome {
     if seen.snapshot.lines.is_empty() && !seen.snapshot.branches.is_empty() {
         return Outcome::unknown("no primary line was found");
     }
-    Outcome::found(seen.snapshot.lines.iter().filter_map(|line| found(seen, line)).collect())
+    let findings = seen.snapshot.lines.iter().filter_map(|line| found(seen, line)).collect();
+    let uncompared = seen.snapshot.lines.iter().filter_map(|line| uncompared(seen, line));
+    Outcome { findings, unknown: unjudged("line", uncompared), skipped: None }
+}
+
+/// Why it is not known whether the line lacks something of its tracking ref: how far the two are apart is not.
+fn uncompared<'a>(seen: &Seen<'a>, line: &Line) -> Option<&'a str> {
+    let is_its_copy = |branch: &&Branch| {
+        let remote = branch.name.remote_parts();
+        remote.is_some_and(|(_, there)| RefName::new([b"refs/heads/", there].concat()) == line.name)
+    };
+    let copy = seen.snapshot.branches.iter().filter(|_| line.behind_remote.is_none()).find(is_its_copy)?;
+    copy.drift.reason().filter(|_| copy.base.as_ref().is_some_and(|base| base.name == line.name))
 }
 
 fn found(seen: &Seen<'_>, line: &Line) -> Option<Finding> {
@@ -90,6 +102,14 @@ mod tests {
         elsewhere.head = Known::Seen(Head::Branch("refs/heads/x".into()));
         let finding = only(judged(&CHECK, &elsewhere));
         assert_eq!(finding.remedy.commands, ["git fetch . refs/remotes/origin/main:refs/heads/main"]);
+    }
+
+    #[test]
+    fn a_line_whose_distance_to_its_remote_is_not_known_is_not_fine() {
+        let mut remote = branch("refs/remotes/origin/main", 0, 0);
+        remote.drift = Known::Unknown("the history is cut off".into());
+        let judged = judged(&CHECK, &snapshot([branch("refs/heads/main", 0, 0), remote]));
+        assert_eq!(judged.unknown.as_deref(), Some("1 line could not be judged: the history is cut off (1)"));
     }
 
     #[test]

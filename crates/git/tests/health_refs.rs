@@ -149,7 +149,7 @@ fn of_branches_whose_base_cannot_be_read_nothing_is_said() {
         assert!(reason.contains("`main`, which would be its base, cannot be read"), "{}: {reason}", one.check.id);
     }
     // Another branch that cannot be read is no base.
-    repo.write_ref_by_hand("refs/heads/main", &format!("{}\n", repo.oid("c").hex()));
+    repo.write_ref_by_hand("refs/heads/main", format!("{}\n", repo.oid("c").hex()));
     repo.write_ref_by_hand("refs/heads/side", "garbage\n");
     assert!(about_branches(&repo).iter().all(|one: &checks::Judged| one.reason.is_none()));
 }

@@ -258,9 +258,11 @@ fn nothing_that_was_decided_is_lost_in_any_number_of_kills() {
     let waiting =
         |daemon: &Daemon| messages(daemon).iter().filter(|message| message["state"]["state"] == "waiting").count();
     daemon.until("all firings", |daemon| waiting(daemon) == 0);
-    let told: BTreeSet<u64> = sink.firing();
-    let untold: Vec<_> = expected.difference(&told).filter(|number| !unsure.contains(number)).collect();
-    assert!(untold.is_empty(), "fires and was never told: {untold:?}");
+    let untold = || -> Vec<u64> {
+        let told = sink.firing();
+        expected.difference(&told).filter(|number| !unsure.contains(number)).copied().collect()
+    };
+    assert!(daemon.comes(|_| untold().is_empty()), "fires and was never told: {:?}", untold());
     (0..25).for_each(|number| assert_eq!(posted(&daemon, "Any", number, true), Some(200)));
     daemon.until("all ends", |daemon| waiting(daemon) == 0 && sink.last().values().all(|is_firing| !is_firing));
     let mut times: BTreeMap<String, u64> = BTreeMap::new();

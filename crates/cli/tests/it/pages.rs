@@ -282,7 +282,9 @@ fn a_repository_of_which_nothing_is_seen_any_more_is_not_called_well() {
     std::fs::write(&config, "serve: {interval: 10s}\n").unwrap();
     let daemon = Daemon::configured(&config, data.path(), &[&place]);
     daemon.until_ready();
-    std::fs::rename(&place, room.path().join("gone")).unwrap();
+    // A format that nobody knows: the repository is there, and nothing of it can be seen.
+    let git_dir = [place.join(".git"), place.clone()].into_iter().find(|dir| dir.join("config").is_file()).unwrap();
+    std::fs::write(git_dir.join("config"), "[core]\n\trepositoryformatversion = 99\n").unwrap();
     daemon.until("a look that sees nothing", |daemon| read(daemon, "/").contains("could not be seen"));
     let page = read(&daemon, "/");
     assert!(!page.contains("All is well"), "{page}");

@@ -169,6 +169,7 @@ impl<'a> Checker<'a> {
         if let (op::INDEX, [table, key]) = (call.func_name.as_str(), &args[..]) {
             return self.of_index(table, key);
         }
+        exists(&call.func_name)?;
         let types = args.iter().map(|arg| self.of(arg)).collect::<Result<Vec<_>, _>>()?;
         match (call.func_name.as_str(), &types[..]) {
             (op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::NOT_STRICTLY_FALSE, _) => {
@@ -199,7 +200,7 @@ impl<'a> Checker<'a> {
                 Ok(Type::Bool)
             }
             ("matches", [text, _]) if text.is(Type::Text) => of_pattern(args[1]),
-            (name, _) => Err(no_such_call(name, &types)),
+            (name, _) => Err(does_not_go(name, &types)),
         }
     }
 
@@ -311,12 +312,19 @@ fn text_in(expr: &IdedExpr) -> Option<&str> {
     }
 }
 
-fn no_such_call(name: &str, types: &[Type]) -> String {
-    const CALLS: [&str; 9] =
-        ["all", "contains", "double", "endsWith", "exists", "exists_one", "matches", "size", "startsWith"];
-    if !CALLS.contains(&name) && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name != "int" {
-        return format!("there is no `{name}`{}", hint(name, &CALLS));
+/// What may be called by its name.
+const CALLS: [&str; 10] =
+    ["all", "contains", "double", "endsWith", "exists", "exists_one", "int", "matches", "size", "startsWith"];
+
+/// Is there such a call, or is it an operator? Told before what stands in it, which may only have a meaning there.
+fn exists(name: &str) -> Result<(), String> {
+    match CALLS.contains(&name) || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        true => Ok(()),
+        false => Err(format!("there is no `{name}`{}", hint(name, &CALLS))),
     }
+}
+
+fn does_not_go(name: &str, types: &[Type]) -> String {
     let types: Vec<String> = types.iter().map(ToString::to_string).collect();
     format!("`{}` does not go with {}", name.trim_matches('_'), types.join(" and "))
 }

@@ -144,6 +144,9 @@ fn named_elsewhere(key: &Key) -> &'static str {
             "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}\n\
              windows: [{name: release, kind: hours, open: \"0 8 * * 1-5\", lasts: 10h}]"
         }
+        "release" if key.path.ends_with(".unless_open") => {
+            "\nwindows: [{name: release, kind: hours, open: \"0 8 * * 1-5\", lasts: 10h}]"
+        }
         _ if is_channel => "",
         _ if key.path.ends_with(".calendar") || key.path.contains("on_call[].people") => {
             "\nchannels: {webhook: [{name: deploy-bot, url: \"https://watch.example.org/hook\"}]}\n\

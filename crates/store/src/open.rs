@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alignwatch_model::quote::shell_word;
@@ -279,7 +279,7 @@ fn own(folder: &Path) -> Result<File, StoreError> {
     let path = lock_in(folder);
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = opened.map_err(|source| io_error(&path, source))?;
-    match file.try_lock() {
+    match locked(&file, &path) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut owner = String::new();
@@ -293,6 +293,31 @@ fn own(folder: &Path) -> Result<File, StoreError> {
     let told = file.set_len(0).and_then(|()| file.rewind());
     told.and_then(|()| writeln!(file, "process {}", std::process::id())).map_err(|source| io_error(&path, source))?;
     Ok(file)
+}
+
+/// How long a lock is waited for whose owner is dead.
+///
+/// Source: ours. A process that is killed while it begins another one leaves it the lock until that one runs its own program,
+/// which takes moments, also on a busy machine.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
+
+fn locked(file: &File, path: &Path) -> Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if is_left_behind(path) && began.elapsed() < LEFT_BEHIND => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Is the process that a lock names there no more?
+fn is_left_behind(path: &Path) -> bool {
+    let owner = fs::read_to_string(path).unwrap_or_default();
+    let pid: Option<u32> = owner.trim().strip_prefix("process ").and_then(|pid| pid.parse().ok());
+    pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists())
 }
 
 /// Why the file could not be found well.

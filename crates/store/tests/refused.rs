@@ -85,3 +85,24 @@ fn what_is_wrong_with_the_store_itself_does_not_pass() {
     let _store = open(other.path()).unwrap();
     assert!(!open(other.path()).unwrap_err().may_pass());
 }
+
+/// A process that was killed may leave its lock to one that it was about to begin, for a moment.
+#[test]
+fn a_lock_whose_owner_is_dead_is_waited_for_and_one_that_is_held_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let path = folder.path().join("store.lock");
+    // Processes have no such number: 4194304 is the most that there can be (proc(5), pid_max).
+    fs::write(&path, "process 4194305\n").unwrap();
+    let left = fs::File::open(&path).unwrap();
+    left.lock().unwrap();
+    let holder = thread::spawn(move || {
+        thread::sleep(std::time::Duration::from_millis(300));
+        drop(left);
+    });
+    let store = open(folder.path()).unwrap();
+    holder.join().unwrap();
+    let refused = open(folder.path()).err().unwrap().to_string();
+    assert!(refused.ends_with(&format!("process {} does already", std::process::id())), "{refused}");
+    drop(store);
+}

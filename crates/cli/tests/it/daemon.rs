@@ -15,6 +15,9 @@ use serde_json::Value;
 /// The longest that a test waits for a state. A busy machine takes seconds; a daemon that does nothing takes forever.
 const WAIT: Duration = Duration::from_secs(60);
 
+/// What it says on its standard error, in its data directory.
+const SAID: &str = "said.log";
+
 pub(crate) struct Daemon {
     pub(crate) child: Child,
     pub(crate) port: u16,
@@ -60,7 +63,8 @@ impl Daemon {
         command.envs(variables.iter().copied());
         command.arg("--data-dir").arg(data_dir).arg("--config").arg(config);
         command.args(["serve", "--port", &port.to_string()]);
-        let child = command.args(paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let said = std::fs::File::create(data_dir.join(SAID)).map_or_else(|_| Stdio::null(), Stdio::from);
+        let child = command.args(paths).stdout(Stdio::null()).stderr(said).spawn().unwrap();
         Daemon { child, port, data_dir: data_dir.to_owned() }
     }
 
@@ -89,7 +93,8 @@ impl Daemon {
 
     /// Waits until this holds.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&Daemon) -> bool) {
-        assert!(self.comes(holds), "{what} did not come");
+        let said = || std::fs::read_to_string(self.data_dir.join(SAID)).unwrap_or_default();
+        assert!(self.comes(holds), "{what} did not come; the daemon said: {}", said());
     }
 
     /// Waits until this holds; false = it does not within the time that a test waits.

@@ -3,7 +3,14 @@
 use std::fs;
 
 use alignwatch_git::tend::Lease as RepositoryLease;
-use alignwatch_model::{config::Config, lease::Lease, task::Came};
+use alignwatch_model::{
+    Known,
+    config::Config,
+    facts::runs::{Brief, Ended, Process},
+    lease::Lease,
+    run::{Outcome, RunId},
+    task::Came,
+};
 use alignwatch_records::Leases;
 
 use crate::world::{World, now};
@@ -40,6 +47,30 @@ fn no_kind_of_lock_makes_a_task_say_that_it_did_something() {
         fs::remove_file(&path).unwrap();
     }
     assert_eq!(world.came("loose-objects"), Came::Effect, "and without a lock it runs");
+}
+
+#[test]
+fn an_alignment_run_that_is_under_way_holds_it_and_so_do_records_that_cannot_be_read() {
+    let mut world = World::messy();
+    let run = Brief {
+        run: RunId::from_parts(1, [7; 10]),
+        workflow: "nightly".into(),
+        began_at: now(),
+        heard_at: now(),
+        ended: None,
+        process: Process::Alive,
+        losses: Vec::new(),
+        is_unverified: false,
+    };
+    let ended = Ended { at: now(), outcome: Outcome::Aligned, because: "it says so".into(), seconds: Some(1.0) };
+    world.runs = Known::Seen(vec![run.clone()]);
+    let report = world.run("loose-objects");
+    assert!(report.result == Came::Skipped && report.because.contains("nightly"), "{report:?}");
+    world.runs = Known::Unknown("the records are damaged".into());
+    let report = world.run("loose-objects");
+    assert!(report.result == Came::Skipped && report.because.contains("the records are damaged"), "{report:?}");
+    world.runs = Known::Seen(vec![Brief { ended: Some(ended), process: Process::Gone, ..run }]);
+    assert_eq!(world.came("loose-objects"), Came::Effect);
 }
 
 #[test]

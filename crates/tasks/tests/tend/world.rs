@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) data: TempDir,
     pub(crate) config: Config,
     pub(crate) git: Git,
+    /// The alignment runs that are recorded of it.
+    pub(crate) runs: Runs,
     /// Seconds by which its clock is ahead.
     pub(crate) ahead: i64,
 }
@@ -49,6 +51,7 @@ impl World {
             data: tempfile::tempdir().unwrap(),
             config: Config::default(),
             git: Git::find().unwrap(),
+            runs: Known::Seen(Vec::new()),
             ahead: 0,
         }
     }
@@ -90,7 +93,7 @@ impl World {
     }
 
     pub(crate) fn around<T>(&self, act: impl FnOnce(&Around<'_>) -> T) -> T {
-        let runs = |_: &str| -> Runs { Known::Seen(Vec::new()) };
+        let runs = |_: &str| self.runs.clone();
         act(&Around {
             path: self.repo.path(),
             config: &self.config,

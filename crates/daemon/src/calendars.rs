@@ -257,7 +257,6 @@ impl Calendar {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
     use super::*;
 

@@ -25,15 +25,18 @@ fn file(data_dir: &Path) -> PathBuf {
     data_dir.join("expected.json")
 }
 
-fn read(data_dir: &Path) -> BTreeMap<String, Expected> {
-    let text = fs::read(file(data_dir)).unwrap_or_default();
-    // One that can't be read is written anew: then all is expected from now on.
-    serde_json::from_slice(&text).unwrap_or_default()
+/// Errors: it can't be read now. One that is not there or broken is written anew: then all is expected from now on.
+fn read(data_dir: &Path) -> io::Result<BTreeMap<String, Expected>> {
+    match fs::read(file(data_dir)) {
+        Ok(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Notes what is expected from now on, and keeps what was expected before.
 pub(crate) fn note(data_dir: &Path, config: &Config, now: Timestamp) -> io::Result<()> {
-    let before = read(data_dir);
+    let before = read(data_dir)?;
     let expected = config.workflows.iter().filter_map(|rule| {
         let due = format!("{} {}", rule.due.as_ref()?, rule.zone.as_deref().unwrap_or("UTC"));
         let since = before.get(&rule.name).filter(|known| known.due == due).map_or(now, |known| known.since);
@@ -52,7 +55,7 @@ pub(crate) fn note(data_dir: &Path, config: &Config, now: Timestamp) -> io::Resu
 
 /// Since when each workflow is expected, by its name. None where no daemon ever ran.
 pub(crate) fn since(data_dir: &Path) -> BTreeMap<String, Timestamp> {
-    read(data_dir).into_iter().map(|(name, expected)| (name, expected.since)).collect()
+    read(data_dir).unwrap_or_default().into_iter().map(|(name, expected)| (name, expected.since)).collect()
 }
 
 #[cfg(test)]
@@ -73,5 +76,9 @@ mod tests {
         assert_eq!(start("workflows: [{name: other}]", 400), []);
         fs::write(file(data.path()), "{").unwrap();
         assert_eq!(start(daily, 500), [("nightly".to_owned(), 500)]);
+        fs::remove_file(file(data.path())).unwrap();
+        fs::create_dir(file(data.path())).unwrap();
+        let config = Config::from_yaml(daily, "f").unwrap().0;
+        assert!(note(data.path(), &config, Timestamp(600)).is_err(), "what can't be read now is not all new");
     }
 }

@@ -47,7 +47,7 @@ use crate::{
     runs, spooled,
     supervisor::Supervisor,
     tend::{Acted, act, tend},
-    verifier::{Verifier, is_end},
+    verifier::{Verifier, beginnings, is_end},
     watch,
     watching::{Named, Watching},
 };
@@ -351,9 +351,7 @@ fn hand_over(reports: Arc<Reports>, verifier: Arc<Verifier>) -> Box<alignwatch_w
             }
             tell(kept);
         });
-        let begun = Arc::clone(&verifier);
-        let of = events.clone();
-        begun.begin(&of, move || reports.hand_over(events, tell));
+        verifier.begin(beginnings(&events), move || reports.hand_over(events, tell));
     })
 }
 

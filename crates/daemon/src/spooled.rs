@@ -89,9 +89,10 @@ impl Taken {
         let Ok(metadata) = std::fs::symlink_metadata(self.spool.path_of(id)) else { return };
         let is_known = self.lengths.get(id) == Some(&metadata.len());
         let rested = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-        if is_known && rested.is_some_and(|rested| VERIFY_AFTER <= rested) && self.unverified.remove(id) {
-            // Where there is no room, it can be verified by hand.
-            let _ = self.verifier.ended(id.clone());
+        let is_due = is_known && rested.is_some_and(|rested| VERIFY_AFTER <= rested) && self.unverified.contains(id);
+        // Where there is no room, it waits for the next time round.
+        if is_due && self.verifier.ended(id.clone()) {
+            self.unverified.remove(id);
         }
         if is_known && rested.is_none_or(|rested| rested < REST) {
             return;

@@ -5,6 +5,7 @@
 //! name any path.
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -72,24 +73,17 @@ impl Verifier {
         self.queue.try_send(run).is_ok()
     }
 
-    /// Reads the refs of the repositories of runs that begin with these events, then goes on with `then`: at once when none
-    /// does, and never later than a reporter may wait.
-    pub(crate) fn begin(self: &Arc<Verifier>, events: &[RunEvent], then: impl FnOnce() + Send + 'static) {
-        let begun = events.iter().filter_map(|event| match &event.what {
-            Happened::Started(started) => Some((event.run.clone(), self.path_of(started)?)),
-            _ => None,
-        });
-        // What ends in the same report was over before it was told.
-        let is_over = |run: &RunId| events.iter().any(|event| event.run == *run && is_end(event));
-        let begun: Vec<_> = begun.filter(|(run, _)| !is_over(run)).take(AT_ONCE).collect();
+    /// Reads the refs of the repositories of runs that begin, then goes on with `then`: at once when none does, and never
+    /// later than a reporter may wait.
+    pub(crate) fn begin(self: &Arc<Verifier>, begun: Vec<(RunId, Started)>, then: impl FnOnce() + Send + 'static) {
         if begun.is_empty() || AT_ONCE <= self.n_looking.load(Ordering::Relaxed) {
             return then();
         }
         let verifier = Arc::clone(self);
         thread::spawn(move || {
             let until = Instant::now() + BEFORE_AT_MOST;
-            for (run, path) in begun {
-                if let Some(seen) = verifier.sight(path, until) {
+            for (run, started) in begun {
+                if let Some(seen) = verifier.sight(started, until) {
                     // Without it, what moved is not known, and what was reported still is.
                     let _ = verifier.sights.keep(&run, &seen);
                 }
@@ -99,16 +93,15 @@ impl Verifier {
     }
 
     /// The refs, where they can be read by then.
-    fn sight(self: &Arc<Verifier>, path: PathBuf, until: Instant) -> Option<Seen> {
+    fn sight(self: &Arc<Verifier>, started: Started, until: Instant) -> Option<Seen> {
         let (tell, told) = sync_channel(1);
-        let verifier = Arc::clone(self);
-        self.n_looking.fetch_add(1, Ordering::Relaxed);
+        let place = Looking::of(self);
         thread::spawn(move || {
             // Nobody may wait any more.
-            let _ = tell.send(aftermath::sight(&path));
-            verifier.n_looking.fetch_sub(1, Ordering::Relaxed);
+            let _ = tell.send(place.0.path_of(&started).map(|path| aftermath::sight(&path)));
         });
-        told.recv_timeout(until.saturating_duration_since(Instant::now())).ok().and_then(|seen| seen.seen().cloned())
+        let seen = told.recv_timeout(until.saturating_duration_since(Instant::now())).ok()??;
+        seen.seen().cloned()
     }
 
     /// Where the run is, when that is watched.
@@ -116,8 +109,8 @@ impl Verifier {
         let paths = self.watching.paths();
         let is_watched = |path: &String| paths.iter().any(|other| other.as_os_str() == path.as_str());
         let of_id = || {
-            let store = runs::store(&self.data_dir).ok()??;
-            let row = store.repository(started.repository_id.as_deref()?).ok()??;
+            let id = started.repository_id.as_deref()?;
+            let row = runs::store(&self.data_dir).ok()??.repository(id).ok()??;
             Some(row.path).filter(is_watched)
         };
         started.repository.clone().filter(is_watched).or_else(of_id).map(PathBuf::from)
@@ -140,9 +133,8 @@ impl Verifier {
                         let (done, is_done) = sync_channel::<()>(1);
                         thread::spawn(move || {
                             let events = verifier.verified(&run, &Stop::new(Some(VERIFY_AT_MOST), stop));
-                            // What can't be kept now can be verified by hand.
-                            let kept = events.is_some_and(|events| reports.and_wait(events).is_ok());
-                            if kept {
+                            // What can't be kept now can be verified by hand; what asks for nothing is done.
+                            if events.is_none_or(|events| reports.and_wait(events).is_ok()) {
                                 verifier.sights.remove(&run);
                             }
                             drop(done);
@@ -192,6 +184,32 @@ impl Verifier {
             Some(RunEvent::new(id, run.id()?.clone(), fresh::now(), Happened::Operation(one)))
         })
     }
+}
+
+/// One look at refs that is under way; its place is free again when it ends, however it ends.
+struct Looking(Arc<Verifier>);
+
+impl Looking {
+    fn of(verifier: &Arc<Verifier>) -> Looking {
+        verifier.n_looking.fetch_add(1, Ordering::Relaxed);
+        Looking(Arc::clone(verifier))
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.n_looking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The runs that begin with these events and do not end with them: what ends in the same report was over before it was told.
+pub(crate) fn beginnings(events: &[RunEvent]) -> Vec<(RunId, Started)> {
+    let ended: HashSet<&RunId> = events.iter().filter(|event| is_end(event)).map(|event| &event.run).collect();
+    let begun = events.iter().filter_map(|event| match &event.what {
+        Happened::Started(started) if !ended.contains(&event.run) => Some((event.run.clone(), started.clone())),
+        _ => None,
+    });
+    begun.take(AT_ONCE).collect()
 }
 
 /// Does a run end with this?

@@ -90,7 +90,7 @@ impl Watching {
         let by_name: BTreeSet<PathBuf> =
             named.paths.iter().cloned().chain(plain.into_iter().map(PathBuf::from)).collect();
         let mut paths = by_name.clone();
-        paths.extend(found(&patterns));
+        paths.extend(found(&patterns, &BTreeSet::new()));
         let may_be_gone = |path: &&String| any_names_path(&patterns, path) && !said.forgotten.contains(*path);
         paths.extend(named.before.iter().filter(may_be_gone).map(PathBuf::from));
         paths.extend(said.added.iter().map(PathBuf::from));
@@ -123,8 +123,12 @@ impl Watching {
     /// Watches what the patterns find now and is not watched yet.
     fn take_up(&self) {
         let known: BTreeSet<PathBuf> = self.paths().into_iter().collect();
-        for path in found(&self.patterns).difference(&known) {
+        for path in &found(&self.patterns, &known) {
             let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            // Somebody may have added it meanwhile.
+            if self.paths().contains(path) {
+                continue;
+            }
             let text = path.to_string_lossy().into_owned();
             let wanted = Said {
                 forgotten: said.forgotten.iter().filter(|one| **one != text).cloned().collect(),
@@ -186,20 +190,22 @@ impl Watching {
 
     /// Watches this one no longer.
     pub(crate) fn remove(&self, path: &str) -> Result<(), Unwatchable> {
+        // Before the lock: a disk that hangs must not keep others from adding theirs.
+        let is_found = any_names_path(&self.patterns, path);
+        let is_gone = || matches!(repository::open_itself(Path::new(path)), Err(OpenError::NotARepository { .. }));
+        let is_found_and_gone = is_found && is_gone();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = said.clone();
         if self.named.contains(Path::new(path)) || !self.paths().iter().any(|other| other == Path::new(path)) {
             return Err(Unwatchable::NotAdded);
         }
         let was_added = wanted.added.remove(path);
-        if any_names_path(&self.patterns, path) {
-            match repository::open_itself(Path::new(path)) {
-                Err(OpenError::NotARepository { .. }) => drop(wanted.forgotten.insert(path.to_owned())),
-                // The pattern would find it again.
-                _ => return Err(Unwatchable::Found),
-            }
-        } else if !was_added {
-            return Err(Unwatchable::NotAdded);
+        match () {
+            () if is_found_and_gone => drop(wanted.forgotten.insert(path.to_owned())),
+            // The pattern would find it again.
+            () if is_found => return Err(Unwatchable::Found),
+            () if !was_added => return Err(Unwatchable::NotAdded),
+            () => {}
         }
         write(&self.file, &wanted).map_err(|error| Unwatchable::NotKept(error.to_string()))?;
         *said = wanted;
@@ -214,11 +220,11 @@ impl Watching {
     }
 }
 
-/// The repositories that patterns find now. A folder that can't be read has none.
-fn found(patterns: &[String]) -> BTreeSet<PathBuf> {
+/// The repositories that patterns find now, without those that are known. A folder that can't be read has none.
+fn found(patterns: &[String], known: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     // The configuration has no pattern that can't be read.
     let found = patterns.iter().filter_map(|pattern| glob::glob(pattern).ok()).flatten().flatten();
-    found.filter(|path| is_repository(path)).collect()
+    found.filter(|path| !known.contains(path) && is_repository(path)).collect()
 }
 
 /// Does this folder itself hold a repository? One above it does not count.

@@ -5,7 +5,7 @@
 //! own is kept in that directory; with `DRIFT_TIMES=1` the time of each stage
 //! goes to standard error.
 
-#![allow(clippy::print_stderr, reason = "it is a program")]
+#![expect(clippy::print_stderr, reason = "it is a program")]
 
 use std::{
     error::Error,

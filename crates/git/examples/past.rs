@@ -3,7 +3,7 @@
 //! For measuring. Prints a line a week: its end, commits of the base, branches that were open, and how many of them
 //! were behind.
 
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "it is a program")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "it is a program")]
 
 use std::{
     error::Error,

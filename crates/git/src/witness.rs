@@ -11,6 +11,7 @@ use alignwatch_model::{
 };
 
 use crate::{
+    files,
     health::index,
     objects::Objects,
     refs::{Refs, read_files, read_refs},
@@ -23,6 +24,9 @@ use crate::{
 
 /// Largest state of an imerge that is read. Source: ours; one for 1,000 merges has 100 KiB.
 const IMERGE_BYTES: u64 = 4 << 20;
+
+/// Bytes of the reflog of stashes that are read. Source: ours; a stash has some hundred.
+const STASHES_BYTES: u64 = 16 << 20;
 
 /// What is there now.
 pub fn witness(opened: &Opened) -> Known<Seen> {
@@ -71,19 +75,24 @@ fn seen(opened: &Opened, refs: &Refs) -> Known<Seen> {
         })
         .collect();
     left.extend(imerges(refs));
+    let stashes = match stashes(&opened.common_dir) {
+        Ok(stashes) => stashes,
+        Err(error) => return Known::Unknown(format!("the stashes can't be read: {error}")),
+    };
     let log_bytes = |dir: &Path| std::fs::metadata(dir.join("logs/HEAD")).map_or(0, |metadata| metadata.len());
     Known::Seen(Seen {
         refs: refs.all.iter().map(|one| (one.name.text().into_owned(), one.oid.hex())).collect(),
         half_done: left,
         head_log_bytes: places.iter().map(|place| log_bytes(&place.git_dir)).sum(),
-        stashes: stashes(&opened.common_dir),
+        stashes,
     })
 }
 
-/// The ids of all stashes: each is a line of one reflog, `OLD NEW …`.
-fn stashes(common_dir: &Path) -> Vec<String> {
-    let log = std::fs::read_to_string(common_dir.join("logs/refs/stash")).unwrap_or_default();
-    log.lines().filter_map(|line| line.split(' ').nth(1)).map(str::to_owned).collect()
+/// The ids of all stashes: each is a line of one reflog, `OLD NEW …`; its message may be in any encoding.
+fn stashes(common_dir: &Path) -> std::io::Result<Vec<String>> {
+    let log = files::read(&common_dir.join("logs/refs/stash"), STASHES_BYTES)?.unwrap_or_default();
+    let new = |line: &[u8]| Some(String::from_utf8_lossy(line.split(|&byte| byte == b' ').nth(1)?).into_owned());
+    Ok(log.split(|&byte| byte == b'\n').filter_map(new).collect())
 }
 
 /// Incremental merges that are under way: git-imerge keeps the state of each in a blob at this ref.

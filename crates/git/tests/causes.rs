@@ -1,6 +1,6 @@
 //! What brought a conflict is what `git log` tells of its paths.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

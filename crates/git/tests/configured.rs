@@ -1,6 +1,6 @@
 //! What the configuration changes in an inspection.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::time::Duration;
 

@@ -1,7 +1,5 @@
 //! Every number of the graph against Git and against its definition, on histories drawn at random.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
-
 mod history;
 
 use history::{Chance, Repo, Worlds, measured, name};

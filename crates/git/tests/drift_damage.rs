@@ -1,6 +1,6 @@
 //! Histories that are cut, bent or damaged: exact where that can be, unknown where not, and never a panic or a hang.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod history;
 

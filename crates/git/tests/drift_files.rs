@@ -1,6 +1,6 @@
 //! The same numbers whatever the graph comes from: no file, one, a chain, a stale one, a borrowed one, our own.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod history;
 

@@ -1,6 +1,6 @@
 //! Paths that fall together, compared with what `git ls-tree` lists.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{collections::BTreeMap, io::Write as _, path::Path, process::Stdio, time::Duration};
 

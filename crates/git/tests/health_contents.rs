@@ -3,7 +3,7 @@
 //!
 //! Where git answers the same, its answer is compared. The last tests are tripwires: remotes whose settings name programs.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 

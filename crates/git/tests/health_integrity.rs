@@ -1,6 +1,6 @@
 //! Objects and packs that are whole, damaged and unreadable; compared with what git says.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     fs,

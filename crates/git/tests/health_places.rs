@@ -2,7 +2,7 @@
 //!
 //! Where git answers the same, its answer is compared.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 

@@ -1,6 +1,6 @@
 //! Who borrows from whom: told by the borrowers, as `git clone --shared` wrote it down.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{fs, path::PathBuf, process::Command};
 

@@ -1,7 +1,7 @@
 //! Files of refs, halves of packs, indexes, reflogs and formats: whole, damaged and unreadable; compared with what git
 //! says, and mended by what a finding says.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     fs,

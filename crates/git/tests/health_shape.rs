@@ -1,7 +1,7 @@
 //! The shape of history, compared with an independent count by git's plumbing, on drawn and on
 //! generated repositories; and on repositories where objects are missing or lie.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     cell::Cell,

@@ -1,6 +1,6 @@
 //! What makes Git fast, compared with what git itself says, in repositories that are well, ill, and not to be read.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     fs,

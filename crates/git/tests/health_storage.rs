@@ -1,7 +1,7 @@
 //! What is stored, compared with `git count-objects -v` number by number, in repositories
 //! that are well, ill, and not to be read.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     fs,

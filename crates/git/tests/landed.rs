@@ -1,6 +1,6 @@
 //! The ladder of proofs: what is said of branches that came into their base by other ways than a merge.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::fs;
 

@@ -4,7 +4,7 @@
 //! each merge base, and `git merge-tree --write-tree`. What we prove git must see as well; what git
 //! sees and we do not must be one of the differences that are named here.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::fmt::Write as _;
 

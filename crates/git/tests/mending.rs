@@ -1,6 +1,6 @@
 //! Repairs on real repositories: done, measured, taken back, ended half-way, done twice, and on hostile ones.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     collections::BTreeMap,

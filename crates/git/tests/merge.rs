@@ -3,7 +3,7 @@
 //! Git is asked one pair at a time and only for its exit code and its list of paths, so that nothing of
 //! the way in which the product asks and reads Git is taken on trust.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,6 +1,6 @@
 //! Opening, compared with what `git rev-parse` says of the same path.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod plain_git;
 

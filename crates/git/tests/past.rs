@@ -1,6 +1,6 @@
 //! The past that is rebuilt from commits, against what git says of the same moments.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::path::Path;
 

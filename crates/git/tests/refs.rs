@@ -1,6 +1,6 @@
 //! Refs, compared with what git lists and allows.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod plain_git;
 

@@ -3,7 +3,7 @@
 //! A remedy must work as it is printed, whatever the names hold; it must lose
 //! nothing; and what claims that it can be undone must be undone by its own words.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{fs, path::Path, process::Command, time::Duration};
 

@@ -1,6 +1,6 @@
 //! An inspection that remembers says what one that begins anew says, however the line moved meanwhile.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Mutex, time::Duration};
 

@@ -1,6 +1,6 @@
 //! The runner: limits, endings and conversations.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod plain_git;
 

@@ -1,6 +1,6 @@
 //! Two trees compared, path by path, as `git diff-tree -r --no-renames` compares them.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use alignwatch_git::{
     objects::Objects,

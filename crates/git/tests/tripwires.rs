@@ -6,7 +6,7 @@
 //! alone, in plain git; and at last the command runs through the runner, and there must
 //! be no mark. A row of the table without a trap needs a reason here.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step of a test ends it")]
 
 mod plain_git;
 

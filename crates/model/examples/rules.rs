@@ -2,7 +2,7 @@
 //!
 //! One in a hundred series is bad. `cargo run --release -p alignwatch-model --example rules`
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "for those who measure")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "for those who measure")]
 
 use std::time::Instant;
 

@@ -1,7 +1,5 @@
 //! A calendar as it is read, against what other programs read in it: the Python packages icalendar and recurring-ical-events.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
-
 use alignwatch_model::{Timestamp, agenda::Agenda, schedule::zone_named};
 
 /// 2026-03-01T00:00:00Z and 2026-12-01T00:00:00Z: the script asks for what lies between.

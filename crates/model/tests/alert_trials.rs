@@ -1,7 +1,5 @@
 //! Days that went wrong once, told as `rules test` reads them: each file is one of them.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
-
 use std::{fs, path::Path};
 
 use alignwatch_model::{alert::trial, config::Config};

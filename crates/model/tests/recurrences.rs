@@ -1,6 +1,6 @@
 //! Recurrence rules around changes of the clocks, against python-dateutil and the zones of Python: an independent implementation.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod python;
 

@@ -1,6 +1,6 @@
 //! Daily times in all zones, around each change of the clocks, against Python's clock: an independent implementation.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod python;
 

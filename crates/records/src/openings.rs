@@ -105,7 +105,6 @@ impl Openings {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
     use super::*;
 

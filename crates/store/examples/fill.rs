@@ -4,7 +4,7 @@
 //! `cargo run -p alignwatch-store --example fill -- /tmp/fill && mv /tmp/fill/store.sqlite
 //! crates/store/tests/fixtures/version-N.sqlite`
 
-#![allow(clippy::unwrap_used, reason = "for those who work here")]
+#![expect(clippy::unwrap_used, reason = "for those who work here")]
 
 use alignwatch_model::{
     Severity, Status, Timestamp,

@@ -2,7 +2,7 @@
 //!
 //! `history FOLDER REPOSITORY`: for `bench/pages`.
 
-#![allow(clippy::unwrap_used, reason = "for those who work here")]
+#![expect(clippy::unwrap_used, reason = "for those who work here")]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -4,7 +4,7 @@
 //! each commit) and with as many numbers to a commit. All answers are held against each other before
 //! any time is told. Prints one JSON object.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "for those who work here")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "for those who work here")]
 
 use std::{
     collections::BTreeMap,

@@ -5,7 +5,7 @@
 //! move a day, 300 findings of which ten end a day, twenty alignment runs a day; and tends the store each hour of that
 //! time. Prints one JSON object.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "for those who work here")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "for those who work here")]
 
 use std::{fs, path::Path, time::Instant};
 

@@ -1,6 +1,6 @@
 //! What gets old takes less room, and says the same in wider spans.
 
-#![allow(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
 use std::{fs, path::Path};
 

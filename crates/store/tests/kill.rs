@@ -2,7 +2,7 @@
 //!
 //! This test starts itself as the writer, kills that with SIGKILL, and looks. `ALIGNWATCH_KILLS=1000` for more rounds.
 
-#![allow(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
 use std::{
     env,

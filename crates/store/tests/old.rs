@@ -3,7 +3,7 @@
 //! Each `fixtures/version-N.sqlite` was filled by the code that wrote version N (`examples/fill.rs`), and is never made
 //! anew.
 
-#![allow(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
 use std::{fs, path::Path};
 

@@ -1,6 +1,6 @@
 //! Where nothing can be written, what is there is read; and that it may pass is known.
 
-#![allow(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread};
 

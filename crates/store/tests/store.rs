@@ -1,6 +1,6 @@
 //! The store from outside: what is acknowledged stays, what is damaged is mended, what is asked is answered.
 
-#![allow(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
 use std::{fs, path::Path};
 

@@ -7,7 +7,7 @@
 //! forced to new work is in no base, and what was made just now stays. Prints how many were judged, how many would go,
 //! and each that must not.
 
-#![allow(clippy::print_stdout, reason = "it is what it is for")]
+#![expect(clippy::print_stdout, reason = "it is what it is for")]
 
 use std::{collections::BTreeMap, io::Write, path::Path, process::Stdio, time::Duration};
 

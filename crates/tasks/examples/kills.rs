@@ -1,7 +1,7 @@
 //! Kills tasks at random moments: `kills ROUNDS TASK…`. After each kill the repository must be sound and whole, and at
 //! the end a run must go through. The process that is killed is this program itself, started again.
 
-#![allow(clippy::print_stdout, reason = "it is what it is for")]
+#![expect(clippy::print_stdout, reason = "it is what it is for")]
 
 use std::{
     collections::BTreeSet,

@@ -1,7 +1,7 @@
 //! Deletes landed branches and takes that back, again and again: `rounds N`. Refs, settings and reflogs must be the same
 //! bytes each time.
 
-#![allow(clippy::print_stdout, reason = "it is what it is for")]
+#![expect(clippy::print_stdout, reason = "it is what it is for")]
 
 use std::{collections::BTreeMap, path::Path, time::SystemTime};
 

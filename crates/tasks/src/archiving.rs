@@ -102,7 +102,7 @@ pub(crate) fn keep(work: &Work<'_>, leaving: &[Leaving<'_>]) -> Result<Undo, Str
             after: Some(oid.hex()),
         });
         // Commits that only its reflog knows would be without a name.
-        for id in tend::only_in_reflog_of(work.git, &name).map_err(|error| error.to_string())? {
+        for id in tend::only_in_reflog_of(work.git, &name)? {
             if anchored.insert(id.clone()) {
                 let name = format!("refs/archive/{}/reflogs/{id}", work.id);
                 undo.refs.push(RefUndo { name, before: None, after: Some(id) });

@@ -111,5 +111,16 @@ fn gate(snapshot: &Snapshot, config: &Config, leases: &Known<Vec<Lease>>, now: T
     let facts = Facts { snapshot, tip: &nobody_asked, leases, watched: &unwatched, config };
     let answer = gate::answer(&asked, &facts, now);
     let until = answer.until();
-    answer.obstacles.into_iter().next().map(|obstacle| Hold { reason: obstacle.text, until })
+    let obstacle = answer.obstacles.into_iter().next().map(|obstacle| Hold { reason: obstacle.text, until });
+    obstacle.or_else(|| in_doubt(snapshot, leases))
+}
+
+/// Whether somebody works here is not known. An alignment would go on; maintenance can wait.
+fn in_doubt(snapshot: &Snapshot, leases: &Known<Vec<Lease>>) -> Option<Hold> {
+    let doubts = [
+        ("whether a run is under way", snapshot.facts.runs.reason()),
+        ("whether somebody has a lease", leases.reason()),
+    ];
+    let told = |(what, reason): (&str, Option<&str>)| Some(format!("{what} is not known: {}", reason?));
+    doubts.into_iter().find_map(told).map(|reason| Hold { reason, until: None })
 }

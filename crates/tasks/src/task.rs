@@ -253,7 +253,10 @@ fn objects_must_stay(seen: &Seen<'_>) -> Option<String> {
 /// beside it tell.
 pub(crate) fn lent(seen: &Seen<'_>) -> Option<String> {
     let named: Vec<PathBuf> = seen.config.maintenance.repositories.iter().map(PathBuf::from).collect();
-    let borrower = borrowers(seen.opened, &named).into_iter().next()?;
+    let borrower = match borrowers(seen.opened, &named) {
+        Ok(all) => all.into_iter().next()?,
+        Err(reason) => return Some(reason),
+    };
     Some(format!(
         "`{borrower}` borrows objects from it, and what that needs is not counted here; `git repack -a -d` there, without \
          its `objects/info/alternates` afterwards, makes it independent"

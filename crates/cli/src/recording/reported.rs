@@ -82,7 +82,10 @@ impl Reported {
             }
             Happened::Finished(finished) => {
                 spool.append(event).map_err(|error| error.to_string())?;
-                Sights::of(&self.data_dir).remove(&event.run);
+                // One that could not be used in time is for the daemon, which can take longer.
+                if finished.n_refs_before.is_some() {
+                    Sights::of(&self.data_dir).remove(&event.run);
+                }
                 self.verify(event, finished, &spool, global)
             }
             _ => spool.append(event).map_err(|error| error.to_string()),

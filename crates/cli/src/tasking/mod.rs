@@ -114,10 +114,7 @@ pub(crate) fn turns(form: Format, rows: &[TurnRow], screen: &Screen) -> String {
     let mut text = String::new();
     let mut repository = "";
     for row in rows {
-        if row.repository != repository {
-            repository = &row.repository;
-            text.push_str(&format!("{}\n", escape::terminal(repository)));
-        }
+        heading(&mut text, &mut repository, &row.repository);
         text.push_str(&format!("  {}  {}\n", pad(row.word(), 6), row.task.id));
         line(&mut text, screen, "turn", &due_told(&row.turn));
         let Some((plan, hold)) = &row.plan else { continue };
@@ -129,15 +126,20 @@ pub(crate) fn turns(form: Format, rows: &[TurnRow], screen: &Screen) -> String {
     text
 }
 
+/// Names the repository, once for all rows of it that follow each other.
+fn heading<'a>(text: &mut String, last: &mut &'a str, repository: &'a str) {
+    if *last != repository {
+        *last = repository;
+        text.push_str(&format!("{}\n", escape::terminal(repository)));
+    }
+}
+
 /// Plans for people; with all numbers when somebody wants an explanation.
 pub(crate) fn plans(rows: &[Row], screen: &Screen, explain: bool) -> String {
     let mut text = String::new();
     let mut repository = "";
     for row in rows {
-        if row.repository != repository {
-            repository = &row.repository;
-            text.push_str(&format!("{}\n", escape::terminal(repository)));
-        }
+        heading(&mut text, &mut repository, &row.repository);
         plan(&mut text, row, screen, explain);
     }
     if rows.is_empty() {

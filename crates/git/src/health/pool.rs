@@ -9,7 +9,7 @@ use alignwatch_model::facts::Pool;
 
 use crate::{
     config_text::boolean,
-    repository::{Opened, open},
+    repository::{OpenError, Opened, open},
 };
 
 /// Who borrows from which object folder.
@@ -44,22 +44,43 @@ impl Borrowing {
     }
 }
 
-/// Folders beside a repository that are asked whether they borrow from it. Source: ours; a folder of forks.
-const NEIGHBOURS_AT_MOST: usize = 500;
-
 /// Who borrows from this repository, among these and what lies in the folder that it lies in. Shape: paths, sorted.
-pub fn borrowers(opened: &Opened, named: &[PathBuf]) -> Vec<String> {
-    let place = opened.worktree.as_ref().unwrap_or(&opened.common_dir);
-    let beside = place.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let beside = beside.map(|entry| entry.path()).filter(|path| path.is_dir()).take(NEIGHBOURS_AT_MOST);
-    let mut paths: Vec<PathBuf> = named.iter().cloned().chain(beside).collect();
+///
+/// Errors: one of them can't be looked at, so that it may borrow; as a sentence.
+pub fn borrowers(opened: &Opened, named: &[PathBuf]) -> Result<Vec<String>, String> {
+    let ours = canonical(&opened.objects_dir);
+    let mut paths: Vec<PathBuf> = named.iter().cloned().chain(beside(opened)?).collect();
     paths.sort();
     paths.dedup();
-    // This one is asked as well, and never borrows from itself; so there are several.
-    paths.insert(0, opened.common_dir.clone());
-    let mut found = Borrowing::among(&paths).from(&opened.objects_dir, Pool::default()).borrowers;
-    found.sort();
-    found
+    let mut found = Vec::new();
+    for path in paths {
+        match open(&path) {
+            Ok(other) if canonical(&other.objects_dir) == ours => {}
+            Ok(other) => {
+                let borrows = other.alternates.iter().any(|lender| canonical(&lender.path) == ours);
+                found.extend(borrows.then(|| path.display().to_string()));
+            }
+            Err(OpenError::NotARepository { .. }) => {}
+            Err(error) => return Err(format!("whether `{}` borrows from it is not known: {error}", path.display())),
+        }
+    }
+    Ok(found)
+}
+
+/// Folders beside it that may hold a repository which borrows: they have a list of lenders, or a link to a Git directory.
+fn beside(opened: &Opened) -> Result<Vec<PathBuf>, String> {
+    let place = opened.worktree.as_ref().unwrap_or(&opened.common_dir);
+    let Some(folder) = place.parent() else { return Ok(Vec::new()) };
+    let cannot = |error: std::io::Error| {
+        format!("whether somebody in `{}` borrows from it is not known: {error}", folder.display())
+    };
+    let may_borrow = |path: &PathBuf| {
+        let lists = ["objects/info/alternates", ".git/objects/info/alternates"];
+        lists.iter().any(|list| path.join(list).exists()) || path.join(".git").is_file()
+    };
+    let entries = std::fs::read_dir(folder).map_err(cannot)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(cannot)?;
+    Ok(paths.into_iter().filter(may_borrow).collect())
 }
 
 /// What the repository itself says.

@@ -120,10 +120,14 @@ impl Inspection<'_> {
         };
         for (line, trunk) in bases.trunks.iter().enumerate() {
             let is_of_line = |number: &usize| bases.placed[*number].base.as_ref().is_some_and(|base| base.line == line);
-            let may_have_landed = |number: &usize| match branches[*number].state() {
-                State::Merged => true,
-                State::Behind => branches[*number].name.starts_with("refs/heads/"),
-                _ => is_asked(&branches[*number]),
+            let may_have_landed = |number: &usize| {
+                let branch = &branches[*number];
+                match branch.state() {
+                    _ if branch.is_ignored() => false,
+                    State::Merged => true,
+                    State::Behind => branch.name.starts_with("refs/heads/"),
+                    _ => is_asked(branch),
+                }
             };
             let ask = |number: usize| {
                 let (tip, drift) = (branches[number].tip.seen()?, branches[number].drift.seen()?);

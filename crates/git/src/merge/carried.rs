@@ -111,9 +111,8 @@ impl Remembered {
     pub(super) fn keep(&mut self, line: &Oid, tip: &Oid, merge: Merge, rests_on: Option<RestsOn>) {
         let (followed, certain) = match rests_on {
             Some(RestsOn { all, verdict }) => {
-                let certain = verdict.filter(|_| merge.verdict == Verdict::Conflict && all != Followed::Nothing);
-                // The contents of both can differ, and only those of one are kept: those of the part are among all.
-                let certain = certain.filter(|certain| *certain == Followed::Nothing || all == Followed::Anything);
+                // Where the whole pair was decided here, all of it is worked out again, paths included.
+                let certain = verdict.filter(|_| merge.verdict == Verdict::Conflict && all == Followed::Anything);
                 let of_all = self.at(line, tip, all);
                 (of_all, certain.map(|certain| self.at(line, tip, certain)))
             }

@@ -59,7 +59,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 6;
+const ENGINE: u32 = 7;
 
 /// Pairs that a thread walks at once: neighbours by name often began at the same commit.
 const WALKED_AT_ONCE: usize = 8;

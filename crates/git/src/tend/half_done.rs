@@ -54,19 +54,30 @@ fn files_of(place: &Path) -> io::Result<Vec<PathBuf>> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         FILES.contains(&name) || name.ends_with("_HEAD")
     };
-    let is_file = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|about| about.is_file());
-    let mut found: Vec<PathBuf> = entries(place)?.into_iter().filter(is_state).filter(is_file).collect();
+    let mut found = Vec::new();
+    for path in entries(place)?.into_iter().filter(is_state) {
+        found.extend(about(&path)?.is_some_and(|about| about.is_file()).then_some(path));
+    }
     let mut open: Vec<(PathBuf, usize)> = FOLDERS.iter().map(|(name, deep)| (place.join(name), *deep)).collect();
     while let Some((folder, deep)) = open.pop() {
         for path in entries(&folder)? {
-            match fs::symlink_metadata(&path) {
-                Ok(about) if about.is_dir() && 1 < deep => open.push((path, deep - 1)),
-                Ok(about) if about.is_file() => found.push(path),
+            match about(&path)? {
+                Some(about) if about.is_dir() && 1 < deep => open.push((path, deep - 1)),
+                Some(about) if about.is_file() => found.push(path),
                 _ => {}
             }
         }
     }
     Ok(found)
+}
+
+/// What a file is; `None` = it is gone meanwhile.
+fn about(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(about) => Ok(Some(about)),
+        Err(error) if files::is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What is in a folder; nothing where there is none.

@@ -52,12 +52,21 @@ pub fn entry_at(line: &[u8]) -> Option<Timestamp> {
     rest.split_ascii_whitespace().next()?.parse().ok().map(Timestamp)
 }
 
-/// Commits that the reflog of this ref names and no ref reaches.
-pub fn only_in_reflog_of(git: &GitAt<'_>, name: &str) -> Result<Vec<String>, GitError> {
+/// Bytes of a reflog that is read. Source: ours; a million entries.
+const REFLOG_AT_MOST: u64 = 256 << 20;
+
+/// Commits that the reflog of this ref names and no ref reaches. Where there is no reflog, it names none.
+///
+/// Errors: the reflog is there and can't be read, or Git can't tell; as a sentence part.
+pub fn only_in_reflog_of(git: &GitAt<'_>, name: &str) -> Result<Vec<String>, String> {
     let path = git.opened().common_dir.join("logs").join(name);
-    let Ok(text) = std::fs::read(&path) else { return Ok(Vec::new()) };
-    let named = super::commits_there(git, &text.split(|&byte| byte == b'\n').flat_map(ids_of).collect())?;
-    let beyond = lines(&beyond_refs(git, &named, &[])?);
+    let text =
+        files::read(&path, REFLOG_AT_MOST).map_err(|error| format!("cannot read the reflog of `{name}`: {error}"))?;
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let told = |error: GitError| error.to_string();
+    let named = super::commits_there(git, &text.split(|&byte| byte == b'\n').flat_map(ids_of).collect());
+    let named = named.map_err(told)?;
+    let beyond = lines(&beyond_refs(git, &named, &[]).map_err(told)?);
     Ok(named.into_iter().filter(|id| beyond.contains(id)).collect())
 }
 

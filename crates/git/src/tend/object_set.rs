@@ -148,15 +148,23 @@ fn whole_half_done(git: &GitAt<'_>) -> Result<(Vec<String>, ObjectSet), SetError
     if there.is_empty() {
         return Ok((there, ObjectSet::default()));
     }
-    if let Ok(set) = beyond(&there) {
-        return Ok((there, set));
+    // Only damage says that something is not whole: a git that was stopped says nothing.
+    let is_damage = |error: &SetError| matches!(error, SetError::Git(GitError::Failed { code: 128, .. }));
+    match beyond(&there) {
+        Ok(set) => return Ok((there, set)),
+        Err(error) if !is_damage(&error) => return Err(error),
+        Err(_) => {}
     }
     // One of them is not whole any more. It takes none of the others with it.
     let (mut whole, mut all) = (Vec::new(), ObjectSet::default());
     for id in there {
-        if let Ok(set) = beyond(std::slice::from_ref(&id)) {
-            all.join(set);
-            whole.push(id);
+        match beyond(std::slice::from_ref(&id)) {
+            Ok(set) => {
+                all.join(set);
+                whole.push(id);
+            }
+            Err(error) if !is_damage(&error) => return Err(error),
+            Err(_) => {}
         }
     }
     Ok((whole, all))

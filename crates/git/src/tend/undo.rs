@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sections;
 use crate::{
+    files,
     mend::place,
     run::{GitAt, GitError},
 };
@@ -215,7 +216,9 @@ impl Undo {
     fn put_back(&self, common_dir: &Path, below: &str, made: &[String], there: &[String]) -> Result<bool, String> {
         let (to, kept) = (inside(common_dir, below)?, self.kept(common_dir, below)?);
         let before = fs::read(&kept).map_err(|error| cannot("read", &kept, error))?;
-        let now = fs::read(&to).ok();
+        // What is there and can't be read is not overwritten.
+        let read = |path: &Path| files::read(path, FILE_AT_MOST).map_err(|error| cannot("read", path, error));
+        let now = read(&to)?;
         // The reflog of a ref that we made again just now holds nothing else.
         let is_made = below.strip_prefix("logs/").is_some_and(|name| made.iter().any(|made| made == name));
         let before = match &now {
@@ -225,7 +228,7 @@ impl Undo {
         if now.as_ref() == Some(&before) {
             return Ok(false);
         }
-        let after = fs::read(self.after(common_dir, below)?).ok();
+        let after = read(&self.after(common_dir, below)?)?;
         if !is_reflog(below) && now != after {
             if below == "config" {
                 return self.sections_back(&to, &before, now.unwrap_or_default(), there);
@@ -233,7 +236,10 @@ impl Undo {
             let kept = kept.display();
             return Err(format!("`{below}` was changed by somebody since; how it was lies in `{kept}`"));
         }
-        replace(&to, &before).map(|()| true)
+        match &now {
+            Some(now) if below == "config" => replace_locked(&to, now, &before).map(|()| true),
+            _ => replace(&to, &before).map(|()| true),
+        }
     }
 
     /// Somebody changed the settings since: sections of the branches that went come back where there are none now, and what
@@ -427,13 +433,15 @@ fn inside(common_dir: &Path, below: &str) -> Result<PathBuf, String> {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let written = (|| {
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    })();
-    written.map_err(|error| cannot("write", path, error))?;
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    file.and_then(|file| fill(file, bytes)).map_err(|error| cannot("write", path, error))?;
     path.parent().map_or(Ok(()), place::sync)
+}
+
+/// On the disk as a whole.
+fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Another file takes the place of the one that is there, with its rights.
@@ -453,7 +461,13 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
 /// The same for settings, under the lock that git takes for them: who changes them meanwhile is not overwritten.
 fn replace_locked(path: &Path, now: &[u8], bytes: &[u8]) -> Result<(), String> {
     let lock = path.with_extension("lock");
-    write_new(&lock, bytes)?;
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&lock);
+    // From here on the lock is ours: what fails must not leave it behind, since every git would wait for it.
+    let written = fill(file.map_err(|error| cannot("make", &lock, error))?, bytes);
+    if let Err(error) = written {
+        let _ = fs::remove_file(&lock);
+        return Err(cannot("write", &lock, error));
+    }
     if fs::read(path).ok().as_deref() != Some(now) {
         let _ = fs::remove_file(&lock);
         return Err(format!("`{}` was changed in this moment: take it back again", path.display()));

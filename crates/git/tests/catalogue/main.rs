@@ -4,7 +4,7 @@
 //! A check without a case fails the first test. `cargo nextest run -p alignwatch-git --test catalogue --no-capture
 //! -E 'test(the_counts)'` prints how many there are of each kind.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod branches;
 mod places;

@@ -2,7 +2,7 @@
 //!
 //! `make_peers.py` made `peers.json`.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //!
 //! A further engine gets one more line in [`engines_agree`].
 
-#![allow(clippy::unwrap_used, reason = "a test may end at its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may end at its first surprise")]
 
 mod memory;
 

@@ -5,7 +5,9 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -216,9 +218,14 @@ fn full_name(name: &str) -> String {
     if name.starts_with("refs/") || name.starts_with("hex:") { name.to_owned() } else { format!("refs/heads/{name}") }
 }
 
-/// Errors: a ref of this name is there, also a symbolic one that names nothing.
+/// Errors: a ref of this name is there, also a symbolic one that names nothing, and one that can't be read.
 fn is_free(live: &GitAt<'_>, name: &str) -> Result<(), BackupError> {
     let bytes = bytes_of(name)?;
+    let file = live.opened().common_dir.join(OsStr::from_bytes(&bytes));
+    // A folder of this name is what deleted refs below it leave.
+    if fs::symlink_metadata(file).is_ok_and(|about| !about.is_dir()) {
+        return Err(BackupError::Taken(name.to_owned()));
+    }
     let symbolic = live.command("symbolic-ref").option("-q").revision(&bytes).run_allowing(&[1, 128])?;
     let call = live.command("rev-parse").option("-q").option("--verify").revision(&bytes);
     if symbolic.code == 0 || call.run_allowing(&[1, 128])?.code == 0 {

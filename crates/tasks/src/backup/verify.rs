@@ -118,6 +118,9 @@ pub(super) fn same(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupErro
     if let Some((name, _)) = wanted.symmetric_difference(&there).next() {
         return not(format!("`{name}` leads elsewhere than in the manifest"));
     }
+    if manifest.detached.is_some() && named.detached != manifest.detached {
+        return not("HEAD is elsewhere than in the manifest".to_owned());
+    }
     let set = ObjectSet::of(at, &manifest.tips().map(|tip| tip.oid.clone()).collect())?;
     if set.len() as u64 != manifest.n_objects || sum_of(&set) != manifest.objects_sha256 {
         return not(format!("it has {} objects, and not the {} that were counted", set.len(), manifest.n_objects));

@@ -24,7 +24,7 @@ pub(super) static TASK: Task = Task {
     looks: &[],
     usual: "7d",
     opt_in: None,
-    undo: "not needed: all of it can be worked out again, which takes time and nothing else",
+    undo: "not needed: what was worked out can be worked out again, which takes time; how fast objects of a repository came is measured anew when it is looked at again",
     measure,
     plan,
     prepare: None,

@@ -69,7 +69,7 @@ fn prepare(work: &Work<'_>) -> Result<Undo, String> {
         let name = format!("refs/archive/{}/{}", work.id, one.name.trim_start_matches("refs/"));
         refs.push(RefUndo { name, before: None, after: one.before.clone() });
         // Commits that only its reflog knows would be without a name.
-        for id in tend::only_in_reflog_of(work.git, &one.name).map_err(|error| error.to_string())? {
+        for id in tend::only_in_reflog_of(work.git, &one.name)? {
             if anchored.insert(id.clone()) {
                 let name = format!("refs/archive/{}/reflogs/{id}", work.id);
                 refs.push(RefUndo { name, before: None, after: Some(id) });

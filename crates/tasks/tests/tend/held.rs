@@ -50,7 +50,7 @@ fn no_kind_of_lock_makes_a_task_say_that_it_did_something() {
 }
 
 #[test]
-fn an_alignment_run_that_is_under_way_holds_it() {
+fn an_alignment_run_that_is_under_way_holds_it_and_so_do_records_that_cannot_be_read() {
     let mut world = World::messy();
     let run = Brief {
         run: RunId::from_parts(1, [7; 10]),
@@ -66,6 +66,9 @@ fn an_alignment_run_that_is_under_way_holds_it() {
     world.runs = Known::Seen(vec![run.clone()]);
     let report = world.run("loose-objects");
     assert!(report.result == Came::Skipped && report.because.contains("nightly"), "{report:?}");
+    world.runs = Known::Unknown("the records are damaged".into());
+    let report = world.run("loose-objects");
+    assert!(report.result == Came::Skipped && report.because.contains("the records are damaged"), "{report:?}");
     world.runs = Known::Seen(vec![Brief { ended: Some(ended), process: Process::Gone, ..run }]);
     assert_eq!(world.came("loose-objects"), Came::Effect);
 }

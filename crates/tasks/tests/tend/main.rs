@@ -3,13 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, also where they are not in a test function")]
 
 #[path = "../../examples/histories.rs"]
-#[allow(dead_code, reason = "its main is for the long run")]
+#[expect(dead_code, reason = "its main is for the long run")]
 mod histories;
 #[path = "../../examples/kills.rs"]
-#[allow(dead_code, reason = "its main is for the long run")]
+#[expect(dead_code, reason = "its main is for the long run")]
 mod kills;
 #[path = "../../examples/rounds.rs"]
-#[allow(dead_code, reason = "its main is for the long run")]
+#[expect(dead_code, reason = "its main is for the long run")]
 mod rounds;
 
 mod backups;

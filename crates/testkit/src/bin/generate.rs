@@ -2,7 +2,7 @@
 //!
 //! Prints what is true of it by construction, as a table on standard output.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command of the workshop, not of the product")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command of the workshop, not of the product")]
 
 use std::{process::ExitCode, time::Instant};
 

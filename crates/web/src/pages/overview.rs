@@ -197,6 +197,12 @@ fn undelivered((n_dead, n_tried_again): (usize, usize)) -> String {
 /// When backups were last restored and compared, in words. A repository without a number has no backup that was.
 fn backups(shared: &Shared, rows: &[RepositoryRow], now: Timestamp) -> String {
     let readings = Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner));
+    // Of those that were not looked at since the start, nothing is known.
+    let is_known = |row: &&RepositoryRow| readings.iter().any(|one| one.repository == row.id);
+    let rows: Vec<&RepositoryRow> = rows.iter().filter(is_known).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
     let proven_at = |id: &str| {
         let is_its = |one: &&Reading| one.metric == BACKUP_PROVEN && one.repository == id;
         readings.iter().find(is_its).map(|one| Timestamp(one.value as i64))
@@ -213,7 +219,7 @@ fn backups(shared: &Shared, rows: &[RepositoryRow], now: Timestamp) -> String {
             format!("a backup of each was restored and compared, that of {name} {age} ago, the others since")
         }
         n => format!(
-            "{n} of {} have a backup that was restored and compared, the oldest proof {age} ago ({name})",
+            "{n} of {} that were looked at have a backup that was restored and compared, the oldest proof {age} ago ({name})",
             count(rows.len(), "repository")
         ),
     }

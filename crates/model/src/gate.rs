@@ -320,16 +320,27 @@ fn forbidden(answer: &mut Answer, asked: &Asked<'_>, facts: &Facts<'_>, now: Tim
                 continue;
             }
         }
-        let mut windows = facts.config.windows.iter().filter_map(|window| window.window().ok());
-        match rule.unless_open.as_ref().and_then(|name| windows.find(|window| window.name == *name)) {
-            Some(window) if window.open_at(now).is_some() => {}
-            Some(window) => {
-                let until = window.next_after(now).map(|opening| opening.from);
-                let text = format!("`gate.forbid` allows it only in the window `{}`{because}", window.name);
-                answer.stop(Cause::Forbidden, text, until);
-            }
-            None => answer.stop(Cause::Forbidden, format!("`gate.forbid` forbids it{because}"), None),
+        let Some(name) = &rule.unless_open else {
+            answer.stop(Cause::Forbidden, format!("`gate.forbid` forbids it{because}"), None);
+            continue;
+        };
+        let mut here = facts.config.windows.iter().filter(|window| window.name == *name && window.is_about(path));
+        let Some(window) = here.find_map(|window| window.window().ok()) else {
+            let text =
+                format!("`gate.forbid` allows it only in the window `{name}`, which is not one of this repository");
+            answer.stop(Cause::Forbidden, text + &because, None);
+            continue;
+        };
+        if window.open_at(now).is_some() {
+            continue;
         }
+        // Of one of which nothing is known it is not known that it is open either.
+        if let Some(why) = window.doubt() {
+            answer.doubt(format!("whether the window `{name}` is open is not known: {why}"));
+        }
+        let until = window.next_after(now).map(|opening| opening.from);
+        let text = format!("`gate.forbid` allows it only in the window `{name}`{because}");
+        answer.stop(Cause::Forbidden, text, until);
     }
 }
 
@@ -603,6 +614,26 @@ mod tests {
         assert_eq!(with(&mut world, "{merge: unknown}").0.len(), 1, "unless it is asked for");
         let wrong = Config::from_yaml("gate: {forbid: [{unless_open: days}]}", "f").unwrap_err();
         assert!(wrong[0].to_string().contains("none of `windows` has this name"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_window_of_another_repository_or_of_an_unread_calendar_allows_nothing() {
+        let mut world = well();
+        let with = |world: &mut World, windows: &str| {
+            let text = format!("gate: {{forbid: [{{unless_open: nights}}]}}\n{windows}\n");
+            world.config = Config::from_yaml(&text, "f").unwrap().0;
+            told(world, of_x())
+        };
+        let always = "open: \"2023-11-14T00:00:00Z/2023-11-15T00:00:00Z\"";
+        assert_eq!(with(&mut world, &format!("windows: [{{name: nights, {always}}}]")), (Vec::new(), Vec::new()));
+        assert_eq!(
+            with(&mut world, &format!("windows: [{{name: nights, {always}, repositories: [/other]}}]")).0,
+            ["`gate.forbid` allows it only in the window `nights`, which is not one of this repository"]
+        );
+        let unread = "windows: [{name: nights, open: calendar team}]\ncalendars: [{name: team, file: /team.ics}]";
+        let (stops, doubts) = with(&mut world, unread);
+        assert_eq!(stops, ["`gate.forbid` allows it only in the window `nights`"]);
+        assert!(doubts[0].starts_with("whether the window `nights` is open is not known"), "{doubts:?}");
     }
 
     #[test]

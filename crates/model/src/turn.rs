@@ -285,13 +285,6 @@ impl State {
         self.repositories.entry(path).or_insert(first);
     }
 
-    /// When something is due without an event.
-    pub fn wakes_at(&self) -> Option<Timestamp> {
-        let due = self.repositories.values().map(looks::wakes_at);
-        let promises = [self.beating.wakes_at(), self.letters.wakes_at()].into_iter().flatten();
-        due.chain(self.keep_again_at).chain(self.alerting.book.wakes_at()).chain(promises).min()
-    }
-
     /// The paths that are watched.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.repositories.keys().map(String::as_str)

@@ -111,7 +111,7 @@ pub fn backtest(
     let from = from.max(first).min(to);
     let mut world = World::new(Policy::of_rule(rule.clone()), from);
     let step = step.0.max(1).max(to.since(from).0 / STEPS_AT_MOST);
-    let mut cursors = vec![Cursor::default(); pasts.len()];
+    let mut cursors: Vec<Cursor<'_>> = pasts.iter().map(Cursor::of).collect();
     let mut open: BTreeMap<String, Firing> = BTreeMap::new();
     let (mut firings, mut n_firing, mut n_steps) = (Vec::new(), 0_u64, 0_u64);
     let mut at = from.0;
@@ -150,10 +150,21 @@ fn follow(world: &World, open: &mut BTreeMap<String, Firing>, firings: &mut Vec<
 }
 
 /// How far the numbers of a past were read.
-#[derive(Clone, Copy, Default)]
-struct Cursor {
+struct Cursor<'a> {
     measured: usize,
     reconstructed: usize,
+    /// When each series was first measured, by its labels.
+    first: BTreeMap<&'a str, Timestamp>,
+}
+
+impl<'a> Cursor<'a> {
+    fn of(past: &'a Past) -> Cursor<'a> {
+        let mut first = BTreeMap::new();
+        for reading in &past.readings {
+            first.entry(reading.labels.as_str()).or_insert(reading.at);
+        }
+        Cursor { measured: 0, reconstructed: 0, first }
+    }
 }
 
 impl Past {
@@ -170,14 +181,11 @@ impl Past {
 const WEEK: Span = Span::days(7);
 
 /// The last number of each series that still holds: as it was measured, else as history tells it.
-fn numbers(past: &Past, cursor: &mut Cursor, at: i64, step: i64) -> Vec<Reading> {
+fn numbers(past: &Past, cursor: &mut Cursor<'_>, at: i64, step: i64) -> Vec<Reading> {
     let measured = holding(&past.readings, &mut cursor.measured, at, 2 * step);
     let mut last = holding(&past.reconstructed, &mut cursor.reconstructed, at, WEEK.0);
     // What is measured at all is never filled up with what was worked out.
-    last.retain(|labels, _| {
-        let first = past.readings.iter().find(|reading| reading.labels == *labels);
-        first.is_none_or(|first| at < first.at.0)
-    });
+    last.retain(|labels, _| cursor.first.get(labels).is_none_or(|first| at < first.0));
     last.extend(measured);
     last.into_values().cloned().collect()
 }

@@ -27,8 +27,15 @@ const DEPTH_AT_MOST: usize = 12;
 /// Signs (operators, points, brackets) at most: each makes the tree one deeper at worst. Source: measured as before.
 const SIGNS_AT_MOST: usize = 120;
 
-/// Items of a list that are looked at, at most. Source: ours; checks list ten names.
-const ITEMS_AT_MOST: usize = 1_000;
+/// Items of a list that are looked at, at most: `matches` reads its pattern anew for each. Source: ours; checks list ten names.
+const ITEMS_AT_MOST: usize = 100;
+
+/// What stands after `\` in a text. The others of CEL have digits after them, and one that is cut short ends the text for the parser.
+const ESCAPES: &str = "abfnrtv\"'\\?`";
+
+/// What is not understood here as the parser understands it is refused, so that nothing hides in it.
+const PLAIN_QUOTES: &str =
+    "a text stands in one pair of plain quotes, within one line: no `r` or `b` in front, no three quotes";
 
 /// What an expression may speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,13 +143,27 @@ pub fn is_small(text: &str) -> Result<(), String> {
         return Err(format!("the condition is longer than {LENGTH_AT_MOST} bytes: write two rules"));
     }
     let (mut depth, mut deepest, mut n_signs, mut quote, mut is_escaped) = (0_usize, 0, 0, None, false);
-    for c in text.chars() {
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
         match (quote, c) {
+            (Some(_), c) if is_escaped && !ESCAPES.contains(c) => {
+                return Err(format!(
+                    "`\\{c}` is nothing in a text: write the character itself, or `\\\\{c}` in a pattern"
+                ));
+            }
+            (Some(_), '\n' | '\r') => return Err(PLAIN_QUOTES.to_owned()),
             (Some(_), _) if is_escaped => is_escaped = false,
             (Some(_), '\\') => is_escaped = true,
             (Some(open), _) if open == c => quote = None,
             (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(c),
+            (None, '"' | '\'') => {
+                let is_third = text[at..].starts_with(&[c, c, c].iter().collect::<String>());
+                if is_third || before.is_alphanumeric() || before == '_' {
+                    return Err(PLAIN_QUOTES.to_owned());
+                }
+                quote = Some(c);
+            }
+            (None, '/') if before == '/' => return Err("a condition has no comments".to_owned()),
             (None, '(' | '[' | '{') => {
                 (depth, n_signs) = (depth + 1, n_signs + 1);
                 deepest = deepest.max(depth);
@@ -151,6 +172,10 @@ pub fn is_small(text: &str) -> Result<(), String> {
             (None, c) if c.is_alphanumeric() || c.is_whitespace() || c == '_' || c == ',' => {}
             (None, _) => n_signs += 1,
         }
+        before = c;
+    }
+    if quote.is_some() {
+        return Err("a text has no end: a quote is missing".to_owned());
     }
     if DEPTH_AT_MOST < deepest {
         return Err(format!("more than {DEPTH_AT_MOST} brackets stand within one another"));
@@ -298,6 +323,29 @@ mod tests {
     }
 
     #[test]
+    fn nothing_hides_in_texts_or_comments() {
+        let deep = "(".repeat(400);
+        for text in [
+            format!("r'\\' == {deep}1"),
+            format!("subject == R\"\\\" || {deep}1"),
+            "subject == b'x'".to_owned(),
+            format!("subject == '''a'b''' || {deep}1"),
+            format!("subject == \"\"\"a\"\"\" || {deep}1"),
+            format!("subject == \"a\n{deep}\""),
+        ] {
+            assert!(wrong(&text).starts_with("a text stands in one pair of plain quotes"), "{text}: {}", wrong(&text));
+        }
+        for text in [format!("true // ' \n || {deep}1 // '"), "true // why".to_owned()] {
+            assert_eq!(wrong(&text), "a condition has no comments", "{text}");
+        }
+        // The parser leaves out a quote after which no text comes, and reads on.
+        assert!(wrong(&format!("subject == '\\x{deep}'")).starts_with("`\\x` is nothing in a text"));
+        assert!(wrong("evidence.path.matches('\\d')").contains("or `\\\\d` in a pattern"));
+        assert_eq!(wrong(&format!("subject == '{deep}")), "a text has no end: a quote is missing");
+        assert_eq!(holds("evidence.path.matches('^src/\\\\w+\\\\.rs$') && '' != \"//'\" && subject != '('"), Ok(true));
+    }
+
+    #[test]
     fn hostile_expressions_are_refused_on_a_small_stack() {
         let hostile = [
             "(".repeat(500) + "true" + &")".repeat(400),
@@ -332,6 +380,6 @@ mod tests {
         let names: Vec<String> = (0..=ITEMS_AT_MOST).map(|n| n.to_string()).collect();
         let condition = of_finding("evidence.branches.exists(b, b == 'x')").unwrap();
         let told = condition.holds_for(&finding(serde_json::json!({"branches": names})), &Labels::new());
-        assert!(told.unwrap_err().contains("more than 1000 items"));
+        assert!(told.unwrap_err().contains("more than 100 items"));
     }
 }

@@ -17,7 +17,7 @@ use super::{
     route::{Receiver, Route},
     unsent::{Holding, To},
 };
-use crate::{Span, Timestamp, config::length_text};
+use crate::{Severity, Span, Timestamp, config::length_text};
 
 /// One link of the chain.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -277,12 +277,14 @@ impl Asked<'_> {
         let rows = self.past.iter().filter(|row| !self.book.outbox.contains_key(&row.key));
         let of_it = rows.chain(self.book.outbox.values()).filter(|row| row.telling.channel == channel);
         let lately: Vec<Timestamp> = of_it.map(|row| row.decided_at).filter(|at| self.now.since(*at) < hour).collect();
-        let limit = self.policy.at_most_per_hour;
+        let is_critical = self.alert.severity == Severity::Critical;
+        let limit = self.policy.room(is_critical);
         match lately.iter().min() {
             Some(oldest) if limit <= lately.len() => {
                 let at = Timestamp(oldest.0 + hour.0);
                 let n = crate::words::count(lately.len(), "message");
-                let most = format!("`alerts.at_most_per_hour` is {limit}");
+                let twice = if is_critical { ", which counts twice for what is critical" } else { "" };
+                let most = format!("`alerts.at_most_per_hour` is {}{twice}", self.policy.at_most_per_hour);
                 stop("limit", format!("{channel} had {n} within the last hour, and {most}: it is told from {at} on"))
             }
             _ => link("told", format!("{channel} is due to be told since {due_at}: is the daemon running?")),

@@ -89,6 +89,12 @@ impl Policy {
         Policy { rules: vec![rule], ..Policy::default() }
     }
 
+    /// How many messages a channel gets within an hour at most. Critical ones have as much room again, so that no warning keeps
+    /// them waiting.
+    pub fn room(&self, is_critical: bool) -> usize {
+        self.at_most_per_hour.saturating_mul(if is_critical { 2 } else { 1 })
+    }
+
     /// The maintenance window that is open over this repository, with the latest end.
     pub fn open_window(&self, path: &str, now: Timestamp) -> Option<(&str, Opening)> {
         let about =

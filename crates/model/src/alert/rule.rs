@@ -373,7 +373,7 @@ impl Rule {
 
 impl Of {
     /// Reads what a rule looks for. Errors: the key that is wrong, and how.
-    fn parse(text: &str, clear: Option<&str>) -> Result<Of, (&'static str, String)> {
+    pub(crate) fn parse(text: &str, clear: Option<&str>) -> Result<Of, (&'static str, String)> {
         match text.trim().strip_prefix("finding") {
             Some(_) if clear.is_some() => Err(("clear", "a finding is there or not: nothing lies between".to_owned())),
             Some(rest) if !rest.starts_with('s') => findings_of(rest).map_err(|problem| ("expr", problem)),

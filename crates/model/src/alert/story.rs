@@ -374,6 +374,9 @@ fn it_says_all_that_holds_and_when_a_limit_ends_and_how_it_was_before() {
     let limited = said(&explain::chain(book, policy, &second, &past, now));
     let limit = "limit: team had 1 message within the last hour, and `alerts.at_most_per_hour` is 1: it is told from 1970-01-01T01:01:00Z on";
     assert!(limited.contains(limit), "{limited}");
+    let grave = Alert { severity: Severity::Critical, ..second.clone() };
+    let due = said(&explain::chain(book, policy, &grave, &past, now));
+    assert!(!due.contains("limit:") && due.contains("team is due to be told since"), "it has room of its own: {due}");
     let then = said(&explain::chain_at(book, policy, &first, &past, Timestamp(210)));
     assert!(then.contains("ada silenced it until") && then.contains("bo has it"), "both hold: {then}");
     assert!(said(&explain::chain_at(book, policy, &first, &past, Timestamp(30))).contains("it did not fire yet"));

@@ -487,7 +487,7 @@ impl Act {
                 id: format!("silence-{}-{}", now.0, world.book.silences.len()),
                 matchers: matchers.map_err(|bad| bad.0)?,
                 starts_at: now,
-                ends_at: Timestamp(now.0 + lasts.0),
+                ends_at: Timestamp(now.0.saturating_add(lasts.0)),
                 created_by: WHO.to_owned(),
                 comment: "a test".to_owned(),
                 updated_at: now,
@@ -497,7 +497,7 @@ impl Act {
         }
         self.end_silences(world)?;
         for alert in firing_of(world, self.ack.as_deref())? {
-            let until = self.lasts.map(|lasts| Timestamp(world.now.0 + lasts.0.0));
+            let until = self.lasts.map(|lasts| Timestamp(world.now.0.saturating_add(lasts.0.0)));
             let (at, is_sticky) = (world.now, self.sticky);
             let ack = Ack { who: WHO.to_owned(), note: String::new(), at, until, is_sticky };
             world.wish(Wish::Ack { alert, ack })?;
@@ -555,7 +555,7 @@ fn firing_of(world: &World, rule: Option<&str>) -> Result<Vec<String>, String> {
 impl Post {
     fn posted(&self, now: Timestamp) -> Posted {
         let (labels, annotations) = (self.labels.clone(), self.annotations.clone());
-        let ends_at = self.lasts.map(|lasts| Timestamp(now.0 + lasts.0.0));
+        let ends_at = self.lasts.map(|lasts| Timestamp(now.0.saturating_add(lasts.0.0)));
         Posted { labels, annotations, starts_at: Some(now), ends_at, generator: String::new() }
     }
 }
@@ -610,8 +610,9 @@ impl Expected {
 /// Alerts of the world that are pending or fire.
 fn alerts(world: &World) -> Vec<ExpectedAlert> {
     let alerts = world.book.alerts().filter(|alert| alert.phase != Phase::Resolved);
+    let holding = unsent::Holding::of(&world.book, &world.policy, world.now);
     let shown = alerts.map(|alert| {
-        let held = unsent::Holding::of(&world.book, &world.policy, world.now).back(alert).map(|mute| match mute.by {
+        let held = holding.back(alert).map(|mute| match mute.by {
             By::Cause(_) => "cause",
             By::Window(_) => "window",
             By::Silence(_) => "silence",
@@ -715,6 +716,15 @@ mod tests {
     fn silences_doubt_and_unseen_repositories_are_part_of_it() {
         let tests = "tests:\n  - name: conflict\n    findings:\n      - {check: conflicting, repository: /a, subject: main, severity: error, until: 60m}\n      - {check: conflicting, repository: /a, in_doubt: true, from: 60m, until: 70m}\n    unseen: [{repository: /a, from: 80m, until: 100m}]\n    acts: [{at: 20m, silence: ['alertname=\"conflict\"'], for: 2h}]\n    expect:\n      - {at: 16m, alerts: [{rule: conflict}], told: [{channel: team, firing: [conflict]}]}\n      - {at: 30m, alerts: [{rule: conflict, held: silence}], told: []}\n      - {at: 65m, alerts: [{rule: conflict, held: silence}], told: []}\n";
         assert_eq!(wrong(tests), [""; 0]);
+    }
+
+    #[test]
+    fn what_lasts_longer_than_time_is_counted_lasts_for_ever() {
+        let ever = "9223372036854775807s";
+        let tests = format!(
+            "tests:\n  - name: ever\n    findings: [{{check: conflicting, repository: /a, subject: main}}]\n    acts: [{{at: 1m, post: [{{labels: {{alertname: x}}, lasts: {ever}}}]}}, {{at: 20m, ack: conflict, for: {ever}}}, {{at: 21m, silence: ['alertname=\"x\"'], for: {ever}}}]\n    expect:\n      - {{at: 22m, alerts: [{{rule: conflict, held: ack}}, {{rule: x, held: silence}}]}}\n"
+        );
+        assert_eq!(wrong(&tests), [""; 0]);
     }
 
     #[test]

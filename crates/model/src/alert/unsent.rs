@@ -289,8 +289,7 @@ fn end_of(book: &Book, to: &To, alert: &Alert, now: Timestamp) -> TellingAlert {
     TellingAlert { alert: alert.clone(), is_late, was_muted: alert.was_muted, is_unheard }
 }
 
-/// What a channel may be told now; what is more than it takes within an hour goes together, or waits. Critical ones have
-/// as much room again, so that no warning keeps them waiting.
+/// What a channel may be told now; what is more than it takes within an hour goes together, or waits.
 fn within_limits(
     book: &Book,
     policy: &Policy,
@@ -303,13 +302,13 @@ fn within_limits(
     let lately = book.tellings_of(channel).filter(|at| now.since(*at) < hour);
     let (n_lately, oldest) =
         lately.fold((0, None), |(n, oldest), at| (n + 1, Some(oldest.map_or(at, |old: Timestamp| old.min(at)))));
-    let room = policy.at_most_per_hour.saturating_sub(n_lately);
+    let room = policy.room(false).saturating_sub(n_lately);
     // One that keeps an incident for each group could not end what it was told in a digest.
     if 0 < room && room < tellings.len() && !policy.keep_incidents.contains(channel) {
         decided.tellings.push(digest(channel, tellings));
         return;
     }
-    let reserve = policy.at_most_per_hour.saturating_mul(2).saturating_sub(n_lately);
+    let reserve = policy.room(true).saturating_sub(n_lately);
     tellings.sort_by_key(|telling| !telling.is_critical());
     for (number, telling) in tellings.into_iter().enumerate() {
         if number < if telling.is_critical() { reserve } else { room } {

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Severity, Span,
     alert::{
-        Matcher,
-        rule::{self, Rule},
+        Matcher, expression,
+        rule::{self, Of, Rule},
     },
 };
 
@@ -375,7 +375,7 @@ pub enum Then {
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("required" = ["after", "channels"]))]
 pub struct StepEntry {
-    /// How long after the alert began to fire.
+    /// How long after the first ones were told of the alert; while nobody was, no step begins.
     ///
     /// Unit: a length of time.
     /// Range: 1m to 30d.
@@ -497,10 +497,15 @@ fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {
 fn of_texts(at: usize, rule: &RuleEntry) -> Vec<Mistake> {
     let mistake =
         |path: String, problem: String, fix: &str| Mistake { path, problem, fix: fix.to_owned(), also_at: None };
+    // Two of its alerts that such a label made alike would be taken for one.
+    let of_itself: Vec<&str> = match Of::parse(&rule.expr, None) {
+        Ok(Of::Metric { bad, .. }) => expression::labels_named(&bad.metric).collect(),
+        _ => rule::finding_labels().collect(),
+    };
     let own = |(n, label): (usize, &LabelEntry)| {
         let fix = match label.name.as_str() {
             "severity" => "write `severity` beside `labels`",
-            name if rule::finding_labels().chain(["alertname"]).any(|own| own == name) => "give it another name",
+            name if name == "alertname" || of_itself.contains(&name) => "give it another name",
             _ => return None,
         };
         let problem = format!("each alert has `{}` of itself", label.name);
@@ -650,6 +655,20 @@ mod tests {
                 "rules:\n  - {{name: a, expr: finding, severity: info, labels: [{{name: {name}, value: x}}]}}\n"
             );
             assert!(told(&text).contains("has `"), "{name}: {}", told(&text));
+        }
+    }
+
+    #[test]
+    fn a_rule_about_a_metric_sets_none_of_the_labels_of_its_series_and_any_other() {
+        let with = |name: &str| {
+            let expr = "alignwatch_host_disk_used_ratio{mount=\"/\"} > 0.9";
+            format!("rules:\n  - {{name: a, expr: '{expr}', labels: [{{name: {name}, value: x}}]}}\n")
+        };
+        for name in ["mount", "repository", "alertname", "severity"] {
+            assert!(told(&with(name)).contains("has `"), "{name}: {}", told(&with(name)));
+        }
+        for name in ["host", "subject", "team"] {
+            assert!(Config::from_yaml(&with(name), "f").is_ok(), "{name}: {}", told(&with(name)));
         }
     }
 

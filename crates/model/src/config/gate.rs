@@ -173,18 +173,14 @@ impl BackupDemand {
     /// Is it about an alignment of this branch, by its full name, by this workflow, in the repository at this path? What
     /// is not known may be one of those that are meant.
     pub fn is_about(&self, path: &str, branch: Option<&str>, workflow: Option<&str>) -> bool {
-        is_here(&self.repositories, path)
-            && is_workflow(&self.workflows, workflow)
-            && branch.is_none_or(|branch| names(&self.branches, branch))
+        is_about((&self.repositories, &self.branches, &self.workflows), path, branch, workflow)
     }
 }
 
 impl Forbid {
     /// The same, as far as that can be said without the base and the merge.
     pub fn is_about(&self, path: &str, branch: Option<&str>, workflow: Option<&str>) -> bool {
-        is_here(&self.repositories, path)
-            && is_workflow(&self.workflows, workflow)
-            && branch.is_none_or(|branch| names(&self.branches, branch))
+        is_about((&self.repositories, &self.branches, &self.workflows), path, branch, workflow)
     }
 
     /// Is it about an alignment with this base, by its full name? `None` = that can't be said without the base.
@@ -203,12 +199,15 @@ impl Forbid {
     }
 }
 
-fn is_here(repositories: &[String], path: &str) -> bool {
-    repositories.is_empty() || any_names_path(repositories, path)
-}
+/// The repositories, branches and workflows that a rule is about.
+type Meant<'a> = (&'a [String], &'a [String], &'a [String]);
 
-fn is_workflow(workflows: &[String], workflow: Option<&str>) -> bool {
-    workflows.is_empty() || workflow.is_none_or(|name| workflows.iter().any(|other| other == name))
+/// What is not known may be one of those that are meant.
+fn is_about(meant: Meant<'_>, path: &str, branch: Option<&str>, workflow: Option<&str>) -> bool {
+    let (repositories, branches, workflows) = meant;
+    let is_here = repositories.is_empty() || any_names_path(repositories, path);
+    let is_workflow = workflows.is_empty() || workflow.is_none_or(|name| workflows.iter().any(|other| other == name));
+    is_here && is_workflow && branch.is_none_or(|branch| names(branches, branch))
 }
 
 /// Patterns that can't be read are told when the configuration is read; until then they are about all.

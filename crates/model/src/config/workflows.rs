@@ -122,7 +122,7 @@ impl WorkflowRule {
         let next = cadence.after(began_at)?;
         let Cadence::At(_) = cadence else { return Some(next) };
         // One that began a little early, by another clock, is the one that was due then.
-        let after_that = cadence.after(next)?;
+        let Some(after_that) = cadence.after(next) else { return Some(next) };
         let early = EARLY_AT_MOST.0.min(after_that.since(next).0 / 2);
         Some(if next.since(began_at).0 <= early { after_that } else { next })
     }
@@ -183,6 +183,15 @@ mod tests {
         assert_eq!(fixed.due_after(Timestamp(3 * 3600 - 60)), Some(Timestamp(27 * 3600)), "a minute early is in time");
         let often = WorkflowRule { due: Some("*/2 * * * *".into()), ..WorkflowRule::default() };
         assert_eq!(often.due_after(Timestamp(10)), Some(Timestamp(120)));
+    }
+
+    #[test]
+    fn the_last_time_that_is_ever_due_is_due() {
+        let yearly = WorkflowRule { due: Some("0 0 1 1 *".into()), ..WorkflowRule::default() };
+        let times = std::iter::successors(Some(Timestamp(95_500_000_000)), |at| yearly.due_after(*at));
+        let cadence = yearly.cadence().unwrap();
+        let last = times.last().unwrap();
+        assert_eq!(cadence.after(last), None, "{last:?} is the last");
     }
 
     #[test]

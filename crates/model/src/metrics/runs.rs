@@ -124,13 +124,23 @@ pub(super) static WORK_LOSSES: Metric = Metric {
     past: None,
 };
 
-/// The runs that ended within the time, the newest first; `None` where that is not known.
-fn ended<'a>(measured: &'a Measured<'_>) -> Option<Vec<(&'a Brief, &'a Ended)>> {
+/// The runs that ended at any time, the newest first; `None` where that is not known.
+fn ended_ever<'a>(measured: &'a Measured<'_>) -> Option<Vec<(&'a Brief, &'a Ended)>> {
     let runs = seen(&measured.snapshot.facts.runs)?;
-    let ended = runs.iter().filter_map(|run| Some((run, run.ended.as_ref()?)));
-    Some(ended.filter(|(_, ended)| measured.now.since(ended.at) < FOUR_WEEKS).collect())
+    Some(runs.iter().filter_map(|run| Some((run, run.ended.as_ref()?))).collect())
 }
 
+/// Those of them that ended within the time.
+fn ended<'a>(measured: &'a Measured<'_>) -> Option<Vec<(&'a Brief, &'a Ended)>> {
+    Some(ended_ever(measured)?.into_iter().filter(|(_, ended)| is_counted(measured, ended)).collect())
+}
+
+fn is_counted(measured: &Measured<'_>, ended: &Ended) -> bool {
+    measured.now.since(ended.at) < FOUR_WEEKS
+}
+
+/// Did it do what it should? [`Outcome::is_well`] asks whether it did no harm: one that was held or taken back did none, and
+/// its branches are not in line all the same.
 fn went_well(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Aligned | Outcome::NoOp)
 }
@@ -159,9 +169,10 @@ fn fail_ratio(measured: &Measured<'_>) -> Vec<Sample> {
 }
 
 fn rework_ratio(measured: &Measured<'_>) -> Vec<Sample> {
-    let runs = ended(measured).unwrap_or_default();
+    // What a run of the first day does again ended before the time.
+    let (runs, before) = (ended(measured).unwrap_or_default(), ended_ever(measured).unwrap_or_default());
     let is_rework = |run: &Brief| {
-        runs.iter().any(|(other, ended)| {
+        before.iter().any(|(other, ended)| {
             let is_before = ended.at <= run.began_at && run.began_at.since(ended.at) < AGAIN;
             other.workflow == run.workflow && is_before && is_judged(ended.outcome) && !went_well(ended.outcome)
         })
@@ -175,7 +186,8 @@ fn duration(measured: &Measured<'_>) -> Vec<Sample> {
 }
 
 fn conflict_resolution(measured: &Measured<'_>) -> Vec<Sample> {
-    let runs = ended(measured).unwrap_or_default();
+    // A conflict that lasted for long began before the time: those are the ones that count.
+    let runs = ended_ever(measured).unwrap_or_default();
     let mut stopped = std::collections::BTreeMap::<&str, crate::Timestamp>::new();
     let mut took = Vec::new();
     for (run, ended) in runs.iter().rev() {
@@ -183,6 +195,7 @@ fn conflict_resolution(measured: &Measured<'_>) -> Vec<Sample> {
             stopped.entry(&run.workflow).or_insert(ended.at);
         } else if went_well(ended.outcome)
             && let Some(since) = stopped.remove(run.workflow.as_str())
+            && is_counted(measured, ended)
         {
             took.push(ended.at.since(since).0.max(0) as f64);
         }
@@ -257,6 +270,20 @@ mod tests {
         assert_eq!(values(&CONFLICT_RESOLUTION, a_month()), [120.0 * 60.0, 120.0 * 60.0]);
         let still_there = Known::Seen(vec![run("nightly", 5, Outcome::Conflict)]);
         assert!(values(&CONFLICT_RESOLUTION, still_there).is_empty());
+    }
+
+    #[test]
+    fn what_ended_lately_is_held_against_what_went_wrong_before_the_time() {
+        const DAY: i64 = 24 * 60;
+        let resolved = |minutes_ago| {
+            let runs = vec![run("nightly", minutes_ago, Outcome::Aligned), run("nightly", 35 * DAY, Outcome::Conflict)];
+            values(&CONFLICT_RESOLUTION, Known::Seen(runs))
+        };
+        let seconds = ((35 * DAY - 10) * 60) as f64;
+        assert_eq!(resolved(10), [seconds, seconds], "50th and 90th percentile of one");
+        assert!(resolved(29 * DAY).is_empty(), "it was resolved before the time");
+        let again = vec![run("a", 28 * DAY - 60, Outcome::Aligned), run("a", 28 * DAY + 60, Outcome::Failed)];
+        assert_eq!(values(&REWORK_RATIO, Known::Seen(again)), [1.0]);
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub struct AlignmentPart {
     pub n_more_nearly_lost: usize,
     /// Runs that moved something and were not verified: of them nothing is known.
     pub n_unverified: usize,
+    /// All branches that were aligned, for people: the last first.
+    #[serde(skip)]
+    pub branches: Vec<AlignedBranch>,
+    /// All that runs lost, of what is told as lost: the gravest first.
+    #[serde(skip)]
+    pub lost_by_runs: Vec<Lost>,
 }
 
 /// A branch that was aligned.
@@ -67,6 +73,19 @@ pub struct Aligned {
     pub run: String,
     /// When the run ended.
     pub at: Timestamp,
+}
+
+/// A branch of a repository and how often it was aligned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlignedBranch {
+    /// The path of its repository, where a run said it; else its id, else empty.
+    pub repository: String,
+    /// The last time.
+    pub last: Aligned,
+    /// The workflows that did it.
+    pub workflows: BTreeSet<String>,
+    /// How often.
+    pub n_times: usize,
 }
 
 /// Work that was lost, or nearly.
@@ -97,13 +116,14 @@ pub(super) fn part(held: &Held, times: &Times) -> AlignmentPart {
         *by_outcome.entry(run.outcome.map_or("under_way", Outcome::word)).or_default() += 1;
     }
     let aligned: Vec<Aligned> = runs.iter().flat_map(|run| aligned(run)).collect();
-    let n_branches_aligned = aligned.iter().map(|one| one.branch.as_str()).collect::<BTreeSet<_>>().len();
+    let branches = branches(&runs);
     let (aligned, n_more_aligned) = named(aligned);
     let mut lost: Vec<Lost> = runs.iter().flat_map(|run| losses(run)).collect();
     lost.extend(found(held, times));
     lost.extend(taken_back(&runs));
     lost.sort_by_key(|lost| (std::cmp::Reverse(lost.severity), std::cmp::Reverse(lost.at)));
     let (gone, kept): (Vec<_>, Vec<_>) = lost.into_iter().partition(|lost| lost.kept_by.is_none());
+    let lost_by_runs = gone.iter().filter(|lost| lost.run.is_some()).cloned().collect();
     let ((lost, n_more_lost), (nearly_lost, n_more_nearly_lost)) = (named(gone), named(kept));
     let durations = durations(&runs);
     AlignmentPart {
@@ -116,12 +136,14 @@ pub(super) fn part(held: &Held, times: &Times) -> AlignmentPart {
         duration: Durations::of(&durations),
         aligned,
         n_more_aligned,
-        n_branches_aligned,
+        n_branches_aligned: branches.len(),
         lost,
         n_more_lost,
         nearly_lost,
         n_more_nearly_lost,
         n_unverified: runs.iter().filter(|run| is_unverified(run)).count(),
+        branches,
+        lost_by_runs,
     }
 }
 
@@ -149,6 +171,32 @@ fn aligned(run: &Document) -> impl Iterator<Item = Aligned> + use<'_> {
         run: run.run.to_string(),
         at: ended(run),
     })
+}
+
+/// The branches that these runs aligned, each of its repository; the last first.
+fn branches(runs: &[&Document]) -> Vec<AlignedBranch> {
+    let mut branches = BTreeMap::<(String, String), AlignedBranch>::new();
+    for run in runs {
+        let started = run.started.as_ref();
+        let repository = started.and_then(|started| started.repository.clone().or(started.repository_id.clone()));
+        for one in aligned(run) {
+            let key = (repository.clone().unwrap_or_default(), one.branch.clone());
+            let branch = branches.entry(key).or_insert_with_key(|(repository, _)| AlignedBranch {
+                repository: repository.clone(),
+                last: one.clone(),
+                workflows: BTreeSet::new(),
+                n_times: 0,
+            });
+            branch.n_times += 1;
+            branch.workflows.insert(one.workflow.clone());
+            if branch.last.at < one.at {
+                branch.last = one;
+            }
+        }
+    }
+    let mut branches: Vec<AlignedBranch> = branches.into_values().collect();
+    branches.sort_by_key(|branch| std::cmp::Reverse(branch.last.at));
+    branches
 }
 
 /// What the verification of a run found.

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 pub use accounting::{Accounting, Seen};
 pub use alerts::{AlertsPart, Messages, RuleNoise};
-pub use alignment::{Aligned, AlignmentPart, Lost};
+pub use alignment::{Aligned, AlignedBranch, AlignmentPart, Lost};
 pub use held::{Held, HeldCourse, HeldFinding, HeldNote, HeldRepository, HeldTask, Period, Times};
 pub use kpi::{Foretold, Number};
 pub use letter::Letter;

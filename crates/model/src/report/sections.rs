@@ -2,9 +2,7 @@
 //!
 //! Nothing is escaped here: whoever writes it on paper, a page or a message makes each text harmless there.
 
-use std::{cmp::Reverse, collections::BTreeMap};
-
-use super::{AlertsPart, AlignmentPart, Health, Lost, Number, Report, UpkeepPart};
+use super::{AlertsPart, AlignedBranch, AlignmentPart, Health, Lost, Number, Report, UpkeepPart};
 use crate::{
     Span, Timestamp,
     words::{bytes, count, thousands},
@@ -234,25 +232,22 @@ fn alignment(part: &AlignmentPart) -> Section {
         let times = if n == n_times { String::new() } else { format!(", {}", count(n_times, "time")) };
         parts.push(Part::Heading(format!("Aligned: {}{times}", count(n, "branch"))));
         // Of a branch that is aligned each night the last time is told.
-        let mut branches = BTreeMap::<(&str, &str), (&super::Aligned, usize)>::new();
-        for one in &part.aligned {
-            branches.entry((&one.branch, &one.workflow)).or_insert((one, 0)).1 += 1;
-        }
-        let mut branches: Vec<_> = branches.into_values().collect();
-        branches.sort_by_key(|(one, _)| (Reverse(one.at), &one.branch));
-        let row = |(one, n): &(&super::Aligned, usize)| {
-            vec![
-                text(short(&one.branch)),
-                text(one.base.as_deref().map(short).unwrap_or("?")),
-                text(one.workflow.as_str()),
-                text(minute(one.at)),
-                figure(thousands(*n)),
-            ]
+        let has_many = part.branches.iter().any(|branch| branch.repository != part.branches[0].repository);
+        let row = |branch: &AlignedBranch| {
+            let workflows: Vec<&str> = branch.workflows.iter().map(String::as_str).collect();
+            let cells = [
+                text(short(&branch.last.branch)),
+                text(branch.last.base.as_deref().map(short).unwrap_or("?")),
+                text(workflows.join(", ")),
+                text(minute(branch.last.at)),
+                figure(thousands(branch.n_times)),
+            ];
+            has_many.then(|| text(called(&branch.repository))).into_iter().chain(cells).collect()
         };
-        let head = vec!["Branch", "With", "By", "Last", "Times"];
-        parts.push(Part::Table { head, rows: branches.iter().take(ROWS).map(row).collect() });
-        let n_more = part.n_branches_aligned.saturating_sub(branches.len().min(ROWS));
-        parts.extend((0 < n_more).then(|| sentence(format!("And {} more.", count(n_more, "branch")))));
+        let head = has_many.then_some("Repository").into_iter().chain(["Branch", "With", "By", "Last", "Times"]);
+        let rows = part.branches.iter().take(ROWS).map(row).collect();
+        parts.push(Part::Table { head: head.collect(), rows });
+        parts.extend(more(part.branches.len(), "branch"));
     }
     parts.extend(losses("Lost", &part.lost, part.n_more_lost));
     parts.extend(losses("Nearly lost", &part.nearly_lost, part.n_more_nearly_lost));
@@ -430,4 +425,62 @@ fn accounting(report: &Report) -> Section {
         parts.extend(more(n, "gap"));
     }
     section("accounting", "How it was counted", parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{report, sample},
+        *,
+    };
+    use crate::run::{Document, RunId};
+
+    /// What is said of branches that were aligned: the heading, the rows, and what stands below them.
+    fn aligned(runs: Vec<Document>) -> (String, Vec<Vec<String>>, Option<String>) {
+        let held = super::super::Held { runs, ..sample::held() };
+        let mut parts =
+            alignment(&report(&held, &sample::config(), sample::times()).alignment).parts.into_iter().skip(1);
+        let (Some(Part::Heading(heading)), Some(Part::Table { rows, .. })) = (parts.next(), parts.next()) else {
+            panic!("a heading and a table")
+        };
+        let rows = rows.into_iter().map(|row| row.into_iter().map(|cell| cell.text).collect()).collect();
+        let below = parts.find_map(|part| match part {
+            Part::Text(text) => Some(text).filter(|text| text.starts_with("And")),
+            _ => None,
+        });
+        (heading, rows, below)
+    }
+
+    fn run(number: u8, workflow: &str, repository: &str, branch: &str) -> Document {
+        let mut run = sample::held().runs.swap_remove(0);
+        run.run = RunId::from_parts(1, [number; 10]);
+        run.operations[0].branch = format!("refs/heads/{branch}");
+        let started = run.started.as_mut().unwrap();
+        (started.workflow, started.repository) = (workflow.to_owned(), Some(repository.to_owned()));
+        run
+    }
+
+    #[test]
+    fn all_times_that_a_branch_was_aligned_are_counted() {
+        let (heading, rows, below) = aligned((0..120).map(|n| run(n, "nightly", "/a", "topic")).collect());
+        assert_eq!((heading.as_str(), rows.len(), below), ("Aligned: 1 branch, 120 times", 1, None));
+        assert_eq!(rows[0].last().unwrap(), "120");
+    }
+
+    #[test]
+    fn branches_that_are_not_named_are_counted_whatever_aligned_them() {
+        let both = |n: u8| ["nightly", "weekly"].map(|workflow| run(n, workflow, "/a", &format!("topic-{n}")));
+        let (heading, rows, below) = aligned((0..25).flat_map(both).collect());
+        assert_eq!(heading, "Aligned: 25 branches, 50 times");
+        assert_eq!((rows.len(), rows[0][2].as_str()), (20, "nightly, weekly"));
+        assert_eq!(below.unwrap(), "And 5 branches more.");
+    }
+
+    #[test]
+    fn branches_of_one_name_in_two_repositories_are_two() {
+        let (heading, rows, _) = aligned(vec![run(1, "nightly", "/a", "topic"), run(2, "nightly", "/b", "topic")]);
+        assert_eq!(heading, "Aligned: 2 branches");
+        let names: Vec<_> = rows.iter().map(|row| (row[0].as_str(), row[1].as_str(), row[5].as_str())).collect();
+        assert_eq!(names, [("a", "topic", "1"), ("b", "topic", "1")]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Five things to do: what of all that is wrong comes first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::{
     Accounting, AlignmentPart, Health, UpkeepPart,
     held::{Held, HeldFinding, Times},
 };
-use crate::{Severity, Span, quote::shell_word, run::verification, words::count};
+use crate::{Severity, Span, quote::shell_word, words::count};
 
 /// How many. Source: a person remembers and does no more in a week.
 const AT_MOST: usize = 5;
@@ -41,13 +41,11 @@ pub(super) fn to_do(
     times: &Times,
 ) -> Vec<ToDo> {
     let lost = lost(alignment);
-    // What runs lost stands there with what to type; the finding says it again.
-    let said = lost.as_ref().map(|_| verification::CHECK);
     let mut all: Vec<ToDo> = lost.into_iter().chain(failed(maintenance)).collect();
     all.extend(unseen(accounting));
     all.extend(repositories.iter().filter_map(promise));
     all.extend(undelivered(held, times));
-    all.extend(findings(held, times, said));
+    all.extend(findings(held, times, &said(alignment)));
     all.sort_by_key(|one| std::cmp::Reverse(one.severity));
     all.truncate(AT_MOST);
     all
@@ -55,10 +53,9 @@ pub(super) fn to_do(
 
 /// What runs lost. What checks found is told with the findings.
 fn lost(alignment: &AlignmentPart) -> Option<ToDo> {
-    let of_runs: Vec<_> = alignment.lost.iter().filter(|lost| lost.run.is_some()).collect();
-    let first = of_runs.first()?;
-    let n = of_runs.len() + alignment.n_more_lost;
-    let of_run = first.run.iter().map(|run| format!("alignwatch verify {run}"));
+    let first = alignment.lost_by_runs.first()?;
+    let n = alignment.lost_by_runs.len();
+    let of_run = first.run.iter().map(|run| verify(run));
     Some(ToDo {
         severity: Severity::Critical,
         what: format!("Work was lost: {}{}", first.summary, more(n)),
@@ -66,6 +63,15 @@ fn lost(alignment: &AlignmentPart) -> Option<ToDo> {
         commands: of_run.chain(["git fsck --lost-found --no-reflogs".to_owned()]).collect(),
         repository: None,
     })
+}
+
+/// What is typed for what is said of runs already: a finding that names it says the same again.
+fn said(alignment: &AlignmentPart) -> BTreeSet<String> {
+    alignment.lost_by_runs.iter().filter_map(|lost| lost.run.as_deref()).map(verify).collect()
+}
+
+fn verify(run: &str) -> String {
+    format!("alignwatch verify {run}")
 }
 
 fn failed(maintenance: &UpkeepPart) -> Option<ToDo> {
@@ -123,14 +129,14 @@ fn undelivered(held: &Held, times: &Times) -> Option<ToDo> {
 }
 
 /// What is open, one for each check and repository: the worst of them, with how many more.
-fn findings(held: &Held, times: &Times, said: Option<&str>) -> Vec<ToDo> {
+fn findings(held: &Held, times: &Times, said: &BTreeSet<String>) -> Vec<ToDo> {
     let mut groups = BTreeMap::<(&str, &str), Vec<&HeldFinding>>::new();
     for repository in &held.repositories {
         let is_open = |finding: &&HeldFinding| {
             finding.began_at < times.until
                 && finding.ended_at.is_none_or(|at| times.until <= at)
                 && finding.severity != Severity::Info
-                && Some(finding.check.as_str()) != said
+                && !finding.commands.iter().any(|command| said.contains(command))
         };
         for finding in repository.findings.iter().filter(is_open) {
             groups.entry((&repository.path, &finding.check)).or_default().push(finding);
@@ -155,4 +161,53 @@ fn findings(held: &Held, times: &Times, said: Option<&str>) -> Vec<ToDo> {
 
 fn more(n: usize) -> String {
     if n <= 1 { String::new() } else { format!(" (and {} more like it)", n - 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{HeldRepository, report, sample},
+        *,
+    };
+    use crate::run::verification;
+
+    fn of_run(run: &str, summary: &str) -> HeldFinding {
+        HeldFinding {
+            check: verification::CHECK.into(),
+            severity: Severity::Critical,
+            summary: summary.into(),
+            impact: "It is found again only as long as Git keeps the old objects.".into(),
+            commands: vec![verify(run)],
+            began_at: sample::hours_ago(40),
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn what_a_run_lost_is_said_once_and_what_others_lost_is_said_too() {
+        let mut held = sample::held();
+        let lossy = held.runs.iter().find(|run| run.verification.is_some()).unwrap().run.to_string();
+        held.repositories[0].findings.push(of_run(&lossy, "a run of `nightly` lost work"));
+        let other = HeldRepository {
+            path: "/srv/git/other.git".into(),
+            findings: vec![of_run("of-long-ago", "a run of `weekly` lost work")],
+            ..held.repositories[0].clone()
+        };
+        held.repositories.push(other);
+        let told = report(&held, &sample::config(), sample::times()).to_do;
+        let lost: Vec<_> =
+            told.iter().filter(|one| one.what.contains("ost")).map(|one| one.repository.as_deref()).collect();
+        assert_eq!(lost, [None, Some("/srv/git/other.git")], "{told:#?}");
+    }
+
+    #[test]
+    fn what_checks_found_is_not_counted_as_lost_by_runs() {
+        let mut held = sample::held();
+        let found = HeldFinding { check: "missing-objects".into(), ..of_run("none", "an object is missing") };
+        held.repositories[0].findings.extend(vec![found; 60]);
+        let report = report(&held, &sample::config(), sample::times());
+        assert_eq!(report.alignment.lost.len() + report.alignment.n_more_lost, 61);
+        let first = report.to_do.iter().find(|one| one.what.starts_with("Work was lost")).unwrap();
+        assert!(!first.what.contains("more like it"), "{}", first.what);
+    }
 }

@@ -36,10 +36,6 @@ impl Beating {
     pub(super) fn moved(&mut self, earlier: impl Fn(Timestamp) -> Timestamp) {
         self.next_at = self.next_at.map(earlier);
     }
-
-    pub(super) fn wakes_at(&self) -> Option<Timestamp> {
-        self.next_at.filter(|_| self.under_way.is_none())
-    }
 }
 
 /// The call that is due now.

@@ -58,11 +58,6 @@ impl State {
 }
 
 impl Letters {
-    /// When one is due without news.
-    pub(super) fn wakes_at(&self) -> Option<Timestamp> {
-        self.next_at.filter(|_| self.under_way.is_none())
-    }
-
     pub(super) fn have_changed(&self) -> bool {
         self.known.values().any(|known| known.has_changed)
     }
@@ -284,7 +279,7 @@ mod tests {
         world.at(at("2026-01-09T13:00:01Z"), "");
         world.at(at("2026-01-09T13:10:00Z"), "");
         assert_eq!(world.sent, ["2026-01-09T12:00:00Z"]);
-        assert_eq!(world.state.letters.wakes_at(), Some(Timestamp(at("2026-01-10T12:00:00Z"))));
+        assert_eq!(world.state.letters.next_at, Some(Timestamp(at("2026-01-10T12:00:00Z"))));
     }
 
     #[test]

@@ -111,11 +111,3 @@ pub(super) fn hangs(since: Timestamp) -> String {
 pub(super) fn was_slow(seconds: f64) -> bool {
     SLOW.0 as f64 <= seconds
 }
-
-/// When something is to be done about this repository without an event.
-pub(super) fn wakes_at(watched: &Watched) -> Timestamp {
-    match watched.looking_since {
-        None => watched.due_at,
-        Some(since) => watched.due_at.max(Timestamp(since.0 + HANGS.0)),
-    }
-}

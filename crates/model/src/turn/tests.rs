@@ -286,17 +286,6 @@ fn one_that_is_gone_is_kept_as_gone_under_the_id_that_it_had() {
 }
 
 #[test]
-fn the_daemon_sleeps_until_something_is_due() {
-    let mut day = Day::of(&["/a"]);
-    assert_eq!(day.0.wakes_at(), Some(at(0)));
-    day.then(0, Event::Tick);
-    assert_eq!(day.0.wakes_at(), Some(at(600)), "when the look would hang");
-    day.then(1, seen("/a"));
-    let next = day.0.wakes_at().unwrap();
-    assert!((at(301)..at(332)).contains(&next), "{next:?}");
-}
-
-#[test]
 fn the_alerts_of_a_repository_end_when_it_is_taken_out() {
     use crate::alert::{Book, Policy};
     let policy = Policy::of(&Config::default());

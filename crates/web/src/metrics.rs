@@ -73,8 +73,8 @@ impl Collector for Counted {
             let metrics::Kind::Histogram(bounds) = metric.kind else { continue };
             let mut family = encoder.encode_descriptor(name, metric.help, None, MetricType::Histogram)?;
             for (labels, one) in &samples {
-                // The encoder adds up, and writes the largest number as +Inf.
-                let bounds = bounds.iter().copied().chain([f64::MAX]);
+                // The encoder adds up.
+                let bounds = bounds.iter().copied().chain([f64::INFINITY]);
                 let buckets: Vec<(f64, u64)> = bounds.zip(one.counts.iter().copied()).collect();
                 let n = one.counts.iter().sum();
                 family.encode_family(labels)?.encode_histogram::<NoLabelSet>(one.sum, n, &buckets, None)?;

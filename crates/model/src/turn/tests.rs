@@ -345,13 +345,17 @@ fn what_was_counted_is_kept_with_what_is_seen_and_goes_on_after_a_restart() {
         }
         turn(state, Event::Kept(None), &Config::default(), PACE, at(second));
     };
-    let mut day = Day::of(&["/a"]);
+    let watching = |second| {
+        let policy = crate::alert::Policy::of(&Config::default());
+        State::watching(["/a".to_owned()], at(second)).with_alerts(crate::alert::Book::new(&policy, at(second)), policy)
+    };
+    let mut day = Day(watching(0));
     day.then(0, Event::Tick);
     keep(&mut day.0, look(vec![conflicting()]), 1);
     keep(&mut day.0, look(vec![sample::branch("refs/heads/a", 1, 1)]), 400);
     assert_eq!(lasted(&day.0), 1);
     let records: Vec<_> = records.into_values().collect();
-    let mut again = State::watching(["/a".to_owned()], at(500)).with_tallies(&records);
+    let mut again = watching(500).with_tallies(&records);
     turn(&mut again, look(vec![sample::branch("refs/heads/a", 1, 1)]), &Config::default(), PACE, at(501));
     assert_eq!(lasted(&again), 1, "it goes on, and counts nothing twice");
 }

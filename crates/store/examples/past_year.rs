@@ -1,6 +1,6 @@
 //! Fills a store with a year of numbers of one repository, as if a daemon had watched it for so long.
 //!
-//! `history FOLDER REPOSITORY [SECONDS]`: a number of each series every so many seconds, 300 unless told; for `bench/pages` and
+//! `past_year FOLDER REPOSITORY [SECONDS]`: a number of each series every so many seconds, 300 unless told; for `bench/pages` and
 //! `bench/answers`.
 
 #![expect(clippy::unwrap_used, reason = "for those who work here")]

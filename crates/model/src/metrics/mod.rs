@@ -91,6 +91,9 @@ pub const ALL: &[&Metric] = &[
     &own::OTLP_DROPPED,
 ];
 
+/// Ratios that say how much of something is as it should be: 1 is all of it.
+pub const PARTS_THAT_ARE_WELL: [&Metric; 2] = [&alignment::ALIGNED_RATIO, &weeks::WITHIN_BUDGET_RATIO];
+
 /// Something that is measured.
 pub struct Metric {
     /// Its full name.
@@ -204,12 +207,15 @@ fn known(value: Option<f64>) -> Vec<Sample> {
     value.map(Sample::plain).into_iter().collect()
 }
 
-/// The 50th and 90th percentile (nearest rank), where there is anything.
+/// The percentiles that are told, each as its label has it.
+pub const PERCENTILES: [(&str, usize); 2] = [("50", 50), ("90", 90)];
+
+/// The percentiles (nearest rank), where there is anything.
 fn percentiles(mut values: Vec<f64>) -> Vec<Sample> {
     values.sort_by(f64::total_cmp);
     let nearest = |percent: usize| values.get((values.len() * percent).div_ceil(100).saturating_sub(1)).copied();
     let of = |(label, percent)| Some(Sample::of([label], nearest(percent)?));
-    [("50", 50), ("90", 90)].into_iter().filter_map(of).collect()
+    PERCENTILES.into_iter().filter_map(of).collect()
 }
 
 /// The value inside, where it was seen.

@@ -630,7 +630,7 @@ mod tests {
             with(&mut world, &format!("windows: [{{name: nights, {always}, repositories: [/other]}}]")).0,
             ["`gate.forbid` allows it only in the window `nights`, which is not one of this repository"]
         );
-        let unread = "windows: [{name: nights, open: calendar team}]\ncalendars: [{name: team, file: /team.ics}]";
+        let unread = "windows: [{name: nights, open: calendar team}]\ncalendars: [{name: team, at: /team.ics}]";
         let (stops, doubts) = with(&mut world, unread);
         assert_eq!(stops, ["`gate.forbid` allows it only in the window `nights`"]);
         assert!(doubts[0].starts_with("whether the window `nights` is open is not known"), "{doubts:?}");

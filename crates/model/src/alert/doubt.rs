@@ -40,21 +40,33 @@ pub enum Other {
 /// What is known of our own network and clock.
 #[derive(Clone, Debug, Default)]
 pub struct Doubts {
-    /// When each was last called, and whether it answered.
-    heard: BTreeMap<Other, (Timestamp, bool)>,
+    /// What became of the last call of each.
+    calls: BTreeMap<Other, Call>,
     /// The clock was set back at the first time by this much, and is in doubt until the second.
     stepped: Option<(Timestamp, Span, Timestamp)>,
+}
+
+/// What became of the last call of somebody.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    at: Timestamp,
+    /// Since when nothing was heard; `None` = it answered.
+    silent_since: Option<Timestamp>,
 }
 
 impl Doubts {
     /// Somebody was called, and answered or did not.
     pub fn called(&mut self, other: Other, answered: bool, now: Timestamp) {
-        self.heard.insert(other, (now, answered));
+        let before = self.calls.get(&other).and_then(|call| call.silent_since);
+        let silent_since = (!answered).then(|| before.unwrap_or(now));
+        self.calls.insert(other, Call { at: now, silent_since });
     }
 
     /// The clock was set back by so much, to `now`.
     pub fn set_back(&mut self, by: Span, now: Timestamp) {
-        self.heard.values_mut().for_each(|(at, _)| *at = (*at).min(now));
+        for call in self.calls.values_mut() {
+            (call.at, call.silent_since) = (call.at.min(now), call.silent_since.map(|since| since.min(now)));
+        }
         if STEP_AT_LEAST < by {
             self.stepped = Some((now, by, Timestamp(now.0.saturating_add(by.0.min(CLOCK_SETTLES_IN.0)))));
         }
@@ -62,14 +74,17 @@ impl Doubts {
 
     /// Why our own network is in doubt; `None` = it is not.
     pub fn network(&self, now: Timestamp) -> Option<String> {
-        let lately = || self.heard.iter().filter(|(_, (at, _))| now.since(*at) <= COUNTS_FOR);
-        let n_silent = lately().filter(|(_, (_, answered))| !answered).count();
-        if n_silent < SILENT_AT_LEAST || lately().any(|(_, (_, answered))| *answered) {
+        let lately = || self.calls.iter().filter(|(_, call)| now.since(call.at) <= COUNTS_FOR);
+        let silent = || lately().filter_map(|(other, call)| Some((other, call.silent_since?)));
+        let newest = silent().map(|(_, since)| since).max()?;
+        // Who answered before the last one fell silent tells nothing of now.
+        let is_heard = lately().any(|(_, call)| call.silent_since.is_none() && newest <= call.at);
+        if is_heard || silent().count() < SILENT_AT_LEAST {
             return None;
         }
         let hosts =
-            lately().filter_map(|(other, _)| if let Other::Host(name) = other { Some(name.as_str()) } else { None });
-        let channels = lately().filter(|(other, _)| matches!(other, Other::Channel(_))).count();
+            silent().filter_map(|(other, _)| if let Other::Host(name) = other { Some(name.as_str()) } else { None });
+        let channels = silent().filter(|(other, _)| matches!(other, Other::Channel(_))).count();
         let hosts: Vec<&str> = hosts.collect();
         let of_hosts = (!hosts.is_empty()).then(|| format!("none of the hosts {}", hosts.join(", ")));
         let of_channels = (0 < channels).then(|| format!("none of {}", crate::words::count(channels, "channel")));
@@ -130,13 +145,13 @@ impl Here {
     /// Why it can't be said what a rule about numbers found.
     pub fn of_numbers(&self, rule: &Rule) -> Option<&str> {
         let is_time = |name: &str| metrics::by_name(name).is_some_and(|metric| metric.unit == "seconds");
-        let goes_by_clock = match &rule.of {
+        let goes_by_clock = || match &rule.of {
             // A window of hours is none by a clock that jumps.
             Of::BudgetBurns(_) => true,
             Of::Metric { bad, .. } => is_time(&bad.metric),
             _ => false,
         };
-        self.clock.as_deref().filter(|_| goes_by_clock)
+        self.clock.as_deref().filter(|_| goes_by_clock())
     }
 }
 
@@ -188,6 +203,10 @@ mod tests {
         doubts.called(host("b.example"), false, Timestamp(90));
         assert!(doubts.network(Timestamp(90)).is_some());
         assert_eq!(doubts.network(Timestamp(90 + 2 * 3_600)), None, "that is long ago");
+        doubts.called(Other::Heartbeat, true, Timestamp(80));
+        assert!(doubts.network(Timestamp(100)).is_some(), "it answered before the last one fell silent");
+        doubts.called(Other::Heartbeat, true, Timestamp(95));
+        assert_eq!(doubts.network(Timestamp(100)), None);
     }
 
     #[test]

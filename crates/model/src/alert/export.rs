@@ -201,10 +201,24 @@ mod tests {
         let pairs = "[{short: 5m, long: 1h, factor: 14.4, severity: critical}, {short: 2h, long: 1d, factor: 3}, {short: 6h, long: 3d, factor: 1}]";
         insta::assert_snapshot!(exported(&format!(
             "{{name: own-rule, expr: 'alignwatch_host_disk_used_ratio{{role=\"repository\"}} > 0.9', objective: 99.5, burn_rates: {pairs}}}"
-        )), @"");
+        )), @r#"
+        - alert: "own-rule"
+          expr: "avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[300s:]) / (1 - 0.995) > 14.4 and avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[3600s:]) / (1 - 0.995) > 14.4"
+          labels: {severity: "critical"}
+          annotations: {summary: "configured"}
+        - alert: "own-rule"
+          expr: "avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[7200s:]) / (1 - 0.995) > 3 and avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[86400s:]) / (1 - 0.995) > 3 or avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[21600s:]) / (1 - 0.995) > 1 and avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[259200s:]) / (1 - 0.995) > 1"
+          labels: {severity: "warning"}
+          annotations: {summary: "configured"}
+        "#);
         insta::assert_snapshot!(exported(
             "{name: own-rule, expr: alignwatch_aligned_ratio, objective: 80, burn_rates: [{short: 5m, long: 1h, factor: 4.5}]}"
-        ), @"");
+        ), @r#"
+        - alert: "own-rule"
+          expr: "(1 - avg_over_time(alignwatch_aligned_ratio[300s])) / (1 - 0.8) > 4.5 and (1 - avg_over_time(alignwatch_aligned_ratio[3600s])) / (1 - 0.8) > 4.5"
+          labels: {severity: "warning"}
+          annotations: {summary: "configured"}
+        "#);
     }
 
     #[test]

@@ -207,7 +207,7 @@ mod tests {
         assert!(
             told("alignwatch_task_last_result{result=\"skipped\"} == 1").contains("it is one of effect, noop, failed")
         );
-        assert!(told("alignwatch_alignment_duration_seconds{percentile=\"95\"} > 60").contains("it is one of 50, 90"));
+        assert!(told("alignwatch_alignment_duration_seconds{percentile=\"95\"} > 60").contains("is never `95`"));
         assert!(told("alignwatch_delivery_failures_total{reason=\"timeout\"} > 0").contains("never"));
         assert!(told("alignwatch_look_duration_seconds{look=\"mergs\"} > 60").contains("did you mean `merges`?"));
         for fine in [

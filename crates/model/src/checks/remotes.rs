@@ -274,6 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_says_no_has_answered_and_one_that_was_not_asked_says_nothing() {
+        let of = |answer| hosts_asked(&answering(answer));
+        assert_eq!(of(Known::Seen(Answer::Default(None))), [("e.org".to_owned(), true)]);
+        assert_eq!(of(Known::Seen(Answer::Failed("repository not found".into()))), [("e.org".to_owned(), true)]);
+        assert_eq!(
+            of(Known::Seen(Answer::Failed("Could not resolve host: e.org".into()))),
+            [("e.org".to_owned(), false)]
+        );
+        assert_eq!(of(Known::Unknown("it needs a password".into())), []);
+    }
+
+    #[test]
     fn a_default_branch_that_moved_is_told_with_its_way_back() {
         let same = answering(Known::Seen(Answer::Default(Some("refs/heads/main".into()))));
         assert_eq!(judged(&DEFAULT_MOVED, &same), Outcome::default());

@@ -512,8 +512,8 @@ Each series has its own budget. What is not known is neither good nor bad; what 
 clock is in doubt, does not count. The last three days are read again at a start.
 
 **While our own network or clock is in doubt**, what rests on it neither fires nor ends, and the alert `own-promise` says so once
-(`promise=\"network\"`, `promise=\"clock\"`). The network is in doubt while at least two hosts of remotes, channels or heartbeats were called in the last hour
-and none of them was heard; a host that answers with an error was heard. The clock is in doubt after it was set back by more than five minutes, until it is
+(`promise=\"network\"`, `promise=\"clock\"`). The network is in doubt while at least two hosts of remotes, channels or heartbeats that were called in the last hour
+were not heard, and nobody was since; a host that answers with an error was heard. The clock is in doubt after it was set back by more than five minutes, until it is
 where it was or for an hour, and where a look finds a date that cannot be right (check `clock`). What was lost or is damaged is told all the same.
 
 Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and

@@ -479,6 +479,7 @@ mod tests {
             process: Process::Alive,
             losses: Vec::new(),
             is_unverified: false,
+            operations: Vec::new(),
         }]);
         assert_eq!(told(&world, of_x()).0, ["a run of `nightly` is under way since 60 s"]);
         assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty());
@@ -567,6 +568,7 @@ mod tests {
             process: Process::Alive,
             losses: Vec::new(),
             is_unverified: false,
+            operations: Vec::new(),
         }]);
         assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty(), "the run says its workflow");
     }

@@ -16,6 +16,12 @@ fn promtool_finds_nothing_wrong_with_the_metrics_page() {
     let (repo, data) = (sketch("main: a b c\n old: a x").draw(), tempfile::tempdir().unwrap());
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
+    // A counter and a histogram are on it, too.
+    let mut run = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    run.args(["run", "--workflow", "w", "--", "git", "update-ref", "refs/heads/new", "old"]);
+    assert!(run.current_dir(repo.path()).env("ALIGNWATCH_DATA_DIR", data.path()).status().unwrap().success());
+    daemon.until("the run", |daemon| daemon.metric("alignwatch_alignment_operations_total").is_some());
+    assert!(daemon.metric("alignwatch_alignment_duration_observed_seconds_bucket").is_some());
     let page = data.path().join("page");
     fs::write(&page, daemon.get("/metrics").unwrap().1).unwrap();
     let output =

@@ -1,5 +1,7 @@
 //! How the maintenance tasks of a repository ended the last time, and its backups.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Timestamp, task::Came};
 
 /// The last end of one task.
@@ -26,7 +28,8 @@ pub struct LastRun {
 }
 
 /// The backups of a repository, by their names and by what was proven of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Backups {
     /// How many there are.
     pub n: usize,

@@ -130,7 +130,9 @@ pub(crate) const STRINGS: [&str; 100] = [
 pub(crate) fn branch(n: usize, text: &str) -> String {
     let is_legal = |char: char| !char.is_ascii_control() && char != '\u{7f}' && !" ~^:?*[\\".contains(char);
     let legal: String = text.chars().filter(|char| is_legal(*char)).collect();
-    let legal = legal.replace("..", "").replace("@{", "").replace("//", "/").replace("/.", "/");
+    let legal = legal.replace("..", "").replace("@{", "");
+    let parts = legal.split('/').map(|part| part.trim_start_matches('.').trim_end_matches(".lock"));
+    let legal = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
     // A name is a file, and those have 255 bytes at most.
     let legal: String = legal
         .chars()
@@ -157,7 +159,7 @@ pub(crate) fn repository(strings: &[&str]) -> Repo {
         let (name, path) = (branch(n, text), quoted(text));
         write!(input, "commit refs/heads/{name}\nauthor {who} <n{n}@example.org> 1700000000 +0000\n").unwrap();
         writeln!(input, "committer C <c@example.org> 170000{n:04} +0000").unwrap();
-        write!(input, "data {}\n{text}\nfrom {base}\nM 100644 inline {path}\ndata 2\n{n:02}\n", text.len()).unwrap();
+        write!(input, "data {}\n{text}\nfrom {base}\nM 100644 inline {path}\ndata 4\n{n:04}\n", text.len()).unwrap();
     }
     // The base changes all of these files as well, so that each branch conflicts there.
     write!(input, "commit refs/heads/main\ncommitter C <c@example.org> 1700009999 +0000\ndata 4\nbase\nfrom {base}\n")

@@ -113,6 +113,11 @@ fn expression(metric: &Metric) -> String {
     match metric.kind {
         Kind::Counter => format!("increase({}{of_repository}[1h])", metric.name),
         Kind::Gauge => format!("{}{of_repository}", metric.name),
+        Kind::Histogram(_) => {
+            let by = ["le", "repo"].iter().chain(metric.labels).copied().collect::<Vec<_>>().join(", ");
+            let increase = format!("increase({}_bucket{of_repository}[1d])", metric.name);
+            format!("histogram_quantile(0.9, sum by ({by}) ({increase}))")
+        }
     }
 }
 

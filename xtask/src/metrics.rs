@@ -12,6 +12,9 @@ to 1. A number that is not known has no sample; it is never 0. All but those of 
 Where OpenTelemetry's semantic conventions for version control have a name for the same, or nearly so, it stands beside it;
 there the attributes are `vcs.ref.head.name` for `branch` and `vcs.ref.base.name` for `base` and `line`.
 
+What is *counted* is counted once each, however often it is seen, and kept: counters and histograms go on where they were after a
+restart or a crash. They stand on the metrics page and in what is sent over OTLP, and are no series of the store.
+
 ## History on day one
 
 Metrics marked *weekly for the past year* have a history when a repository is watched for the first time: at each Monday

@@ -11,7 +11,7 @@ use alignwatch_model::{
     Cost, Look, Snapshot,
     checks::{self, Check as Rule},
     config::Config,
-    metrics::{self, Measured},
+    metrics::{self, Measured, Tally},
     quote,
 };
 
@@ -86,7 +86,8 @@ fn judge(snapshot: Snapshot, config: &Config, asked: Asked<'_>) -> Judgement {
     starts.push(Instant::now());
     let elapsed = starts.windows(2).map(|pair| pair[1] - pair[0]);
     let checks = judged.into_iter().zip(elapsed).map(|(judged, elapsed)| CheckResult::timed(judged, elapsed)).collect();
-    let measured = Measured { snapshot: &snapshot, judged: &[], config, now: snapshot.seen_at };
+    let measured =
+        Measured { snapshot: &snapshot, judged: &[], config, tally: &Tally::default(), now: snapshot.seen_at };
     let weekly = metrics::weekly(&measured);
     Judgement { weekly, snapshot, checks }
 }

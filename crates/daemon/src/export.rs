@@ -19,6 +19,7 @@ use std::{
 use alignwatch_model::{
     Known, Timestamp,
     config::{Config, Otlp},
+    metrics::Distribution,
     record::Reading,
 };
 use alignwatch_notify::{Egress, otlp};
@@ -104,7 +105,7 @@ impl Exporter {
             while !stop.load(Ordering::Relaxed) {
                 let at = Instant::now();
                 if pace.takes(at) {
-                    queue.add(Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner)));
+                    queue.add(Batch::shown_by(&shared));
                 }
                 if pace.sends(at) && !queue.waiting.is_empty() {
                     let wait = queue.send();
@@ -175,6 +176,21 @@ impl Pace {
     }
 }
 
+/// What is sent at once.
+struct Batch {
+    readings: Arc<Vec<Reading>>,
+    distributions: Arc<Vec<Distribution>>,
+}
+
+impl Batch {
+    fn shown_by(shared: &Shared) -> Batch {
+        Batch {
+            readings: Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner)),
+            distributions: Arc::clone(&shared.distributions.read().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+}
+
 /// What waits to be sent.
 struct Queue {
     otlp: Otlp,
@@ -183,14 +199,14 @@ struct Queue {
     file: PathBuf,
     sent: Arc<Mutex<Sent>>,
     has_news: Arc<AtomicBool>,
-    waiting: VecDeque<Arc<Vec<Reading>>>,
+    waiting: VecDeque<Batch>,
     n_failed_in_a_row: u32,
 }
 
 impl Queue {
     /// Puts a batch at the end; the oldest makes room for it.
-    fn add(&mut self, batch: Arc<Vec<Reading>>) {
-        if batch.is_empty() {
+    fn add(&mut self, batch: Batch) {
+        if batch.readings.is_empty() {
             return;
         }
         if WAITING_AT_MOST <= self.waiting.len() {
@@ -203,7 +219,8 @@ impl Queue {
     /// Sends the oldest; how long to wait before the next.
     fn send(&mut self) -> Duration {
         let Some(batch) = self.waiting.front() else { return Duration::ZERO };
-        let attempt = || otlp::export(&self.otlp, batch, &self.sender, &self.egress, now());
+        let attempt =
+            || otlp::export(&self.otlp, &batch.readings, &batch.distributions, &self.sender, &self.egress, now());
         let ended = panic::catch_unwind(panic::AssertUnwindSafe(attempt));
         match ended {
             Ok(Ok(exported)) => {
@@ -284,7 +301,7 @@ mod tests {
         }
     }
 
-    fn batch() -> Arc<Vec<Reading>> {
+    fn batch() -> Batch {
         let reading = Reading {
             repository: String::new(),
             metric: "alignwatch_host_cpu_used_ratio",
@@ -292,7 +309,7 @@ mod tests {
             at: Timestamp(1),
             value: 0.5,
         };
-        Arc::new(vec![reading])
+        Batch { readings: Arc::new(vec![reading]), distributions: Arc::default() }
     }
 
     #[test]

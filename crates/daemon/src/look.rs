@@ -50,10 +50,12 @@ fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
     let began = Instant::now();
     let looked = match data_dir {
         Some(data_dir) => {
-            snapshot.facts.runs = runs::of_repository(data_dir, &snapshot.repository.id);
+            (snapshot.facts.runs, snapshot.facts.unread_runs) = runs::as_seen(data_dir, &snapshot.repository.id);
             snapshot.facts.expected_since = expected::since(data_dir);
             let said = Journal::of(data_dir).read().map_err(|error| error.to_string());
-            snapshot.facts.tasks = Known::from_result(said.map(|said| said.last_of(&snapshot.repository.id)));
+            let id = &snapshot.repository.id;
+            snapshot.facts.tasks = Known::from_result(said.as_ref().map(|said| said.last_of(id)));
+            snapshot.facts.task_ends = Known::from_result(said.as_ref().map(|said| said.ends_of(id)));
             Looked::Took(began.elapsed().as_secs_f64())
         }
         None => Looked::Not("there is no data directory, so no run is recorded".to_owned()),

@@ -13,10 +13,21 @@ use alignwatch_store::{StoreError, WhichRuns};
 
 /// The newest runs of the repository with this id; those that belong to none where it is empty. Unknown when the records can't be read.
 pub fn of_repository(data_dir: &Path, repository: &str) -> Runs {
+    as_seen(data_dir, repository).0
+}
+
+/// The same, and why some runs could not be read, which may be of any repository; `None` = all could.
+pub fn as_seen(data_dir: &Path, repository: &str) -> (Runs, Option<String>) {
     match read(data_dir, repository) {
-        Ok(runs) => Known::Seen(runs),
-        Err(reason) => Known::Unknown(reason),
+        Ok(recorded) => (Known::Seen(recorded.documents.iter().filter_map(brief).collect()), recorded.unread),
+        Err(reason) => (Known::Unknown(reason), None),
     }
+}
+
+/// The newest runs.
+struct Recorded {
+    documents: Vec<Document>,
+    unread: Option<String>,
 }
 
 /// A run by its id, from wherever it is recorded; `None` = nowhere.
@@ -34,14 +45,15 @@ pub fn one(data_dir: &Path, id: &RunId) -> Result<Option<Run>, String> {
     Ok((!events.is_empty()).then(|| Run::of(events)))
 }
 
-fn read(data_dir: &Path, repository: &str) -> Result<Vec<Brief>, String> {
-    Ok(documents(data_dir, repository)?.iter().filter_map(brief).collect())
-}
-
 /// The newest runs of the repository with this id in full, the newest first.
 ///
 /// Errors: the reason why the records can't be read.
 pub fn documents(data_dir: &Path, repository: &str) -> Result<Vec<Document>, String> {
+    read(data_dir, repository).map(|recorded| recorded.documents)
+}
+
+fn read(data_dir: &Path, repository: &str) -> Result<Recorded, String> {
+    let mut unread = Vec::new();
     let mut documents = BTreeMap::new();
     if let Some(store) = store(data_dir)? {
         let which = WhichRuns { repository: Some(repository), ..WhichRuns::default() };
@@ -53,7 +65,15 @@ pub fn documents(data_dir: &Path, repository: &str) -> Result<Vec<Document>, Str
     let spool = Spool::open(data_dir);
     for id in spool.ids().map_err(|error| error.to_string())?.into_iter().rev().take(RUNS_AT_MOST) {
         // What is spooled is newer than what was kept of it. One file that can't be read hides no other run.
-        let Ok(spooled) = spool.read(&id) else { continue };
+        let spooled = match spool.read(&id) {
+            Ok(spooled) => spooled,
+            // Taken in and removed since it was listed: the store has it.
+            Err(_) if !spool.path_of(&id).exists() => continue,
+            Err(error) => {
+                unread.push(error.to_string());
+                continue;
+            }
+        };
         let document = Run::of(spooled.events).document();
         let is_of_it = |document: &Document| {
             let id = |started: &Started| started.repository_id.as_deref().unwrap_or_default() == repository;
@@ -61,7 +81,12 @@ pub fn documents(data_dir: &Path, repository: &str) -> Result<Vec<Document>, Str
         };
         documents.extend(document.filter(is_of_it).map(|document| (id, document)));
     }
-    Ok(documents.into_values().rev().take(RUNS_AT_MOST).collect())
+    let told = |first: &String| match unread.len() {
+        1 => first.clone(),
+        n => format!("{first}; and {} more", n - 1),
+    };
+    let unread = unread.first().map(told);
+    Ok(Recorded { documents: documents.into_values().rev().take(RUNS_AT_MOST).collect(), unread })
 }
 
 /// A reader of the store; `None` = no daemon ever kept anything.
@@ -91,5 +116,26 @@ fn process(document: &Document, brief: &Brief) -> Process {
         Some(true) => Process::Alive,
         Some(false) => Process::Gone,
         None => Process::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_spool_that_cannot_be_read_hides_no_other_and_is_told() {
+        let data = tempfile::tempdir().unwrap();
+        let spool = Spool::open(data.path());
+        let run = RunId::from_parts(1, [1; 10]);
+        let started = Started { workflow: "nightly".into(), repository_id: Some("r".into()), ..Started::default() };
+        let event = alignwatch_model::run::Happened::Started(started);
+        spool.append(&RunEvent::new("a", run, alignwatch_model::run::Moment(1), event)).unwrap();
+        assert_eq!(as_seen(data.path(), "r").1, None);
+        // What is no file can't be read, whoever asks.
+        std::fs::create_dir(spool.path_of(&RunId::from_parts(2, [2; 10]))).unwrap();
+        let (runs, unread) = as_seen(data.path(), "r");
+        assert_eq!(runs.seen().unwrap().len(), 1);
+        assert!(unread.unwrap().contains("cannot read"));
     }
 }

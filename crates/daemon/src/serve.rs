@@ -17,6 +17,7 @@ use std::{
 use alignwatch_git::{
     inspect::Wanted,
     repository::{self, OpenError},
+    run::timings,
     stop::Stop,
 };
 use alignwatch_model::{
@@ -25,6 +26,7 @@ use alignwatch_model::{
     alert::{Book, Policy, book::WITHIN_BUDGET},
     checks::{self, ALL},
     config::{Config, Loaded, Origins, StatusPage},
+    metrics::Distribution,
     record::{RECONSTRUCTED, Record},
     task::TaskWish,
     turn::{Effect, Event, Inspected, Pace, Refusal, State, Unseen, turn},
@@ -140,7 +142,7 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     if let Err(error) = expected::note(&settings.data_dir, &settings.config, now()) {
         say(&format!("cannot note since when runs are expected: {error}; those that are new are not missed yet"));
     }
-    let known = known(&folder);
+    let known = known(&folder, say);
     let named = Named {
         paths: &settings.paths,
         configured: &settings.config.serve.repositories,
@@ -192,7 +194,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     let (exporter, exporting) = exporter.unzip();
     let mut state = State::watching(paths, now()).with_ids(known).with_unplaced_runs();
     if let Some(recalled) = recalled {
-        state = state.with_alerts(recalled.book, policy).with_letters(&recalled.records);
+        state =
+            state.with_alerts(recalled.book, policy).with_letters(&recalled.records).with_tallies(&recalled.records);
     }
     let live = Arc::new(Live { settings: RwLock::new(Arc::new(settings)), shared: Arc::clone(&shared) });
     let calendars = calendars::start(Arc::clone(&live), inbox.clone(), Arc::clone(&stop));
@@ -255,12 +258,18 @@ fn open_store(folder: &Path, say: &dyn Fn(&str)) -> Result<Option<Store>, StoreE
     }
 }
 
-/// The repositories that were watched before, by their paths, with their ids. Where that can't be read now, they are known
-/// again when they are seen.
-fn known(folder: &Path) -> BTreeMap<String, String> {
+/// The repositories that were watched before, by their paths, with their ids. Where that can't be read now, `say` hears it, and
+/// they are known again when they are seen.
+fn known(folder: &Path, say: &dyn Fn(&str)) -> BTreeMap<String, String> {
     let rows = alignwatch_store::open_to_read(folder).and_then(|store| store.repositories());
+    let mut rows = rows.unwrap_or_else(|error| {
+        say(&format!(
+            "cannot read which repositories were watched before: {error}: one that a pattern found and that is gone by now \
+             is not told as gone until the next start"
+        ));
+        Vec::new()
+    });
     // Of two that lay at one path one after the other, the one that was looked at last is meant.
-    let mut rows = rows.unwrap_or_default();
     rows.sort_by_key(|row| row.swept_at);
     rows.into_iter().map(|row| (row.path, row.id)).collect()
 }
@@ -465,7 +474,9 @@ impl Body {
         let policy = Policy::of(&self.live.settings().config);
         let folder = self.live.settings().data_dir.join("store");
         match recalled(&folder, &policy, &|_| {}) {
-            Ok(Some(recalled)) => state.with_alerts(recalled.book, policy).with_letters(&recalled.records),
+            Ok(Some(recalled)) => {
+                state.with_alerts(recalled.book, policy).with_letters(&recalled.records).with_tallies(&recalled.records)
+            }
             // It is tried again with the next commit.
             Ok(None) | Err(_) => state,
         }
@@ -589,6 +600,8 @@ impl Body {
         let readings = state.readings().cloned().chain(state.own_readings(now())).chain(of_sending);
         let readings = Arc::new(readings.collect());
         *self.shared.readings.write().unwrap_or_else(PoisonError::into_inner) = readings;
+        let distributions = Arc::new(state.distributions(now()).chain(git_timings()).collect());
+        *self.shared.distributions.write().unwrap_or_else(PoisonError::into_inner) = distributions;
         self.show_alerts(state);
         let n_overdue = state.overdue(self.live.settings().pace, now());
         let told = || format!("{} not looked at yet, or not for twice the interval", count(n_overdue, "repository"));
@@ -614,6 +627,18 @@ impl Body {
     }
 }
 
+/// How long each git lived that this process started.
+fn git_timings() -> impl Iterator<Item = Distribution> {
+    timings::all().into_iter().map(|(command, exit, lived)| Distribution {
+        repository: String::new(),
+        metric: "alignwatch_git_command_duration_seconds",
+        labels: serde_json::json!({ "command": command, "exit": exit.word() }).to_string(),
+        at: now(),
+        counts: lived.counts,
+        sum: lived.seconds,
+    })
+}
+
 /// Lets this thread, and those and the processes that it begins, have what processors others leave: pages and people at
 /// work come first. Where the system refuses, it is as fast as others.
 fn after_others() {
@@ -637,4 +662,31 @@ fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_mo
     };
     let looked = look::look(path, &settings.config, now(), Some(&settings.data_dir), &wanted, &|_| {});
     looked.map_err(|error| Unseen::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn what_was_watched_before_and_cannot_be_read_is_said_and_not_taken_for_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("store");
+        std::fs::create_dir(&folder).unwrap();
+        drop(alignwatch_store::open(&folder).unwrap());
+        let said = RefCell::new(Vec::new());
+        let say = |text: &str| said.borrow_mut().push(text.to_owned());
+        assert!(known(&folder, &say).is_empty());
+        assert!(said.borrow().is_empty(), "{said:?}");
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::write(path, "no database").unwrap();
+            }
+        }
+        assert!(known(&folder, &say).is_empty());
+        assert!(said.borrow()[0].contains("cannot read which repositories were watched before"), "{said:?}");
+    }
 }

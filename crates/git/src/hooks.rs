@@ -1,8 +1,12 @@
 //! Hooks that report: put beside what is there, and taken away again. Only when somebody asks for them.
 //!
 //! A hook that is there already is moved aside and run first by ours, with the same arguments and the same standard
-//! input, and its exit code counts. What ours adds runs afterwards and can fail nobody. A folder of hooks that is
-//! part of the repository's own files is left alone: what is put there would be committed.
+//! input, and its exit code counts. One for `sh` runs by its own name: husky takes from that which script it is for. What
+//! ours adds runs afterwards and can fail nobody. Lines that another tool adds behind ours, as git-branchless does, run
+//! with the same input, and stay when ours is taken away. A folder of hooks that is part of the repository's own files is
+//! left alone: what is put there would be committed.
+//!
+//! Known gap: pre-commit, put in front of ours, gives it no standard input, so that a rebase is not reported then.
 
 use std::{
     fs::{self, OpenOptions},
@@ -27,6 +31,9 @@ pub const REPORTING: [(&str, bool); 2] = [("post-merge", false), ("post-rewrite"
 /// The line by which a hook of ours is known.
 const MARK: &str = "# alignwatch: made by `alignwatch hooks install`, taken away by `alignwatch hooks remove`.";
 
+/// The last line of ours: what follows was added by somebody else.
+const END: &str = "# alignwatch: what follows is not of alignwatch.";
+
 /// What is added to the name of a hook that ours runs first.
 const ASIDE: &str = ".before-alignwatch";
 
@@ -48,7 +55,7 @@ pub enum Whose {
     Nobody,
     /// Ours alone.
     Ours,
-    /// Ours, which runs another one first.
+    /// Ours, which runs another one first, or behind which another tool added lines.
     OursAndAnother,
     /// Another one, which runs ours: a tool that came later put itself in front of it.
     AnotherAndOurs,
@@ -65,6 +72,10 @@ pub enum HookError {
     /// The folder is not of this repository alone.
     #[error("cannot put hooks into `{}`: core.hooksPath of your own settings names it for all repositories", .0.display())]
     OfAll(PathBuf),
+    /// Somebody added lines behind ours, and the hook that ours runs first is not for the same shell.
+    #[error("cannot take our lines out of `{}`: the hook that it runs first is no sh script, so that what another tool added \
+             behind ours can't be added to that", .0.display())]
+    Joined(PathBuf),
     /// The system refused.
     #[error("cannot {act} `{}`: {source}", .path.display())]
     Io {
@@ -101,13 +112,20 @@ pub fn install(opened: &Opened, program: &Path) -> Result<Vec<Hook>, HookError> 
         }
         if found.whose == Whose::Another {
             let aside = aside(&found.path);
-            if fs::symlink_metadata(&aside).is_ok() {
+            // A tool wrote its hook anew over ours, as husky does at each installation.
+            let is_again = fs::read(&aside).is_ok_and(|text| fs::read(&found.path).is_ok_and(|now| now == text));
+            if fs::symlink_metadata(&aside).is_ok() && !is_again {
                 let taken = io::Error::new(io::ErrorKind::AlreadyExists, "there is one that was moved aside before");
                 return Err(failed("move the hook to", &aside)(taken));
             }
             fs::rename(&found.path, &aside).map_err(failed("move aside", &found.path))?;
         }
-        put(&found.path, &script(name, has_input, program))?;
+        let added = if matches!(found.whose, Whose::Ours | Whose::OursAndAnother) {
+            added(&found.path)?
+        } else {
+            String::new()
+        };
+        put(&found.path, &(script(name, has_input, program) + &added))?;
     }
     hooks(opened)
 }
@@ -117,15 +135,56 @@ pub fn remove(opened: &Opened) -> Result<Vec<Hook>, HookError> {
     for found in hooks(opened)? {
         match found.whose {
             Whose::Ours => fs::remove_file(&found.path).map_err(failed("remove", &found.path))?,
-            // One step: there is a hook at every moment.
-            Whose::OursAndAnother => {
-                fs::rename(aside(&found.path), &found.path).map_err(failed("put back", &found.path))?;
-            }
+            Whose::OursAndAnother => take_out(&found.path)?,
             // What another tool runs is taken out by that tool.
             Whose::Nobody | Whose::Another | Whose::AnotherAndOurs => {}
         }
     }
     hooks(opened)
+}
+
+/// Takes ours out of between what is others'. The last act is one step: there is a hook at every moment.
+fn take_out(path: &Path) -> Result<(), HookError> {
+    let (aside, added) = (aside(path), added(path)?);
+    let before = match fs::read(&aside) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed("read", &aside)(error)),
+    };
+    match before {
+        None => return put(path, &format!("#!/bin/sh\n{added}")),
+        Some(text) if !added.is_empty() => {
+            let text = String::from_utf8_lossy(&text);
+            // git-branchless adds the same lines again to a hook that had them.
+            if !text.contains(added.trim()) {
+                if !is_for_sh(&text) {
+                    return Err(HookError::Joined(path.to_owned()));
+                }
+                put(&aside, &format!("{}\n{added}", text.trim_end()))?;
+            }
+        }
+        Some(_) => {}
+    }
+    fs::rename(&aside, path).map_err(failed("put back", path))
+}
+
+/// Is it a script for `sh`, without options?
+fn is_for_sh(text: &str) -> bool {
+    FOR_SH.contains(&text.lines().next().unwrap_or_default())
+}
+
+/// First lines of scripts for `sh`. Source: what git's samples, git-branchless and husky write.
+const FOR_SH: [&str; 2] = ["#!/bin/sh", "#!/usr/bin/env sh"];
+
+/// What somebody added behind our lines.
+fn added(path: &Path) -> Result<String, HookError> {
+    let text = fs::read(path).map_err(failed("read", path))?;
+    Ok(added_in(&String::from_utf8_lossy(&text)).to_owned())
+}
+
+fn added_in(text: &str) -> &str {
+    let added = text.split_once(END).map_or("", |(_, added)| added.trim_start_matches('\n'));
+    if added.trim().is_empty() { "" } else { added }
 }
 
 /// Where the setting of the folder stands.
@@ -181,10 +240,11 @@ fn plain(path: &Path) -> PathBuf {
 fn hook(folder: &Path, name: &'static str) -> Result<Hook, HookError> {
     let path = folder.join(name);
     let whose = match fs::read(&path) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(MARK) => match fs::symlink_metadata(aside(&path)) {
-            Ok(_) => Whose::OursAndAnother,
-            Err(_) => Whose::Ours,
-        },
+        Ok(bytes) if String::from_utf8_lossy(&bytes).contains(MARK) => {
+            let is_first = fs::symlink_metadata(aside(&path)).is_ok();
+            let is_alone = !is_first && added_in(&String::from_utf8_lossy(&bytes)).is_empty();
+            if is_alone { Whose::Ours } else { Whose::OursAndAnother }
+        }
         Ok(bytes) if runs_ours(&path, &bytes) => Whose::AnotherAndOurs,
         Ok(_) => Whose::Another,
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => Whose::Nobody,
@@ -220,21 +280,40 @@ fn aside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Runs the other hook first. Whatever becomes of ours, its exit code is the answer.
+/// Runs the other hook first. Whatever becomes of ours, its exit code is the answer, also when another tool added lines.
+///
+/// A script for `sh` is read by a shell that has the name of the hook; others can't be told another name than their file's. The
+/// folder is taken from `$0`, the name is not: a tool that puts itself in front of ours moves it to another.
 fn script(name: &str, has_input: bool, program: &Path) -> String {
     let program = shell_word(program.as_os_str().as_encoded_bytes());
-    let report = format!("{program} hooks report {name} \"$@\" >/dev/null 2>&1");
-    if has_input {
-        // The `x` keeps line breaks at the end.
-        return format!(
-            "#!/bin/sh\n{MARK}\ninput=$(cat; printf x)\ninput=${{input%x}}\ncode=0\n\
-             if [ -x \"$0{ASIDE}\" ]; then printf %s \"$input\" | \"$0{ASIDE}\" \"$@\"; code=$?; fi\n\
-             printf %s \"$input\" | {report}\nexit $code\n"
-        );
-    }
+    let for_sh = FOR_SH.map(|line| format!("'{line}'")).join(" | ");
+    // The `x` keeps line breaks at the end.
+    let (take, give, back) = match has_input {
+        true => (
+            "input=$(cat; printf x)\ninput=${input%x}\n",
+            "printf %s \"$input\" | ",
+            "exec <<ALIGNWATCH\n${input%?}\nALIGNWATCH\n",
+        ),
+        false => ("", "", ""),
+    };
+    let nothing = if has_input { "" } else { "</dev/null " };
     format!(
-        "#!/bin/sh\n{MARK}\ncode=0\nif [ -x \"$0{ASIDE}\" ]; then \"$0{ASIDE}\" \"$@\"; code=$?; fi\n\
-         {report} </dev/null\nexit $code\n"
+        "#!/bin/sh\n{MARK}\n{take}hook=${{0%/*}}/{name}\nother=$hook{ASIDE}\ncode=0\n\
+         # pre-commit, installed again, runs ours; it refuses to be run by that once more.\n\
+         [ -n \"$PRE_COMMIT_RUNNING_LEGACY\" ] && grep -q 'File generated by pre-commit' \"$other\" 2>/dev/null && other=\n\
+         if [ -x \"$other\" ]; then\n\
+         \x20 read -r first <\"$other\"\n\
+         \x20 case $first in\n\
+         \x20 {for_sh}) {give}sh -c '. \"$0{ASIDE}\"' \"$hook\" \"$@\" ;;\n\
+         \x20 *) {give}\"$other\" \"$@\" ;;\n\
+         \x20 esac\n\
+         \x20 code=$?\n\
+         fi\n\
+         {give}{program} hooks report {name} \"$@\" {nothing}>/dev/null 2>&1\n\
+         trap \"exit $code\" EXIT\n\
+         # What git-branchless added to the other hook, too, ran there.\n\
+         [ -x \"$other\" ] && grep -q '^## START BRANCHLESS CONFIG' \"$other\" && exit\n\
+         {back}{END}\n"
     )
 }
 
@@ -354,6 +433,107 @@ mod tests {
         assert_eq!(whose(&opened)[0], Whose::AnotherAndOurs);
         put(&path, "#!/bin/sh\n# hooks report post-merge\n").unwrap();
         assert_eq!(whose(&opened)[0], Whose::Another);
+    }
+
+    /// A line that writes down that it ran, by which name, and what it was given.
+    fn noting(repo: &Repo, who: &str) -> String {
+        format!("printf '{who} %s %s: ' \"$0\" \"$*\" >> '{0}'; cat >> '{0}'", repo.room().join("seen").display())
+    }
+
+    fn noted(repo: &Repo) -> String {
+        fs::read_to_string(repo.room().join("seen")).unwrap_or_default()
+    }
+
+    fn run(repo: &Repo, path: &Path) -> Option<i32> {
+        let _ = fs::remove_file(repo.room().join("seen"));
+        let _ = fs::remove_file(repo.room().join("log"));
+        let input = fs::File::open(input(repo)).unwrap();
+        std::process::Command::new(path).arg("rebase").stdin(input).status().unwrap().code()
+    }
+
+    /// The block of git-branchless, between the lines by which it finds it again.
+    fn block(repo: &Repo) -> String {
+        format!("## START BRANCHLESS CONFIG\n\n{}\n## END BRANCHLESS CONFIG\n", noting(repo, "branchless"))
+    }
+
+    #[test]
+    fn lines_that_branchless_adds_behind_ours_run_with_the_input_and_stay_when_ours_goes() {
+        let repo = repo();
+        let opened = open(repo.path()).unwrap();
+        install(&opened, &recorder(&repo)).unwrap();
+        let path = opened.common_dir.join("hooks/post-rewrite");
+        let ours = fs::read_to_string(&path).unwrap();
+        // As `git branchless init` does it where it finds a hook without its lines.
+        put(&path, &(ours.clone() + &block(&repo))).unwrap();
+        assert_eq!(whose(&opened), [Whose::Ours, Whose::OursAndAnother]);
+        assert_eq!(run(&repo, &path), Some(0));
+        assert!(noted(&repo).ends_with("rebase: a b\nc d\n\n"), "{}", noted(&repo));
+        assert!(log(&repo).ends_with("rebase a b\nc d\n\n"), "{}", log(&repo));
+        install(&opened, &recorder(&repo)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), ours + &block(&repo), "twice is once");
+        remove(&opened).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("#!/bin/sh\n{}", block(&repo)));
+    }
+
+    #[test]
+    fn branchless_that_was_there_before_and_adds_its_lines_again_runs_once() {
+        let repo = repo();
+        let opened = open(repo.path()).unwrap();
+        let path = opened.common_dir.join("hooks/post-rewrite");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let before = format!("#!/bin/sh\n{}", block(&repo));
+        put(&path, &before).unwrap();
+        install(&opened, &recorder(&repo)).unwrap();
+        put(&path, &(fs::read_to_string(&path).unwrap() + &block(&repo))).unwrap();
+        assert_eq!(run(&repo, &path), Some(0));
+        assert_eq!(noted(&repo).matches("branchless").count(), 1, "{}", noted(&repo));
+        remove(&opened).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_hook_that_finds_its_script_by_its_own_name_still_finds_it() {
+        let repo = repo();
+        repo.git(["config", "core.hooksPath", ".husky/_"]);
+        let (husky, mine) = (repo.path().join(".husky/_"), repo.path().join(".husky/post-rewrite"));
+        fs::create_dir_all(&husky).unwrap();
+        fs::write(husky.join(".gitignore"), "*\n").unwrap();
+        // As husky has it: all hooks are the same two lines, and what they read runs the script of the same name one folder up.
+        let found = "s=$(dirname \"$(dirname \"$0\")\")/$(basename \"$0\")\n[ ! -f \"$s\" ] && exit 0\nsh -e \"$s\" \"$@\"\nexit $?\n";
+        fs::write(husky.join("h"), found).unwrap();
+        let hook = "#!/usr/bin/env sh\n. \"${0%/*}/h\"";
+        put(&husky.join("post-rewrite"), hook).unwrap();
+        fs::write(&mine, noting(&repo, "mine") + "; exit 7\n").unwrap();
+        let opened = open(repo.path()).unwrap();
+        let path = husky.join("post-rewrite");
+        install(&opened, &recorder(&repo)).unwrap();
+        assert_eq!(run(&repo, &path), Some(7), "its code counts");
+        assert!(noted(&repo).starts_with("mine ") && noted(&repo).ends_with("a b\nc d\n\n"), "{}", noted(&repo));
+        assert!(log(&repo).contains("post-rewrite"), "{}", log(&repo));
+        // It is installed again, and writes its hooks over ours.
+        put(&path, hook).unwrap();
+        assert_eq!(whose(&opened)[1], Whose::Another);
+        install(&opened, &recorder(&repo)).unwrap();
+        assert_eq!(whose(&opened)[1], Whose::OursAndAnother);
+        remove(&opened).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), hook);
+    }
+
+    #[test]
+    fn what_ours_ran_first_runs_also_when_another_tool_moved_ours_to_another_name() {
+        let repo = repo();
+        let opened = open(repo.path()).unwrap();
+        let path = opened.common_dir.join("hooks/post-rewrite");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        put(&path, &format!("#!/bin/bash\n{}\n", noting(&repo, "mine"))).unwrap();
+        install(&opened, &recorder(&repo)).unwrap();
+        fs::rename(&path, path.with_extension("legacy")).unwrap();
+        // As pre-commit runs what it found, which it gives no input.
+        put(&path, "#!/bin/sh\n# pre-commit\n\"$0.legacy\" \"$@\" </dev/null\n").unwrap();
+        assert_eq!(run(&repo, &path), Some(0));
+        assert!(noted(&repo).starts_with("mine "), "{}", noted(&repo));
+        assert!(log(&repo).contains("post-rewrite"), "{}", log(&repo));
+        assert_eq!(whose(&opened), [Whose::Ours, Whose::AnotherAndOurs]);
     }
 
     fn input(repo: &Repo) -> PathBuf {

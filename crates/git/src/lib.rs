@@ -21,6 +21,7 @@ pub mod memory;
 pub mod mend;
 pub mod merge;
 pub mod objects;
+mod overlaps;
 mod ownership;
 pub mod past;
 pub mod past_alignments;

@@ -18,6 +18,7 @@ mod conversation;
 mod error;
 mod running;
 mod streamed;
+pub mod timings;
 
 use std::{
     path::{Path, PathBuf},

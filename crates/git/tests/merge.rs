@@ -64,6 +64,14 @@ fn branches_that_crossed_are_judged_as_git_judges_them() {
 }
 
 #[test]
+fn the_attributes_of_the_line_say_how_files_are_merged_in_a_bare_repository_too() {
+    let world = World::with_attributes(300, 6);
+    let answers = world.predict(None);
+    let decided = world.compare(&answers);
+    assert!(150 < decided, "only {decided} of 300 were decided without git");
+}
+
+#[test]
 fn answers_are_remembered_and_stay_the_same() {
     let world = World::random(60, 3);
     let memory = tempfile::tempdir().unwrap();
@@ -166,6 +174,25 @@ impl World {
         world
     }
 
+    /// Each pair has rules of its own, the same on both sides.
+    fn with_attributes(n_pairs: usize, seed: u64) -> World {
+        let mut dice = Dice(seed);
+        let mut stream = String::new();
+        for pair in 0..n_pairs {
+            let base = Tree::random(&mut dice);
+            let rules = File { mode: "100644", lines: (0..1 + dice.below(4)).map(|_| rule(&mut dice)).collect() };
+            let sides = [base.clone(), base.changed(&mut dice, "ours"), base.changed(&mut dice, "theirs")];
+            for (part, mut tree) in sides.into_iter().enumerate() {
+                tree.0.insert(ATTRIBUTES.to_owned(), rules.clone());
+                tree.commit(&mut stream, pair, part, &[0][..part.min(1)]);
+            }
+        }
+        let mut world = World::of(&stream);
+        let oids = world.oids();
+        world.pairs = oids.chunks_exact(PARTS).map(|parts| [parts[0], parts[1], parts[2]]).collect();
+        world
+    }
+
     /// Two branches that each took in the other, and went on: two merge bases.
     fn crossed(n_pairs: usize, seed: u64) -> World {
         let mut dice = Dice(seed);
@@ -248,30 +275,47 @@ impl World {
     fn compare(&self, answers: &[Merge]) -> usize {
         let mut n_decided = 0;
         for (pair, merge) in self.pairs.iter().zip(answers) {
-            let (is_clean, paths) = self.git_merges(pair);
+            let (is_clean, kinds) = self.git_merges(pair);
             let place = || format!("merging {} and {} from {}:\n{}", pair[1], pair[2], pair[0], self.story(pair));
             match merge.verdict {
                 Verdict::Unknown => continue,
-                Verdict::Clean => assert!(is_clean, "git stops at {paths:?}: {}", place()),
+                Verdict::Clean => assert!(is_clean, "git stops at {kinds:?}: {}", place()),
                 Verdict::Conflict => assert!(!is_clean, "git merges {}: {merge:?}", place()),
             }
             let Some(conflicts) = &merge.conflicts else { continue };
             n_decided += 1;
-            let predicted: BTreeSet<String> = conflicts.iter().map(|conflict| conflict.path.clone()).collect();
-            assert_eq!(predicted, paths, "{}", place());
+            let predicted: BTreeMap<String, BTreeSet<String>> = conflicts
+                .iter()
+                .map(|conflict| (conflict.path.clone(), conflict.kinds.iter().cloned().collect()))
+                .collect();
+            assert_eq!(predicted, kinds, "{}", place());
         }
         n_decided
     }
 
-    fn git_merges(&self, [_, ours, theirs]: &[Oid; 3]) -> (bool, BTreeSet<String>) {
-        let (said, code) = git(
-            &self.folder,
-            &["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", &ours.hex(), &theirs.hex()],
-            b"",
-        );
+    /// Is the merge clean, and which kinds of conflict does Git name for each path that it leaves in several versions?
+    fn git_merges(&self, [_, ours, theirs]: &[Oid; 3]) -> (bool, BTreeMap<String, BTreeSet<String>>) {
+        // Git reads no attributes from commits of a bare repository, so they are given to it as those of the user.
+        let (rules, _) = git(&self.folder, &["cat-file", "blob", &format!("{ours}:{ATTRIBUTES}")], b"");
+        let file = self.folder.join("rules");
+        fs::write(&file, rules).unwrap();
+        let attributes = format!("core.attributesFile={}", file.display());
+        let merge = ["-c", &attributes, "merge-tree", "--write-tree", "--name-only", "--messages", "-z"];
+        let (said, code) = git(&self.folder, &[&merge[..], &[&ours.hex(), &theirs.hex()]].concat(), b"");
         assert!(code == 0 || code == 1, "git merge-tree ended with {code}");
-        let paths = said.split(|&byte| byte == 0).skip(1).filter(|path| !path.is_empty());
-        (code == 0, paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+        let mut fields = said.split(|&byte| byte == 0).map(|field| String::from_utf8_lossy(field).into_owned()).skip(1);
+        let paths = fields.by_ref().take_while(|path| code == 1 && !path.is_empty());
+        let mut kinds: BTreeMap<String, BTreeSet<String>> = paths.map(|path| (path, BTreeSet::new())).collect();
+        while let Some(n_paths) = fields.next().and_then(|number| number.parse().ok()) {
+            let about: Vec<String> = fields.by_ref().take(n_paths).collect();
+            let kind = fields.next().unwrap();
+            let _text = fields.next();
+            let Some(kind) = kind.strip_prefix("CONFLICT (").and_then(|kind| kind.strip_suffix(')')) else { continue };
+            for path in about {
+                kinds.entry(path).and_modify(|kinds| _ = kinds.insert(kind.to_owned()));
+            }
+        }
+        (code == 0, kinds)
     }
 
     /// What each side did, for the reader of a failure.
@@ -325,6 +369,15 @@ impl Dice {
 struct File {
     mode: &'static str,
     lines: Vec<String>,
+}
+
+const ATTRIBUTES: &str = ".gitattributes";
+
+/// One line of an attributes file.
+fn rule(dice: &mut Dice) -> String {
+    let pattern = ["*.txt", "file1*.txt", "file?.txt", "a/**", "/c/*", "new*", "same-*", "moved/*"][dice.below(8)];
+    let says = ["merge=union", "-merge", "binary", "merge", "merge=text", "!merge", "-text", "merge=binary"];
+    format!("{pattern} {}", says[dice.below(8)])
 }
 
 /// A tree: path to file.

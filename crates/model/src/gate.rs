@@ -479,6 +479,7 @@ mod tests {
             process: Process::Alive,
             losses: Vec::new(),
             is_unverified: false,
+            operations: Vec::new(),
         }]);
         assert_eq!(told(&world, of_x()).0, ["a run of `nightly` is under way since 60 s"]);
         assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty());
@@ -567,6 +568,7 @@ mod tests {
             process: Process::Alive,
             losses: Vec::new(),
             is_unverified: false,
+            operations: Vec::new(),
         }]);
         assert!(told(&world, Asked { run: Some(&run), ..of_x() }).0.is_empty(), "the run says its workflow");
     }
@@ -630,7 +632,7 @@ mod tests {
             with(&mut world, &format!("windows: [{{name: nights, {always}, repositories: [/other]}}]")).0,
             ["`gate.forbid` allows it only in the window `nights`, which is not one of this repository"]
         );
-        let unread = "windows: [{name: nights, open: calendar team}]\ncalendars: [{name: team, file: /team.ics}]";
+        let unread = "windows: [{name: nights, open: calendar team}]\ncalendars: [{name: team, at: /team.ics}]";
         let (stops, doubts) = with(&mut world, unread);
         assert_eq!(stops, ["`gate.forbid` allows it only in the window `nights`"]);
         assert!(doubts[0].starts_with("whether the window `nights` is open is not known"), "{doubts:?}");

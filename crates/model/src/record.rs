@@ -134,13 +134,15 @@ pub enum RecordKind {
     Audit,
     /// When a report was last sent.
     Report,
+    /// What was counted of a repository.
+    Tally,
     /// What is known of a promise of alignwatch itself: the heartbeat, the scheduled test of a channel.
     Promise,
 }
 
 impl RecordKind {
     /// All of them.
-    pub const ALL: [RecordKind; 8] = [
+    pub const ALL: [RecordKind; 9] = [
         RecordKind::Alert,
         RecordKind::Silence,
         RecordKind::Told,
@@ -149,6 +151,7 @@ impl RecordKind {
         RecordKind::Audit,
         RecordKind::Promise,
         RecordKind::Report,
+        RecordKind::Tally,
     ];
 
     /// Its name in the store.
@@ -161,6 +164,7 @@ impl RecordKind {
             RecordKind::Rule => "rule",
             RecordKind::Audit => "audit",
             RecordKind::Report => "report",
+            RecordKind::Tally => "tally",
             RecordKind::Promise => "promise",
         }
     }

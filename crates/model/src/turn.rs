@@ -16,6 +16,7 @@ mod promises;
 mod reports;
 #[cfg(test)]
 mod story;
+mod tallies;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use crate::{
     checks::{self, Judged},
     config::Config,
     facts::runs::Runs,
+    metrics::Measured,
     record::{Commit, Reading, Sweep, SweepOutcome},
     report::Letter,
     run::{RunEvent, RunId},
@@ -177,6 +179,8 @@ pub struct State {
     pub alerting: Alerting,
     /// Which reports were sent when.
     letters: Letters,
+    /// What was counted of each repository.
+    tallies: tallies::Tallies,
     /// Who waits for what is being kept.
     kept_for: Vec<Receipt>,
     keep_again_at: Option<Timestamp>,
@@ -342,6 +346,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             state.store_trouble = trouble;
             state.alerting.book.kept();
             state.letters.kept();
+            state.tallies.kept();
             effects.extend(answer(std::mem::take(&mut state.kept_for), Ok(())));
         }
         Event::NotKept(commit, reason) => {
@@ -349,6 +354,7 @@ pub fn turn(state: &mut State, event: Event, config: &Config, pace: Pace, now: T
             state.store_trouble = Some(reason.clone());
             state.alerting.book.not_kept();
             state.letters.not_kept();
+            state.tallies.not_kept();
             // Whoever reported does it again; a sweep is only made once.
             effects.extend(answer(std::mem::take(&mut state.kept_for), Err(Refusal::NotKept(reason))));
             state.keep_again_at = Some(Timestamp(now.0 + KEEP_AGAIN.0));
@@ -431,7 +437,9 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
             let judged =
                 checks::judge(snapshot, config, snapshot.seen_at, |check| checks::is_made(check, config, |_| false));
             watched.unjudged_runs = unjudged_runs(&judged, config);
-            let commit = judged_commit(&inspected, snapshot, &judged, config, with_past);
+            let tally = state.tallies.take_in(snapshot, config, state.alerting.is_recalled);
+            let measured = Measured { snapshot, judged: &judged, config, tally, now: snapshot.seen_at };
+            let commit = judged_commit(&inspected, &measured, with_past);
             alert_on(&mut state.alerting, &inspected.path, Ok(&judged), &commit.readings, config, now);
             commit
         }
@@ -506,12 +514,14 @@ fn due(state: &mut State, pace: Pace, now: Timestamp) -> Vec<Effect> {
     let is_nothing_new = state.unkept.is_empty()
         && state.reported.receipts.is_empty()
         && !state.alerting.book.has_changed()
-        && !state.letters.have_changed();
+        && !state.letters.have_changed()
+        && !state.tallies.have_changed();
     if may_keep && !is_nothing_new {
         let reported = std::mem::take(&mut state.reported);
         state.kept_for = reported.receipts;
         let mut records = state.alerting.book.records(now);
         records.extend(state.letters.records(now));
+        records.extend(state.tallies.records(now));
         let mut all = Commit { events: reported.events, records, ..Commit::default() };
         for commit in std::mem::take(&mut state.unkept).into_values() {
             all.sweeps.extend(commit.sweeps);

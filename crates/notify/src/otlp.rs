@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use alignwatch_model::{
     Timestamp,
     config::Otlp,
-    metrics::{self, Kind, Metric},
+    metrics::{self, Distribution, Kind, Metric},
     notice::{Failure, FailureReason},
     record::Reading,
 };
@@ -16,8 +16,8 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse},
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
     metrics::v1::{
-        AggregationTemporality, Gauge, Metric as OtlpMetric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
-        metric::Data, number_data_point,
+        AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric as OtlpMetric, NumberDataPoint,
+        ResourceMetrics, ScopeMetrics, Sum, metric::Data, number_data_point,
     },
     resource::v1::Resource,
 };
@@ -50,6 +50,7 @@ pub struct Exported {
 pub fn export(
     otlp: &Otlp,
     readings: &[Reading],
+    distributions: &[Distribution],
     sender: &Sender,
     egress: &Egress,
     now: Timestamp,
@@ -57,7 +58,7 @@ pub fn export(
     let way = Way::new(egress, now, DEADLINE);
     let nowhere = || broken(FailureReason::Configuration, "no endpoint is configured");
     let to = http::address(otlp.endpoint.as_deref().ok_or_else(nowhere)?, way)?;
-    let mut request = Request::bytes("POST", to, "application/x-protobuf", encode(readings, sender));
+    let mut request = Request::bytes("POST", to, "application/x-protobuf", encode(readings, distributions, sender));
     for header in &otlp.headers {
         request = request.with_secret_header(&header.header, &secret::read(&header.value, way)?);
     }
@@ -76,16 +77,17 @@ fn refused(answer: &http::Answer) -> Option<String> {
 }
 
 /// The message, as it is sent.
-pub fn encode(readings: &[Reading], sender: &Sender) -> Vec<u8> {
+pub fn encode(readings: &[Reading], distributions: &[Distribution], sender: &Sender) -> Vec<u8> {
     let mut by_name: BTreeMap<String, (&'static Metric, BTreeMap<Vec<(String, String)>, &Reading>)> = BTreeMap::new();
     for reading in readings {
         let Some(metric) = metrics::by_name(reading.metric) else { continue };
         let (name, fixed) = named(metric);
         let (_, points) = by_name.entry(name.to_owned()).or_insert_with(|| (metric, BTreeMap::new()));
         // Several repositories measure the same machine: the last one counts.
-        points.insert(attributes(reading, name, &fixed), reading);
+        points.insert(attributes(&reading.repository, &reading.labels, name, &fixed), reading);
     }
-    let metrics = by_name.into_iter().map(|(name, (metric, points))| one(name, metric, points, sender)).collect();
+    let values = by_name.into_iter().map(|(name, (metric, points))| one(name, metric, points, sender));
+    let metrics = values.chain(histograms(distributions, sender)).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let scope = InstrumentationScope { name: "alignwatch".to_owned(), version: version.clone(), ..Default::default() };
     let about = [
@@ -110,9 +112,9 @@ fn named(metric: &'static Metric) -> (&'static str, Vec<(&'static str, &'static 
 }
 
 /// The labels; of what bears a name of the conventions, they do as well.
-fn attributes(reading: &Reading, name: &str, fixed: &[(&str, &str)]) -> Vec<(String, String)> {
-    let own: BTreeMap<String, String> = serde_json::from_str(&reading.labels).unwrap_or_default();
-    let repo = (!reading.repository.is_empty()).then(|| ("repo".to_owned(), reading.repository.clone()));
+fn attributes(repository: &str, labels: &str, name: &str, fixed: &[(&str, &str)]) -> Vec<(String, String)> {
+    let own: BTreeMap<String, String> = serde_json::from_str(labels).unwrap_or_default();
+    let repo = (!repository.is_empty()).then(|| ("repo".to_owned(), repository.to_owned()));
     let known = |key: String| match key.as_str() {
         "branch" if name.starts_with("vcs.") => "vcs.ref.head.name".to_owned(),
         "base" if name.starts_with("vcs.") => "vcs.ref.base.name".to_owned(),
@@ -128,7 +130,6 @@ fn one(
     points: BTreeMap<Vec<(String, String)>, &Reading>,
     sender: &Sender,
 ) -> OtlpMetric {
-    let nanos = |at: Timestamp| u64::try_from(at.0).unwrap_or_default().saturating_mul(1_000_000_000);
     let point = |(attributes, reading): (Vec<(String, String)>, &Reading)| NumberDataPoint {
         attributes: attributes.iter().map(|(key, value)| text(key, value)).collect(),
         start_time_unix_nano: if metric.kind == Kind::Counter { nanos(sender.began_at) } else { 0 },
@@ -138,7 +139,8 @@ fn one(
     };
     let data_points = points.into_iter().map(point).collect();
     let data = match metric.kind {
-        Kind::Gauge => Data::Gauge(Gauge { data_points }),
+        // Those of a histogram are no readings.
+        Kind::Gauge | Kind::Histogram(_) => Data::Gauge(Gauge { data_points }),
         Kind::Counter => Data::Sum(Sum {
             data_points,
             aggregation_temporality: AggregationTemporality::Cumulative as i32,
@@ -147,6 +149,43 @@ fn one(
     };
     let unit = unit(&name, metric).to_owned();
     OtlpMetric { name, description: metric.help.to_owned(), unit, data: Some(data), ..Default::default() }
+}
+
+/// What was counted as histograms.
+fn histograms(distributions: &[Distribution], sender: &Sender) -> Vec<OtlpMetric> {
+    let mut by_name: BTreeMap<&str, Vec<&Distribution>> = BTreeMap::new();
+    for one in distributions {
+        by_name.entry(one.metric).or_default().push(one);
+    }
+    let one = |(name, all): (&str, Vec<&Distribution>)| {
+        let metric = metrics::by_name(name)?;
+        let Kind::Histogram(bounds) = metric.kind else { return None };
+        let point = |one: &&Distribution| HistogramDataPoint {
+            attributes: attributes(&one.repository, &one.labels, name, &[])
+                .iter()
+                .map(|(key, value)| text(key, value))
+                .collect(),
+            start_time_unix_nano: nanos(sender.began_at),
+            time_unix_nano: nanos(one.at),
+            count: one.counts.iter().sum(),
+            sum: Some(one.sum),
+            bucket_counts: one.counts.clone(),
+            explicit_bounds: bounds.to_vec(),
+            ..Default::default()
+        };
+        let data = Data::Histogram(Histogram {
+            data_points: all.iter().map(point).collect(),
+            aggregation_temporality: AggregationTemporality::Cumulative as i32,
+        });
+        let unit = unit(name, metric).to_owned();
+        let description = metric.help.to_owned();
+        Some(OtlpMetric { name: name.to_owned(), description, unit, data: Some(data), ..Default::default() })
+    };
+    by_name.into_iter().filter_map(one).collect()
+}
+
+fn nanos(at: Timestamp) -> u64 {
+    u64::try_from(at.0).unwrap_or_default().saturating_mul(1_000_000_000)
 }
 
 /// The unit, as UCUM has it. Source: the OpenTelemetry specification, "Instrument units".
@@ -225,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_the_conventions_know_bears_their_names_and_all_else_its_own() {
-        let message = ExportMetricsServiceRequest::decode(&encode(&readings(), &sender())[..]).unwrap();
+        let message = ExportMetricsServiceRequest::decode(&encode(&readings(), &[], &sender())[..]).unwrap();
         insta::assert_snapshot!(told(&message).join("\n"), @r"
         alignwatch_branches gauge [] {repo=r,state=behind} 3
         alignwatch_host_cpu_used_ratio gauge [1] {} 0.25
@@ -233,6 +272,28 @@ mod tests {
         vcs.ref.revisions_delta gauge [{revision}] {repo=r,vcs.ref.base.name=refs/heads/main,vcs.ref.head.name=refs/heads/<x>,vcs.revision_delta.direction=ahead} 2
         vcs.ref.revisions_delta gauge [{revision}] {repo=r,vcs.ref.base.name=refs/heads/main,vcs.ref.head.name=refs/heads/<x>,vcs.revision_delta.direction=behind} 7
         ");
+    }
+
+    #[test]
+    fn a_histogram_is_sent_with_its_bounds_and_since_when_it_counts() {
+        let mut counts = vec![0; metrics::GIT_BOUNDS.len() + 1];
+        (counts[0], counts[1]) = (2, 1);
+        let distribution = Distribution {
+            repository: String::new(),
+            metric: "alignwatch_git_command_duration_seconds",
+            labels: r#"{"command":"rev-list","exit":"ok"}"#.into(),
+            at: Timestamp(1_767_225_600),
+            counts: counts.clone(),
+            sum: 1.5,
+        };
+        let message = ExportMetricsServiceRequest::decode(&encode(&[], &[distribution], &sender())[..]).unwrap();
+        let Some(Data::Histogram(histogram)) = &message.resource_metrics[0].scope_metrics[0].metrics[0].data else {
+            panic!("{message:?}")
+        };
+        let point = &histogram.data_points[0];
+        assert_eq!((point.count, point.sum, &point.bucket_counts), (3, Some(1.5), &counts));
+        assert_eq!(point.explicit_bounds, metrics::GIT_BOUNDS);
+        assert!(point.start_time_unix_nano < point.time_unix_nano);
     }
 
     #[test]
@@ -251,7 +312,7 @@ mod tests {
         );
         let otlp = Config::from_yaml(&text, "f").unwrap().0.otlp;
         assert_eq!(otlp.headers[0].value, SecretRef::File(file.display().to_string()));
-        let send = || export(&otlp, &readings(), &sender(), &sink.egress(), Timestamp(0));
+        let send = || export(&otlp, &readings(), &[], &sender(), &sink.egress(), Timestamp(0));
         assert_eq!(send().unwrap().refused, None);
         let asked = sink.request();
         assert_eq!(asked.line, "POST /v1/metrics HTTP/1.1");
@@ -293,7 +354,7 @@ mod tests {
             file.display()
         );
         let otlp = Config::from_yaml(&text, "f").unwrap().0.otlp;
-        let send = || export(&otlp, &readings(), &sender(), &sink.egress(), Timestamp(0)).unwrap().refused;
+        let send = || export(&otlp, &readings(), &[], &sender(), &sink.egress(), Timestamp(0)).unwrap().refused;
         let refused = send().unwrap();
         assert!(refused.starts_with("3 of the values were refused: no such key [secret] xxx"), "{refused}");
         assert!(refused.len() < 300, "{refused}");

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alignwatch_git::tend::Undo;
 use alignwatch_model::{
     Timestamp,
-    facts::tasks::LastRun,
+    facts::tasks::{LastRun, TaskEnd},
     task::{Came, Plan, Report},
 };
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,26 @@ impl Said {
         last.into_values().collect()
     }
 
+    /// All ends in this repository, with those of taking runs back.
+    pub fn ends_of(&self, repository_id: &str) -> Vec<TaskEnd> {
+        let mut ends = Vec::new();
+        for run in self.runs().iter().filter(|run| run.record.repository_id == repository_id) {
+            let proofs = run.plan.map(|plan| plan.proofs.clone()).unwrap_or_default();
+            let end = |report: &Report, is_undo| TaskEnd {
+                id: run.record.id,
+                task: run.record.task.clone(),
+                is_undo,
+                result: report.result,
+                took_seconds: report.took_seconds,
+                proofs: proofs.clone(),
+            };
+            // What was only planned did not run.
+            ends.extend(run.report.filter(|_| run.record.step != Step::Planned).map(|report| end(report, false)));
+            ends.extend(run.undone.map(|report| end(report, true)));
+        }
+        ends
+    }
+
     /// The last line about this task in this repository.
     pub fn newest_of(&self, task: &str, repository_id: &str) -> Option<&Record> {
         self.records.iter().rfind(|record| record.task == task && record.repository_id == repository_id)
@@ -260,6 +280,17 @@ mod tests {
         said.records.push(record(1, Step::Healed));
         assert_eq!(said.interrupted("a").count(), 0);
         assert_eq!(said.runs()[0].state(), "undone");
+    }
+
+    #[test]
+    fn each_end_is_told_once_and_its_taking_back_beside_it() {
+        let mut records = vec![record(1, Step::Begun), record(1, Step::Ended), record(1, Step::UndoEnded)];
+        records[2].report = Some(Report::of_nothing(Came::Effect, "all is as it was"));
+        records.push(Record { report: Some(Report::of_nothing(Came::Skipped, "")), ..record(2, Step::Planned) });
+        let said = Said { records, n_unreadable: 0 };
+        let ends: Vec<_> = said.ends_of("a").iter().map(|end| (end.id, end.is_undo, end.result)).collect();
+        assert_eq!(ends, [(1, false, Came::Noop), (1, true, Came::Effect)], "what was only planned is no end");
+        assert!(said.ends_of("b").is_empty());
     }
 
     #[test]

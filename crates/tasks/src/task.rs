@@ -1,6 +1,9 @@
 //! What a task is, and what it gets to work with.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use alignwatch_git::{
     health::pool::{borrowers, pool},
@@ -109,6 +112,7 @@ pub struct Draft {
     limits: Vec<Limit>,
     steps: Vec<String>,
     notes: Vec<String>,
+    proofs: BTreeMap<String, u32>,
     takes_seconds: Option<u64>,
     disk_bytes: u64,
     disk_at: Option<String>,
@@ -124,6 +128,7 @@ impl Draft {
             limits: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
+            proofs: BTreeMap::new(),
             takes_seconds: None,
             disk_bytes: 0,
             disk_at: None,
@@ -148,6 +153,12 @@ impl Draft {
     /// One act.
     pub(crate) fn step(mut self, words: impl Into<String>) -> Draft {
         self.steps.push(words.into());
+        self
+    }
+
+    /// A branch that it takes away, and the proof that this loses nothing.
+    pub(crate) fn takes_away(mut self, proof: &str) -> Draft {
+        *self.proofs.entry(proof.to_owned()).or_default() += 1;
         self
     }
 
@@ -195,6 +206,7 @@ impl Draft {
             decision,
             steps: self.steps,
             notes: self.notes,
+            proofs: self.proofs,
             takes_seconds: self.takes_seconds,
             disk_bytes: self.disk_bytes,
             disk_at: self.disk_at,

@@ -144,8 +144,10 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Probl
     content_type = "application/openmetrics-text")))]
 async fn metrics_page(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let readings = Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner));
+    let distributions = Arc::clone(&shared.distributions.read().unwrap_or_else(PoisonError::into_inner));
     let wrong = |error: std::fmt::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::page(&readings).map_err(wrong)?).into_response())
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::page(&readings, &distributions).map_err(wrong)?)
+        .into_response())
 }
 
 #[derive(Serialize, ToSchema)]

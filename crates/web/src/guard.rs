@@ -63,8 +63,8 @@ impl Door {
     /// Who asks. Errors: why the request is refused.
     fn admit(&self, request: &Request) -> Result<Who, Problem> {
         let (method, headers) = (request.method(), request.headers());
-        match refusal(method, headers, &self.access.names) {
-            Some(foreign) => Err(foreign),
+        match refusal(method, headers, &self.access.names).or_else(|| too_large(headers)) {
+            Some(refused) => Err(refused),
             None => self.access.admit(method, request.uri().path(), headers),
         }
     }
@@ -126,7 +126,7 @@ async fn in_our_form(method: &Method, response: Response) -> Response {
     let words = String::from_utf8_lossy(&words).trim().to_owned();
     let detail = match status {
         StatusCode::METHOD_NOT_ALLOWED => format!("{method} is not done here"),
-        StatusCode::PAYLOAD_TOO_LARGE => format!("the body is larger than {} KiB", BODY_BYTES >> 10),
+        StatusCode::PAYLOAD_TOO_LARGE => larger(),
         _ if words.is_empty() => status.canonical_reason().unwrap_or("error").to_owned(),
         _ => words,
     };
@@ -136,6 +136,16 @@ async fn in_our_form(method: &Method, response: Response) -> Response {
         name.map(|name| problem.headers_mut().append(name, value));
     }
     problem
+}
+
+/// A body that says itself that it is too large is not waited for.
+fn too_large(headers: &HeaderMap) -> Option<Problem> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+    ((BODY_BYTES as u64) < length).then(|| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, larger()))
+}
+
+fn larger() -> String {
+    format!("the body is larger than {} KiB", BODY_BYTES >> 10)
 }
 
 /// More requests come than can be answered before memory grows.

@@ -9,6 +9,7 @@ mod alertmanager;
 mod alerts;
 mod api;
 mod branches;
+mod connections;
 mod guard;
 mod improvement;
 mod incoming;
@@ -39,6 +40,7 @@ use alignwatch_model::{
     Timestamp,
     alert::Wish,
     config::{Config, Loaded, SecretRef},
+    metrics::Distribution,
     record::Reading,
     run::RunEvent,
     task::{Plan, TaskWish, slots::Ahead},
@@ -46,6 +48,7 @@ use alignwatch_model::{
     window::{Change, ChangeWish},
 };
 use alignwatch_store::{RepositoryRow, Store};
+use connections::Connections;
 pub use upkeep::{Planned, TaskAbout};
 pub use watching::Unwatchable;
 pub use windows::Unchanged;
@@ -62,6 +65,8 @@ pub struct Shared {
     pub store: PathBuf,
     /// What was last measured.
     pub readings: RwLock<Arc<Vec<Reading>>>,
+    /// What was counted as histograms.
+    pub distributions: RwLock<Arc<Vec<Distribution>>>,
     /// What is known of alerts.
     pub alerting: RwLock<Arc<Alerting>>,
     /// Why the daemon does not do its work; `None` = it does.
@@ -197,6 +202,7 @@ impl Shared {
         Shared {
             store,
             readings: RwLock::default(),
+            distributions: RwLock::default(),
             alerting: RwLock::default(),
             trouble,
             asks,
@@ -285,7 +291,8 @@ pub fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, guard::guarded(api::router(shared), access)).with_graceful_shutdown(until).await
+        let connections = Connections::of(listener, connections::AT_ONCE, connections::PATIENCE);
+        axum::serve(connections, guard::guarded(api::router(shared), access)).with_graceful_shutdown(until).await
     });
     runtime.shutdown_timeout(LEFT_AFTER);
     ended

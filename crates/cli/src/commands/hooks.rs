@@ -116,6 +116,7 @@ fn in_words(error: &HookError) -> Failure {
             "add a line to the hook there yourself: alignwatch hooks report post-merge \"$@\" </dev/null >/dev/null 2>&1 || :",
         ),
         HookError::OfAll(_) => failure.hint("git config core.hooksPath .git/hooks gives this repository its own"),
+        HookError::Joined(_) => failure.hint("take both parts over into one script by hand"),
         HookError::Io { .. } => failure,
     }
 }
@@ -135,7 +136,7 @@ fn human(hook: &Hook) -> String {
     let state = match hook.whose {
         Whose::Nobody => "not installed",
         Whose::Ours => "installed",
-        Whose::OursAndAnother => "installed; the hook that was there runs first",
+        Whose::OursAndAnother => "installed; that of another tool runs with it",
         Whose::AnotherAndOurs => "installed; the hook of another tool runs it",
         Whose::Another => "not installed; there is another one",
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alignwatch_model::{
     Known, Timestamp,
     checks::Judged,
-    metrics::{self, Measured},
+    metrics::{self, Measured, Tally},
     run::{Document, times::Overall},
 };
 use serde::Serialize;
@@ -51,7 +51,13 @@ impl Monitor {
     fn numbers(&self, judgement: &Judgement) -> Vec<Number> {
         let judged: Vec<Judged> = judgement.checks.iter().map(judged).collect();
         let snapshot = &judgement.snapshot;
-        let measured = Measured { snapshot, judged: &judged, config: &self.config, now: snapshot.seen_at };
+        let measured = Measured {
+            snapshot,
+            judged: &judged,
+            config: &self.config,
+            tally: &Tally::default(),
+            now: snapshot.seen_at,
+        };
         let of = |metric: &'static metrics::Metric| {
             (metric.read)(&measured).into_iter().map(move |sample| Number {
                 metric: metric.name,

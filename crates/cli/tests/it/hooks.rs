@@ -68,6 +68,62 @@ fn a_merge_and_a_rebase_by_hand_are_recorded_once_each() {
     assert_eq!(document["hooks"][0]["state"], "absent");
 }
 
+/// What a hook of the user's own noted.
+fn noted(world: &World) -> usize {
+    std::fs::read_to_string(world.repo.room().join("seen")).unwrap_or_default().lines().count()
+}
+
+#[test]
+#[ignore = "needs pre-commit"]
+fn pre_commit_runs_once_a_merge_before_ours_and_after_it_was_installed_again() {
+    let world = World::new();
+    let pre_commit = |arguments: &[&str]| {
+        let home = world.repo.room().join("pre-commit");
+        let mut command = Command::new("pre-commit");
+        command.current_dir(world.repo.path()).env("PRE_COMMIT_HOME", home).args(arguments);
+        assert!(command.output().unwrap().status.success(), "{arguments:?}");
+    };
+    let note = world.repo.room().join("note");
+    std::fs::write(&note, format!("echo ran >> '{}'\n", world.repo.room().join("seen").display())).unwrap();
+    let hook = format!("{{id: note, name: note, entry: sh {}, language: system, stages: [post-merge]", note.display());
+    let config = format!("repos: [{{repo: local, hooks: [{hook}, always_run: true, pass_filenames: false}}]}}]\n");
+    std::fs::write(world.repo.path().join(".pre-commit-config.yaml"), config).unwrap();
+    pre_commit(&["install", "--hook-type", "post-merge"]);
+    world.alignwatch(&["hooks", "install"]);
+    world.git(&["merge", "-q", "--no-edit", "topic"]);
+    assert_eq!((noted(&world), world.recorded().len()), (1, 1));
+    pre_commit(&["install", "--hook-type", "post-merge"]);
+    assert!(world.alignwatch(&["hooks", "status"]).contains("the hook of another tool runs it"));
+    world.git(&["merge", "-q", "--no-edit", "other"]);
+    assert_eq!((noted(&world), world.recorded().len()), (2, 2));
+}
+
+#[test]
+#[ignore = "needs husky"]
+fn scripts_of_husky_run_once_a_merge_also_after_it_was_installed_again() {
+    let world = World::new();
+    let husky = || {
+        let modules = std::env::var("NODE_PATH").unwrap();
+        let mut command = Command::new("node");
+        command.current_dir(world.repo.path()).arg(format!("{modules}/husky/bin.js"));
+        assert!(command.output().unwrap().status.success());
+    };
+    let scripts = world.repo.path().join(".husky");
+    std::fs::create_dir(&scripts).unwrap();
+    let note = format!("echo ran >> '{}'\n", world.repo.room().join("seen").display());
+    std::fs::write(scripts.join("post-merge"), note).unwrap();
+    husky();
+    world.alignwatch(&["hooks", "install"]);
+    world.git(&["merge", "-q", "--no-edit", "topic"]);
+    assert_eq!((noted(&world), world.recorded().len()), (1, 1));
+    husky();
+    world.alignwatch(&["hooks", "install"]);
+    world.git(&["merge", "-q", "--no-edit", "other"]);
+    assert_eq!((noted(&world), world.recorded().len()), (2, 2));
+    world.alignwatch(&["hooks", "remove"]);
+    assert!(world.repo.path().join(".husky/_/post-merge").exists());
+}
+
 #[test]
 fn what_runs_under_us_is_not_recorded_twice() {
     let world = World::new();

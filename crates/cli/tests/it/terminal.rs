@@ -43,7 +43,7 @@ pub(crate) fn in_conversation(command: &mut Command, question_ends: &str, answer
 }
 
 /// Both ends of a new terminal.
-fn terminal(columns: u16, rows: u16) -> (File, std::os::fd::OwnedFd) {
+pub(crate) fn terminal(columns: u16, rows: u16) -> (File, std::os::fd::OwnedFd) {
     let ours = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     pty::grantpt(&ours).unwrap();
     pty::unlockpt(&ours).unwrap();

@@ -9,6 +9,7 @@
 
 use std::{
     hash::Hasher,
+    iter,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -29,7 +30,7 @@ const NOT_ALIKE_BELOW: f64 = 0.44;
 const ALIKE_FROM: f64 = 0.5;
 
 /// A line in more files than this is no help in finding likely ones.
-const COMMON_IN_FILES: usize = 200;
+const COMMON_IN_FILES: u32 = 200;
 
 /// Files and bytes that are indexed at most; beyond that, Git is asked.
 const INDEX_AT_MOST: (usize, u64) = (40_000, 256 << 20);
@@ -59,13 +60,28 @@ pub(super) struct SimilarFiles {
 #[derive(Default)]
 struct Index {
     sketches: Vec<Sketch>,
-    files_with: FxHashMap<u64, Vec<(u32, u32)>>,
+    /// By piece: the last place where it stands, and in how many files.
+    last_places: FxHashMap<u64, (u32, u32)>,
+    /// All pieces of all files, in one row: a list for each piece would be a million small ones.
+    places: Vec<Place>,
     n_bytes: u64,
     /// Files that some thread took in, or is about to.
     taken: FxHashSet<Oid>,
     unread: FxHashMap<Oid, ReadError>,
     is_full: bool,
 }
+
+/// A piece of a file.
+struct Place {
+    /// Number of the file.
+    file: u32,
+    bytes: u32,
+    /// The place before this one where the same piece stands, or [`NOWHERE`].
+    before: u32,
+}
+
+/// No place.
+const NOWHERE: u32 = u32::MAX;
 
 /// The pieces of one file: hash and bytes, sorted by hash.
 struct Sketch {
@@ -144,22 +160,30 @@ impl Index {
         };
         self.n_bytes += sketch.size_bytes;
         self.is_full = INDEX_AT_MOST.0 <= self.sketches.len() || INDEX_AT_MOST.1 < self.n_bytes;
-        let number = self.sketches.len() as u32;
+        let file = self.sketches.len() as u32;
         for &(piece, bytes) in &sketch.pieces {
-            self.files_with.entry(piece).or_default().push((number, bytes));
+            let (last, n_files) = self.last_places.entry(piece).or_insert((NOWHERE, 0));
+            let before = std::mem::replace(last, self.places.len() as u32);
+            *n_files += 1;
+            self.places.push(Place { file, bytes, before });
         }
         self.sketches.push(sketch);
+    }
+
+    /// Where a piece stands, from this place on.
+    fn places(&self, last: u32) -> impl Iterator<Item = &Place> {
+        iter::successors(self.places.get(last as usize), |place| self.places.get(place.before as usize))
     }
 
     fn search(&self, wanted: &Sketch) -> Vec<(Oid, Likeness)> {
         let mut common_bytes = 0;
         let mut shared: FxHashMap<u32, u64> = FxHashMap::default();
         for (piece, bytes) in &wanted.pieces {
-            match self.files_with.get(piece) {
-                Some(files) if COMMON_IN_FILES < files.len() => common_bytes += u64::from(*bytes),
-                Some(files) => {
-                    for (number, there) in files {
-                        *shared.entry(*number).or_default() += u64::from(*bytes.min(there));
+            match self.last_places.get(piece) {
+                Some((_, n_files)) if COMMON_IN_FILES < *n_files => common_bytes += u64::from(*bytes),
+                Some((last, _)) => {
+                    for place in self.places(*last) {
+                        *shared.entry(place.file).or_default() += u64::from(*bytes.min(&place.bytes));
                     }
                 }
                 None => {}

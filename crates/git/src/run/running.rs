@@ -12,7 +12,7 @@ use rustix::{
     process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions},
 };
 
-use super::{GitError, Limits, Output};
+use super::{GitError, Limits, Output, timings};
 use crate::stop::Stop;
 
 /// The size of a pipe on Linux: no read returns more.
@@ -36,6 +36,8 @@ pub(super) struct Running {
     pub(super) limits: Limits,
     stop: Stop,
     status: Option<ExitStatus>,
+    began: Instant,
+    ended: Option<Instant>,
 }
 
 impl Running {
@@ -43,7 +45,20 @@ impl Running {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (said, complained) = (Vec::new(), Vec::new());
         let command = command.to_owned();
-        let running = Running { child, stdin, stdout, stderr, said, complained, command, limits, stop, status: None };
+        let running = Running {
+            child,
+            stdin,
+            stdout,
+            stderr,
+            said,
+            complained,
+            command,
+            limits,
+            stop,
+            status: None,
+            began: Instant::now(),
+            ended: None,
+        };
         running.restrict();
         for pipe in [running.stdin.as_ref().map(AsFd::as_fd), running.stdout.as_ref().map(AsFd::as_fd)] {
             pipe.map_or(Ok(()), |pipe| rustix::io::ioctl_fionbio(pipe, true))?;
@@ -225,7 +240,7 @@ impl Running {
         }
         self.signal_group(Signal::KILL);
         let status = self.child.wait()?;
-        self.status = Some(status);
+        (self.status, self.ended) = (Some(status), Some(Instant::now()));
         Ok(status)
     }
 
@@ -258,11 +273,19 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Asks the group to end, and makes it end when it does not.
+    /// Asks the group to end, and makes it end when it does not; notes how long it lived.
     fn drop(&mut self) {
-        if self.status.is_some() {
-            return;
+        let exit = timings::Exit::of(self.status);
+        if exit == timings::Exit::Ended {
+            self.end();
         }
+        let lived = self.ended.unwrap_or_else(Instant::now).duration_since(self.began);
+        timings::note(&self.command, exit, lived);
+    }
+}
+
+impl Running {
+    fn end(&mut self) {
         (self.stdin, self.stdout, self.stderr) = (None, None, None);
         self.signal_group(Signal::TERM);
         let until = Instant::now() + GRACE;

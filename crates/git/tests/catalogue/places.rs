@@ -248,6 +248,7 @@ fn begun(snapshot: &Snapshot, number: u8, hours_ago: i64) -> Brief {
         process: Process::Unknown,
         losses: Vec::new(),
         is_unverified: false,
+        operations: Vec::new(),
     }
 }
 

@@ -16,10 +16,12 @@ pub(super) use self::{
 use super::{Outcome, Seen};
 use crate::{Finding, Known, facts::runs::Brief};
 
-/// The runs, or why they are not known.
+/// What is found of the runs, and why that may not be all.
 fn with_runs(seen: &Seen<'_>, judge: impl FnOnce(&[Brief]) -> Vec<Finding>) -> Outcome {
     match &seen.snapshot.facts.runs {
-        Known::Seen(runs) => Outcome::found(judge(runs)),
+        Known::Seen(runs) => {
+            Outcome { unknown: seen.snapshot.facts.unread_runs.clone(), ..Outcome::found(judge(runs)) }
+        }
         Known::Unknown(reason) => Outcome::unknown(reason.clone()),
     }
 }
@@ -58,6 +60,9 @@ mod tests {
         for check in [&STUCK, &LOST, &MISSED, &OVERLAP, &ODD, &FAILED, &WORK_LOST] {
             assert!(judged(check, &snapshot).unknown.is_some(), "{}", check.id);
             assert_eq!(judged(check, &with(Vec::new())), Outcome::default(), "{}", check.id);
+            let mut in_part = with(Vec::new());
+            in_part.facts.unread_runs = Some("one file can't be read".into());
+            assert!(judged(check, &in_part).unknown.is_some(), "{}", check.id);
             assert_eq!(judged(check, &with(vec![ended(1, 2, Ended::Aligned, 60)])), Outcome::default(), "{}", check.id);
         }
     }

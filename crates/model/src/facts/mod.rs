@@ -74,14 +74,21 @@ pub struct Facts {
     pub dates: Known<history::Dates>,
     /// The past year.
     pub past: Known<past::Past>,
+    /// Of each pair of open branches with the same base: paths that both changed, as a part of those of the one that changed
+    /// fewer. Of the branches that were committed to last.
+    pub overlaps: Known<Vec<f64>>,
     /// What the lines hold at their tips.
     pub contents: Known<Vec<contents::Contents>>,
     /// The alignment runs that are recorded of it.
     pub runs: runs::Runs,
+    /// Why some runs could not be read, which may be of any repository; `None` = all could.
+    pub unread_runs: Option<String>,
     /// Since when each workflow is expected to run, by its name; those that are missing were never expected by a daemon.
     pub expected_since: BTreeMap<String, Timestamp>,
     /// How its maintenance tasks ended the last time.
     pub tasks: Known<Vec<tasks::LastRun>>,
+    /// All ends of maintenance tasks that its journal remembers.
+    pub task_ends: Known<Vec<tasks::TaskEnd>>,
     /// Its backups.
     pub backups: Known<tasks::Backups>,
     /// The place it lies in.

@@ -2,7 +2,7 @@
 
 use crate::{
     Known, Severity, Timestamp,
-    run::{Document, Outcome, RunId},
+    run::{Document, Operation, Outcome, RunId},
 };
 
 /// Runs that are looked at, the newest of each repository.
@@ -29,6 +29,19 @@ pub struct Brief {
     pub losses: Vec<(Severity, String)>,
     /// Something of the verification could not be judged.
     pub is_unverified: bool,
+    /// The branches that it took up, as far as it told of them.
+    pub operations: Vec<Met>,
+}
+
+/// What a run met at a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Full name of the branch.
+    pub branch: String,
+    /// Its tip before; `None` = it was not said.
+    pub before: Option<String>,
+    /// What came of it.
+    pub outcome: Outcome,
 }
 
 /// How a run ended.
@@ -54,6 +67,12 @@ pub enum Process {
     /// That can't be told: it runs on another machine, or was never named.
     #[default]
     Unknown,
+}
+
+impl Met {
+    fn of(operation: &Operation) -> Met {
+        Met { branch: operation.branch.clone(), before: operation.before.clone(), outcome: operation.outcome }
+    }
 }
 
 impl Brief {
@@ -83,6 +102,7 @@ impl Brief {
                 .map(|(branch, loss)| (loss.severity, format!("{}: {}", branch.branch, loss.summary)))
                 .collect(),
             is_unverified: verification.is_some_and(|found| found.has_unknown()),
+            operations: document.operations.iter().map(Met::of).collect(),
         })
     }
 

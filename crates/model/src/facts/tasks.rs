@@ -1,5 +1,7 @@
 //! How the maintenance tasks of a repository ended the last time, and its backups.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, task::Came};
@@ -25,6 +27,23 @@ pub struct LastRun {
     pub bytes_won: i64,
     /// When a run of it last ended as an effect or with nothing to do; `None` = none is remembered.
     pub succeeded_at: Option<Timestamp>,
+}
+
+/// One end of one task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskEnd {
+    /// The number of the run in the journal of tasks.
+    pub id: u64,
+    /// The task.
+    pub task: String,
+    /// This is the end of its taking back.
+    pub is_undo: bool,
+    /// What came of it.
+    pub result: Came,
+    /// How long it took, in seconds.
+    pub took_seconds: f64,
+    /// Branches that it took away, by the proof that this loses nothing, as in [`Plan::proofs`](crate::task::Plan::proofs).
+    pub proofs: BTreeMap<String, u32>,
 }
 
 /// The backups of a repository, by their names and by what was proven of them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Breadth, Kind, Measured, Metric, Sample, known};
-use crate::{Branch, Span, State, Verdict};
+use crate::{Branch, Span, State, Verdict, checks};
 
 /// The service level of alignment.
 pub(super) static ALIGNED_RATIO: Metric = Metric {
@@ -21,6 +21,7 @@ pub(super) static ALIGNED_RATIO: Metric = Metric {
     breadth: Breadth::Repository,
     read: aligned_ratio,
     past: None,
+    events: None,
 };
 
 /// Branches by state.
@@ -38,6 +39,7 @@ pub(super) static BRANCHES: Metric = Metric {
     breadth: Breadth::Repository,
     read: by_state,
     past: None,
+    events: None,
 };
 
 /// Branches in use.
@@ -55,6 +57,44 @@ pub(super) static ACTIVE_BRANCHES: Metric = Metric {
     breadth: Breadth::Repository,
     read: active_branches,
     past: None,
+    events: None,
+};
+
+/// Branches that nobody works on.
+pub(super) static STALE_BRANCHES: Metric = Metric {
+    name: "alignwatch_stale_branches",
+    kind: Kind::Gauge,
+    unit: "",
+    labels: &[],
+    help: "Open branches with work of their own to which nothing has come for a long time",
+    formula: "count of the branches that the check stale names: ahead of their base, not landed, and no commit for longer than its \
+              threshold",
+    why: "Each is measured and aligned again, and hides the branches that live",
+    worry: "",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: stale_branches,
+    past: None,
+    events: None,
+};
+
+/// Branches whose counterpart is gone.
+pub(super) static GONE_BRANCHES: Metric = Metric {
+    name: "alignwatch_upstream_gone_branches",
+    kind: Kind::Gauge,
+    unit: "",
+    labels: &[],
+    help: "Local branches whose upstream was deleted",
+    formula: "count of [gone] in git branch -vv",
+    why: "They look like work in progress, and are mostly done or abandoned",
+    worry: "",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: gone_branches,
+    past: None,
+    events: None,
 };
 
 /// Branches that can go.
@@ -72,6 +112,7 @@ pub(super) static CLEANUP_CANDIDATES: Metric = Metric {
     breadth: Breadth::Repository,
     read: cleanup_candidates,
     past: None,
+    events: None,
 };
 
 /// Local lines that fell behind.
@@ -89,6 +130,7 @@ pub(super) static LINE_BEHIND_REMOTE: Metric = Metric {
     breadth: Breadth::Repository,
     read: lines_behind_remote,
     past: None,
+    events: None,
 };
 
 fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {
@@ -112,6 +154,19 @@ fn active_branches(measured: &Measured<'_>) -> Vec<Sample> {
     known(Some(measured.snapshot.watched().filter(is_active).count() as f64))
 }
 
+fn stale_branches(measured: &Measured<'_>) -> Vec<Sample> {
+    let limit = Span::days(checks::threshold_of("stale", measured.config));
+    let has_own_work = |branch: &Branch| branch.drift.seen().is_some_and(|drift| 0 < drift.ahead);
+    let is_idle = |branch: &Branch| branch.idle_age(measured.now).is_some_and(|age| limit < age);
+    let is_stale = |branch: &&Branch| has_own_work(branch) && is_idle(branch);
+    known(Some(measured.snapshot.open().filter(is_stale).count() as f64))
+}
+
+fn gone_branches(measured: &Measured<'_>) -> Vec<Sample> {
+    let is_gone = |branch: &&Branch| branch.upstream.as_ref().is_some_and(|upstream| upstream.gone);
+    known(Some(measured.snapshot.watched().filter(is_gone).count() as f64))
+}
+
 fn cleanup_candidates(measured: &Measured<'_>) -> Vec<Sample> {
     let mut counts = BTreeMap::<&str, usize>::new();
     for proof in measured.snapshot.watched().filter_map(Branch::proof) {
@@ -132,7 +187,8 @@ mod tests {
 
     fn values(metric: &Metric, branches: Vec<Branch>) -> Vec<Sample> {
         let snapshot = sample::snapshot(branches);
-        let measured = Measured { snapshot: &snapshot, judged: &[], config: &Config::default(), now: sample::NOW };
+        let (config, tally) = (Config::default(), super::super::Tally::default());
+        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, tally: &tally, now: sample::NOW };
         (metric.read)(&measured)
     }
 
@@ -144,6 +200,13 @@ mod tests {
         let ratio = values(&ALIGNED_RATIO, vec![well, conflicting, unknown]);
         assert_eq!(ratio.len(), 1);
         assert!((ratio[0].value - 1.0 / 3.0).abs() < 1e-9, "{ratio:?}");
+    }
+
+    #[test]
+    fn stale_is_what_has_work_of_its_own_and_rests() {
+        let rests = |name: &str, ahead| sample::idle(sample::branch(name, ahead, 1), 400);
+        let branches = vec![rests("refs/heads/a", 1), sample::branch("refs/heads/b", 1, 1), rests("refs/heads/c", 0)];
+        assert_eq!(values(&STALE_BRANCHES, branches), [Sample::plain(1.0)]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(super) static BEHIND: Metric = Metric {
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(f64::from(branch.drift.seen()?.behind))),
     past: Some(|measured, past, number| weeks::of_branches(past, number, &chosen(measured), |stood| stood.behind)),
+    events: None,
 };
 
 /// Commits of its own.
@@ -39,6 +40,7 @@ pub(super) static AHEAD: Metric = Metric {
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(f64::from(branch.drift.seen()?.ahead))),
     past: Some(|measured, past, number| weeks::of_branches(past, number, &chosen(measured), |stood| stood.ahead)),
+    events: None,
 };
 
 /// How long it has missed something.
@@ -56,6 +58,7 @@ pub(super) static DIVERGENCE_AGE: Metric = Metric {
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, now| Some(branch.divergence_age(now)?.0 as f64)),
     past: None,
+    events: None,
 };
 
 /// How long nothing came.
@@ -73,6 +76,7 @@ pub(super) static IDLE_AGE: Metric = Metric {
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, now| Some(branch.idle_age(now)?.0 as f64)),
     past: None,
+    events: None,
 };
 
 /// Would it conflict?
@@ -91,6 +95,7 @@ pub(super) static PREDICTED_CONFLICT: Metric = Metric {
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| predicted(branch)),
     past: None,
+    events: None,
 };
 
 /// How much would conflict?
@@ -108,6 +113,29 @@ pub(super) static CONFLICT_PATHS: Metric = Metric {
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(branch.merge.conflicts.as_ref()?.len() as f64)),
     past: None,
+    events: None,
+};
+
+/// Since when?
+pub(super) static CONFLICT_AGE: Metric = Metric {
+    name: "alignwatch_conflict_age_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: LABELS,
+    help: "How long the branch has been predicted to conflict",
+    formula: "now - time of the first look that predicted its conflict; a look that could not tell does not end it. No sample where it \
+              does not conflict, or before the daemon looked twice",
+    why: "A conflict that nobody resolves grows: ten days on average (Brun et al. 2013)",
+    worry: "above 172800, two days (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Branch,
+    read: |measured| {
+        let since = |branch: &Branch| measured.tally.conflicting_since(&branch.name.text());
+        read(measured, |branch, now| Some(now.since(since(branch)?).0.max(0) as f64))
+    },
+    past: None,
+    events: None,
 };
 
 fn predicted(branch: &Branch) -> Option<f64> {
@@ -138,7 +166,9 @@ fn read(measured: &Measured<'_>, value: impl Fn(&Branch, crate::Timestamp) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{checks::sample, config::Config};
+    use crate::{checks::sample, config::Config, metrics::Tally};
+
+    static NOTHING: std::sync::LazyLock<Tally> = std::sync::LazyLock::new(Tally::default);
 
     #[test]
     fn a_number_that_is_not_known_has_no_sample() {
@@ -146,7 +176,7 @@ mod tests {
         let snapshot = sample::snapshot(branches);
         let mut config = Config::default();
         fn measured<'a>(snapshot: &'a crate::Snapshot, config: &'a Config) -> Measured<'a> {
-            Measured { snapshot, judged: &[], config, now: sample::NOW }
+            Measured { snapshot, judged: &[], config, tally: &NOTHING, now: sample::NOW }
         }
         assert_eq!((BEHIND.read)(&measured(&snapshot, &config)), []);
         config.serve.branch_series = 10;

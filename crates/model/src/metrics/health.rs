@@ -23,6 +23,7 @@ pub(super) static CHECK_STATUS: Metric = Metric {
         measured.judged.iter().map(sample).collect()
     },
     past: None,
+    events: None,
 };
 
 /// Findings by severity.
@@ -40,6 +41,7 @@ pub(super) static FINDINGS: Metric = Metric {
     breadth: Breadth::Repository,
     read: findings,
     past: None,
+    events: None,
 };
 
 /// Locks.
@@ -57,6 +59,7 @@ pub(super) static LOCKS: Metric = Metric {
     breadth: Breadth::Repository,
     read: locks,
     past: None,
+    events: None,
 };
 
 /// The cost of watching.
@@ -74,6 +77,7 @@ pub(super) static LOOK_DURATION: Metric = Metric {
     breadth: Breadth::Repository,
     read: look_durations,
     past: None,
+    events: None,
 };
 
 fn findings(measured: &Measured<'_>) -> Vec<Sample> {

@@ -21,6 +21,7 @@ pub(super) static CPU_RATIO: Metric = Metric {
     breadth: Breadth::Machine,
     read: |measured| known(host(measured).and_then(|host| Some(seen(&host.cpu_percent)? / 100.0))),
     past: None,
+    events: None,
 };
 
 /// Memory.
@@ -38,6 +39,7 @@ pub(super) static MEMORY_RATIO: Metric = Metric {
     breadth: Breadth::Machine,
     read: |measured| known(host(measured).and_then(|host| Some(seen(&host.memory)?.used_percent() / 100.0))),
     past: None,
+    events: None,
 };
 
 /// Load.
@@ -55,6 +57,7 @@ pub(super) static LOAD: Metric = Metric {
     breadth: Breadth::Machine,
     read: |measured| known(host(measured).and_then(|host| Some(seen(&host.load)?.five_per_cpu()))),
     past: None,
+    events: None,
 };
 
 /// Space.
@@ -72,6 +75,7 @@ pub(super) static DISK_RATIO: Metric = Metric {
     breadth: Breadth::Machine,
     read: |measured| rooms(measured, |system| seen(&system.space)),
     past: None,
+    events: None,
 };
 
 /// Inodes.
@@ -89,6 +93,7 @@ pub(super) static INODES_RATIO: Metric = Metric {
     breadth: Breadth::Machine,
     read: |measured| rooms(measured, |system| seen(&system.inodes)),
     past: None,
+    events: None,
 };
 
 fn host<'a>(measured: &'a Measured<'_>) -> Option<&'a HostSample> {

@@ -10,15 +10,21 @@
 
 mod alignment;
 mod branches;
+mod conflicts;
 mod health;
 mod host;
 mod own;
 mod repository;
 mod runs;
+mod tally;
 mod tasks;
 mod weeks;
 
 use std::collections::BTreeMap;
+
+pub use own::COMMANDS as GIT_BOUNDS;
+pub(crate) use tally::happened;
+pub use tally::{Distribution, Happening, Tally, place};
 
 use crate::{
     Known, Snapshot, Timestamp,
@@ -37,6 +43,7 @@ pub const ALL: &[&Metric] = &[
     &weeks::OPEN_BRANCHES,
     &weeks::FAR_BEHIND_BRANCHES,
     &weeks::TIME_TO_ALIGN,
+    &weeks::TIME_TO_ALIGN_OBSERVED,
     &weeks::ALIGNMENTS,
     &weeks::LANDING_SECONDS,
     &weeks::LANDINGS,
@@ -45,18 +52,29 @@ pub const ALL: &[&Metric] = &[
     &runs::FAIL_RATIO,
     &runs::REWORK_RATIO,
     &runs::DURATION,
+    &runs::DURATION_OBSERVED,
+    &runs::OPERATIONS,
     &runs::CONFLICT_RESOLUTION,
     &runs::WORK_LOSSES,
     &alignment::BRANCHES,
     &alignment::ACTIVE_BRANCHES,
+    &alignment::STALE_BRANCHES,
+    &alignment::GONE_BRANCHES,
     &alignment::CLEANUP_CANDIDATES,
+    &tasks::CLEANUP_ACTIONS,
     &alignment::LINE_BEHIND_REMOTE,
+    &conflicts::OLDEST,
+    &conflicts::LASTED,
+    &conflicts::PREDICTIONS,
+    &conflicts::PREDICTION_LAG,
+    &conflicts::PAIR_OVERLAP,
     &branches::BEHIND,
     &branches::AHEAD,
     &branches::DIVERGENCE_AGE,
     &branches::IDLE_AGE,
     &branches::PREDICTED_CONFLICT,
     &branches::CONFLICT_PATHS,
+    &branches::CONFLICT_AGE,
     &health::CHECK_STATUS,
     &health::FINDINGS,
     &health::LOCKS,
@@ -70,7 +88,10 @@ pub const ALL: &[&Metric] = &[
     &tasks::LAST_RESULT,
     &tasks::LAST_DURATION,
     &tasks::LAST_WON,
+    &tasks::RUNS,
+    &tasks::DURATION,
     &tasks::BACKUP_PROVEN,
+    &tasks::BACKUP_GOOD,
     &tasks::BACKUP_BAD,
     &host::CPU_RATIO,
     &host::MEMORY_RATIO,
@@ -89,6 +110,7 @@ pub const ALL: &[&Metric] = &[
     &own::OTLP_ARRIVED,
     &own::OTLP_FAILED,
     &own::OTLP_DROPPED,
+    &own::GIT_DURATION,
 ];
 
 /// Something that is measured.
@@ -119,7 +141,12 @@ pub struct Metric {
     pub read: fn(&Measured<'_>) -> Vec<Sample>,
     /// What it was at the end of a week of the past, where commits can tell that.
     pub past: Option<PastOf>,
+    /// What it counts, where it is made of things that happened; then it has no values of its own.
+    pub events: Option<EventsOf>,
 }
+
+/// What happened, as far as it is still told; `None` = that is not known now.
+pub type EventsOf = fn(&Measured<'_>) -> Option<Vec<Happening>>;
 
 /// The values of a metric at the end with this number, [`Past::ends`].
 pub type PastOf = fn(&Measured<'_>, &Past, usize) -> Vec<Sample>;
@@ -131,13 +158,21 @@ impl std::fmt::Debug for Metric {
 }
 
 /// How the values of a metric behave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// Goes up and down.
     Gauge,
     /// Only goes up.
     Counter,
+    /// How many were at most as large as each of these bounds; all of that only goes up.
+    Histogram(&'static [f64]),
 }
+
+/// Bounds of times that people wait, in seconds: from a minute to a month.
+const WAITS: &[f64] = &[60.0, 600.0, 3_600.0, 14_400.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_592_000.0];
+
+/// Bounds of times that runs and tasks take, in seconds: from one to four hours.
+const DURATIONS: &[f64] = &[1.0, 5.0, 15.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0];
 
 /// How many series a metric makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +193,8 @@ pub struct Measured<'a> {
     pub judged: &'a [Judged],
     /// The configuration in force.
     pub config: &'a Config,
+    /// What is remembered from the looks before; nothing, where this is the only one.
+    pub tally: &'a Tally,
     /// The time of judgement.
     pub now: Timestamp,
 }
@@ -185,6 +222,7 @@ impl Kind {
         match self {
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
+            Kind::Histogram(_) => "histogram",
         }
     }
 }
@@ -205,11 +243,16 @@ fn known(value: Option<f64>) -> Vec<Sample> {
 }
 
 /// The 50th and 90th percentile (nearest rank), where there is anything.
-fn percentiles(mut values: Vec<f64>) -> Vec<Sample> {
+fn percentiles(values: Vec<f64>) -> Vec<Sample> {
+    percentiles_at(values, [("50", 50), ("90", 90)])
+}
+
+/// These percentiles (nearest rank), where there is anything.
+fn percentiles_at(mut values: Vec<f64>, percents: [(&str, usize); 2]) -> Vec<Sample> {
     values.sort_by(f64::total_cmp);
     let nearest = |percent: usize| values.get((values.len() * percent).div_ceil(100).saturating_sub(1)).copied();
     let of = |(label, percent)| Some(Sample::of([label], nearest(percent)?));
-    [("50", 50), ("90", 90)].into_iter().filter_map(of).collect()
+    percents.into_iter().filter_map(of).collect()
 }
 
 /// The value inside, where it was seen.

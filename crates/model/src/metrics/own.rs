@@ -3,6 +3,9 @@
 
 use super::{Breadth, Kind, Metric};
 
+/// Bounds of times that a git takes, in seconds. Source: those that Prometheus' clients have for requests, up to our deadline.
+pub const COMMANDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
 /// Promises of alignwatch itself.
 pub(super) static BROKEN_PROMISES: Metric = Metric {
     name: "alignwatch_broken_promises",
@@ -18,6 +21,7 @@ pub(super) static BROKEN_PROMISES: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// The dead man's switch.
@@ -35,6 +39,7 @@ pub(super) static HEARTBEAT: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Scheduled tests of channels.
@@ -52,6 +57,7 @@ pub(super) static CANARY: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Metrics that are sent away.
@@ -69,6 +75,7 @@ pub(super) static OTLP_ARRIVED: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Attempts to send them.
@@ -86,6 +93,7 @@ pub(super) static OTLP_FAILED: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// What was given up.
@@ -103,6 +111,7 @@ pub(super) static OTLP_DROPPED: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Attempts to deliver.
@@ -120,6 +129,7 @@ pub(super) static ATTEMPTS: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Attempts that failed.
@@ -137,6 +147,7 @@ pub(super) static FAILURES: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Messages that arrived.
@@ -154,6 +165,7 @@ pub(super) static DELIVERED: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// How long messages took.
@@ -171,6 +183,7 @@ pub(super) static WAIT: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// Dead letters.
@@ -188,6 +201,7 @@ pub(super) static DEAD: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
 };
 
 /// What waits longest.
@@ -205,4 +219,24 @@ pub(super) static OLDEST: Metric = Metric {
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
     past: None,
+    events: None,
+};
+
+/// What git costs.
+pub(super) static GIT_DURATION: Metric = Metric {
+    name: "alignwatch_git_command_duration_seconds",
+    kind: Kind::Histogram(COMMANDS),
+    unit: "seconds",
+    labels: &["command", "exit"],
+    help: "How long each git lived that the daemon started, by how it ended",
+    formula: "time from its start until it was reaped, by the monotonic clock, since the daemon began. exit: ok = 0, other = another code, \
+              signal, ended = the daemon ended it (it took too long, said too much, or was not needed any more); on the daemon's page only",
+    why: "A disk that gets slow shows here first; and what watching costs",
+    worry: "more than 1 % of signal and ended (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Machine,
+    read: |_| Vec::new(),
+    past: None,
+    events: None,
 };

@@ -9,7 +9,7 @@ pub(super) static SIZE: Metric = Metric {
     unit: "bytes",
     labels: &["kind"],
     help: "Bytes that the objects take on disk",
-    formula: "loose: disk blocks of loose object files; packs: sizes of pack files; garbage: files that git count-objects -v \
+    formula: "loose: disk blocks of loose object files; packs: sizes of pack files; cruft: those of them that hold what nothing reaches; garbage: files that git count-objects -v \
               calls garbage",
     why: "Growth is the first sign of a writer out of control or of maintenance that does nothing",
     worry: "20 % more within a week (alignwatch)",
@@ -18,6 +18,7 @@ pub(super) static SIZE: Metric = Metric {
     breadth: Breadth::Repository,
     read: size,
     past: None,
+    events: None,
 };
 
 /// Objects.
@@ -27,7 +28,7 @@ pub(super) static OBJECTS: Metric = Metric {
     unit: "",
     labels: &["kind"],
     help: "Objects by where they lie",
-    formula: "loose: count of git count-objects -v; packed: its in-pack",
+    formula: "loose: count of git count-objects -v; packed: its in-pack; cruft: those of them in cruft packs",
     why: "Every loose object is a file that each command may have to open",
     worry: "6700 loose (git: gc.auto)",
     otel: "",
@@ -35,6 +36,7 @@ pub(super) static OBJECTS: Metric = Metric {
     breadth: Breadth::Repository,
     read: objects,
     past: None,
+    events: None,
 };
 
 /// Packs.
@@ -52,6 +54,7 @@ pub(super) static PACKS: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| known(packs(measured).map(|packs| packs.len() as f64)),
     past: None,
+    events: None,
 };
 
 /// Refs.
@@ -69,6 +72,7 @@ pub(super) static REFS: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| known(seen(&measured.snapshot.facts.speed).map(|speed| speed.refs.n_refs as f64)),
     past: None,
+    events: None,
 };
 
 /// Commits without a graph.
@@ -86,23 +90,31 @@ pub(super) static GRAPH_MISSING: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| known(seen(&measured.snapshot.commit_graph).map(|graph| f64::from(graph.n_missing))),
     past: None,
+    events: None,
 };
 
 fn packs<'a>(measured: &'a Measured<'_>) -> Option<&'a Vec<crate::facts::storage::Pack>> {
     seen(&seen(&measured.snapshot.facts.storage)?.packs)
 }
 
+fn cruft<'a>(measured: &'a Measured<'_>) -> Option<Vec<&'a crate::facts::storage::Pack>> {
+    Some(packs(measured)?.iter().filter(|pack| pack.is_cruft).collect())
+}
+
 fn size(measured: &Measured<'_>) -> Vec<Sample> {
     let Some(storage) = seen(&measured.snapshot.facts.storage) else { return Vec::new() };
     let loose = seen(&storage.loose).map(|loose| ("loose", loose.disk_bytes));
     let packs = packs(measured).map(|packs| ("packs", packs.iter().map(|pack| pack.bytes).sum()));
+    let cruft = cruft(measured).map(|packs| ("cruft", packs.iter().map(|pack| pack.bytes).sum()));
     let garbage = seen(&storage.garbage).map(|garbage| ("garbage", garbage.bytes));
-    [loose, packs, garbage].into_iter().flatten().map(|(kind, bytes)| Sample::of([kind], bytes as f64)).collect()
+    [loose, packs, cruft, garbage].into_iter().flatten().map(|(kind, bytes)| Sample::of([kind], bytes as f64)).collect()
 }
 
 fn objects(measured: &Measured<'_>) -> Vec<Sample> {
     let Some(storage) = seen(&measured.snapshot.facts.storage) else { return Vec::new() };
     let loose = seen(&storage.loose).map(|loose| ("loose", loose.n));
     let packed = packs(measured).map(|packs| packs.iter().map(|pack| pack.n_objects).sum());
-    [loose, packed.map(|n| ("packed", n))].into_iter().flatten().map(|(kind, n)| Sample::of([kind], n as f64)).collect()
+    let cruft = cruft(measured).map(|packs| packs.iter().map(|pack| pack.n_objects).sum());
+    let of_packs = [packed.map(|n| ("packed", n)), cruft.map(|n| ("cruft", n))];
+    std::iter::once(loose).chain(of_packs).flatten().map(|(kind, n)| Sample::of([kind], n as f64)).collect()
 }

@@ -1,9 +1,9 @@
 //! What came of the alignment runs of the last four weeks, as far as they are recorded: with `alignwatch run`, events or pings.
 
-use super::{Breadth, Kind, Measured, Metric, Sample, known, percentiles, seen};
+use super::{Breadth, DURATIONS, Happening, Kind, Measured, Metric, Sample, known, percentiles, seen};
 use crate::{
     Span,
-    facts::runs::{Brief, Ended},
+    facts::runs::{Brief, Ended, Met},
     run::Outcome,
 };
 
@@ -31,6 +31,7 @@ pub(super) static RUNS: Metric = Metric {
     breadth: Breadth::Repository,
     read: by_outcome,
     past: None,
+    events: None,
 };
 
 /// The part that went wrong.
@@ -49,6 +50,7 @@ pub(super) static FAIL_RATIO: Metric = Metric {
     breadth: Breadth::Repository,
     read: fail_ratio,
     past: None,
+    events: None,
 };
 
 /// The part that was done again.
@@ -67,6 +69,7 @@ pub(super) static REWORK_RATIO: Metric = Metric {
     breadth: Breadth::Repository,
     read: rework_ratio,
     past: None,
+    events: None,
 };
 
 /// How long runs take.
@@ -85,6 +88,45 @@ pub(super) static DURATION: Metric = Metric {
     breadth: Breadth::Repository,
     read: duration,
     past: None,
+    events: None,
+};
+
+/// How long runs took, all of them.
+pub(super) static DURATION_OBSERVED: Metric = Metric {
+    name: "alignwatch_alignment_duration_observed_seconds",
+    kind: Kind::Histogram(DURATIONS),
+    unit: "seconds",
+    labels: &["outcome"],
+    help: "How long alignment runs took, by their outcome",
+    formula: "seconds from begin to end, as the run says, else by when both were heard. Counted since the repository was first watched, with \
+              the newest 500 of before; on the daemon's page only",
+    why: "The same as alignwatch_alignment_duration_seconds, for any time and any percentile, and over many repositories",
+    worry: "",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |_| Vec::new(),
+    past: None,
+    events: Some(durations),
+};
+
+/// Branches that runs took up.
+pub(super) static OPERATIONS: Metric = Metric {
+    name: "alignwatch_alignment_operations_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["outcome"],
+    help: "Branches that alignment runs took up, by what came of each",
+    formula: "one for each branch in each recorded run that ended, by the outcome of its operation. Counted since the repository was first \
+              watched, with the newest 500 runs of before; on the daemon's page only",
+    why: "Throughput of alignment: how many branches a day, and how many of them in vain",
+    worry: "no increase of aligned while branches are behind (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |_| Vec::new(),
+    past: None,
+    events: Some(operations),
 };
 
 /// How long conflicts stop a workflow.
@@ -104,6 +146,7 @@ pub(super) static CONFLICT_RESOLUTION: Metric = Metric {
     breadth: Breadth::Repository,
     read: conflict_resolution,
     past: None,
+    events: None,
 };
 
 /// Work that runs lost.
@@ -122,6 +165,7 @@ pub(super) static WORK_LOSSES: Metric = Metric {
     breadth: Breadth::Repository,
     read: work_losses,
     past: None,
+    events: None,
 };
 
 /// The runs that ended at any time, the newest first; `None` where that is not known.
@@ -185,6 +229,25 @@ fn duration(measured: &Measured<'_>) -> Vec<Sample> {
     percentiles(runs.iter().map(|(run, _)| run.seconds(measured.now)).collect())
 }
 
+fn durations(measured: &Measured<'_>) -> Option<Vec<Happening>> {
+    let of = |(run, ended): (&Brief, &Ended)| Happening {
+        key: run.run.to_string(),
+        labels: vec![ended.outcome.word().to_owned()],
+        value: run.seconds(measured.now),
+    };
+    Some(ended_ever(measured)?.into_iter().map(of).collect())
+}
+
+fn operations(measured: &Measured<'_>) -> Option<Vec<Happening>> {
+    let all = ended_ever(measured)?.into_iter().flat_map(|(run, _)| run.operations.iter().map(move |one| (run, one)));
+    let of = |(run, one): (&Brief, &Met)| Happening {
+        key: format!("{} {}", run.run, one.branch),
+        labels: vec![one.outcome.word().to_owned()],
+        value: 1.0,
+    };
+    Some(all.map(of).collect())
+}
+
 fn conflict_resolution(measured: &Measured<'_>) -> Vec<Sample> {
     // A conflict that lasted for long began before the time: those are the ones that count.
     let runs = ended_ever(measured).unwrap_or_default();
@@ -224,13 +287,15 @@ mod tests {
             process: Process::Gone,
             losses: Vec::new(),
             is_unverified: false,
+            operations: Vec::new(),
         }
     }
 
     fn values(metric: &Metric, runs: Known<Vec<Brief>>) -> Vec<f64> {
         let mut snapshot = sample::snapshot(Vec::new());
         snapshot.facts.runs = runs;
-        let measured = Measured { snapshot: &snapshot, judged: &[], config: &Config::default(), now: sample::NOW };
+        let (config, tally) = (Config::default(), super::super::Tally::default());
+        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, tally: &tally, now: sample::NOW };
         (metric.read)(&measured).into_iter().map(|sample| sample.value).collect()
     }
 

@@ -1,7 +1,10 @@
 //! Maintenance, as the journal of tasks tells it.
 
-use super::{Breadth, Kind, Measured, Metric, Sample, seen};
-use crate::facts::tasks::LastRun;
+use super::{Breadth, DURATIONS, Happening, Kind, Measured, Metric, Sample, seen};
+use crate::{
+    facts::tasks::{LastRun, TaskEnd},
+    task::{ARCHIVED, Came},
+};
 
 /// A sample for each task, of what is known.
 fn each(measured: &Measured<'_>, value: impl Fn(&LastRun) -> Option<f64>) -> Vec<Sample> {
@@ -24,6 +27,7 @@ pub(super) static LAST_SUCCESS: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| each(measured, |run| run.succeeded_at.map(|at| at.0 as f64)),
     past: None,
+    events: None,
 };
 
 /// How each task ended.
@@ -44,6 +48,7 @@ pub(super) static LAST_RESULT: Metric = Metric {
         runs.iter().map(|run| Sample::of([run.task.as_str(), run.result.word()], 1.0)).collect()
     },
     past: None,
+    events: None,
 };
 
 /// How long each task took.
@@ -61,6 +66,7 @@ pub(super) static LAST_DURATION: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| each(measured, |run| Some(run.took_seconds)),
     past: None,
+    events: None,
 };
 
 /// What each task gave back.
@@ -78,6 +84,121 @@ pub(super) static LAST_WON: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| each(measured, |run| Some(run.bytes_won as f64)),
     past: None,
+    events: None,
+};
+
+/// How often each task ran.
+pub(super) static RUNS: Metric = Metric {
+    name: "alignwatch_task_runs_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["task", "result"],
+    help: "Runs of each maintenance task, by what came of them",
+    formula: "one for each end in the journal of tasks: effect, noop, failed, or skipped where something held it; a change of the reason \
+              counts again. Counted since the repository was first watched, with what the journal remembers of before; on the \
+              daemon's page only",
+    why: "That a task runs is not that it does anything: git's own may exit 0 and do nothing",
+    worry: "failed or skipped three times in a row (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |_| Vec::new(),
+    past: None,
+    events: Some(|measured| {
+        let labels = |end: &TaskEnd| vec![end.task.clone(), end.result.word().to_owned()];
+        ends(measured, |end| (!end.is_undo).then(|| happening(end, labels(end), 1.0)))
+    }),
+};
+
+/// How long each task took, all of its runs.
+pub(super) static DURATION: Metric = Metric {
+    name: "alignwatch_task_duration_seconds",
+    kind: Kind::Histogram(DURATIONS),
+    unit: "seconds",
+    labels: &["task"],
+    help: "How long runs of each maintenance task took that were begun",
+    formula: "seconds from its lease to its report, of ends with effect, noop or failed. Counted as alignwatch_task_runs_total; on the \
+              daemon's page only",
+    why: "What no longer fits into its window is not begun",
+    worry: "95th percentile above half of its interval (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |_| Vec::new(),
+    past: None,
+    events: Some(|measured| {
+        let is_begun = |end: &TaskEnd| !end.is_undo && end.result != Came::Skipped;
+        ends(measured, |end| is_begun(end).then(|| happening(end, vec![end.task.clone()], end.took_seconds)))
+    }),
+};
+
+/// Branches that maintenance took away or brought back.
+pub(super) static CLEANUP_ACTIONS: Metric = Metric {
+    name: "alignwatch_cleanup_actions_total",
+    kind: Kind::Counter,
+    unit: "",
+    labels: &["action", "proof", "result"],
+    help: "Branches that maintenance put into the archive, deleted from it, or brought back",
+    formula: "branches that the plan of a run took away, by the proof that their work is in the base (none: it is not, the branch was \
+              stale), and by what came of the run: effect, noop or failed. action: archive; delete for what expired in the archive; \
+              restore where a run was taken back. Counted as alignwatch_task_runs_total; on the daemon's page only",
+    why: "What is brought back should not have gone: restore / archive is the rate of errors of the clean-up",
+    worry: "restore above 0.01 of archive (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |_| Vec::new(),
+    past: None,
+    events: Some(cleanup_actions),
+};
+
+fn cleanup_actions(measured: &Measured<'_>) -> Option<Vec<Happening>> {
+    let ends = seen(&measured.snapshot.facts.task_ends)?.iter().filter(|end| end.result != Came::Skipped);
+    let of = |end: &TaskEnd, proof: &str, n: u32| {
+        let action = match proof {
+            _ if end.is_undo => "restore",
+            ARCHIVED => "delete",
+            _ => "archive",
+        };
+        let labels = [action, proof, end.result.word()].map(str::to_owned).to_vec();
+        Happening { key: format!("{} {proof}", key(end)), labels, value: f64::from(n) }
+    };
+    Some(ends.flat_map(|end| end.proofs.iter().map(move |(proof, n)| of(end, proof, *n))).collect())
+}
+
+/// What is counted of each end in the journal.
+fn ends(measured: &Measured<'_>, of: impl Fn(&TaskEnd) -> Option<Happening>) -> Option<Vec<Happening>> {
+    Some(seen(&measured.snapshot.facts.task_ends)?.iter().filter_map(of).collect())
+}
+
+fn happening(end: &TaskEnd, labels: Vec<String>, value: f64) -> Happening {
+    Happening { key: key(end), labels, value }
+}
+
+fn key(end: &TaskEnd) -> String {
+    format!("{}{}", end.id, if end.is_undo { " undo" } else { "" })
+}
+
+/// What a good backup holds.
+pub(super) static BACKUP_GOOD: Metric = Metric {
+    name: "alignwatch_backup_good_timestamp_seconds",
+    kind: Kind::Gauge,
+    unit: "seconds",
+    labels: &[],
+    help: "When the newest backup was made that was found good when it was last looked at",
+    formula: "time at which that backup was made, in seconds since 1970, whether it was found good by its checksums or by a restore drill; \
+              nothing where there is none",
+    why: "What was committed since is lost with the repository",
+    worry: "older than 93600, 26 hours (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |measured| {
+        let made_at = seen(&measured.snapshot.facts.backups).and_then(|backups| backups.good_made_at);
+        super::known(made_at.map(|at| at.0 as f64))
+    },
+    past: None,
+    events: None,
 };
 
 /// When a backup was last proven.
@@ -98,6 +219,7 @@ pub(super) static BACKUP_PROVEN: Metric = Metric {
         super::known(proven_at.map(|at| at.0 as f64))
     },
     past: None,
+    events: None,
 };
 
 /// Is the newest backup bad?
@@ -119,4 +241,45 @@ pub(super) static BACKUP_BAD: Metric = Metric {
         super::known(backups.map(|backups| f64::from(u8::from(backups.is_bad))))
     },
     past: None,
+    events: None,
 };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{Known, checks::sample, config::Config, metrics::Tally};
+
+    #[test]
+    fn branches_that_went_count_by_their_proof_and_those_that_came_back_as_restored() {
+        let proofs = BTreeMap::from([("ancestor".to_owned(), 2), ("patch_ids".to_owned(), 1)]);
+        let end = |id, is_undo, result| TaskEnd {
+            id,
+            task: "branch-cleanup".into(),
+            is_undo,
+            result,
+            took_seconds: 1.0,
+            proofs: proofs.clone(),
+        };
+        let ends = vec![end(1, false, Came::Effect), end(1, true, Came::Effect), end(2, false, Came::Skipped)];
+        let mut snapshot = sample::snapshot([]);
+        snapshot.facts.task_ends = Known::Seen(ends);
+        let (config, tally) = (Config::default(), Tally::default());
+        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, tally: &tally, now: sample::NOW };
+        let told: Vec<_> = cleanup_actions(&measured).unwrap();
+        let told: Vec<_> = told.iter().map(|one| format!("{} {}", one.labels.join(" "), one.value)).collect();
+        assert_eq!(
+            told,
+            [
+                "archive ancestor effect 2",
+                "archive patch_ids effect 1",
+                "restore ancestor effect 2",
+                "restore patch_ids effect 1"
+            ]
+        );
+        let runs: Vec<_> = (RUNS.events.unwrap())(&measured).unwrap();
+        let runs: Vec<_> = runs.iter().map(|one| one.labels.join(" ")).collect();
+        assert_eq!(runs, ["branch-cleanup effect", "branch-cleanup skipped"]);
+    }
+}

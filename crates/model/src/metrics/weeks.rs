@@ -3,7 +3,7 @@
 //! Each is computed at the end of a week. The last end is now: that is the measured value. The others are the
 //! history that a repository has on the first day ([`Metric::past`]).
 
-use super::{Breadth, Kind, Measured, Metric, Sample, known};
+use super::{Breadth, Happening, Kind, Measured, Metric, Sample, WAITS, known, seen};
 use crate::{
     Branch, Span, Timestamp, checks,
     facts::past::{BranchPast, Landing, Past, Stood},
@@ -34,6 +34,7 @@ pub(super) static OPEN_BRANCHES: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, open_branches),
     past: Some(open_branches),
+    events: None,
 };
 
 /// Open branches within their budget.
@@ -53,6 +54,7 @@ pub(super) static WITHIN_BUDGET_RATIO: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, within_budget_ratio),
     past: Some(within_budget_ratio),
+    events: None,
 };
 
 /// What is left of the promise.
@@ -71,6 +73,7 @@ pub(super) static ERROR_BUDGET_LEFT_RATIO: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, error_budget_left),
     past: Some(error_budget_left),
+    events: None,
 };
 
 /// The promise.
@@ -88,6 +91,7 @@ pub(super) static ALIGNED_OBJECTIVE_RATIO: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| known(Some(objective(measured))),
     past: None,
+    events: None,
 };
 
 /// Open branches far behind.
@@ -105,6 +109,7 @@ pub(super) static FAR_BEHIND_BRANCHES: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, far_behind),
     past: Some(far_behind),
+    events: None,
 };
 
 /// How fast the base moves.
@@ -122,6 +127,7 @@ pub(super) static BASE_MOVES: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, base_moves),
     past: Some(base_moves),
+    events: None,
 };
 
 /// Merges into the base.
@@ -140,6 +146,7 @@ pub(super) static LANDINGS: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, landings),
     past: Some(landings),
+    events: None,
 };
 
 /// From the first commit to the merge.
@@ -158,6 +165,7 @@ pub(super) static LANDING_SECONDS: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, landing_seconds),
     past: Some(landing_seconds),
+    events: None,
 };
 
 /// How often branches are aligned.
@@ -176,6 +184,7 @@ pub(super) static ALIGNMENTS: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, alignments),
     past: Some(alignments),
+    events: None,
 };
 
 /// How long it takes until a branch has what its base has.
@@ -194,7 +203,39 @@ pub(super) static TIME_TO_ALIGN: Metric = Metric {
     breadth: Breadth::Repository,
     read: |measured| now(measured, time_to_align),
     past: Some(time_to_align),
+    events: None,
 };
+
+/// How long it took until branches had what their base has, all of them.
+pub(super) static TIME_TO_ALIGN_OBSERVED: Metric = Metric {
+    name: "alignwatch_time_to_align_observed_seconds",
+    kind: Kind::Histogram(WAITS),
+    unit: "seconds",
+    labels: &["base"],
+    help: "Time from the base's move past a branch to the merge that brought it in",
+    formula: "as alignwatch_time_to_align_seconds, each merge once. Counted since the repository was first watched, with the four weeks \
+              before; on the daemon's page only",
+    why: "The same as alignwatch_time_to_align_seconds, for any time and any percentile, and over many repositories",
+    worry: "95th percentile above 3600 where agents align (alignwatch)",
+    otel: "",
+    limit: None,
+    breadth: Breadth::Repository,
+    read: |_| Vec::new(),
+    past: None,
+    events: Some(alignments_observed),
+};
+
+fn alignments_observed(measured: &Measured<'_>) -> Option<Vec<Happening>> {
+    let past = seen(&measured.snapshot.facts.past)?;
+    let all = past.branches.iter().flat_map(|branch| branch.alignments.iter().map(move |one| (branch, one)));
+    let lately = all.filter(|(_, one)| measured.now.since(one.at) < FOUR_WEEKS);
+    let of = |(branch, one): (&BranchPast, &Landing)| Happening {
+        key: format!("{} {}", branch.name.text(), one.at.0),
+        labels: vec![branch.base.text().into_owned()],
+        value: one.took.0.max(0) as f64,
+    };
+    Some(lately.map(of).collect())
+}
 
 /// The value at the last end, which is now.
 fn now(measured: &Measured<'_>, at: super::PastOf) -> Vec<Sample> {
@@ -326,7 +367,7 @@ pub(super) fn of_branches(past: &Past, number: usize, chosen: &[&Branch], value:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Known, RefName, checks::sample, config::Config, facts::past::LinePast};
+    use crate::{Known, RefName, checks::sample, config::Config, facts::past::LinePast, metrics::Tally};
 
     const DAY: i64 = 86_400;
 
@@ -366,7 +407,8 @@ mod tests {
             sample::snapshot([sample::branch("refs/heads/a", 1, 600), sample::branch("refs/heads/b", 1, 1)]);
         snapshot.facts.past = Known::Seen(past());
         let config = Config::default();
-        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, now: sample::NOW };
+        let measured =
+            Measured { snapshot: &snapshot, judged: &[], config: &config, tally: &Tally::default(), now: sample::NOW };
         let past = past();
         let samples = (metric.past.unwrap())(&measured, &past, number);
         if number == past.n_weeks() {
@@ -427,7 +469,8 @@ mod tests {
         // The past knows of two of them.
         snapshot.facts.past = Known::Seen(past());
         let config = Config::default();
-        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, now: sample::NOW };
+        let tally = Tally::default();
+        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, tally: &tally, now: sample::NOW };
         let counted = (OPEN_BRANCHES.read)(&measured)[0].value;
         let judged = checks::judge(&snapshot, &config, sample::NOW, |_| Ok(()));
         let stale = judged.iter().flat_map(|judged| &judged.findings).find(|finding| finding.check == "stale").unwrap();
@@ -438,7 +481,13 @@ mod tests {
     #[test]
     fn a_past_that_is_not_known_has_no_samples() {
         let snapshot = sample::snapshot([]);
-        let measured = Measured { snapshot: &snapshot, judged: &[], config: &Config::default(), now: sample::NOW };
+        let measured = Measured {
+            snapshot: &snapshot,
+            judged: &[],
+            config: &Config::default(),
+            tally: &Tally::default(),
+            now: sample::NOW,
+        };
         for metric in [&OPEN_BRANCHES, &WITHIN_BUDGET_RATIO, &BASE_MOVES, &TIME_TO_ALIGN] {
             assert_eq!((metric.read)(&measured), [], "{}", metric.name);
         }

@@ -13,12 +13,20 @@ pub mod slots;
 pub mod stale;
 mod wish;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use numbers::{Limit, Measure};
 pub use wish::TaskWish;
 
 use crate::{Span, Timestamp, words};
+
+/// In [`Plan::proofs`]: the work is in no base.
+pub const UNPROVEN: &str = "none";
+
+/// In [`Plan::proofs`]: what goes was in the archive.
+pub const ARCHIVED: &str = "archived";
 
 /// What a task would do now, and why. A dry run ends with it; a real one begins with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +44,10 @@ pub struct Plan {
     /// What it leaves alone, and why.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Branches that it takes away, by the proof that their work is in the base; [`UNPROVEN`] = it is not, [`ARCHIVED`] = they are
+    /// in the archive already.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proofs: BTreeMap<String, u32>,
     /// How long it should take, in seconds; `None` = nothing is known to go by.
     pub takes_seconds: Option<u64>,
     /// Room on the disk that it needs besides what is used already.

@@ -186,6 +186,7 @@ mod tests {
             decision,
             steps: (0..7).map(|nth| format!("step {nth}")).collect(),
             notes: Vec::new(),
+            proofs: std::collections::BTreeMap::new(),
             takes_seconds: Some(90),
             disk_bytes: 0,
             disk_at: None,

@@ -6,21 +6,14 @@ use super::Inspected;
 use crate::{
     Known, Snapshot, Status, Timestamp,
     checks::Judged,
-    config::Config,
     kept::KeptBranch,
     metrics::{self, Measured, Metric, Sample},
     record::{self, Commit, FindingRow, Reading, Sweep, SweepOutcome},
 };
 
 /// What was seen as what is to be kept: its findings, its numbers, its document.
-pub(super) fn judged_commit(
-    inspected: &Inspected,
-    snapshot: &Snapshot,
-    judged: &[Judged],
-    config: &Config,
-    with_past: bool,
-) -> Commit {
-    let now = snapshot.seen_at;
+pub(super) fn judged_commit(inspected: &Inspected, measured: &Measured<'_>, with_past: bool) -> Commit {
+    let (snapshot, judged, now) = (measured.snapshot, measured.judged, measured.now);
     let (path, seconds) = (inspected.path.as_str(), inspected.seconds);
     let findings: Vec<FindingRow> = judged.iter().flat_map(|judged| &judged.findings).map(finding_row).collect();
     let settled = judged.iter().filter(|judged| judged.reason.is_none()).map(|judged| judged.check.id).collect();
@@ -33,9 +26,8 @@ pub(super) fn judged_commit(
         settled,
     };
     let repository = snapshot.repository.id.clone();
-    let measured = Measured { snapshot, judged, config, now };
-    let readings = readings(&measured);
-    let past = if with_past { past_readings(&measured) } else { Vec::new() };
+    let readings = readings(measured);
+    let past = if with_past { past_readings(measured) } else { Vec::new() };
     let sweep = Sweep { repository, path: path.to_owned(), at: now, seconds, outcome };
     Commit { sweeps: vec![sweep], readings, past, ..Commit::default() }
 }

@@ -324,3 +324,38 @@ fn a_repository_that_is_added_is_looked_at_now_and_one_that_is_taken_out_never_a
     let later = day.then(10_000, Event::Tick);
     assert_eq!(later, ["inspect /a"], "and nothing of it is due");
 }
+
+#[test]
+fn what_was_counted_is_kept_with_what_is_seen_and_goes_on_after_a_restart() {
+    let look = |branches: Vec<crate::Branch>| {
+        let snapshot = sample::snapshot(branches);
+        Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 0.1, seen: Ok(snapshot) }))
+    };
+    let conflicting = || sample::conflicting(sample::branch("refs/heads/a", 1, 1), &["x"]);
+    let lasted = |state: &State| {
+        let all = state.distributions(at(0)).filter(|one| one.metric.ends_with("predicted_conflict_duration_seconds"));
+        all.map(|one| one.counts.iter().sum::<u64>()).sum::<u64>()
+    };
+    let mut records: BTreeMap<String, crate::record::Record> = BTreeMap::new();
+    let mut keep = |state: &mut State, event: Event, second: i64| {
+        for effect in turn(state, event, &Config::default(), PACE, at(second)) {
+            let Effect::Keep(commit) = effect else { continue };
+            let tallies = commit.records.into_iter().filter(|one| one.kind == crate::record::RecordKind::Tally);
+            records.extend(tallies.map(|one| (one.key.clone(), one)));
+        }
+        turn(state, Event::Kept(None), &Config::default(), PACE, at(second));
+    };
+    let watching = |second| {
+        let policy = crate::alert::Policy::of(&Config::default());
+        State::watching(["/a".to_owned()], at(second)).with_alerts(crate::alert::Book::new(&policy, at(second)), policy)
+    };
+    let mut day = Day(watching(0));
+    day.then(0, Event::Tick);
+    keep(&mut day.0, look(vec![conflicting()]), 1);
+    keep(&mut day.0, look(vec![sample::branch("refs/heads/a", 1, 1)]), 400);
+    assert_eq!(lasted(&day.0), 1);
+    let records: Vec<_> = records.into_values().collect();
+    let mut again = watching(500).with_tallies(&records);
+    turn(&mut again, look(vec![sample::branch("refs/heads/a", 1, 1)]), &Config::default(), PACE, at(501));
+    assert_eq!(lasted(&again), 1, "it goes on, and counts nothing twice");
+}

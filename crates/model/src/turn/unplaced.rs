@@ -102,6 +102,7 @@ mod tests {
             process: Process::Unknown,
             losses: Vec::new(),
             is_unverified: false,
+            operations: Vec::new(),
         }
     }
 

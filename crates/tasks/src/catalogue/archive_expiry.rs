@@ -3,7 +3,7 @@
 use alignwatch_git::tend::{RefUndo, Undo};
 use alignwatch_model::{
     Look, Timestamp,
-    task::{Measure, Plan},
+    task::{ARCHIVED, Measure, Plan},
     words,
 };
 
@@ -75,6 +75,7 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let old = there(seen).unwrap_or_default();
     let draft =
         old.iter().take(500).fold(draft, |draft, (name, id)| draft.step(format!("delete {name} at {id}"))).costs(1, 0);
+    let draft = old.iter().fold(draft, |draft, _| draft.takes_away(ARCHIVED));
     if let Some(reason) = task::lent(seen) {
         // What they need of it, git would take away here one day.
         return draft.refuse(reason);

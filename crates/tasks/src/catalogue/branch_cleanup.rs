@@ -73,7 +73,7 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         draft = draft.note(gap);
     }
     for branch in &going {
-        draft = draft.step(format!(
+        draft = draft.takes_away(branch.proof.word()).step(format!(
             "delete {} at {} ({} of {}), keep it under refs/archive/",
             branch.name.text(),
             &branch.oid.hex()[..12],

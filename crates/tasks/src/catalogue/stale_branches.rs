@@ -10,7 +10,7 @@ use alignwatch_git::tend::Undo;
 use alignwatch_model::{
     Look, Oid, RefName, Timestamp,
     task::{
-        Measure, Plan,
+        Measure, Plan, UNPROVEN,
         stale::{Noticed, Stage, Stale, stale},
     },
     words,
@@ -133,7 +133,9 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
                 "tell of {name}, without a commit for {}: it goes into the archive in {}",
                 branch.idle, seen.config.cleanup.notice
             )),
-            Stage::Goes => draft.step(format!("archive {name} at {}, told of before", &branch.oid.hex()[..12])),
+            Stage::Goes => draft
+                .takes_away(UNPROVEN)
+                .step(format!("archive {name} at {}, told of before", &branch.oid.hex()[..12])),
             Stage::Waits(until) => draft.note(format!("{name} was told of, and stays until {until}")),
             Stage::Stays(reason) => draft.note(format!("{name} stays: {reason}")),
         };

@@ -61,6 +61,7 @@ fn an_alignment_run_that_is_under_way_holds_it_and_so_do_records_that_cannot_be_
         process: Process::Alive,
         losses: Vec::new(),
         is_unverified: false,
+        operations: Vec::new(),
     };
     let ended = Ended { at: now(), outcome: Outcome::Aligned, because: "it says so".into(), seconds: Some(1.0) };
     world.runs = Known::Seen(vec![run.clone()]);

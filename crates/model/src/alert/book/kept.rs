@@ -55,7 +55,7 @@ impl Book {
                 let channel = record.key.strip_prefix(CANARY).unwrap_or(&record.key);
                 self.canaries.insert(channel.to_owned(), read(document)?);
             }
-            RecordKind::Audit | RecordKind::Report => {}
+            RecordKind::Audit | RecordKind::Report | RecordKind::Tally => {}
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ pub(super) fn run(number: u8, hours_ago: i64) -> Brief {
         process: Process::Unknown,
         losses: Vec::new(),
         is_unverified: false,
+        operations: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
-//! Fills a store with a year of numbers of one repository, every five minutes, as if a daemon had watched it for so long.
+//! Fills a store with a year of numbers of one repository, as if a daemon had watched it for so long.
 //!
-//! `history FOLDER REPOSITORY`: for `bench/pages`.
+//! `past_year FOLDER REPOSITORY [SECONDS]`: a number of each series every so many seconds, 300 unless told; for `bench/pages` and
+//! `bench/answers`.
 
 #![expect(clippy::unwrap_used, reason = "for those who work here")]
 
@@ -34,10 +35,11 @@ const SERIES: [(&str, &str); 11] = [
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let (mut store, _) = open(std::path::Path::new(&arguments[1])).unwrap();
+    let every: i64 = arguments.get(3).map_or(FIVE_MINUTES, |text| text.parse().unwrap());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     for day in (1..=365).rev() {
         let begin = now - day * DAY;
-        let readings = (0..DAY / FIVE_MINUTES).flat_map(|n| readings(&arguments[2], begin + n * FIVE_MINUTES));
+        let readings = (0..DAY / every).flat_map(|n| readings(&arguments[2], begin + n * every));
         store.commit(&Commit { readings: readings.collect(), ..Commit::default() }).unwrap();
         while matches!(store.tend(&Retention::default(), Timestamp(begin)).unwrap(), Tended::Some) {}
     }

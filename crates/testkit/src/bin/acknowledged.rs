@@ -1,0 +1,86 @@
+//! Reports events to a daemon as quickly as it acknowledges them: `acknowledged PORT SECONDS CONNECTIONS EVENTS_A_REQUEST`.
+//!
+//! Each connection sends one request after the other and waits for each answer. Runs have ten events each. Prints one JSON
+//! object; anything but 202 ends it. For `bench/answers`.
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a command of the workshop, not of the product")]
+
+use std::{
+    fmt::Write as _,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use alignwatch_model::run::{Finished, Happened, Moment, Outcome, RunEvent, RunId, event::Started};
+
+/// Events of one run.
+const EVENTS_A_RUN: u64 = 10;
+
+fn main() {
+    let numbers: Vec<u64> = std::env::args().skip(1).map(|text| text.parse().unwrap()).collect();
+    let [port, seconds, connections, batch] = numbers[..] else { panic!("PORT SECONDS CONNECTIONS EVENTS_A_REQUEST") };
+    let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(seconds));
+    let client = |number: u64| thread::spawn(move || reported(port as u16, number, batch, until));
+    let clients: Vec<_> = (0..connections).map(client).collect();
+    let mut took: Vec<f64> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    let seconds = began.elapsed().as_secs_f64();
+    took.sort_by(f64::total_cmp);
+    let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize];
+    println!(
+        "{{\"events\": {}, \"seconds\": {seconds:.3}, \"p50_seconds\": {:.6}, \"p99_seconds\": {:.6}}}",
+        took.len() as u64 * batch,
+        at(0.5),
+        at(0.99)
+    );
+}
+
+/// Seconds of each request of one connection.
+fn reported(port: u16, client: u64, batch: u64, until: Instant) -> Vec<f64> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut answers = BufReader::new(stream.try_clone().unwrap());
+    let (mut took, mut n) = (Vec::new(), 0);
+    while Instant::now() < until {
+        let events: Vec<String> = (n..n + batch).map(|number| event(client, number).json()).collect();
+        n += batch;
+        let body = if batch == 1 { events.concat() } else { format!("[{}]", events.join(",")) };
+        let mut request = String::new();
+        let head = "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+        write!(request, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let began = Instant::now();
+        stream.write_all(request.as_bytes()).unwrap();
+        accepted(&mut answers);
+        took.push(began.elapsed().as_secs_f64());
+    }
+    took
+}
+
+fn event(client: u64, number: u64) -> RunEvent {
+    let mut random = [0; 10];
+    random[..2].copy_from_slice(&(client as u16).to_be_bytes());
+    random[2..].copy_from_slice(&(number / EVENTS_A_RUN).to_be_bytes());
+    let what = match number % EVENTS_A_RUN {
+        0 => Happened::Started(Started { workflow: "measured".into(), ..Started::default() }),
+        9 => Happened::Finished(Finished { outcome: Outcome::Aligned, ..Finished::default() }),
+        _ => Happened::Heartbeat {},
+    };
+    let at = 1_700_000_000_000;
+    RunEvent::new(format!("{client}-{number}"), RunId::from_parts(at, random), Moment(at as i64), what)
+}
+
+/// Reads one answer to its end.
+fn accepted(answers: &mut BufReader<TcpStream>) {
+    let (mut line, mut length) = (String::new(), 0);
+    answers.read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 202"), "{line}");
+    while line != "\r\n" {
+        line.clear();
+        answers.read_line(&mut line).unwrap();
+        if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = text.trim().parse().unwrap();
+        }
+    }
+    answers.read_exact(&mut vec![0; length]).unwrap();
+}

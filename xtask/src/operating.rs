@@ -497,6 +497,28 @@ rules:
 `config check` tells of names, words and comparisons that there are not. `has(evidence.age_seconds)` asks whether there is such a fact; where a
 condition cannot be answered, the alert neither fires nor ends, and `explain` says why.
 
+A promise of your own is a rule with an `objective`. It fires when its error budget goes too fast over a long and a short window at once
+(Google, The Site Reliability Workbook, chapter 5); `expr` names a ratio that says which part is good, or says what is bad:
+
+```yaml
+rules:
+  - {name: aligned-slo, expr: 'alignwatch_aligned_ratio{repository=\"/srv/git/a.git\"}', objective: 95}
+  - name: packs-slo
+    expr: alignwatch_repo_packs > 50
+    objective: 99.5
+    burn_rates:
+      - {short: 5m, long: 1h, factor: 14.4, severity: critical}
+      - {short: 2h, long: 1d, factor: 3}
+```
+
+Each series has its own budget. What is not known is neither good nor bad; what happens in a window for maintenance, or while our own
+clock is in doubt, does not count. The last three days are read again at a start.
+
+**While our own network or clock is in doubt**, what rests on it neither fires nor ends, and the alert `own-promise` says so once
+(`promise=\"network\"`, `promise=\"clock\"`). The network is in doubt while at least two hosts of remotes, channels or heartbeats that were called in the last hour
+were not heard, and nobody was since; a host that answers with an error was heard. The clock is in doubt after it was set back by more than five minutes, until it is
+where it was or for an hour, and where a look finds a date that cannot be right (check `clock`). What was lost or is damaged is told all the same.
+
 Alerts of others: a Prometheus can send its alerts here (`alertmanagers: [{static_configs: [{targets: [localhost:8750]}]}]`), and
 `amtool --alertmanager.url=http://localhost:8750` lists alerts and adds, lists and ends silences.
 
@@ -515,7 +537,7 @@ alerts: {fallback: mail}                                             # who is to
 * **The call** is made only when an audit finds that all that was due has happened: each repository was looked at within twice
   its interval, it could be judged whether the expected runs came, what is told was decided in time (steps of an escalation,
   too), no channel has taken nothing for 15 minutes while something waits for it, no message is a dead letter, the last
-  scheduled tests arrived, calendars could be read, the store keeps what it should and its daily copy was made, maintenance was begun in time. That a run did not
+  scheduled tests arrived, calendars could be read, our own network and clock are in no doubt, the store keeps what it should and its daily copy was made, maintenance was begun in time. That a run did not
   come, a backup is old or a task failed is told by alerts and stops no call: then alignwatch does what it should.
 * **When something is not kept**, `POST ADDRESS/fail` tells the reasons, a line each. With `when_failing: be_silent` nothing is
   called. Inside it is the alert `own-promise`. A call that is not heard is made again after 30 seconds, and told after three.
@@ -531,7 +553,7 @@ at `/api/v1/promises`. The stories of all this are in `crates/model/src/turn/pro
 ### Testing rules
 
 `alignwatch rules test FILE` runs tests that are data: what is seen when, what people do, and what is expected then. They
-cover the whole road: rules, grouping, silences, windows, escalation, channels that are down, restarts.
+cover the whole road: rules, grouping, alignment runs, silences, windows, escalation, channels that are down, restarts.
 
 ```yaml
 config: |
@@ -552,10 +574,32 @@ tests:
 Values are written as `promtool test rules` has them (`5x3`, `0+2x3`, `_`), one for each look. Other acts: `ack: RULE` (with `sticky: true`,
 `for: 2h`), `unack: RULE`, `end: RULE`, `until_resolved: true` beside `silence`, `unsilence: [MATCHER]`,
 `post: [{labels: {alertname: Disk}, annotations: {summary: full}, lasts: 5m}]` for alerts of others, `window: {name: night, extend: 1h}` (without
-`extend` it ends), `down: CHANNEL`, `up: CHANNEL`. Findings may have `evidence: {base: refs/heads/main}`, what conditions (`when`) ask for. Alignment
-runs are findings of their checks (`run-failed`, `run-missed`). What alignwatch says of itself (`own-promise`, `silence-ends-soon`,
+`extend` it ends), `down: CHANNEL`, `up: CHANNEL`. Findings may have `evidence: {base: refs/heads/main}`, what conditions (`when`) ask for. What alignwatch says of itself (`own-promise`, `silence-ends-soon`,
 `rule-matches-nothing`) is looked at with each look. Messages count each, and to each channel in the order in which they stand; `reason: repeat` and
 `group: {alertname: far}` can be said of each. `unseen: [{repository: …, from: 10m, until: 20m}]` for a repository that can't be looked at; `in_doubt: true` for a check that can't.
+`remotes: [{repository: /srv/a.git, host: forge.example.org, from: 10m, until: 20m}]` is a remote that each look asks, and that does not answer
+from then until then; `clock_back: 2h` sets the clock back (times of the test go on).
+
+Alignment runs are told by what is reported of them, and judged by the same checks as elsewhere, with the `workflows` of the configuration:
+
+```yaml
+config: \"workflows: [{name: nightly, repositories: [/srv/a.git], due: 1d, grace: 1h}]\"
+tests:
+  - name: a run that fails, one that lost work, and none after it
+    interval: 5m
+    acts:
+      - {at: 10m, run: {workflow: nightly, repository: /srv/a.git, event: started}}
+      - {at: 20m, run: {workflow: nightly, repository: /srv/a.git, event: finished, outcome: failed}}
+      - {at: 60m, run: {workflow: nightly, repository: /srv/a.git, event: started}}
+      - {at: 70m, run: {workflow: nightly, repository: /srv/a.git, event: finished, lost: {refs/heads/x: 3 commits are gone}}}
+    expect:
+      - {at: 30m, alerts: [{rule: run-failed}]}
+      - {at: 80m, alerts: [{rule: run-failed}, {rule: work-lost}]}
+      - {at: 27h, alerts: [{rule: run-failed}, {rule: work-lost}, {rule: run-missed}]}
+```
+
+`event` is `started`, `heartbeat`, `finished` (with `outcome`, else `aligned`, and `lost`) or `gone` (its process is gone, and nobody said that it
+ended), of the last run of this workflow there. Without `repository` the run belongs to none, as one that is only pinged. The next look sees it.
 
 ## Reports
 

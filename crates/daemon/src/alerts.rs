@@ -7,7 +7,6 @@ use alignwatch_model::{
     alert::{
         Alert, Book, Policy,
         backtest::{Past, PastFinding},
-        book::WITHIN_BUDGET,
         outbox::Outgoing,
         rule::{Of, Rule},
     },
@@ -60,12 +59,7 @@ pub const STEP: Span = Span::minutes(5);
 type Readings = (Vec<Reading>, Vec<Reading>);
 
 fn readings(store: &Store, rule: &Rule, id: &str, from: Timestamp, to: Timestamp) -> Result<Readings, StoreError> {
-    let name = match &rule.of {
-        Of::Metric { bad, .. } => bad.metric.as_str(),
-        Of::BudgetBurns => WITHIN_BUDGET,
-        _ => return Ok(Readings::default()),
-    };
-    let Some(metric) = metrics::by_name(name) else { return Ok(Readings::default()) };
+    let Some(metric) = rule.of.metric().and_then(metrics::by_name) else { return Ok(Readings::default()) };
     let mut readings = Readings::default();
     let of_machine = store.series(Some(metric.name), Some(""))?;
     for series in store.series(Some(metric.name), Some(id))?.into_iter().chain(of_machine) {

@@ -1,7 +1,7 @@
 //! The daemon: wiring, the loop, and its end.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     panic,
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ use alignwatch_git::{
 use alignwatch_model::{
     Known, Look, Timestamp,
     access::TOKENS_FILE,
-    alert::{Book, Policy, book::WITHIN_BUDGET},
+    alert::{Book, Labels, Policy, burn},
     checks::{self, ALL},
     config::{Config, Loaded, Origins, StatusPage},
     metrics::Distribution,
@@ -34,7 +34,7 @@ use alignwatch_model::{
     words::count,
 };
 use alignwatch_records::Openings;
-use alignwatch_store::{Mended, Store, StoreError};
+use alignwatch_store::{Mended, SeriesRow, Store, StoreError};
 use alignwatch_tasks::journal::{Journal, Told};
 use alignwatch_web::{Access, Asks, InboxFull, ListenError, Shared, TaskAbout, TaskRun};
 
@@ -299,24 +299,34 @@ fn read_book(folder: &Path, policy: &Policy, say: &dyn Fn(&str)) -> Result<Recal
     for record in bad {
         say(&format!("cannot read what was kept of {record}: it is left out"));
     }
-    recall_ratios(&store, &mut book, policy)?;
+    recall_budgets(&store, &mut book, policy)?;
     Ok(Recalled { book, records })
 }
 
-/// The last days of the numbers that the promise on alignment is judged by.
-fn recall_ratios(store: &Store, book: &mut Book, policy: &Policy) -> Result<(), StoreError> {
-    /// The longest window of a burn rate, and a little more.
-    const FROM: i64 = 4 * 86_400;
-    /// A number every five minutes is as much as is kept.
-    const STEP: i64 = 300;
-    for row in store.series(Some(WITHIN_BUDGET), None)? {
-        let is_measured = !row.labels.contains(RECONSTRUCTED);
-        let Some(repository) = store.repository(&row.repository)?.filter(|_| is_measured) else { continue };
-        let to = now();
-        let points = store.points(row.id, Timestamp(to.0 - FROM), to, STEP)?;
-        book.recall_ratios(policy, &repository.path, points.into_iter().map(|point| (point.at, point.last)));
+/// The last days of the numbers that promises are judged by.
+fn recall_budgets(store: &Store, book: &mut Book, policy: &Policy) -> Result<(), StoreError> {
+    let (to, mut recalled) = (now(), BTreeSet::new());
+    let from = Timestamp(to.0 - burn::LONGEST.0 - burn::APART.0);
+    for good in policy.goods().filter(|good| recalled.insert(good.to_string())) {
+        for row in
+            store.series(Some(good.metric()), None)?.into_iter().filter(|row| !row.labels.contains(RECONSTRUCTED))
+        {
+            let Some(labels) = labels_of(store, &row)?.filter(|labels| good.is_about(labels)) else { continue };
+            let points = store.points(row.id, from, to, burn::APART.0)?;
+            book.recall_budget(policy, good, labels, points.into_iter().map(|point| (point.at, point.last)));
+        }
     }
     Ok(())
+}
+
+/// The labels of a series as alerts have them; `None` = its repository is gone.
+fn labels_of(store: &Store, row: &SeriesRow) -> Result<Option<Labels>, StoreError> {
+    let mut labels: Labels = serde_json::from_str(&row.labels).unwrap_or_default();
+    if !row.repository.is_empty() {
+        let Some(repository) = store.repository(&row.repository)? else { return Ok(None) };
+        labels.insert("repository".to_owned(), repository.path);
+    }
+    Ok(Some(labels))
 }
 
 /// Where messages say that the whole can be read.

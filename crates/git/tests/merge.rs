@@ -64,6 +64,27 @@ fn branches_that_crossed_are_judged_as_git_judges_them() {
 }
 
 #[test]
+fn verdicts_alone_are_gits_too_and_the_paths_are_found_when_they_are_asked_for() {
+    let world = World::with_attributes(300, 7);
+    let memory = tempfile::tempdir().unwrap();
+    let memory = Memory::in_folder(memory.path());
+    let verdicts = world.ask_within(Duration::ZERO, &memory);
+    world.compare(&verdicts);
+    let of = |answers: &[Merge]| answers.iter().map(|merge| merge.verdict).collect::<Vec<_>>();
+    let whole = world.predict(None);
+    assert_eq!(of(&verdicts), of(&whole), "no verdict is lost");
+    let is_conflict = |merge: &&Merge| merge.verdict == Verdict::Conflict;
+    let without = verdicts.iter().filter(is_conflict).filter(|merge| merge.conflicts.is_none());
+    let reasons: Vec<_> = without.filter_map(|merge| merge.reason.as_deref()).collect();
+    let n_told_at_once = reasons.iter().filter(|reason| reason.contains("only the verdict")).count();
+    assert!(20 < n_told_at_once, "{n_told_at_once}: {reasons:?}");
+    assert_eq!(of(&world.ask_within(Duration::ZERO, &memory)), of(&whole), "remembered");
+    let found = world.ask_within(Duration::from_secs(600), &memory);
+    let paths = |answers: &[Merge]| answers.iter().map(|merge| merge.conflicts.clone()).collect::<Vec<_>>();
+    assert_eq!(paths(&found), paths(&whole), "the paths that can be known without git");
+}
+
+#[test]
 fn the_attributes_of_the_line_say_how_files_are_merged_in_a_bare_repository_too() {
     let world = World::with_attributes(300, 6);
     let answers = world.predict(None);
@@ -256,8 +277,22 @@ impl World {
         memory: &Memory,
         questions: &[Question],
     ) -> (Vec<Merge>, alignwatch_git::merge::Effort) {
+        self.ask_with(git, memory, questions, Duration::from_secs(600))
+    }
+
+    fn ask_within(&self, paths: Duration, memory: &Memory) -> Vec<Merge> {
+        self.ask_with(None, memory, &self.questions(), paths).0
+    }
+
+    fn ask_with(
+        &self,
+        git: Option<&run::GitAt<'_>>,
+        memory: &Memory,
+        questions: &[Question],
+        paths: Duration,
+    ) -> (Vec<Merge>, alignwatch_git::merge::Effort) {
         let objects = Objects::open(&self.folder.join("objects"), "sha1").unwrap().opener();
-        let patience = Patience { verdicts: Duration::from_secs(600), paths: Duration::from_secs(600) };
+        let patience = Patience { verdicts: Duration::from_secs(600), paths };
         let predictor = Predictor {
             objects: &objects,
             memory,

@@ -39,7 +39,7 @@ fn main() {
     for round in 1..=3 {
         let began = Instant::now();
         let now = Timestamp(round * 60);
-        let seen = Seen { path: "/r", judged: Ok(&[]), readings: &readings, ratios: None, objective: 0.95, now };
+        let seen = Seen { path: "/r", judged: Ok(&[]), readings: &readings, hosts: &[], objective: 0.95, now };
         book.take_in(&policy, &seen);
         let seconds = began.elapsed().as_secs_f64();
         println!(

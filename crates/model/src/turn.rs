@@ -29,6 +29,7 @@ use judged::judged_commit;
 pub use letters::Letters;
 pub use reports::{Receipt, Refusal};
 use reports::{Reports, answer, report};
+pub use unplaced::CHECKS as CHECKS_OF_UNPLACED_RUNS;
 
 use crate::{
     Snapshot, Span, Status, Timestamp,
@@ -409,7 +410,7 @@ fn follow_the_clock(state: &mut State, now: Timestamp) {
         watched.looking_since = watched.looking_since.map(earlier);
     }
     state.keep_again_at = state.keep_again_at.map(earlier);
-    state.alerting.follow_the_clock(now);
+    state.alerting.follow_the_clock(Span(back), now);
     state.began_at = earlier(state.began_at);
     state.beating.moved(earlier);
 }
@@ -440,7 +441,8 @@ fn take_in(state: &mut State, inspected: Inspected, config: &Config, pace: Pace,
             let tally = state.tallies.take_in(snapshot, config, state.alerting.is_recalled);
             let measured = Measured { snapshot, judged: &judged, config, tally, now: snapshot.seen_at };
             let commit = judged_commit(&inspected, &measured, with_past);
-            alert_on(&mut state.alerting, &inspected.path, Ok(&judged), &commit.readings, config, now);
+            let seen = (&judged[..], &checks::hosts_asked(snapshot)[..]);
+            alert_on(&mut state.alerting, &inspected.path, Ok(seen), &commit.readings, config, now);
             commit
         }
         Err(unseen) => {
@@ -498,13 +500,15 @@ fn jitter(path: &str, interval: Span) -> i64 {
 fn alert_on(
     alerting: &mut Alerting,
     path: &str,
-    judged: Result<&[Judged], &str>,
+    seen: Result<(&[Judged], &[(String, bool)]), &str>,
     readings: &[Reading],
     config: &Config,
     now: Timestamp,
 ) {
     let objective = f64::from(config.serve.aligned_objective) / 100.0;
-    alerting.book.take_in(&alerting.policy, &Seen { path, judged, readings, ratios: None, objective, now });
+    let hosts = seen.map_or(&[][..], |(_, hosts)| hosts);
+    let judged = seen.map(|(judged, _)| judged);
+    alerting.book.take_in(&alerting.policy, &Seen { path, judged, readings, objective, hosts, now });
 }
 
 /// What is to be done now: inspections that are due, and what is to be kept.

@@ -143,6 +143,7 @@ impl Said {
             let at = Timestamp(record.at_seconds);
             let is_well = matches!(report.result, Came::Effect | Came::Noop);
             let before = last.get(&record.task).and_then(|run| run.succeeded_at);
+            let n_before = last.get(&record.task).map_or(0, |run| run.n_without_effect);
             let run = LastRun {
                 task: record.task.clone(),
                 id: record.id,
@@ -153,6 +154,12 @@ impl Said {
                 took_seconds: report.took_seconds,
                 bytes_won: report.bytes_won(),
                 succeeded_at: if is_well { Some(at) } else { before },
+                n_without_effect: match report.result {
+                    Came::Noop if self.began(record.id).is_some() => n_before.saturating_add(1),
+                    // One that failed tells of itself.
+                    Came::Failed => n_before,
+                    _ => 0,
+                },
             };
             last.insert(record.task.clone(), run);
         }

@@ -182,9 +182,15 @@ fn shown(holding: &Holding<'_>, alert: &Alert, now: Timestamp) -> Shown {
     let mut receivers: Vec<_> = holding.receivers(alert).into_iter().map(|(_, to)| to.channel).collect();
     receivers.dedup();
     let texts = [("summary", &alert.summary), ("description", &alert.description), ("runbook_url", &alert.runbook)];
-    let annotations = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    // Others have said all that they say in their own.
+    let texts = texts
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty() && !alert.is_foreign())
+        .map(|(name, text)| (name.to_owned(), text.clone()));
+    let mut annotations = alert.annotations.clone();
+    annotations.extend(texts);
     Shown {
-        annotations: annotations.map(|(name, text)| (name.to_owned(), text.clone())).collect(),
+        annotations,
         // What goes on ends when it is not seen again; Alertmanager shows the time of that.
         ends_at: alert.ends_at.or(alert.ends_unless_posted_by).unwrap_or(Timestamp(now.0 + 300)),
         fingerprint: alert.fingerprint.clone(),

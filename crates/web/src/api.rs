@@ -10,7 +10,7 @@ use axum::{
         FromRequestParts, Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -140,14 +140,19 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Result<&'static str, Probl
 }
 
 /// What was last measured, for a Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "OpenMetrics.", body = String,
-    content_type = "application/openmetrics-text")))]
-async fn metrics_page(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+#[utoipa::path(get, path = "/metrics", responses((status = 200,
+    description = "OpenMetrics for who accepts it, and else the older text format.",
+    content((String = "application/openmetrics-text"), (String = "text/plain")))))]
+async fn metrics_page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Problem> {
     let readings = Arc::clone(&shared.readings.read().unwrap_or_else(PoisonError::into_inner));
     let distributions = Arc::clone(&shared.distributions.read().unwrap_or_else(PoisonError::into_inner));
     let wrong = |error: std::fmt::Error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::page(&readings, &distributions).map_err(wrong)?)
-        .into_response())
+    let page = metrics::page(&readings, &distributions).map_err(wrong)?;
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    Ok(match accepted.contains("application/openmetrics-text") {
+        true => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
+        false => ([(header::CONTENT_TYPE, metrics::CLASSIC_TYPE)], metrics::classic(&page)).into_response(),
+    })
 }
 
 #[derive(Serialize, ToSchema)]

@@ -26,6 +26,25 @@ pub(crate) fn page(readings: &[Reading], distributions: &[Distribution]) -> Resu
     Ok(page)
 }
 
+/// The type of the page in the older format.
+pub(crate) const CLASSIC_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The same page in the older format, in which the help of a counter names it as its values do. Source: prometheus.io,
+/// "Exposition formats".
+pub(crate) fn classic(page: &str) -> String {
+    let line = |line: &str| {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("EOF"), ..) => String::new(),
+            (Some("#"), Some(what), Some(name), Some(rest)) if metrics::by_name(&format!("{name}_total")).is_some() => {
+                format!("# {what} {name}_total {rest}\n")
+            }
+            _ => format!("{line}\n"),
+        }
+    };
+    page.lines().map(line).collect()
+}
+
 #[derive(Debug)]
 struct Measured(Vec<Reading>);
 
@@ -116,6 +135,21 @@ mod tests {
             ]
         );
         assert!(page.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn in_the_older_format_a_counter_is_helped_by_its_whole_name() {
+        let reading = Reading {
+            repository: "r".into(),
+            metric: "alignwatch_task_runs_total",
+            labels: r#"{"task":"pack-refs","result":"noop"}"#.into(),
+            at: Timestamp(0),
+            value: 2.0,
+        };
+        let page = classic(&page(&[reading], &[]).unwrap());
+        let begins: Vec<_> = page.lines().map(|line| line.split('{').next().unwrap()).collect();
+        assert!(begins[0].starts_with("# HELP alignwatch_task_runs_total Runs of each"), "{page}");
+        assert_eq!(begins[1..], ["# TYPE alignwatch_task_runs_total counter", "alignwatch_task_runs_total"]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn replay(config: &Config, policy: &Policy, name: &str, days: u16, form: Format)
     let rule = policy.rule(name).ok_or_else(|| {
         Failure::usage(format!("there is no rule `{name}`")).hint("`alignwatch rules list` shows them")
     })?;
-    if !matches!(rule.of, Of::Metric { .. } | Of::Findings { .. } | Of::BudgetBurns) {
+    if !matches!(rule.of, Of::Metric { .. } | Of::Findings { .. } | Of::BudgetBurns(_)) {
         let reason = format!("cannot replay `{name}`: what it looks for ({}) is not remembered", rule.of);
         return Err(Failure::could_not(reason));
     }

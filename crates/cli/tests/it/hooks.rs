@@ -1,6 +1,6 @@
 //! Hooks report what is done by hand, once, and get in nobody's way.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use alignwatch_testkit::{Repo, sketch};
 use serde_json::Value;
@@ -45,8 +45,14 @@ impl World {
     }
 
     fn git(&self, arguments: &[&str]) {
-        let status = self.repo.git_command(arguments).env("ALIGNWATCH_DATA_DIR", self.data.path()).status().unwrap();
-        assert!(status.success(), "{arguments:?}");
+        let mut command = self.repo.git_command(arguments);
+        command.env("ALIGNWATCH_DATA_DIR", self.data.path()).env("PRE_COMMIT_HOME", self.pre_commit_home());
+        assert!(command.status().unwrap().success(), "{arguments:?}");
+    }
+
+    /// Where pre-commit keeps what is its own.
+    fn pre_commit_home(&self) -> PathBuf {
+        self.repo.room().join("pre-commit")
     }
 }
 
@@ -78,9 +84,8 @@ fn noted(world: &World) -> usize {
 fn pre_commit_runs_once_a_merge_before_ours_and_after_it_was_installed_again() {
     let world = World::new();
     let pre_commit = |arguments: &[&str]| {
-        let home = world.repo.room().join("pre-commit");
         let mut command = Command::new("pre-commit");
-        command.current_dir(world.repo.path()).env("PRE_COMMIT_HOME", home).args(arguments);
+        command.current_dir(world.repo.path()).env("PRE_COMMIT_HOME", world.pre_commit_home()).args(arguments);
         assert!(command.output().unwrap().status.success(), "{arguments:?}");
     };
     let note = world.repo.room().join("note");

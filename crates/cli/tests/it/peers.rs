@@ -16,6 +16,12 @@ fn promtool_finds_nothing_wrong_with_the_metrics_page() {
     let (repo, data) = (sketch("main: a b c\n old: a x").draw(), tempfile::tempdir().unwrap());
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
+    // A counter and a histogram are on it, too.
+    let mut run = Command::new(env!("CARGO_BIN_EXE_alignwatch"));
+    run.args(["run", "--workflow", "w", "--", "git", "update-ref", "refs/heads/new", "old"]);
+    assert!(run.current_dir(repo.path()).env("ALIGNWATCH_DATA_DIR", data.path()).status().unwrap().success());
+    daemon.until("the run", |daemon| daemon.metric("alignwatch_alignment_operations_total").is_some());
+    assert!(daemon.metric("alignwatch_alignment_duration_observed_seconds_bucket").is_some());
     let page = data.path().join("page");
     fs::write(&page, daemon.get("/metrics").unwrap().1).unwrap();
     let output =
@@ -188,7 +194,17 @@ fn amtool_works_as_it_does_with_an_alertmanager() {
         assert!(is_done, "amtool {words:?}: {told}");
         told
     };
-    done(&["alert", "add", "Disk", "node=a", "severity=critical", "--annotation=summary=full"]);
+    done(&[
+        "alert",
+        "add",
+        "Disk",
+        "node=a",
+        "severity=critical",
+        "--annotation=summary=full",
+        "--annotation=dashboard=https://g.example/1",
+    ]);
+    let shown = done(&["alert", "query", "-o", "extended", "node=a"]);
+    assert!(shown.contains("dashboard=\"https://g.example/1\"") && shown.contains("summary=\"full\""), "{shown}");
     done(&["alert", "add", "Net", "node=b"]);
     let listed = done(&["alert", "query", "-o", "json"]);
     let alerts: serde_json::Value = serde_json::from_str(&listed).unwrap();
@@ -219,6 +235,8 @@ fn promtool_accepts_the_rules_as_they_are_exported() {
     let text = "rules:\n  - {name: far, expr: 'alignwatch_far_behind_branches > 20', for: 1h, keep_firing_for: 5m, labels: [{name: team, value: 'a \"b\"'}]}\n  \
                 - {name: steep, expr: 'alignwatch_far_behind_branches > 20', clear: '15', labels: {team: a}, \
                    runbook: 'https://w.example/x', annotations: {dashboard: 'https://g.example/1'}}\n  \
+                - {name: promise, expr: 'alignwatch_repo_packs > 50', objective: 99, burn_rates: [{short: 5m, long: 10m, factor: 20}]}\n  \
+                - {name: part, expr: alignwatch_aligned_ratio, objective: 99.9}\n  \
                 - {name: some, expr: 'finding{subject=\"main\"}'}\n";
     fs::write(&config, text).unwrap();
     let exported = Command::new(env!("CARGO_BIN_EXE_alignwatch"))
@@ -239,9 +257,13 @@ fn promtool_accepts_the_rules_as_they_are_exported() {
     let fires = "exp_alerts: [{exp_labels: {severity: warning, team: a, repo: r}, exp_annotations: \
                  {summary: configured, runbook_url: 'https://w.example/x', dashboard: 'https://g.example/1'}}]";
     let at = |minute: u8, alerts: &str| format!("      - {{eval_time: {minute}m, alertname: steep, {alerts}}}\n");
+    let promise = "      - {eval_time: 4m, alertname: promise, exp_alerts: []}\n      \
+                   - {eval_time: 30m, alertname: promise, exp_alerts: [{exp_labels: {severity: warning, repo: r}, \
+                   exp_annotations: {summary: configured}}]}\n";
+    let packs = "      - {series: 'alignwatch_repo_packs{repo=\"r\"}', values: '9x9 60x30'}\n";
     let text = format!(
         "rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n  - interval: 1m\n    input_series:\n      \
-         - {{series: 'alignwatch_far_behind_branches{{repo=\"r\"}}', values: '18 25 18 10 18'}}\n    alert_rule_test:\n{}{}{}{}{}",
+         - {{series: 'alignwatch_far_behind_branches{{repo=\"r\"}}', values: '18 25 18 10 18'}}\n{packs}    alert_rule_test:\n{promise}{}{}{}{}{}",
         at(0, "exp_alerts: []"),
         at(1, fires),
         at(2, fires),

@@ -10,8 +10,9 @@
 
 use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
-use super::{Pair, Trees, reverts};
+use super::reverts;
 use crate::{
     graph::{Graph, Pos, Trunk},
     objects::Objects,
@@ -22,20 +23,18 @@ use crate::{
 /// that the message says to revert, each with a line break.
 const KEY_BYTES: usize = 24;
 
-/// What is known of the commits of a line and of the branches that are compared with it.
+/// What is known of the commits of a line.
 #[derive(Default)]
 pub(super) struct Keys {
     pub(super) keys: FxHashMap<Oid, Key>,
     /// Commits whose message says that they revert others, with the first digits of their ids.
     pub(super) reverts: FxHashMap<Oid, Vec<String>>,
-    /// Changes between two trees that were asked for.
-    pub(super) pairs: FxHashMap<Trees, Pair>,
     /// Commits that could not be read, with the reason.
     pub(super) unread: FxHashMap<Oid, String>,
 }
 
 /// The keys of one set of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) header: u64,
     pub(super) content: [u8; 16],

@@ -1,9 +1,10 @@
-//! What the branches of one line share when they are judged: the commits of the line by their keys.
+//! What the branches of one line share when they are judged: the commits of the line by their keys, and what was
+//! worked out of a change between two trees, which is remembered for good.
 
 use std::sync::{Mutex, MutexGuard};
 
 use alignwatch_model::{Drift, Oid};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     Doubt, Pair, Trees, changes,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     graph::{Graph, Pos, Trunk},
+    memory::Shelf,
     objects::Objects,
 };
 
@@ -26,22 +28,24 @@ pub(super) struct Ladder<'a> {
     pub(super) reverting: Vec<(Pos, Vec<String>)>,
     /// The last line index at which a commit landed that was not looked at, and why.
     pub(super) gap: Option<(usize, String)>,
-    known: Mutex<Keys>,
+    known: FxHashMap<Oid, Key>,
+    changes: Mutex<Shelf>,
 }
 
 impl<'a> Ladder<'a> {
     /// A ladder for the base that `trunk` was made of.
     ///
-    /// `keys` has what some branch lacks; commits that are not in it are a gap for those that lack them.
-    pub(super) fn new(graph: &'a Graph, trunk: &'a Trunk, keys: Keys) -> Ladder<'a> {
-        let mut ladder =
-            Ladder { graph, trunk, by_header: Vec::new(), reverting: Vec::new(), gap: None, known: Mutex::default() };
+    /// `keys` has what some branch lacks; commits that are not in it are a gap for those that lack them. `changes` is where
+    /// changes between trees are remembered.
+    pub(super) fn new(graph: &'a Graph, trunk: &'a Trunk, keys: Keys, changes: Shelf) -> Ladder<'a> {
+        let (by_header, reverting, known) = (Vec::new(), Vec::new(), FxHashMap::default());
+        let mut ladder = Ladder { graph, trunk, by_header, reverting, gap: None, known, changes: Mutex::new(changes) };
         for (intro, at) in keys::candidates(graph, trunk) {
             ladder.add(&keys, intro, at);
         }
         ladder.by_header.sort_unstable();
         ladder.reverting.sort_unstable_by_key(|(at, _)| (trunk.intro(*at), *at));
-        ladder.known = Mutex::new(keys);
+        ladder.known = keys.keys;
         ladder
     }
 
@@ -63,9 +67,24 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Keys> {
+    /// What was worked out of this change.
+    fn change(&self, trees: Trees) -> Option<Pair> {
+        postcard::from_bytes(self.changes().get(&trees.bytes())?).ok()
+    }
+
+    fn keep(&self, trees: Trees, change: &Pair) {
+        self.changes().put(&trees.bytes(), postcard::to_stdvec(change).unwrap_or_default());
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Shelf> {
         // A thread that panicked left at worst one fact less.
-        self.known.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.changes.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    /// Remembers what was worked out.
+    pub(super) fn save(&self) {
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = self.changes().save();
     }
 
     /// The commits of the base with this header key.
@@ -87,11 +106,11 @@ impl<'a> Ladder<'a> {
 
     /// The key of what changed between two trees, from memory where possible.
     pub(super) fn key_between(&self, objects: &Objects, trees: Trees) -> Result<Key, Doubt> {
-        if let Some(pair) = self.known().pairs.get(&trees) {
-            return Ok(pair.key);
+        if let Some(change) = self.change(trees) {
+            return Ok(change.key);
         }
         let key = Key::between(objects, trees.old, trees.new)?;
-        self.known().pairs.insert(trees, Pair { key, id: None });
+        self.keep(trees, &Pair { key, id: None });
         Ok(key)
     }
 
@@ -103,23 +122,20 @@ impl<'a> Ladder<'a> {
         key: Key,
         texts: &mut Texts<'_>,
     ) -> Result<PatchId, Doubt> {
-        if let Some(id) = self.known().pairs.get(&trees).and_then(|pair| pair.id.clone()) {
+        if let Some(id) = self.change(trees).and_then(|change| change.id) {
             return Ok(id);
         }
         let id = PatchId::of(&changes::changes(objects, trees.old, trees.new)?, texts)?;
-        self.known().pairs.insert(trees, Pair { key, id: Some(id.clone()) });
+        self.keep(trees, &Pair { key, id: Some(id.clone()) });
         Ok(id)
     }
 
     /// The key of any commit, from memory where possible.
     pub(super) fn key_of(&self, objects: &Objects, at: Pos) -> Result<Key, Doubt> {
-        let oid = self.graph.oid(at);
-        if let Some(key) = self.known().keys.get(&oid) {
-            return Ok(*key);
+        match self.known.get(&self.graph.oid(at)) {
+            Some(key) => Ok(*key),
+            None => self.key_between(objects, self.trees_of(at)),
         }
-        let key = keys::key_of(self.graph, objects, at)?;
-        self.known().keys.insert(oid, key);
-        Ok(key)
     }
 }
 

@@ -47,6 +47,7 @@ mod texts;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alignwatch_model::{Drift, Landed, Oid, Proof};
+use serde::{Deserialize, Serialize};
 
 use self::{
     case::Case,
@@ -127,10 +128,11 @@ impl Prover<'_> {
         let is_open = |content: &Result<Option<Proof>, Doubt>| !matches!(content, Ok(Some(_)));
         let open = asked.iter().zip(&contents).filter(|(_, content)| is_open(content));
         let since = open.filter_map(|(one, _)| first_missing(self.graph, trunk, one.drift)).min();
-        let ladder = Ladder::new(self.graph, trunk, since.map_or_else(Keys::default, |since| self.line(trunk, since)));
+        let keys = since.map_or_else(Keys::default, |since| self.line(trunk, since));
+        let ladder = Ladder::new(self.graph, trunk, keys, self.memory.shelf("changes", VERSION));
         let n_done = AtomicUsize::new(0);
         let questions: Vec<_> = asked.iter().zip(contents).collect();
-        self.on_threads(&questions, 1, &|objects, (one, content)| {
+        let verdicts = self.on_threads(&questions, 1, &|objects, (one, content)| {
             progress(n_done.fetch_add(1, Ordering::Relaxed), asked.len());
             let is_ancestor = one.drift.ahead == 0;
             match self.in_time().and(content.clone()) {
@@ -140,7 +142,9 @@ impl Prover<'_> {
                 _ if is_ancestor => Case::new(&ladder, objects, one).merged(),
                 content => Case::new(&ladder, objects, one).landed(content.err()),
             }
-        })
+        });
+        ladder.save();
+        verdicts
     }
 
     fn in_time(&self) -> Result<(), Doubt> {
@@ -246,7 +250,7 @@ impl From<ReadError> for Doubt {
 }
 
 /// Two trees between which a change lies; `None` is the empty tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Trees {
     old: Option<Oid>,
     new: Option<Oid>,
@@ -256,10 +260,15 @@ impl Trees {
     fn reversed(self) -> Trees {
         Trees { old: self.new, new: self.old }
     }
+
+    /// Under which a change is remembered.
+    fn bytes(self) -> Vec<u8> {
+        postcard::to_stdvec(&(self.old, self.new)).unwrap_or_default()
+    }
 }
 
 /// What is known of a change between two trees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pair {
     key: Key,
     id: Option<PatchId>,

@@ -13,6 +13,7 @@
 
 use alignwatch_model::Oid;
 use imara_diff::{Algorithm, Diff, Hunk, Interner, NoSliderHeuristic, Token};
+use serde::{Deserialize, Serialize};
 
 use super::{Doubt, changes::Change, texts::Texts};
 use crate::{merge::is_binary, objects::Mode, tree_diff::Side};
@@ -23,7 +24,7 @@ use crate::{merge::is_binary, objects::Mode, tree_diff::Side};
 const CONTEXT_LINES: u32 = 3;
 
 /// The id of a patch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PatchId {
     /// As Git has it.
     pub(super) stable: Oid,

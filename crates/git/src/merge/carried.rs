@@ -72,6 +72,8 @@ struct Record {
     followed: FollowedAt,
     /// What the verdict alone rests on, where that is less.
     certain: Option<FollowedAt>,
+    /// It is a conflict whose paths nobody looked for.
+    is_verdict_only: bool,
 }
 
 /// The same as [`Followed`], with the files on a shelf of their own: they are many, and stay while the line moves.
@@ -101,14 +103,21 @@ impl Remembered {
         Remembered { merges: memory.shelf("merges", &written_by), memory: memory.clone(), written_by, files: None }
     }
 
-    /// What was found for this line and tip.
-    pub(super) fn get(&mut self, line: &Oid, tip: &Oid) -> Option<Merge> {
-        Some(self.record(line, tip)?.merge)
+    /// What was found for this line and tip, and whether only the verdict was asked for.
+    pub(super) fn get(&mut self, line: &Oid, tip: &Oid) -> Option<(Merge, bool)> {
+        let record = self.record(line, tip)?;
+        Some((record.merge, record.is_verdict_only))
     }
 
     /// Remembers an answer. What it rests on is known where the answer is a new one, and is not forgotten where Git
     /// now gave the paths to a remembered one.
-    pub(super) fn keep(&mut self, line: &Oid, tip: &Oid, merge: Merge, rests_on: Option<RestsOn>) {
+    pub(super) fn keep(
+        &mut self,
+        line: &Oid,
+        tip: &Oid,
+        (merge, is_verdict_only): (Merge, bool),
+        rests_on: Option<RestsOn>,
+    ) {
         let (followed, certain) = match rests_on {
             Some(RestsOn { all, verdict }) => {
                 // Where the whole pair was decided here, all of it is worked out again, paths included.
@@ -121,7 +130,7 @@ impl Remembered {
                 None => (FollowedAt::Anything, None),
             },
         };
-        self.put(line, tip, &Record { merge, followed, certain });
+        self.put(line, tip, &Record { merge, followed, certain, is_verdict_only });
     }
 
     /// Keeps the files.
@@ -162,8 +171,8 @@ impl Remembered {
         }
         let Some(mut certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
         if holds(&mut certain) {
-            let merge = Merge::conflict(None);
-            self.put(now, tip, &Record { merge, followed: FollowedAt::Anything, certain: Some(certain) });
+            let (merge, followed) = (Merge::conflict(None), FollowedAt::Anything);
+            self.put(now, tip, &Record { merge, followed, certain: Some(certain), ..record });
         }
     }
 

@@ -9,6 +9,8 @@
 //!
 //! The way of a pair: [`pair`] walks its three trees and finds what both sides
 //! changed; [`texts`] merges each distinct file once; [`ask`] puts the rest to Git.
+//! Where only the verdict is asked for, the first file that conflicts where all three
+//! trees have it ends the way: renames can't change that.
 
 mod ask;
 mod attributes;
@@ -46,7 +48,7 @@ use self::{
     pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
     quarantine::Quarantine,
     text::TextMerge,
-    texts::TextAnswer,
+    texts::{OneByOne, TextAnswer},
     virtual_base::virtual_bases,
 };
 use crate::{
@@ -59,7 +61,13 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 7;
+const ENGINE: u32 = 8;
+
+/// Raised whenever two texts could merge differently than before.
+const TEXTS: &str = "7";
+
+/// Why the paths of a conflict are not known where nobody asked for them.
+const VERDICT_ONLY: &str = "the paths were not looked for: only the verdict was asked for";
 
 /// Pairs that a thread walks at once: neighbours by name often began at the same commit.
 const WALKED_AT_ONCE: usize = 8;
@@ -104,7 +112,7 @@ pub struct Predictor<'a> {
 pub struct Patience {
     /// For verdicts, all pairs together. What is not answered then is unknown, with that reason.
     pub verdicts: Duration,
-    /// For the paths of conflicts whose verdict is known, all pairs together.
+    /// For the paths of conflicts whose verdict is known, all pairs together. Zero: only the verdict is asked for.
     pub paths: Duration,
 }
 
@@ -133,12 +141,19 @@ impl Predictor<'_> {
             .iter()
             .map(|question| remembered(&mut known, question).or_else(|| remembered_reason(&mut impossible, question)))
             .collect();
-        let new: Vec<usize> = (0..questions.len()).filter(|&number| answers[number].is_none()).collect();
+        let is_new = |answer: &Option<Answer>| match answer {
+            None => true,
+            Some(answer) => answer.is_verdict_only() && !self.asks_verdicts_only(),
+        };
+        let new: Vec<usize> = (0..questions.len()).filter(|&number| is_new(&answers[number])).collect();
         let asked: Vec<&Question> = new.iter().map(|&number| &questions[number]).collect();
         let mut followed: FxHashMap<usize, RestsOn> = FxHashMap::default();
         for (number, (answer, what)) in new.iter().zip(self.work_out(&asked, progress)) {
-            answers[*number] = Some(answer);
-            followed.insert(*number, what);
+            // A verdict that we know already is not given up because there was no time for its paths.
+            if answers[*number].is_none() || answer.is_conflict() {
+                answers[*number] = Some(answer);
+                followed.insert(*number, what);
+            }
         }
         let mut answers: Vec<Answer> =
             answers.into_iter().map(|answer| answer.expect("every question was answered")).collect();
@@ -189,9 +204,9 @@ impl Predictor<'_> {
     /// Beside each answer: what it rests on.
     fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, RestsOn)> {
         let bases = self.bases(questions);
-        let drafts = self.drafts(questions, &bases, progress);
+        let mut shelf = self.memory.shelf("texts", TEXTS);
+        let drafts = self.drafts(questions, &bases, &mut shelf, progress);
         let triples = drafts.iter().flatten().flat_map(|draft| &draft.texts);
-        let mut shelf = self.memory.shelf("texts", &ENGINE.to_string());
         let mut texts = texts::merge_all(triples, bases.objects(self), &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
         let _ = shelf.save();
@@ -226,49 +241,79 @@ impl Predictor<'_> {
         &self,
         questions: &[&Question],
         bases: &Bases,
+        shelf: &mut Shelf,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
-        let renames = Renames::default();
+        let (renames, texts) = (Renames::default(), OneByOne::on(shelf));
         let walked = spread(questions.len(), WALKED_AT_ONCE, self.n_threads, &|numbers| {
             let objects = bases.objects(self).open();
-            let walk = |number: usize| Mutex::new(Some(self.walk(&objects, questions[number], bases, &renames)));
-            numbers.map(|number| (number, walk(number))).collect()
+            let mut attributes = FxHashMap::default();
+            let mut see = |number: usize| -> Result<Sight, WalkError> {
+                self.in_time()?;
+                let Some((tree, walked)) = walk(&objects, questions[number], bases)? else {
+                    return Ok(Sight::SeveralBases);
+                };
+                if self.asks_verdicts_only() {
+                    let of_line = self.attributes(&mut attributes, &objects, tree);
+                    if self.conflicts_in_place(&objects, of_line, &walked, &texts)? {
+                        return Ok(Sight::Conflict);
+                    }
+                }
+                walked.index(&objects, &renames)?;
+                Ok(Sight::Walked(tree, Box::new(walked)))
+            };
+            numbers.map(|number| (number, Mutex::new(Some(see(number))))).collect()
         });
         let n_done = AtomicUsize::new(0);
         spread(questions.len(), JUDGED_AT_ONCE, self.n_threads, &|numbers| {
             let objects = bases.objects(self).open();
-            let mut attributes: FxHashMap<Oid, Attributes<'_>> = FxHashMap::default();
-            let mut judge = |number: usize| {
+            let mut attributes = FxHashMap::default();
+            let mut judge = |number: usize| -> Result<Draft, WalkError> {
                 progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len());
-                let walked = walked[number].lock().unwrap_or_else(PoisonError::into_inner).take();
-                let Some((tree, walked)) = walked.expect("each is judged once")? else {
-                    return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
+                let sight = walked[number].lock().unwrap_or_else(PoisonError::into_inner).take();
+                let (tree, walked) = match sight.expect("each is judged once")? {
+                    Sight::Walked(tree, walked) => (tree, walked),
+                    Sight::Conflict => return Ok(Draft::of_verdict(VERDICT_ONLY)),
+                    Sight::SeveralBases => {
+                        return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
+                    }
                 };
                 self.in_time()?;
                 let mut draft = walked.judge(&objects, &renames)?;
-                let of_line =
-                    attributes.entry(tree).or_insert_with(|| Attributes::of(&objects, tree, self.attributes.clone()));
-                draft.apply(of_line, &self.drivers)?;
+                draft.apply(self.attributes(&mut attributes, &objects, tree), &self.drivers)?;
                 Ok(draft)
             };
             numbers.map(|number| (number, judge(number))).collect()
         })
     }
 
-    /// The tree of the line, and the pair as far as trees tell; `None` when Git did not merge the merge bases.
-    fn walk(
+    /// Does a file conflict that stands at one path in all three trees? Where a driver of the repository has a say, nothing
+    /// is told at once.
+    fn conflicts_in_place(
         &self,
         objects: &Objects,
-        question: &Question,
-        bases: &Bases,
-        renames: &Renames,
-    ) -> Result<Option<(Oid, Walked)>, WalkError> {
-        self.in_time()?;
-        let walked = walk(objects, question, bases)?;
-        if let Some((_, walked)) = &walked {
-            walked.index(objects, renames)?;
-        }
-        Ok(walked)
+        of_line: &mut Attributes<'_>,
+        walked: &Walked,
+        texts: &OneByOne<'_>,
+    ) -> Result<bool, WalkError> {
+        let mut draft = walked.in_place();
+        draft.apply(of_line, &self.drivers)?;
+        let is_told = draft.foreign_driver.is_none();
+        Ok(is_told && (draft.certain.is_some() || draft.texts.iter().any(|(_, file)| texts.conflict(objects, file))))
+    }
+
+    /// The attributes of a line by its tree, each read once.
+    fn attributes<'o, 'm>(
+        &self,
+        known: &'m mut FxHashMap<Oid, Attributes<'o>>,
+        objects: &'o Objects,
+        tree: Oid,
+    ) -> &'m mut Attributes<'o> {
+        known.entry(tree).or_insert_with(|| Attributes::of(objects, tree, self.attributes.clone()))
+    }
+
+    fn asks_verdicts_only(&self) -> bool {
+        self.patience.paths.is_zero()
     }
 
     fn in_time(&self) -> Result<(), WalkError> {
@@ -321,6 +366,17 @@ fn quarantine_beside(git: &GitAt<'_>, like: &Oid) -> Option<(Quarantine, OpenObj
     Some((quarantine, objects.opener()))
 }
 
+/// A pair after its trees were walked.
+enum Sight {
+    /// The tree of the line, and the pair as far as trees tell.
+    Walked(Oid, Box<Walked>),
+    /// It conflicts, and no more was asked.
+    Conflict,
+    /// Git did not merge the merge bases.
+    SeveralBases,
+}
+
+/// The tree of the line, and the pair as far as trees tell; `None` when Git did not merge the merge bases.
 fn walk(objects: &Objects, question: &Question, bases: &Bases) -> Result<Option<(Oid, Walked)>, WalkError> {
     let tree = |commit: &Oid| -> Result<Oid, ReadError> { Ok(objects.commit(commit)?.tree) };
     let base = match question.merge_bases.as_slice() {
@@ -445,9 +501,20 @@ impl Answer {
         matches!(self, Answer::ConflictWithoutPaths(_))
     }
 
+    fn is_verdict_only(&self) -> bool {
+        matches!(self, Answer::ConflictWithoutPaths(VERDICT_ONLY))
+    }
+
+    fn is_conflict(&self) -> bool {
+        self.lacks_paths() || matches!(self, Answer::Final(merge) if merge.verdict == Verdict::Conflict)
+    }
+
     fn into_merge(self) -> Merge {
         match self {
             Answer::Final(merge) => merge,
+            Answer::ConflictWithoutPaths(VERDICT_ONLY) => {
+                Merge { reason: Some(VERDICT_ONLY.to_owned()), ..Merge::conflict(None) }
+            }
             Answer::ConflictWithoutPaths(why) => {
                 let reason = format!("the paths were not asked of Git in time: {why}");
                 Merge { reason: Some(reason), ..Merge::conflict(None) }
@@ -476,7 +543,7 @@ fn keep(known: &mut Remembered, question: &Question, answer: &Answer, rests_on: 
         Answer::ConflictWithoutPaths(_) => Merge::conflict(None),
         Answer::Final(_) | Answer::Open(_) | Answer::Impossible(_) => return,
     };
-    known.keep(&question.line, &question.tip, merge, rests_on);
+    known.keep(&question.line, &question.tip, (merge, answer.is_verdict_only()), rests_on);
 }
 
 fn key(line: &Oid, tip: &Oid) -> Vec<u8> {
@@ -485,8 +552,9 @@ fn key(line: &Oid, tip: &Oid) -> Vec<u8> {
 
 fn remembered(known: &mut Remembered, question: &Question) -> Option<Answer> {
     Some(match known.get(&question.line, &question.tip)? {
-        Merge { verdict: Verdict::Conflict, conflicts: None, .. } => Answer::ConflictWithoutPaths("renames"),
-        merge => Answer::Final(merge),
+        (_, true) => Answer::ConflictWithoutPaths(VERDICT_ONLY),
+        (Merge { verdict: Verdict::Conflict, conflicts: None, .. }, _) => Answer::ConflictWithoutPaths("renames"),
+        (merge, _) => Answer::Final(merge),
     })
 }
 

@@ -146,6 +146,12 @@ impl Walked {
         nothing_removed && self.added_in_removed_folder.iter().all(Vec::is_empty)
     }
 
+    /// What is known before renames are considered: files that stand at one path in all three trees.
+    pub(super) fn in_place(&self) -> Draft {
+        let texts = self.settled.texts.clone();
+        Draft { n_in_place: texts.len(), texts, ..Draft::default() }
+    }
+
     fn sources(&self, side: usize) -> impl Iterator<Item = (&[u8], Oid)> {
         let changed = self.removed[side].iter().map(|file| (file.path.as_slice(), file.was));
         changed.chain(self.removed_on_both.iter().map(|(path, was)| (path.as_slice(), *was)))
@@ -532,6 +538,12 @@ fn fate_of(objects: &Objects, similar: &SimilarFiles, was: &Oid, side: &OneSide)
 }
 
 impl Draft {
+    /// Of a pair that conflicts by a file that stands at one path in all three trees; of the rest nothing is known, for this
+    /// reason.
+    pub(super) fn of_verdict(why: &'static str) -> Draft {
+        Draft { is_conflict: true, certain: Some(Followed::Nothing), ask_git: Some(why), ..Draft::default() }
+    }
+
     /// Sorts the texts by what the attributes say of their paths: only those that are merged
     /// line by line stay. `configured` are the names of the merge drivers that the repository defines.
     /// Errors: an attributes file can't be read.

@@ -1,6 +1,9 @@
 //! Merges many files at once: each distinct triple of versions once, remembered, on several threads.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
@@ -81,6 +84,32 @@ fn portions(groups: impl Iterator<Item = Group>) -> Vec<Vec<Group>> {
         portions.last_mut().expect("there is one").push(group);
     }
     portions
+}
+
+/// Merges files one by one, for several threads that each need to know only of some.
+pub(super) struct OneByOne<'a>(Mutex<&'a mut Shelf>);
+
+impl<'a> OneByOne<'a> {
+    pub(super) fn on(shelf: &'a mut Shelf) -> OneByOne<'a> {
+        OneByOne(Mutex::new(shelf))
+    }
+
+    /// Do the two sides conflict for certain? From the shelf, where it knows.
+    pub(super) fn conflict(&self, objects: &Objects, triple: &Triple) -> bool {
+        let answer = self.with_shelf(|shelf| shelf.get(&key(triple)).and_then(remembered));
+        let answer = answer.map(Ok).or_else(|| {
+            let mut answers = Vec::new();
+            merge_group(objects, &((triple.0, triple.1), vec![triple.2]), &mut answers);
+            let (_, answer) = answers.pop()?;
+            self.with_shelf(|shelf| remember(shelf, triple, &answer));
+            Some(answer)
+        });
+        matches!(answer, Some(Ok(TextMerge::Conflict | TextMerge::Binary)))
+    }
+
+    fn with_shelf<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Keeps an answer that is final.

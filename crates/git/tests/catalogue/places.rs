@@ -169,20 +169,8 @@ pub(super) const CASES: &[Case] = &[
     }),
     set("host-disk", |snapshot| disk(snapshot, |disk| disk.space = Known::Seen(Room { total: 1 << 30, available: 1 }))),
     set("host-inodes", |snapshot| disk(snapshot, |disk| disk.inodes = Known::Seen(Room { total: 100, available: 1 }))),
-    set("task-failed", |snapshot| {
-        let failed = LastRun {
-            task: "loose-objects".into(),
-            id: 7,
-            at: snapshot.seen_at,
-            result: Came::Failed,
-            because: "it did".into(),
-            is_critical: true,
-            took_seconds: 1.0,
-            bytes_won: 0,
-            succeeded_at: None,
-        };
-        snapshot.facts.tasks = Known::Seen(vec![failed]);
-    }),
+    set("task-failed", |snapshot| last_run(snapshot, Came::Failed, 0)),
+    set("task-without-effect", |snapshot| last_run(snapshot, Came::Noop, 3)),
     set("work-lost", |snapshot| {
         let losses = vec![(Severity::Critical, "refs/heads/x: 3 commits are gone".to_owned())];
         let run = Brief { losses, ..ended(snapshot, 1, 5, Outcome::Aligned, 60) };
@@ -257,4 +245,20 @@ fn ended(snapshot: &Snapshot, number: u8, hours_ago: i64, outcome: Outcome, seco
     let at = Timestamp(run.began_at.0 + seconds);
     let ended = Ended { at, outcome, because: "it exited 1".into(), seconds: Some(seconds as f64) };
     Brief { ended: Some(ended), heard_at: at, ..run }
+}
+
+fn last_run(snapshot: &mut Snapshot, result: Came, n_without_effect: u32) {
+    let run = LastRun {
+        task: "loose-objects".into(),
+        id: 7,
+        at: snapshot.seen_at,
+        result,
+        because: "it did".into(),
+        is_critical: result == Came::Failed,
+        took_seconds: 1.0,
+        bytes_won: 0,
+        succeeded_at: None,
+        n_without_effect,
+    };
+    snapshot.facts.tasks = Known::Seen(vec![run]);
 }

@@ -318,8 +318,36 @@ mod tests {
     }
 
     #[test]
+    fn an_error_budget_of_a_rule_of_ones_own_is_found_in_the_past() {
+        let burn = crate::config::BurnEntry {
+            short: Span::minutes(30),
+            long: Span::hours(2),
+            factor: "10".into(),
+            severity: Some(Severity::Critical),
+        };
+        let entry = RuleEntry {
+            name: "far".into(),
+            expr: "alignwatch_far_behind_branches > 20".into(),
+            objective: Some("95".into()),
+            burn_rates: vec![burn],
+            ..RuleEntry::default()
+        };
+        let told = backtest(
+            &Rule::of_entry(&entry).unwrap(),
+            &[day()],
+            0.5,
+            (Timestamp(0), Timestamp(490 * 60)),
+            Span::minutes(5),
+        );
+        // Bad from the 200th minute on: half of two hours is bad an hour later, and it is over when the last half hour is well.
+        let times: Vec<_> =
+            told.firings.iter().map(|firing| (firing.from.0 / 60, firing.until.map(|until| until.0 / 60))).collect();
+        assert_eq!(times, [(265, Some(395))], "{told:#?}");
+    }
+
+    #[test]
     fn an_error_budget_that_went_too_fast_is_found_in_the_past() {
-        let rule = Rule::built_in().into_iter().find(|rule| rule.of == crate::alert::rule::Of::BudgetBurns).unwrap();
+        let rule = Rule::built_in().into_iter().find(|rule| rule.name == "alignment-budget-burns").unwrap();
         let ratio = |minute: i64| if (DAY..DAY + 180).contains(&minute) { 0.1 } else { 1.0 };
         let number =
             |minute: i64| Reading { metric: crate::alert::book::WITHIN_BUDGET, ..reading(minute, ratio(minute)) };

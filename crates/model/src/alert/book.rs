@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub use wished::{Posted, Wish};
 
 use super::{
-    Alert, Phase, Policy, Silence,
-    burn::Ratios,
+    Alert, Labels, Phase, Policy, Silence,
+    burn::{Budgets, Good},
     canary::Canary,
+    doubt::{self, Doubts, Here, Other},
     evaluate::{Evaluated, Instance, Known, Numbers, Others, Seen, evaluate},
     fingerprint,
     lifecycle::{self, Moved, Result as Seen1},
@@ -54,7 +55,9 @@ pub struct Book {
     pub heartbeat: Heartbeat,
     /// The promises of alignwatch itself that were not kept when that was last looked at; `None` = it was not yet.
     pub broken: Option<Vec<Broken>>,
-    ratios: BTreeMap<String, Ratios>,
+    budgets: Budgets,
+    /// What is known of our own network and clock.
+    doubts: Doubts,
     /// When rules of the configuration last had something to look at, by name.
     matched: BTreeMap<String, own::Matched>,
     /// What is being delivered, by channel.
@@ -118,37 +121,46 @@ impl Book {
     }
     /// Takes in what was seen of a repository.
     pub fn take_in(&mut self, policy: &Policy, seen: &Seen<'_>) {
-        let is_window_open = policy.open_window(seen.path, seen.now).is_some();
-        let ratio = seen.readings.iter().find(|reading| reading.metric == WITHIN_BUDGET).map(|reading| reading.value);
-        let ratios = self.ratios.entry(seen.path.to_owned()).or_default();
-        // What happens in a declared window does not count against the promise.
-        ratios.push(seen.now, ratio.filter(|_| !is_window_open));
-        let ratios = ratios.clone();
-        let seen = Seen { ratios: Some(&ratios), ..*seen };
-        let numbers = Numbers::of(&seen, &policy.rules);
+        for (host, answered) in seen.hosts {
+            self.doubts.called(Other::Host(host.clone()), *answered, seen.now);
+        }
+        let doubts = self.doubts.here(seen.judged.unwrap_or_default(), seen.now);
+        let numbers = Numbers::of(seen, &policy.rules);
+        self.take_in_budgets(policy, seen, &numbers, &doubts);
         for rule in &policy.rules {
             let is_firing = |fingerprint: &str| self.alerts.get(fingerprint).is_some_and(Alert::is_firing);
             // An alert about the machine may have been found at the look at another repository.
             let any = rule.is_about_machine() || self.places.contains_key(&(rule.name.clone(), seen.path.to_owned()));
-            if let Some(evaluated) = evaluate(rule, &seen, &numbers, Known { any, is_firing: &is_firing }) {
+            let known = Known { any, budgets: &self.budgets, doubts: &doubts, is_firing: &is_firing };
+            if let Some(evaluated) = evaluate(rule, seen, &numbers, known) {
                 self.note_match(rule, evaluated.matched, seen.now);
                 self.apply(rule, seen.path, evaluated, seen.now);
             }
         }
     }
 
-    /// Numbers of the last days of the repository at this path, from before this start.
-    pub fn recall_ratios(
+    fn take_in_budgets(&mut self, policy: &Policy, seen: &Seen<'_>, numbers: &Numbers<'_>, doubts: &Here) {
+        let goods: BTreeMap<String, &Good> = policy.goods().map(|good| (good.to_string(), good)).collect();
+        self.budgets.keep_only(&goods.keys().cloned().collect());
+        // What happens in a declared window does not count against the promise, nor what a wrong clock says.
+        let counts = policy.open_window(seen.path, seen.now).is_none() && !doubts.is_of_clock();
+        for good in goods.into_values() {
+            self.budgets.take_in(good, numbers.of_metric(good.metric()), seen.path, counts, seen.now);
+        }
+    }
+
+    /// Numbers of the last days of a series that a promise is made of, from before this start.
+    pub fn recall_budget(
         &mut self,
         policy: &Policy,
-        repository: &str,
+        good: &Good,
+        labels: Labels,
         points: impl IntoIterator<Item = (Timestamp, f64)>,
     ) {
-        let ratios = self.ratios.entry(repository.to_owned()).or_default();
-        for (at, ratio) in points {
-            let counts = policy.open_window(repository, at).is_none();
-            ratios.push(at, counts.then_some(ratio));
-        }
+        let path = labels.get("repository").cloned().unwrap_or_default();
+        let counts = |at| policy.open_window(&path, at).is_none();
+        let points = points.into_iter().map(|(at, value)| (at, counts(at).then_some(value)));
+        self.budgets.recall(good, labels, points);
     }
 
     fn apply(&mut self, rule: &Rule, repository: &str, evaluated: Evaluated, now: Timestamp) {
@@ -272,8 +284,9 @@ impl Book {
         }
     }
 
-    /// The clock was set back to `now`: nothing may wait for the times that it gave before.
-    pub fn follow_the_clock(&mut self, now: Timestamp) {
+    /// The clock was set back by so much, to `now`: nothing may wait for the times that it gave before.
+    pub fn follow_the_clock(&mut self, by: Span, now: Timestamp) {
+        self.doubts.set_back(by, now);
         self.nothing_after(now);
         self.decide_at = Some(now);
         for at in [&mut self.began_at, &mut self.settled_at] {
@@ -298,7 +311,7 @@ impl Book {
                 row.next_at = now;
             }
         }
-        self.ratios.values_mut().for_each(|ratios| ratios.forget_after(now));
+        self.budgets.forget_after(now);
     }
     /// All alerts: pending, firing, ended lately.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> + Clone {

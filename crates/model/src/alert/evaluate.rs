@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     Alert, Labels, Matcher,
-    burn::Ratios,
+    burn::{Budgets, Slo},
+    doubt::Here,
     expression::Expression,
     fingerprint,
     lifecycle::Result,
@@ -22,10 +23,10 @@ pub struct Seen<'a> {
     pub judged: std::result::Result<&'a [Judged], &'a str>,
     /// The numbers.
     pub readings: &'a [Reading],
-    /// How much of it was within budget over the last days.
-    pub ratios: Option<&'a Ratios>,
     /// The part of branches that should be aligned, 0 to 1.
     pub objective: f64,
+    /// The hosts of remotes that were asked, each with whether it answered.
+    pub hosts: &'a [(String, bool)],
     /// The time of judgement.
     pub now: Timestamp,
 }
@@ -68,6 +69,8 @@ pub enum Others {
     WellBut(BTreeMap<String, String>),
     /// Only these, by their fingerprints, are well; there is no number for any other, or its condition cannot be answered.
     WellOnly(BTreeSet<String>),
+    /// Only these are well; of others too little is known, of some for these reasons, by their fingerprints.
+    WellOnlyBut(BTreeSet<String>, BTreeMap<String, String>),
     /// Nothing can be said, for this reason.
     Unknown(String),
 }
@@ -80,8 +83,11 @@ impl Others {
                 let of_check = alert.labels.get("check").and_then(|check| doubts.get(check));
                 of_check.or_else(|| doubts.get(&alert.fingerprint)).cloned()
             }
-            Others::WellOnly(well) if well.contains(&alert.fingerprint) => None,
-            Others::WellOnly(_) => {
+            Others::WellOnly(well) | Others::WellOnlyBut(well, _) if well.contains(&alert.fingerprint) => None,
+            Others::WellOnlyBut(_, doubts) if doubts.contains_key(&alert.fingerprint) => {
+                doubts.get(&alert.fingerprint).cloned()
+            }
+            Others::WellOnly(_) | Others::WellOnlyBut(..) => {
                 Some("there is no number for it any more, or its condition cannot be answered".to_owned())
             }
             Others::Unknown(reason) => Some(reason.clone()),
@@ -97,11 +103,7 @@ pub struct Numbers<'a>(HashMap<&'a str, Vec<(Labels, f64)>>);
 impl<'a> Numbers<'a> {
     /// Those of the metrics that any of these rules is about.
     pub fn of(seen: &Seen<'a>, rules: &[Rule]) -> Numbers<'a> {
-        let metric = |rule: &'_ Rule| match &rule.of {
-            Of::Metric { bad, .. } => Some(bad.metric.clone()),
-            _ => None,
-        };
-        let wanted: HashSet<String> = rules.iter().filter_map(metric).collect();
+        let wanted: HashSet<&str> = rules.iter().filter_map(|rule| rule.of.metric()).collect();
         let mut numbers: HashMap<&str, Vec<(Labels, f64)>> = HashMap::new();
         for reading in seen.readings.iter().filter(|reading| wanted.contains(reading.metric)) {
             let mut labels: Labels = serde_json::from_str(&reading.labels).unwrap_or_default();
@@ -112,6 +114,11 @@ impl<'a> Numbers<'a> {
         }
         Numbers(numbers)
     }
+
+    /// Those of one metric.
+    pub fn of_metric(&self, metric: &str) -> &[(Labels, f64)] {
+        self.0.get(metric).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// What is known already of the alerts of a rule in a repository.
@@ -119,6 +126,10 @@ impl<'a> Numbers<'a> {
 pub struct Known<'a> {
     /// There are any.
     pub any: bool,
+    /// The last days of what promises are made of.
+    pub budgets: &'a Budgets,
+    /// What of ourselves is in doubt.
+    pub doubts: &'a Here,
     /// Does the one with this fingerprint fire?
     pub is_firing: &'a dyn Fn(&str) -> bool,
 }
@@ -129,6 +140,9 @@ pub struct Known<'a> {
 pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Known<'_>) -> Option<Evaluated> {
     let unseen =
         |reason: &str| Evaluated { bad: Vec::new(), others: Others::Unknown(reason.to_owned()), matched: false };
+    if let (Ok(_), Some(reason)) = (seen.judged, known.doubts.of_numbers(rule)) {
+        return Some(unseen(reason));
+    }
     Some(match (&rule.of, seen.judged) {
         (Of::OwnPromise | Of::SilenceEnds | Of::RuleIdle, _) => return None,
         (Of::Unseen, Err(reason)) => {
@@ -138,16 +152,16 @@ pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Know
         (Of::Unseen, Ok(_)) => well(),
         (_, Err(reason)) => unseen(reason),
         (Of::Findings { checks, at_least, matchers }, Ok(judged)) => {
-            findings(rule, (checks, *at_least, matchers), judged, seen)
+            findings(rule, (checks, *at_least, matchers), judged, known.doubts, seen)
         }
         (Of::Metric { bad, clear }, Ok(_)) => {
             let limit = |fingerprint: &str| {
                 let fires = (known.is_firing)(fingerprint);
                 if fires { clear.unwrap_or(bad.number) } else { bad.number }
             };
-            of_metric(rule, bad, numbers.0.get(bad.metric.as_str()), known.any, &limit, seen)
+            of_metric(rule, bad, numbers.of_metric(&bad.metric), known.any, &limit, seen)
         }
-        (Of::BudgetBurns, Ok(_)) => budget(rule, seen),
+        (Of::BudgetBurns(slo), Ok(_)) => budget(rule, slo, known.budgets, seen),
     })
 }
 
@@ -158,7 +172,7 @@ fn well() -> Evaluated {
 
 fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, String)>) -> Labels {
     let mut labels: Labels = own.into_iter().collect();
-    let is_number = matches!(rule.of, Of::Metric { .. });
+    let is_number = rule.of.metric().is_some();
     if !is_number && !rule.is_about_machine() && !seen.path.is_empty() {
         labels.insert("repository".to_owned(), seen.path.to_owned());
     }
@@ -170,12 +184,22 @@ fn labels(rule: &Rule, seen: &Seen<'_>, own: impl IntoIterator<Item = (String, S
 /// Checks, the least severity, and what else must hold.
 type Wanted<'a> = (&'a [String], Severity, &'a [Matcher]);
 
-fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Judged], seen: &Seen<'_>) -> Evaluated {
+fn findings(
+    rule: &Rule,
+    (checks, at_least, matchers): Wanted<'_>,
+    judged: &[Judged],
+    of_ourselves: &Here,
+    seen: &Seen<'_>,
+) -> Evaluated {
     let (mut bad, mut doubts, mut matched) = (Vec::new(), BTreeMap::new(), false);
     for judged in judged.iter().filter(|judged| checks.iter().any(|id| id == judged.check.id)) {
         match &judged.reason {
             Some(reason) => drop(doubts.insert(judged.check.id.to_owned(), reason.clone())),
             None => matched = true,
+        }
+        if let Some(reason) = of_ourselves.of_check(judged.check) {
+            doubts.insert(judged.check.id.to_owned(), reason.to_owned());
+            continue;
         }
         for finding in judged.findings.iter().filter(|finding| at_least <= finding.severity) {
             let own = [("check", judged.check.id), ("subject", &finding.subject), ("key", &finding.key)];
@@ -213,13 +237,13 @@ fn findings(rule: &Rule, (checks, at_least, matchers): Wanted<'_>, judged: &[Jud
 fn of_metric(
     rule: &Rule,
     bad_when: &Expression,
-    series: Option<&Vec<(Labels, f64)>>,
+    series: &[(Labels, f64)],
     any_known: bool,
     limit: &dyn Fn(&str) -> f64,
     seen: &Seen<'_>,
 ) -> Evaluated {
     let (mut bad, mut well, mut matched) = (Vec::new(), BTreeSet::new(), false);
-    for (own, value) in series.into_iter().flatten() {
+    for (own, value) in series {
         matched = matched || bad_when.is_about(own);
         // Most numbers are well and were before: nothing is worked out for them.
         if !any_known && !bad_when.comparison.holds(*value, bad_when.number) || !bad_when.is_about(own) {
@@ -270,28 +294,44 @@ fn cannot_be_seen(rule: &Rule, seen: &Seen<'_>, reason: &str) -> Instance {
     }
 }
 
-fn budget(rule: &Rule, seen: &Seen<'_>) -> Evaluated {
-    let nothing = |others| Evaluated { bad: Vec::new(), others, matched: true };
-    let burning = match seen.ratios.map(|ratios| ratios.burning(seen.objective, seen.now)) {
-        None => return nothing(Others::Unknown("nothing of the last hour is known".to_owned())),
-        Some(Err(reason)) => return nothing(Others::Unknown(reason)),
-        Some(Ok(None)) => return nothing(Others::WellBut(BTreeMap::new())),
-        Some(Ok(Some(burning))) => burning,
-    };
-    let (pair, rate) = burning;
+fn budget(rule: &Rule, slo: &Slo, budgets: &Budgets, seen: &Seen<'_>) -> Evaluated {
+    let objective = slo.objective.unwrap_or(seen.objective);
+    let (mut bad, mut well, mut doubts, mut matched) = (Vec::new(), BTreeSet::new(), BTreeMap::new(), false);
+    for (own, ratios) in budgets.at(&slo.good, seen.path) {
+        matched = true;
+        let labels = labels(rule, seen, own.clone());
+        let fingerprint = fingerprint(&labels);
+        let burning = ratios.burning(&slo.pairs, objective, seen.now).and_then(|burning| match (burning, &rule.when) {
+            (Some((_, rate)), Some(when)) => when.holds_of(rate, &labels).map(|holds| burning.filter(|_| holds)),
+            _ => Ok(burning),
+        });
+        match burning {
+            Ok(Some((pair, rate))) => bad.push(of_rate(rule, slo, labels, pair.severity, rate)),
+            Ok(None) => drop(well.insert(fingerprint)),
+            Err(reason) => drop(doubts.insert(fingerprint, reason)),
+        }
+    }
+    Evaluated { bad, others: Others::WellOnlyBut(well, doubts), matched }
+}
+
+fn of_rate(rule: &Rule, slo: &Slo, labels: Labels, severity: Severity, rate: f64) -> Instance {
+    let path = labels.get("repository").filter(|_| !rule.is_own);
+    let command =
+        path.map(|path| format!("alignwatch branches {} --sort behind", crate::quote::shell_word(path.as_bytes())));
+    let of = if rule.is_own { slo.good.to_string() } else { "alignment".to_owned() };
     let days = 28.0 / rate;
-    let instance = Instance {
-        labels: labels(rule, seen, []),
-        severity: pair.severity,
+    let pace = format!(
+        "the error budget of {of} goes {rate:.1} times too fast: at this pace all of four weeks is used in {days:.0} days"
+    );
+    Instance {
+        labels,
+        severity,
         value: Some(rate),
-        summary: format!(
-            "the error budget of alignment goes {rate:.1} times too fast: at this pace all of four weeks is used in {days:.0} days"
-        ),
+        summary: rule.summary.clone().unwrap_or(pace),
         description: rule.why.clone(),
-        commands: vec![format!("alignwatch branches {} --sort behind", crate::quote::shell_word(seen.path.as_bytes()))],
+        commands: command.into_iter().collect(),
         runbook: rule.runbook.clone().unwrap_or_default(),
-    };
-    Evaluated { bad: vec![instance], others: Others::WellBut(BTreeMap::new()), matched: true }
+    }
 }
 
 /// A number with as many digits as people read.

@@ -3,10 +3,12 @@
 //! What a rule says of numbers stands there unchanged. Findings stand there by the status of their check. What Prometheus cannot
 //! know (what alignwatch itself promises) is left out, and said so.
 
+use std::collections::BTreeSet;
+
 use super::{
     Labels, Matcher, Policy,
-    burn::PAIRS,
-    expression::{Comparison, Expression},
+    burn::{Good, Pair, Slo},
+    expression::{self, Comparison, Expression},
     rule::{Of, Rule},
 };
 use crate::{Severity, Span};
@@ -33,7 +35,7 @@ fn expressions(rule: &Rule) -> Result<Vec<(String, Severity)>, &'static str> {
     }
     match &rule.of {
         Of::OwnPromise | Of::Unseen | Of::SilenceEnds | Of::RuleIdle => Err("only alignwatch can know it"),
-        Of::Metric { bad, .. } if bad.matchers.iter().any(|matcher| matcher.name == "repository") => {
+        _ if matchers_of(rule).iter().any(|matcher| matcher.name == "repository") => {
             Err("it names a repository by its path; to Prometheus it has an id, the label `repo`")
         }
         Of::Metric { bad, clear } => Ok(vec![(with_clear(rule, bad, *clear), severity)]),
@@ -55,13 +57,14 @@ fn expressions(rule: &Rule) -> Result<Vec<(String, Severity)>, &'static str> {
             })
         }
         // Of one severity there is one rule: two of the same name and labels would be one to Prometheus.
-        Of::BudgetBurns => {
+        Of::BudgetBurns(slo) => {
+            let severities: BTreeSet<Severity> = slo.pairs.iter().map(|pair| pair.severity).collect();
             let of = |severity| {
-                let pairs = PAIRS.iter().filter(|pair| pair.severity == severity);
-                let all: Vec<_> = pairs.map(|pair| burns(pair.short, pair.long, pair.factor)).collect();
+                let pairs = slo.pairs.iter().filter(|pair| pair.severity == severity);
+                let all: Vec<_> = pairs.map(|pair| burns(slo, pair)).collect();
                 (all.join(" or "), severity)
             };
-            Ok([Severity::Critical, Severity::Warning].map(of).into())
+            Ok(severities.into_iter().rev().map(of).collect())
         }
     }
 }
@@ -94,19 +97,41 @@ fn unsaid(rule: &Rule) -> Vec<String> {
         {
             unsaid.push(format!("it is well again at {clear} here; there, as soon as it is not bad"));
         }
+        Of::BudgetBurns(Slo { good: Good::Unless { clear: Some(clear), .. }, .. }) => {
+            unsaid.push(format!("it counts as bad until it passes {clear} here; there, only while it is bad"));
+        }
         _ => {}
     }
     unsaid
 }
 
-fn burns(short: Span, long: Span, factor: f64) -> String {
-    let rate = |span: Span| {
-        let minutes = span.0 / 60;
-        format!(
-            "(1 - avg_over_time(alignwatch_within_budget_ratio[{minutes}m])) / (1 - alignwatch_aligned_objective_ratio) > {factor}"
-        )
+/// The rate of both windows. Times at which a window of ours is open, which do not count here, are not known there.
+fn burns(slo: &Slo, pair: &Pair) -> String {
+    let bad = |span: Span| {
+        let seconds = span.0;
+        match &slo.good {
+            Good::Part { .. } => format!("(1 - avg_over_time({}[{seconds}s]))", slo.good),
+            Good::Unless { bad: Expression { metric, matchers, comparison, number }, .. } => {
+                let (series, sign) = (expression::written(metric, matchers), comparison.sign());
+                format!("avg_over_time(({series} {sign} bool {number})[{seconds}s:])")
+            }
+        }
     };
-    format!("{} and {}", rate(short), rate(long))
+    let budget = match slo.objective {
+        None => "(1 - alignwatch_aligned_objective_ratio)".to_owned(),
+        Some(objective) => format!("(1 - {objective})"),
+    };
+    let rate = |span| format!("{} / {budget} > {}", bad(span), pair.factor);
+    format!("{} and {}", rate(pair.short), rate(pair.long))
+}
+
+/// What must hold for the labels of the series that it is about.
+fn matchers_of(rule: &Rule) -> &[Matcher] {
+    match &rule.of {
+        Of::Metric { bad, .. } => &bad.matchers,
+        Of::BudgetBurns(slo) => slo.good.matchers(),
+        _ => &[],
+    }
 }
 
 fn entry(rule: &Rule, expr: &str, severity: Severity) -> String {
@@ -168,6 +193,31 @@ mod tests {
           for: 3600s
           labels: {team: "a", severity: "error"}
           annotations: {dashboard: "https://g.example/1", runbook_url: "https://w.example/x", summary: "configured"}
+        "#);
+    }
+
+    #[test]
+    fn a_promise_is_exported_by_severity_with_its_windows() {
+        let pairs = "[{short: 5m, long: 1h, factor: 14.4, severity: critical}, {short: 2h, long: 1d, factor: 3}, {short: 6h, long: 3d, factor: 1}]";
+        insta::assert_snapshot!(exported(&format!(
+            "{{name: own-rule, expr: 'alignwatch_host_disk_used_ratio{{role=\"repository\"}} > 0.9', objective: 99.5, burn_rates: {pairs}}}"
+        )), @r#"
+        - alert: "own-rule"
+          expr: "avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[300s:]) / (1 - 0.995) > 14.4 and avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[3600s:]) / (1 - 0.995) > 14.4"
+          labels: {severity: "critical"}
+          annotations: {summary: "configured"}
+        - alert: "own-rule"
+          expr: "avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[7200s:]) / (1 - 0.995) > 3 and avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[86400s:]) / (1 - 0.995) > 3 or avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[21600s:]) / (1 - 0.995) > 1 and avg_over_time((alignwatch_host_disk_used_ratio{role=\"repository\"} > bool 0.9)[259200s:]) / (1 - 0.995) > 1"
+          labels: {severity: "warning"}
+          annotations: {summary: "configured"}
+        "#);
+        insta::assert_snapshot!(exported(
+            "{name: own-rule, expr: alignwatch_aligned_ratio, objective: 80, burn_rates: [{short: 5m, long: 1h, factor: 4.5}]}"
+        ), @r#"
+        - alert: "own-rule"
+          expr: "(1 - avg_over_time(alignwatch_aligned_ratio[300s])) / (1 - 0.8) > 4.5 and (1 - avg_over_time(alignwatch_aligned_ratio[3600s])) / (1 - 0.8) > 4.5"
+          labels: {severity: "warning"}
+          annotations: {summary: "configured"}
         "#);
     }
 

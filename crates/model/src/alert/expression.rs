@@ -70,26 +70,8 @@ impl Comparison {
 impl Expression {
     /// Reads one. Errors: what is wrong, such as a metric or label that does not exist: a rule that can never fire is a mistake.
     pub fn parse(text: &str) -> Result<Expression, String> {
-        let text = text.trim();
-        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
-        let (name, rest) = text.split_at(end);
-        let metric = metrics::by_name(name).ok_or_else(|| unknown_metric(name))?;
-        let (matchers, rest) = match rest.trim_start().strip_prefix('{') {
-            Some(inner) => {
-                let close = closing(inner).ok_or_else(|| "the `}` is missing".to_owned())?;
-                let matchers = matcher::parse_all(&inner[..close]).map_err(|error| error.to_string())?;
-                (matchers, &inner[close + 1..])
-            }
-            None => (Vec::new(), rest),
-        };
-        if let Some(matcher) = matchers.iter().find(|matcher| !has_label(metric, &matcher.name)) {
-            let all = labels_of(metric).collect::<Vec<_>>().join("`, `");
-            return Err(format!("`{name}` has no label `{}`; it has `{all}`", matcher.name));
-        }
-        if let Some(problem) = matchers.iter().find_map(|matcher| never_so(metric, matcher)) {
-            return Err(problem);
-        }
-        let rest = rest.trim_start();
+        let (metric, matchers, rest) = series(text)?;
+        let name = metric.name;
         let found = COMPARISONS.into_iter().find_map(|(sign, comparison)| Some((comparison, rest.strip_prefix(sign)?)));
         let (comparison, number) =
             found.ok_or_else(|| "after the metric comes `>`, `>=`, `<`, `<=`, `==` or `!=`".to_owned())?;
@@ -111,15 +93,43 @@ impl Expression {
     }
 }
 
+/// Reads a metric with labels in braces, and gives what stands after them. Errors: what is wrong.
+pub(super) fn series(text: &str) -> Result<(&'static Metric, Vec<Matcher>, &str), String> {
+    let text = text.trim();
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let metric = metrics::by_name(name).ok_or_else(|| unknown_metric(name))?;
+    let (matchers, rest) = match rest.trim_start().strip_prefix('{') {
+        Some(inner) => {
+            let close = closing(inner).ok_or_else(|| "the `}` is missing".to_owned())?;
+            let matchers = matcher::parse_all(&inner[..close]).map_err(|error| error.to_string())?;
+            (matchers, &inner[close + 1..])
+        }
+        None => (Vec::new(), rest),
+    };
+    if let Some(matcher) = matchers.iter().find(|matcher| !has_label(metric, &matcher.name)) {
+        let all = labels_of(metric).collect::<Vec<_>>().join("`, `");
+        return Err(format!("`{name}` has no label `{}`; it has `{all}`", matcher.name));
+    }
+    if let Some(problem) = matchers.iter().find_map(|matcher| never_so(metric, matcher)) {
+        return Err(problem);
+    }
+    Ok((metric, matchers, rest.trim_start()))
+}
+
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.metric)?;
-        if !self.matchers.is_empty() {
-            let matchers: Vec<_> = self.matchers.iter().map(ToString::to_string).collect();
-            write!(f, "{{{}}}", matchers.join(","))?;
-        }
-        write!(f, " {} {}", self.comparison.sign(), self.number)
+        write!(f, "{} {} {}", written(&self.metric, &self.matchers), self.comparison.sign(), self.number)
     }
+}
+
+/// A metric with its labels, as it is read.
+pub(super) fn written(metric: &str, matchers: &[Matcher]) -> String {
+    if matchers.is_empty() {
+        return metric.to_owned();
+    }
+    let matchers: Vec<_> = matchers.iter().map(ToString::to_string).collect();
+    format!("{metric}{{{}}}", matchers.join(","))
 }
 
 fn unknown_metric(name: &str) -> String {
@@ -140,12 +150,21 @@ pub fn labels_named(name: &str) -> impl Iterator<Item = &'static str> {
 
 /// Why no series of this metric can be what a matcher speaks of: its label has other values only.
 fn never_so(metric: &Metric, matcher: &Matcher) -> Option<String> {
-    use crate::{Severity, Status, branch::State, checks};
+    use crate::{Look, Severity, Status, branch::State, checks, notice::FailureReason, run::Outcome, task::Came};
+    let of_looks: Vec<String>;
     let words: Vec<&str> = match (metric.name, matcher.name.as_str()) {
         (_, "check") => checks::ALL.iter().map(|check| check.id).collect(),
         ("alignwatch_branches", "state") => State::ALL.iter().map(|state| state.word()).collect(),
         (_, "severity") => Severity::ALL.iter().map(|severity| severity.word()).collect(),
         (_, "status") => Status::ALL.iter().map(|status| status.word()).collect(),
+        ("alignwatch_alignment_runs", "outcome") => Outcome::ALL.iter().map(|outcome| outcome.word()).collect(),
+        // A run that was held is none.
+        ("alignwatch_task_last_result", "result") => [Came::Effect, Came::Noop, Came::Failed].map(Came::word).to_vec(),
+        (_, "reason") => FailureReason::ALL.iter().map(|reason| reason.word()).collect(),
+        (_, "look") => {
+            of_looks = Look::ALL.iter().map(|look| look.word()).collect();
+            of_looks.iter().map(String::as_str).collect()
+        }
         _ => return None,
     };
     matcher.speaks_of_none(&words)
@@ -183,6 +202,12 @@ mod tests {
         assert!(told("alignwatch_check_status{check=\"behindd\"} == 1").contains("never"));
         assert!(told("alignwatch_check_status{status=\"bad\"} == 1").contains("never"));
         assert!(told("alignwatch_findings{severity=\"page\"} > 0").contains("never"));
+        assert!(told("alignwatch_alignment_runs{outcome=\"faild\"} > 0").contains("did you mean `failed`?"));
+        assert!(
+            told("alignwatch_task_last_result{result=\"skipped\"} == 1").contains("it is one of effect, noop, failed")
+        );
+        assert!(told("alignwatch_delivery_failures_total{reason=\"timeout\"} > 0").contains("never"));
+        assert!(told("alignwatch_look_duration_seconds{look=\"mergs\"} > 60").contains("did you mean `merges`?"));
         for fine in [
             "alignwatch_branches{state=~\"conflicting|diverged\"} > 3",
             "alignwatch_check_status{check!=\"conflicting\",status=\"unknown\"} == 1",

@@ -107,7 +107,7 @@ impl Matcher {
         let few = if words.len() <= 12 {
             format!("it is one of {}", words.join(", "))
         } else {
-            "`alignwatch check --list` shows all".to_owned()
+            "docs/METRICS.md and `alignwatch check --list` show all".to_owned()
         };
         let hint = near.map_or(few, |near| format!("did you mean `{near}`?"));
         Some(format!("`{}` is never `{}`; {hint}", self.name, self.value))

@@ -10,6 +10,8 @@
 //! 5. [`unsent`]: compares what should have been told with what was. The difference is what is told now.
 //! 6. [`outbox`]: attempts to tell, until one succeeds.
 //!
+//! [`doubt`]: what cannot be judged at all, because it may be our own network or clock.
+//!
 //! [`announcement`]: messages that are about no alert, by the same outbox.
 //!
 //! [`book`] keeps it all together and says what of it is not on the disk yet. [`explain`] tells the same steps to a person.
@@ -20,6 +22,7 @@ pub mod book;
 pub mod burn;
 pub mod canary;
 pub mod condition;
+pub mod doubt;
 pub mod evaluate;
 pub mod explain;
 pub mod export;

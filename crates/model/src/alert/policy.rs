@@ -2,10 +2,11 @@
 
 use super::{
     Alert, Matcher,
+    burn::Good,
     canary::{self, CanaryPlan},
     mute::Inhibit,
     route::{Route, Step, Who},
-    rule::Rule,
+    rule::{Of, Rule},
 };
 use std::collections::BTreeSet;
 
@@ -30,6 +31,8 @@ pub struct Policy {
     pub at_most_per_hour: usize,
     /// Channels that keep an incident or issue for each group.
     pub keep_incidents: BTreeSet<String>,
+    /// Channels that are files and programs of this machine.
+    local: BTreeSet<String>,
     /// The longest silence.
     pub silence_at_most: Span,
     /// How long after the start nothing is told.
@@ -72,6 +75,11 @@ impl Policy {
             windows,
             at_most_per_hour: usize::try_from(alerts.at_most_per_hour).unwrap_or(usize::MAX),
             keep_incidents: keepers.map(|channel| channel.name().to_owned()).collect(),
+            local: channels
+                .iter()
+                .filter(|channel| channel.is_local())
+                .map(|channel| channel.name().to_owned())
+                .collect(),
             silence_at_most: alerts.silence_at_most,
             settle: alerts.settle,
             fallback: alerts.fallback.clone(),
@@ -82,6 +90,19 @@ impl Policy {
                 .collect(),
             canaries,
         }
+    }
+
+    /// Is this a channel on another machine?
+    pub fn calls_others(&self, channel: &str) -> bool {
+        !self.local.contains(channel)
+    }
+
+    /// What promises are made of, once for each rule about one.
+    pub fn goods(&self) -> impl Iterator<Item = &Good> {
+        self.rules.iter().filter_map(|rule| match &rule.of {
+            Of::BudgetBurns(slo) => Some(&slo.good),
+            _ => None,
+        })
     }
 
     /// One rule, of which nobody is told.

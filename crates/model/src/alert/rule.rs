@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::{
     Labels, Matcher, Timing,
+    burn::{Good, PAIRS, Pair, Slo},
     condition::{Condition, Subject},
     expression::{self, Expression},
     matcher,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     Severity, Span,
     checks::{self, Check, Family},
-    config::{LabelEntry, RuleEntry},
+    config::{BurnEntry, LabelEntry, RuleEntry},
 };
 
 /// Facts of findings that are labels of their alerts: by them it is known what hangs on what.
@@ -71,8 +72,8 @@ pub enum Of {
         /// What is well again; between the two, it stays as it is. `None` = whatever is not bad.
         clear: Option<f64>,
     },
-    /// The error budget of alignment goes too fast.
-    BudgetBurns,
+    /// An error budget that goes too fast.
+    BudgetBurns(Slo),
     /// A repository that can't be looked at.
     Unseen,
     /// A promise of alignwatch itself that is not kept.
@@ -92,7 +93,7 @@ impl fmt::Display for Of {
             Of::Findings { checks, at_least, .. } => write!(f, "findings of {}, from {at_least} on", checks.join(", ")),
             Of::Metric { bad, clear: None } => write!(f, "{bad}"),
             Of::Metric { bad, clear: Some(clear) } => write!(f, "{bad}, until it passes {clear}"),
-            Of::BudgetBurns => f.write_str("an error budget that goes too fast, over two windows at once"),
+            Of::BudgetBurns(slo) => write!(f, "{slo}"),
             Of::Unseen => f.write_str("repositories that cannot be looked at"),
             Of::OwnPromise => f.write_str("promises of alignwatch itself that it does not keep"),
             Of::SilenceEnds => f.write_str("silences that end soon, and under which something fires"),
@@ -160,6 +161,14 @@ const BUILT_IN: &[BuiltIn] = &[
         hold: Span(0),
         keep_firing: Span(0),
         why: "What the task is for is still there; one that lost objects has to be looked at while they can be brought back",
+    },
+    BuiltIn {
+        name: "task-without-effect",
+        severity: None,
+        of: What::Findings(&["task-without-effect"], Severity::Warning),
+        hold: Span(0),
+        keep_firing: Span(0),
+        why: "A task that acts and changes nothing looks like one that works",
     },
     BuiltIn {
         name: "backup-unproven",
@@ -302,7 +311,7 @@ impl Rule {
                 at_least,
                 matchers: Vec::new(),
             },
-            What::BudgetBurns => Of::BudgetBurns,
+            What::BudgetBurns => Of::BudgetBurns(Slo::of_alignment()),
             What::Unseen => Of::Unseen,
             What::OwnPromise => Of::OwnPromise,
             What::SilenceEnds => Of::SilenceEnds,
@@ -337,22 +346,42 @@ impl Rule {
 
     /// Is this something that a rule can look for? Errors: what is wrong.
     pub fn reads(expr: &str) -> Result<(), String> {
-        Of::parse(expr, None).map(drop).map_err(|(_, problem)| problem)
+        // A part that is well stands alone where an `objective` stands beside it.
+        match Good::parse(expr) {
+            Ok(Good::Part { .. }) => Ok(()),
+            _ => Of::parse(expr, None).map(drop).map_err(|bad| bad.problem),
+        }
+    }
+
+    /// The metric that this text names, whatever else is wrong with it.
+    pub fn metric_named(expr: &str) -> Option<&'static str> {
+        expression::series(expr).ok().map(|(metric, ..)| metric.name)
     }
 
     /// A rule of the configuration. Errors: what is wrong with it, by the key that holds it.
-    pub fn of_entry(entry: &RuleEntry) -> Result<Rule, (&'static str, String)> {
-        let of = Of::parse(&entry.expr, entry.clear.as_deref())?;
-        let when = entry.when.as_deref().map(|text| of.condition(text).map_err(|problem| ("when", problem)));
+    pub fn of_entry(entry: &RuleEntry) -> Result<Rule, Bad> {
+        let of = match &entry.objective {
+            None if !entry.burn_rates.is_empty() => {
+                return Err(Bad::of("burn_rates", "they need an `objective` beside them"));
+            }
+            None => Of::parse(&entry.expr, entry.clear.as_deref())?,
+            Some(objective) => Of::BudgetBurns(slo_of(entry, objective)?),
+        };
+        let when = entry.when.as_deref().map(|text| of.condition(text).map_err(|problem| Bad::of("when", problem)));
         let when = when.transpose()?;
         let (times, of_last) = (entry.times.unwrap_or(1), entry.of.or(entry.times).unwrap_or(1));
         if of_last < times {
-            return Err(("times", format!("can never be so many of the last {of_last}")));
+            return Err(Bad::of("times", format!("can never be so many of the last {of_last}")));
         }
         let named = |all: &[LabelEntry]| all.iter().map(|one| (one.name.clone(), one.value.clone())).collect();
         Ok(Rule {
             name: entry.name.clone(),
-            severity: entry.severity.or(matches!(of, Of::Metric { .. }).then_some(Severity::Warning)),
+            severity: match of {
+                // Each pair of windows has its own.
+                Of::BudgetBurns(_) => None,
+                Of::Metric { .. } => entry.severity.or(Some(Severity::Warning)),
+                _ => entry.severity,
+            },
             of,
             when,
             timing: Timing {
@@ -371,13 +400,37 @@ impl Rule {
     }
 }
 
+/// What is wrong with a rule of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bad {
+    /// The key that holds it, within the rule: `burn_rates[1].short`.
+    pub key: String,
+    /// How it is wrong.
+    pub problem: String,
+}
+
+impl Bad {
+    fn of(key: impl Into<String>, problem: impl Into<String>) -> Bad {
+        Bad { key: key.into(), problem: problem.into() }
+    }
+}
+
 impl Of {
     /// Reads what a rule looks for. Errors: the key that is wrong, and how.
-    pub(crate) fn parse(text: &str, clear: Option<&str>) -> Result<Of, (&'static str, String)> {
+    pub(crate) fn parse(text: &str, clear: Option<&str>) -> Result<Of, Bad> {
         match text.trim().strip_prefix("finding") {
-            Some(_) if clear.is_some() => Err(("clear", "a finding is there or not: nothing lies between".to_owned())),
-            Some(rest) if !rest.starts_with('s') => findings_of(rest).map_err(|problem| ("expr", problem)),
+            Some(_) if clear.is_some() => Err(Bad::of("clear", "a finding is there or not: nothing lies between")),
+            Some(rest) if !rest.starts_with('s') => findings_of(rest).map_err(|problem| Bad::of("expr", problem)),
             _ => metric_of(text, clear),
+        }
+    }
+
+    /// The metric that it is about, if one.
+    pub fn metric(&self) -> Option<&str> {
+        match self {
+            Of::Metric { bad, .. } => Some(&bad.metric),
+            Of::BudgetBurns(slo) => Some(slo.good.metric()),
+            _ => None,
         }
     }
 
@@ -385,8 +438,8 @@ impl Of {
     fn condition(&self, text: &str) -> Result<Condition, String> {
         match self {
             Of::Findings { checks, .. } => Condition::parse(text, Subject::Finding(checks)),
-            Of::Metric { bad, .. } => {
-                let labels: Vec<&str> = expression::labels_named(&bad.metric).collect();
+            Of::Metric { .. } | Of::BudgetBurns(_) => {
+                let labels: Vec<&str> = self.metric().into_iter().flat_map(expression::labels_named).collect();
                 Condition::parse(text, Subject::Number(&labels))
             }
             _ => Err("only findings and metrics have conditions".to_owned()),
@@ -420,20 +473,74 @@ fn findings_of(text: &str) -> Result<Of, String> {
     Ok(Of::Findings { checks, at_least, matchers })
 }
 
-fn metric_of(text: &str, clear: Option<&str>) -> Result<Of, (&'static str, String)> {
-    let bad = Expression::parse(text).map_err(|problem| ("expr", problem))?;
-    let clear = match clear {
-        None => None,
-        Some(clear) => {
-            let number = clear.trim().parse().ok().filter(|number: &f64| number.is_finite());
-            let number = number.ok_or_else(|| ("clear", format!("`{clear}` is no number")))?;
-            if bad.comparison.holds(number, bad.number) {
-                return Err(("clear", format!("{number} is itself bad by `{text}`, so that it would never end")));
-            }
-            Some(number)
-        }
+/// The promise of a rule, and how fast its error budget may go.
+fn slo_of(entry: &RuleEntry, objective: &str) -> Result<Slo, Bad> {
+    if entry.expr.trim().starts_with("finding") {
+        return Err(Bad::of("objective", "findings have no error budget, metrics have"));
+    }
+    let good = match (Good::parse(&entry.expr).map_err(|problem| Bad::of("expr", problem))?, entry.clear.as_deref()) {
+        (Good::Part { .. }, Some(_)) => return Err(Bad::of("clear", "`expr` says no number that is bad")),
+        (part, None) => part,
+        (Good::Unless { bad, .. }, clear) => Good::Unless { clear: clear_of(&bad, &entry.expr, clear)?, bad },
     };
+    let percent = objective.trim().parse().ok().filter(|percent: &f64| 0.0 < *percent && *percent < 100.0);
+    let percent =
+        percent.ok_or_else(|| Bad::of("objective", format!("`{objective}` is not between 0 and 100 percent")))?;
+    let objective = percent / 100.0;
+    let usual = || PAIRS.iter().map(|pair| Pair { severity: entry.severity.unwrap_or(pair.severity), ..*pair });
+    let own = entry.burn_rates.iter().enumerate().map(|(at, one)| {
+        pair_of(one, entry.severity, objective)
+            .map_err(|bad| Bad::of(format!("burn_rates[{at}].{}", bad.key), bad.problem))
+    });
+    let mut pairs: Vec<Pair> = own.collect::<Result<_, _>>()?;
+    if pairs.is_empty() {
+        pairs.extend(usual().filter(|pair| can_burn(pair.factor, objective)));
+    }
+    pairs.sort_by(|one, other| other.severity.cmp(&one.severity).then(other.factor.total_cmp(&one.factor)));
+    Ok(Slo { good, objective: Some(objective), pairs })
+}
+
+fn pair_of(entry: &BurnEntry, severity: Option<Severity>, objective: f64) -> Result<Pair, Bad> {
+    let (short, long) = (entry.short, entry.long);
+    if long.0 <= short.0 {
+        return Err(Bad::of(
+            "short",
+            "it must be shorter than `long`: the long one says that it matters, the short one that it goes on",
+        ));
+    }
+    let factor = entry.factor.trim().parse().ok().filter(|factor: &f64| 0.0 < *factor && factor.is_finite());
+    let factor = factor.ok_or_else(|| Bad::of("factor", format!("`{}` is no number above 0", entry.factor)))?;
+    if !can_burn(factor, objective) {
+        let most = 1.0 / (1.0 - objective);
+        return Err(Bad::of(
+            "factor",
+            format!("it could never fire: with nothing good at all, this budget goes {most:.1} times too fast"),
+        ));
+    }
+    Ok(Pair { short, long, factor, severity: entry.severity.or(severity).unwrap_or(Severity::Warning) })
+}
+
+/// Can the budget go faster than this?
+fn can_burn(factor: f64, objective: f64) -> bool {
+    factor * (1.0 - objective) < 1.0
+}
+
+fn metric_of(text: &str, clear: Option<&str>) -> Result<Of, Bad> {
+    let bad = Expression::parse(text).map_err(|problem| Bad::of("expr", problem))?;
+    let clear = clear_of(&bad, text, clear)?;
     Ok(Of::Metric { bad, clear })
+}
+
+/// The number at which it is well again.
+fn clear_of(bad: &Expression, text: &str, clear: Option<&str>) -> Result<Option<f64>, Bad> {
+    let Some(clear) = clear else { return Ok(None) };
+    let number = clear.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    let number = number.ok_or_else(|| Bad::of("clear", format!("`{clear}` is no number")))?;
+    if bad.comparison.holds(number, bad.number) {
+        let problem = format!("{number} is itself bad by `{text}`, so that it would never end");
+        return Err(Bad::of("clear", problem));
+    }
+    Ok(Some(number))
 }
 
 #[cfg(test)]
@@ -474,7 +581,7 @@ mod tests {
             clear: clear.map(str::to_owned),
             ..RuleEntry::default()
         };
-        let told = |entry: &RuleEntry| Rule::of_entry(entry).unwrap_err().1;
+        let told = |entry: &RuleEntry| Rule::of_entry(entry).unwrap_err().problem;
         assert!(told(&entry("finding{check=\"no-such\"}", None)).contains("could never fire"));
         assert!(told(&entry("finding{branch=\"x\"}", None)).contains("has no label `branch`"));
         assert!(told(&entry("finding >= bad", None)).contains("is no severity"));

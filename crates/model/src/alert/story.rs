@@ -682,3 +682,20 @@ fn a_step_that_is_held_by_its_hours_is_taken_when_they_begin() {
     found(&mut world, 571, "/a", &[("conflicting", "x", None)]);
     assert!(world.told().join("\n").contains("570 lead "));
 }
+
+#[test]
+fn why_a_rule_finds_nothing_is_told_while_our_own_network_is_in_doubt() {
+    let mut world = World::new();
+    world.0.policy.rules = Rule::built_in();
+    let silent = ["one.example", "two.example"].map(|host| (host.to_owned(), false));
+    world.0.see_asking("/r", Ok(&[]), &[], 0.95, &silent);
+    world.0.look_at_itself();
+    let said = |name: &str| {
+        let rule = world.0.policy.rule(name).unwrap();
+        let links = explain::of_rule_now(&world.0.book, &world.0.policy, rule, Timestamp(0));
+        links.into_iter().filter(|link| link.step == "doubt").map(|link| link.said).collect::<Vec<_>>()
+    };
+    let why = "our own network is in doubt: none of the hosts one.example, two.example answers";
+    assert_eq!(said("remote-unreachable"), [why]);
+    assert_eq!(said("conflict"), [""; 0]);
+}

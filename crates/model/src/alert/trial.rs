@@ -12,9 +12,14 @@
 //!       - {at: 60m, told: [{channel: team, resolved: [conflict]}]}
 //! ```
 
+mod runs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+
+pub use runs::RunAct;
+use runs::Runs;
 
 use super::{
     Ack, Labels, Matcher, Phase, Policy, Silence, Wish,
@@ -66,6 +71,9 @@ pub struct Trial {
     /// Repositories that can't be looked at.
     #[serde(default)]
     pub unseen: Vec<Unseen>,
+    /// Hosts of remotes that each look asks, and that do not answer for a time.
+    #[serde(default)]
+    pub remotes: Vec<Remote>,
     /// What people and things do.
     #[serde(default)]
     pub acts: Vec<Act>,
@@ -140,6 +148,43 @@ pub struct Unseen {
     pub until: Length,
 }
 
+/// A host that each look at a repository asks. While it does not answer, the check `remote-unreachable` finds that.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remote {
+    /// The repository whose remote lies there.
+    pub repository: String,
+    /// The host.
+    pub host: String,
+    /// From when it does not answer; none = it always does.
+    #[serde(default)]
+    pub from: Option<Length>,
+    /// Until when; none = for ever.
+    #[serde(default)]
+    pub until: Option<Length>,
+}
+
+impl Remote {
+    fn answers(&self, offset: i64) -> bool {
+        let is_over = self.until.is_some_and(|until| until.0.0 <= offset);
+        self.from.is_none_or(|from| offset < from.0.0) || is_over
+    }
+
+    /// What the check finds while it is silent.
+    fn found(&self) -> Option<Found> {
+        Some(Found {
+            check: "remote-unreachable".to_owned(),
+            repository: self.repository.clone(),
+            subject: self.host.clone(),
+            severity: None,
+            from: Some(self.from?),
+            until: self.until,
+            in_doubt: false,
+            evidence: [("host".to_owned(), self.host.clone().into())].into_iter().collect(),
+        })
+    }
+}
+
 /// Something that is done.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -173,6 +218,10 @@ pub struct Act {
     pub up: Option<String>,
     /// The daemon is killed and started again.
     pub restart: bool,
+    /// Something is reported of an alignment run; the next look sees it.
+    pub run: Option<RunAct>,
+    /// The clock is set back by this. Times of the test go on as if it were not.
+    pub clock_back: Option<Length>,
 }
 
 /// An alert that is posted.
@@ -316,6 +365,12 @@ struct Measured {
 
 impl Trial {
     fn run(&self, config: &Config) -> Result<Vec<String>, String> {
+        let silent = self.remotes.iter().filter_map(Remote::found);
+        let trial = Trial { findings: self.findings.iter().cloned().chain(silent).collect(), ..self.clone() };
+        trial.go(config)
+    }
+
+    fn go(&self, config: &Config) -> Result<Vec<String>, String> {
         let begin = self.start.unwrap_or(BEGIN);
         let end = self.expect.iter().map(|expected| expected.at.0.0).max().unwrap_or(0);
         let interval = self.interval.0.0.max(1);
@@ -325,26 +380,38 @@ impl Trial {
         let series = self.series.iter().map(measured).collect::<Result<Vec<_>, _>>()?;
         let checks = self.checks()?;
         let mut world = World::new(Policy::of(config), begin);
+        let mut runs = Runs::of(self.acts.iter().filter_map(|act| act.run.as_ref()));
         let objective = f64::from(config.serve.aligned_objective) / 100.0;
         let (mut wrong, mut n_told) = (Vec::new(), 0);
         for number in 0..=(end / interval) {
             let offset = number * interval;
-            world.wait_until(Timestamp(begin.0 + offset));
-            for repository in self.repositories(&series) {
+            world.wait_until(Timestamp(begin.0 + offset - world.set_back.0));
+            for repository in self.repositories(&series, &runs) {
                 let readings = readings(&series, &repository, number as usize, world.now);
                 match self.is_unseen(&repository, offset) {
                     true => world.see(&repository, Err("it is not there"), &[], objective),
                     false => {
-                        world.see(&repository, Ok(&self.judged(&checks, &repository, offset)?), &readings, objective)
+                        let mut judged = self.judged(&checks, &repository, offset)?;
+                        judged.extend(runs.judged(config, &repository, begin, world.now));
+                        world.see_asking(
+                            &repository,
+                            Ok(&judged),
+                            &readings,
+                            objective,
+                            &self.asked(&repository, offset),
+                        );
                     }
                 }
             }
             world.look_at_itself();
             let until = offset + interval;
             for (at, line) in self.lines().into_iter().filter(|(at, _)| (offset..until).contains(at)) {
-                world.wait_until(Timestamp(begin.0 + at));
+                world.wait_until(Timestamp(begin.0 + at - world.set_back.0));
                 match line {
-                    Line::Act(act) => act.perform(&mut world)?,
+                    Line::Act(act) => {
+                        act.run.iter().try_for_each(|run| runs.take_in(run, world.now))?;
+                        act.perform(&mut world)?;
+                    }
                     Line::Expected(expected) => {
                         let told: Vec<_> =
                             world.told[n_told..].iter().map(|(at, telling)| (*at, told_as(telling))).collect();
@@ -366,10 +433,17 @@ impl Trial {
         lines
     }
 
-    fn repositories(&self, series: &[Measured]) -> BTreeSet<String> {
+    fn repositories(&self, series: &[Measured], runs: &Runs) -> BTreeSet<String> {
         let found = self.findings.iter().map(|found| &found.repository);
         let unseen = self.unseen.iter().map(|unseen| &unseen.repository);
-        found.chain(unseen).chain(series.iter().map(|series| &series.repository)).cloned().collect()
+        let asked = self.remotes.iter().map(|remote| &remote.repository);
+        found
+            .chain(unseen)
+            .chain(asked)
+            .chain(runs.places())
+            .chain(series.iter().map(|series| &series.repository))
+            .cloned()
+            .collect()
     }
 
     fn checks(&self) -> Result<Vec<&'static Check>, String> {
@@ -383,6 +457,12 @@ impl Trial {
             }
         }
         Ok(found)
+    }
+
+    /// The hosts that a look at this repository asks, each with whether it answers.
+    fn asked(&self, repository: &str, offset: i64) -> Vec<(String, bool)> {
+        let here = self.remotes.iter().filter(|remote| remote.repository == repository);
+        here.map(|remote| (remote.host.clone(), remote.answers(offset))).collect()
     }
 
     fn is_unseen(&self, repository: &str, offset: i64) -> bool {
@@ -521,6 +601,9 @@ impl Act {
         }
         if self.restart {
             world.restart();
+        }
+        if let Some(by) = self.clock_back {
+            world.set_clock_back(by.0);
         }
         Ok(())
     }

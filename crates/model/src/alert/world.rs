@@ -27,6 +27,8 @@ pub struct World {
     pub down: BTreeSet<String>,
     /// What was told, and when, in order.
     pub told: Vec<(Timestamp, Telling)>,
+    /// How far the clock was set back.
+    pub set_back: Span,
 }
 
 /// Rounds of deciding and delivering in one moment, at most. What needs more is a bug, and must not hang.
@@ -36,13 +38,32 @@ impl World {
     /// Begins at a time, with nothing known.
     pub fn new(policy: Policy, now: Timestamp) -> World {
         let book = Book::new(&policy, now);
-        World { policy, book, disk: BTreeMap::new(), now, down: BTreeSet::new(), told: Vec::new() }
+        World { policy, book, disk: BTreeMap::new(), now, down: BTreeSet::new(), told: Vec::new(), set_back: Span(0) }
     }
 
     /// A repository was looked at.
     pub fn see(&mut self, path: &str, judged: Result<&[Judged], &str>, readings: &[Reading], objective: f64) {
-        let seen = Seen { path, judged, readings, ratios: None, objective, now: self.now };
+        self.see_asking(path, judged, readings, objective, &[]);
+    }
+
+    /// A repository was looked at, and these hosts of its remotes were asked, each with whether it answered.
+    pub fn see_asking(
+        &mut self,
+        path: &str,
+        judged: Result<&[Judged], &str>,
+        readings: &[Reading],
+        objective: f64,
+        hosts: &[(String, bool)],
+    ) {
+        let seen = Seen { path, judged, readings, objective, hosts, now: self.now };
         self.book.take_in(&self.policy, &seen);
+        self.settle();
+    }
+
+    /// The clock is set back.
+    pub fn set_clock_back(&mut self, by: Span) {
+        (self.now, self.set_back) = (Timestamp(self.now.0 - by.0), Span(self.set_back.0 + by.0));
+        self.book.follow_the_clock(by, self.now);
         self.settle();
     }
 

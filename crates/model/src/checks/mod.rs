@@ -62,6 +62,7 @@ mod speed;
 mod stale;
 mod stale_lock;
 mod task_failed;
+mod task_without_effect;
 mod unfinished_operation;
 mod unrelated;
 mod unsure_base;
@@ -116,6 +117,7 @@ pub const ALL: &[&Check] = &[
     &upkeep::BLOCKED,
     &upkeep::NOBODY,
     &task_failed::CHECK,
+    &task_without_effect::CHECK,
     &backup_unproven::CHECK,
     &base_behind_remote::CHECK,
     &forbidden_merged::CHECK,
@@ -182,6 +184,34 @@ pub const ALL: &[&Check] = &[
     &runs::FAILED,
     &runs::ODD,
 ];
+
+/// Those whose findings come and go as time goes by, though nothing changes: by a clock that is wrong they are wrong.
+pub const BY_CLOCK: &[&Check] = &[
+    &stale_lock::CHECK,
+    &unfinished_operation::CHECK,
+    &litter::GARBAGE,
+    &litter::TEMPORARY,
+    &litter::RECORDS,
+    &packs::KEPT,
+    &packs::REPACK_AGE,
+    &growth::CHECK,
+    &upkeep::BLOCKED,
+    &backup_unproven::CHECK,
+    &over_budget::CHECK,
+    &budget_soon_exceeded::CHECK,
+    &stale::CHECK,
+    &old_backups::CHECK,
+    &line_history::ODD_DATES,
+    &remotes::FETCH_AGE,
+    &runs::STUCK,
+    &runs::MISSED,
+    &runs::ODD,
+];
+
+/// Which hosts of remotes were asked, each with whether it answered.
+pub fn hosts_asked(snapshot: &Snapshot) -> Vec<(String, bool)> {
+    remotes::hosts_asked(snapshot)
+}
 
 /// A rule over a snapshot, with all that people should know about it.
 pub struct Check {

@@ -2,8 +2,9 @@
 
 use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
 use crate::{
-    Finding, Known, Look, Remedy, Severity, Span,
+    Finding, Known, Look, Remedy, Severity, Snapshot, Span,
     address::Address,
+    alert::doubt::is_silence,
     facts::settings::{Answer, RemoteAnswer, Remotes},
     quote::shell_word,
 };
@@ -119,6 +120,27 @@ fn fetch_age(seen: &Seen<'_>) -> Outcome {
     ])
 }
 
+/// Which hosts were asked, each with whether it answered, whatever it said.
+pub(super) fn hosts_asked(snapshot: &Snapshot) -> Vec<(String, bool)> {
+    let (Known::Seen(remotes), Known::Seen(answers)) = (&snapshot.facts.remotes, &snapshot.facts.remote_answers) else {
+        return Vec::new();
+    };
+    let asked = |one: &RemoteAnswer| {
+        let answered = match one.answer.seen()? {
+            Answer::Default(_) => true,
+            Answer::Failed(reason) => !is_silence(reason),
+        };
+        Some((host_of(remotes, &one.name)?, answered))
+    };
+    answers.iter().filter_map(asked).collect()
+}
+
+/// The machine that this remote lies on; `None` = this one, or there is no such remote.
+fn host_of(remotes: &Remotes, name: &str) -> Option<String> {
+    let remote = remotes.all.iter().find(|remote| remote.name == name)?;
+    Some(Address::of(&remote.fetch_url).host).filter(|host| !host.is_empty())
+}
+
 fn unreachable(seen: &Seen<'_>) -> Outcome {
     let answers = match answers(seen) {
         Ok(answers) => answers,
@@ -137,9 +159,7 @@ fn unreachable(seen: &Seen<'_>) -> Outcome {
 
 fn silent(seen: &Seen<'_>, name: &str, reason: &str) -> Finding {
     let summary = format!("The remote `{name}` does not answer: {reason}");
-    let remotes = seen.snapshot.facts.remotes.seen();
-    let remote = remotes.and_then(|remotes| remotes.all.iter().find(|remote| remote.name == name));
-    let host = remote.map(|remote| Address::of(&remote.fetch_url).host).filter(|host| !host.is_empty());
+    let host = seen.snapshot.facts.remotes.seen().and_then(|remotes| host_of(remotes, name));
     let finding = seen.finding(Severity::Error, name, name, summary).fact("remote", name);
     // Where many repositories have one forge, it is the forge that does not answer.
     let finding = match host {
@@ -251,6 +271,18 @@ mod tests {
         let private = answering(Known::Unknown("it needs a password".into()));
         assert!(judged(&UNREACHABLE, &private).unknown.is_some());
         assert!(judged(&UNREACHABLE, &snapshot([])).unknown.is_some());
+    }
+
+    #[test]
+    fn a_host_that_says_no_has_answered_and_one_that_was_not_asked_says_nothing() {
+        let of = |answer| hosts_asked(&answering(answer));
+        assert_eq!(of(Known::Seen(Answer::Default(None))), [("e.org".to_owned(), true)]);
+        assert_eq!(of(Known::Seen(Answer::Failed("repository not found".into()))), [("e.org".to_owned(), true)]);
+        assert_eq!(
+            of(Known::Seen(Answer::Failed("Could not resolve host: e.org".into()))),
+            [("e.org".to_owned(), false)]
+        );
+        assert_eq!(of(Known::Unknown("it needs a password".into())), []);
     }
 
     #[test]

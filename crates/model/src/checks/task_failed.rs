@@ -62,6 +62,7 @@ mod tests {
             took_seconds: 1.0,
             bytes_won: 0,
             succeeded_at: None,
+            n_without_effect: 0,
         }
     }
 

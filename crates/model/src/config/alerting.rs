@@ -16,7 +16,7 @@ use crate::{
     Severity, Span,
     alert::{
         Matcher, expression,
-        rule::{self, Of, Rule},
+        rule::{self, Rule},
     },
 };
 
@@ -162,6 +162,25 @@ pub struct RuleEntry {
     /// Example: `value > 50.0 || labels.repository.startsWith("/srv/git/")`
     #[schemars(with = "ConditionText")]
     pub when: Option<String>,
+    /// How much should be good over four weeks. With it, the rule is about how fast the error budget goes, over two windows at once:
+    /// `expr` names a ratio that says which part is good, or says what is bad, which is good at all other times.
+    ///
+    /// Unit: percent.
+    /// Range: a number between 0 and 100.
+    /// Default: none (the rule is about the numbers themselves).
+    /// Reason: what you promise is for you to say.
+    /// Example: `99.5`
+    #[schemars(with = "NumberText")]
+    pub objective: Option<String>,
+    /// How fast the error budget may go, for rules with an `objective`. Declared windows of maintenance do not count.
+    ///
+    /// Unit: pairs of windows.
+    /// Range: any number of pairs.
+    /// Default: [] (14.4 times over 1h and 5m or 6 times over 6h and 30m is critical, 3 times over 1d and 2h or once over 3d and 6h a
+    /// warning).
+    /// Reason: Google, The Site Reliability Workbook, chapter 5.
+    /// Example: `[{short: 5m, long: 1h, factor: 14.4, severity: critical}]`
+    pub burn_rates: Vec<BurnEntry>,
     /// How long it must be bad before it fires.
     ///
     /// Unit: a length of time.
@@ -243,6 +262,51 @@ pub struct RuleEntry {
     /// Example: `https://wiki.example.org/drift`
     #[schemars(with = "ReasonText")]
     pub runbook: Option<String>,
+}
+
+/// A pair of windows, and how fast an error budget may go in both.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["short", "long", "factor"]))]
+pub struct BurnEntry {
+    /// The short window, which says that it still goes on.
+    ///
+    /// Unit: a length of time.
+    /// Range: 5m to 1d.
+    /// Default: 0s.
+    /// Reason: a twelfth of the long one is usual; it must be shorter than that.
+    /// Example: `5m`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "5m", "x-most" = "1d"))]
+    pub short: Span,
+    /// The long window, which says that it matters.
+    ///
+    /// Unit: a length of time.
+    /// Range: 10m to 3d.
+    /// Default: 0s.
+    /// Reason: three days are kept in mind.
+    /// Example: `1h`
+    #[serde(with = "amount::length")]
+    #[schemars(with = "LengthText", extend("x-least" = "10m", "x-most" = "3d"))]
+    pub long: Span,
+    /// How many times faster than four weeks allow it must go in both.
+    ///
+    /// Unit: times.
+    /// Range: above 0, and such that it can ever fire.
+    /// Default: none.
+    /// Reason: 14.4 uses a fiftieth of the budget in an hour.
+    /// Example: `14.4`
+    #[schemars(with = "NumberText")]
+    pub factor: String,
+    /// How bad that is.
+    ///
+    /// Unit: one word.
+    /// Range: info, warning, error, critical.
+    /// Default: none (the one of the rule, else warning).
+    /// Reason: said once for all.
+    /// Example: `critical`
+    #[schemars(with = "Severity")]
+    pub severity: Option<Severity>,
 }
 
 /// A label of alerts.
@@ -483,8 +547,16 @@ fn of_rule(config: &Config, at: usize, rule: &RuleEntry) -> Option<Mistake> {
         });
     }
     // What is missing or no expression at all was told already.
-    let (key, problem) = Rule::of_entry(rule).err().filter(|_| !rule.expr.is_empty())?;
-    let fix = match key {
+    let rule::Bad { key, problem } = Rule::of_entry(rule).err().filter(|_| !rule.expr.is_empty())?;
+    let fix = match key.rsplit('.').next().unwrap_or_default() {
+        "clear" if problem.contains("says no number") => "take it out, or write which numbers are bad",
+        "objective" if rule.expr.trim().starts_with("finding") => {
+            "write a metric: `expr: alignwatch_findings{severity=\"error\"} > 0`"
+        }
+        "objective" => "write a number such as 99.5",
+        "burn_rates" => "write `objective: 99`, or take them out",
+        "short" => "write `short: 5m`, `long: 1h`",
+        "factor" => "write a smaller number, or promise more",
         "clear" => "write a number on the good side of the one in `expr`",
         "times" => "make `of` larger",
         "when" => "`alignwatch check --json` shows the evidence of findings, docs/METRICS.md the labels of metrics",
@@ -498,9 +570,9 @@ fn of_texts(at: usize, rule: &RuleEntry) -> Vec<Mistake> {
     let mistake =
         |path: String, problem: String, fix: &str| Mistake { path, problem, fix: fix.to_owned(), also_at: None };
     // Two of its alerts that such a label made alike would be taken for one.
-    let of_itself: Vec<&str> = match Of::parse(&rule.expr, None) {
-        Ok(Of::Metric { bad, .. }) => expression::labels_named(&bad.metric).collect(),
-        _ => rule::finding_labels().collect(),
+    let of_itself: Vec<&str> = match Rule::metric_named(&rule.expr) {
+        Some(metric) => expression::labels_named(metric).collect(),
+        None => rule::finding_labels().collect(),
     };
     let own = |(n, label): (usize, &LabelEntry)| {
         let fix = match label.name.as_str() {
@@ -681,6 +753,63 @@ mod tests {
         assert!(told.contains("alignwatch check --json"), "{told}");
         let fine = text.replace("n_brnches", "n_branches");
         assert!(Config::from_yaml(&fine, "f").is_ok());
+    }
+
+    #[test]
+    fn a_promise_that_cannot_be_broken_or_says_nothing_is_told_at_its_line_with_what_to_write() {
+        let rule = |keys: &str| format!("rules:\n  - name: a\n{keys}");
+        for (keys, place, part) in [
+            ("    expr: alignwatch_aligned_ratio\n    objective: 100\n", "f:4:", "is not between 0 and 100 percent"),
+            ("    expr: alignwatch_aligned_ratio\n", "f:3:", "after the metric comes"),
+            ("    expr: alignwatch_repo_packs\n    objective: 99\n", "f:3:", "after the metric comes"),
+            ("    expr: finding\n    objective: 99\n", "f:4:", "findings have no error budget"),
+            (
+                "    expr: alignwatch_aligned_ratio\n    objective: 99\n    clear: 5\n",
+                "f:5:",
+                "says no number that is bad",
+            ),
+            ("    expr: alignwatch_repo_packs > 9\n    objective: 99\n    clear: 12\n", "f:5:", "would never end"),
+            (
+                "    expr: alignwatch_repo_packs > 9\n    burn_rates: [{short: 5m, long: 1h, factor: 2}]\n",
+                "f:4:",
+                "`objective: 99`",
+            ),
+            (
+                "    expr: alignwatch_repo_packs > 9\n    objective: 90\n    burn_rates:\n      - {short: 5m, long: 1h, factor: 2}\n      \
+                 - {short: 5m, long: 1h, factor: 14.4}\n",
+                "f:7:",
+                "with nothing good at all, this budget goes 10.0 times too fast",
+            ),
+            (
+                "    expr: alignwatch_repo_packs > 9\n    objective: 99\n    burn_rates: [{short: 1h, long: 1h, factor: 2}]\n",
+                "f:5:",
+                "it must be shorter than `long`",
+            ),
+            (
+                "    expr: alignwatch_repo_packs > 9\n    objective: 99\n    burn_rates: [{short: 1h, long: 30d, factor: 2}]\n",
+                "f:5:",
+                "3d",
+            ),
+        ] {
+            let told = told(&rule(keys));
+            assert!(told.contains(part) && told.contains(place), "{keys}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_promise_has_the_usual_windows_as_far_as_its_budget_can_go_so_fast() {
+        let rules = "rules:\n  - {name: a, expr: alignwatch_aligned_ratio, objective: 90}\n  \
+                     - {name: b, expr: 'alignwatch_repo_packs > 9', objective: 99, severity: error}\n";
+        let config = Config::from_yaml(rules, "f").unwrap_or_else(|errors| panic!("{errors:#?}")).0;
+        let factors = |entry: &RuleEntry| match Rule::of_entry(entry).unwrap().of {
+            crate::alert::rule::Of::BudgetBurns(slo) => {
+                slo.pairs.iter().map(|pair| (pair.factor, pair.severity.word())).collect::<Vec<_>>()
+            }
+            other => panic!("{other}"),
+        };
+        assert_eq!(factors(&config.rules[0]), [(6.0, "critical"), (3.0, "warning"), (1.0, "warning")]);
+        let error = "error";
+        assert_eq!(factors(&config.rules[1]), [(14.4, error), (6.0, error), (3.0, error), (1.0, error)]);
     }
 
     #[test]

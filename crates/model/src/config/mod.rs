@@ -50,7 +50,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use alerting::{Alerts, InhibitEntry, LabelEntry, RouteEntry, RuleEntry, StepEntry, Then};
+pub use alerting::{Alerts, BurnEntry, InhibitEntry, LabelEntry, RouteEntry, RuleEntry, StepEntry, Then};
 pub(crate) use amount::optional_length;
 pub use amount::{length_text, parse_length, parse_size, size_text};
 pub use backups::Backups;

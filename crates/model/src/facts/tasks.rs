@@ -27,6 +27,8 @@ pub struct LastRun {
     pub bytes_won: i64,
     /// When a run of it last ended as an effect or with nothing to do; `None` = none is remembered.
     pub succeeded_at: Option<Timestamp>,
+    /// How many runs in a row, up to the last, began to act and left the numbers as they were.
+    pub n_without_effect: u32,
 }
 
 /// One end of one task.

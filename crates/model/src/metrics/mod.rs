@@ -113,6 +113,9 @@ pub const ALL: &[&Metric] = &[
     &own::GIT_DURATION,
 ];
 
+/// Ratios that say how much of something is as it should be: 1 is all of it.
+pub const PARTS_THAT_ARE_WELL: [&Metric; 2] = [&alignment::ALIGNED_RATIO, &weeks::WITHIN_BUDGET_RATIO];
+
 /// Something that is measured.
 pub struct Metric {
     /// Its full name.

@@ -28,9 +28,9 @@ impl Alerting {
         Alerting { book, policy, is_recalled: true, ..Alerting::none(now) }
     }
 
-    pub(super) fn follow_the_clock(&mut self, now: Timestamp) {
+    pub(super) fn follow_the_clock(&mut self, by: Span, now: Timestamp) {
         self.own_at = self.own_at.min(now);
-        self.book.follow_the_clock(now);
+        self.book.follow_the_clock(by, now);
     }
 
     /// Nothing is known, and nobody is told.

@@ -17,7 +17,7 @@ use crate::{
 const EVERY: Span = Span::minutes(1);
 
 /// The checks that are about a run and nothing else. Two such runs at the same time have nothing to do with each other.
-const CHECKS: [&str; 5] = ["run-failed", "run-stuck", "run-lost", "run-missed", "run-duration"];
+pub const CHECKS: [&str; 5] = ["run-failed", "run-stuck", "run-lost", "run-missed", "run-duration"];
 
 /// When they are judged again.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ pub(super) fn read(
         false => Err("it is about a repository".to_owned()),
     });
     let judged: Vec<Judged> = judged.into_iter().filter(|judged| CHECKS.contains(&judged.check.id)).collect();
-    alert_on(&mut state.alerting, "", Ok(&judged), &[], config, now);
+    alert_on(&mut state.alerting, "", Ok((&judged, &[])), &[], config, now);
 }
 
 #[cfg(test)]

@@ -61,6 +61,16 @@ fn a_git_that_does_nothing_and_ends_well_has_no_effect() {
             "{task}"
         );
     }
+    let in_a_row = |world: &World| {
+        let said = world.journal();
+        let last = said.last_of(&said.records[0].repository_id);
+        last.into_iter().find(|run| run.task == "pack-refs").unwrap().n_without_effect
+    };
+    world.run("pack-refs");
+    assert_eq!(in_a_row(&world), 2, "it acted twice, and nothing came of it");
+    world.with_fake_git("exec \"$real\" \"$@\"");
+    assert_eq!(world.came("pack-refs"), Came::Effect);
+    assert_eq!(in_a_row(&world), 0);
 }
 
 #[test]

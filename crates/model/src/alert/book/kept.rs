@@ -21,10 +21,21 @@ impl Book {
                 bad.push(format!("{} {}: {reason}", record.kind.word(), record.key));
             }
         }
+        let ahead = book.newest().since(now);
+        if 0 < ahead.0 {
+            book.doubts.set_back(ahead, now);
+        }
         book.nothing_after(now);
         book.forget_rules(policy);
         book.end_what_no_rule_finds(policy, now);
         (book, bad)
+    }
+
+    /// The newest time that was kept of what was seen and told.
+    fn newest(&self) -> Timestamp {
+        let seen = self.alerts.values().map(|alert| alert.seen_at);
+        let told = self.told.values().map(|told| told.at).chain(self.outbox.values().map(|row| row.decided_at));
+        seen.chain(told).max().unwrap_or(Timestamp(i64::MIN))
     }
 
     pub(super) fn recall(&mut self, record: &Record) -> Result<(), String> {

@@ -63,8 +63,25 @@ impl Book {
         let full = refused.map(|(n, _)| {
             Broken::new("alerts", format!("alerts were refused {n} times: {ALERTS_AT_MOST} are known already"))
         });
-        let broken = [dead, full].into_iter().flatten();
-        broken.chain(self.late_channels(now)).chain(self.broken_canaries(policy)).collect()
+        let clock = self.doubts.clock(now).map(|why| Broken::new("clock", why));
+        let broken = [dead, full, clock].into_iter().flatten().chain(self.broken_canaries(policy));
+        match self.doubts.network(now) {
+            // One of all, and not each for itself.
+            Some(why) => broken.filter(|one| one.channel.is_none()).chain([Broken::new("network", why)]).collect(),
+            None => broken.chain(self.late_channels(now)).collect(),
+        }
+    }
+
+    /// What of ourselves is in doubt, as it is told.
+    pub fn doubts_told(&self) -> Here {
+        let is_of = |alert: &Alert, promise: &str| {
+            !alert.is_foreign() && alert.labels.get("promise").is_some_and(|one| one == promise)
+        };
+        let why = |promise: &str| {
+            let told = self.alerts.values().find(|alert| alert.phase != Phase::Resolved && is_of(alert, promise));
+            told.map(|alert| alert.summary.clone())
+        };
+        Here::of(why("network"), why("clock"))
     }
 
     /// Channels in which a message waits, and that took nothing for long.
@@ -93,6 +110,9 @@ impl Book {
     /// Takes in what became of a call to whoever watches over us; `is_well` = it said that all is well.
     pub fn called(&mut self, is_well: bool, failure: Option<&Failure>, now: Timestamp) {
         self.heartbeat.called(is_well, failure, now);
+        if let Some(answered) = doubt::answered(failure) {
+            self.doubts.called(Other::Heartbeat, answered, now);
+        }
         self.touch(Row::Heartbeat);
     }
 

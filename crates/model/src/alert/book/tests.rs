@@ -200,7 +200,7 @@ fn nothing_waits_for_times_of_a_clock_that_was_ahead() {
         Outgoing { next_at: Timestamp(year), ..Outgoing::new("k".into(), sample::telling(), Timestamp(year)) };
     book.outbox.insert("k".into(), waiting);
     book.put(Alert { bad_since: Some(Timestamp(year)), ..sample::pending() });
-    book.follow_the_clock(Timestamp(100));
+    book.follow_the_clock(Span(0), Timestamp(100));
     assert_eq!(book.told[&to].at, Timestamp(100));
     assert_eq!(book.lately["team"], [Timestamp(100)]);
     assert_eq!((book.outbox["k"].next_at, book.outbox["k"].decided_at), (Timestamp(100), Timestamp(100)));
@@ -240,8 +240,8 @@ fn a_rule_that_matches_nothing_for_long_is_told_of_also_after_a_restart() {
         value: 0.0,
     };
     let see = |book: &mut Book, at: i64, readings: &[crate::record::Reading]| {
-        let (ratios, objective, now) = (None, 0.9, Timestamp(at));
-        book.take_in(&policy, &Seen { path: "/a", judged: Ok(&[]), readings, ratios, objective, now });
+        let (objective, now) = (0.9, Timestamp(at));
+        book.take_in(&policy, &Seen { path: "/a", judged: Ok(&[]), readings, objective, hosts: &[], now });
         book.take_in_own(&policy, Vec::new(), now);
         book.firing().filter(|alert| alert.rule == "rule-matches-nothing").count()
     };

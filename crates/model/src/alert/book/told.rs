@@ -153,6 +153,10 @@ impl Book {
         self.under_way.retain(|_, under_way| under_way != key);
         let Some(row) = self.outbox.get_mut(key) else { return };
         let channel = row.telling.channel.clone();
+        let failure = if let Outcome::Failed(failure) = &outcome { Some(failure) } else { None };
+        if let Some(answered) = doubt::answered(failure).filter(|_| policy.calls_others(&channel)) {
+            self.doubts.called(Other::Channel(channel.clone()), answered, now);
+        }
         self.tallies.entry(channel.clone()).or_default().take_in(&outcome, now.since(row.decided_at));
         let falls_back = row.is_waiting() && row.attempted(outcome, now);
         let (is_canary, has_arrived) = (row.is_canary(), row.state == State::Delivered);

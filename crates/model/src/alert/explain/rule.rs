@@ -9,6 +9,7 @@ pub fn of_rule_now(book: &Book, policy: &Policy, rule: &Rule, now: Timestamp) ->
     let mut links = vec![link("rule", format!("{} ({whose}) looks for {}: {}", rule.name, rule.looks_for(), rule.why))];
     let idle = book.matches_nothing_since(&rule.name, now);
     links.extend(idle.map(|since| link("idle", format!("it matches nothing since {since}"))));
+    links.extend(book.doubts_told().of_rule(rule).map(|reason| link("doubt", reason)));
     let found = book.alerts().filter(|alert| alert.rule == rule.name && alert.phase != Phase::Resolved);
     let found: Vec<Link> = found
         .map(|alert| {

@@ -139,6 +139,13 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Is it a file or a program of this machine?
+    pub fn is_local(&self) -> bool {
+        matches!(self.kind(), "command" | "file")
+    }
+}
+
 impl Channels {
     /// The channel of this name.
     pub fn named(&self, name: &str) -> Option<Channel> {

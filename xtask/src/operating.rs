@@ -170,6 +170,8 @@ a month. A task that is held writes one line for each reason. With `mode: report
 The maintenance page of the dashboard plans a task, and runs what the plan shows in repositories of `maintenance.repositories`; each
 run can be taken back there as well. That needs the scope `operate`, and who asked stands in the audit log (`/alerts`). For
 programs: `POST /api/v1/tasks/plan`, `GET /api/v1/tasks/plans/TICKET`, `POST /api/v1/tasks/run`, `POST /api/v1/tasks/ID/undo`.
+The same page tells when each task is due next and in which window, and marks in its calendar what is in each other's way; for
+programs: `GET /api/v1/tasks/due`.
 
 ### By themselves, in their windows
 
@@ -264,7 +266,8 @@ alignwatch backup restore --ref topic --into ~/one   # the same into a new repos
 
 The tasks `backup`, `restore-drill` and `backup-retention` do the same by themselves. A backup holds all refs, HEADs of all
 worktrees, older stashes, commits that only a reflog or a half-done merge or rebase knows, and symbolic refs as such; configuration, hooks and reflogs lie beside it. What is not in
-it is said each time: changes in working trees, files of Git LFS, submodules.
+it is said each time: changes in working trees, files of Git LFS, submodules, hooks that `core.hooksPath` has elsewhere, settings
+that are included, links.
 
 A new place comes to be at once, when all in it was compared with the manifest. Where a link of a chain is missing or damaged, it
 is named, and nothing is restored.

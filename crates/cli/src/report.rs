@@ -277,6 +277,7 @@ fn unreadable(broken: &BrokenRef) -> Branch {
         landed: Landed::Unknown(reason.clone()),
         merge: Merge::unknown(reason.clone()),
         causes: Vec::new(),
+        touched: Known::Unknown("not looked at".into()),
         upstream: None,
         markers: Known::Unknown(reason),
     }

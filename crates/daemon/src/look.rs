@@ -64,7 +64,7 @@ fn note_runs(snapshot: &mut Snapshot, data_dir: Option<&Path>) {
 }
 
 /// The backups of the repository at `path`.
-pub(crate) fn backups(path: &Path, config: &Config, data_dir: Option<&Path>) -> Result<Backups, String> {
+fn backups(path: &Path, config: &Config, data_dir: Option<&Path>) -> Result<Backups, String> {
     let root = backup::root(config, data_dir).ok_or("there is no folder for backups")?;
     let opened = repository::open(path).map_err(|error| error.to_string())?;
     Shelf::of(&root, &opened).glance().map_err(|error| error.to_string())

@@ -162,7 +162,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
         unwatch: Box::new(move |path| removing.remove(path)),
         named: meant(Arc::clone(&watching)),
         tasks: tasks_of(&settings.data_dir),
-        backups: backups_of(settings.config.clone(), settings.data_dir.clone()),
+        ahead: ahead_of(&settings.data_dir),
+        is_watched: is_watched(Arc::clone(&watching)),
         wish: Box::new(move |wish, tell| wished.wish(wish, tell)),
         upkeep: Box::new(move |wish, tell| upkeep.upkeep(wish, tell)),
         windows: calendars::changing(settings.config.clone(), settings.data_dir.clone()),
@@ -394,9 +395,18 @@ fn tasks_of(data_dir: &Path) -> Box<alignwatch_web::Tasks> {
     })
 }
 
-/// The backups of a repository, by their names and what was proven of them: none is opened.
-fn backups_of(config: Config, data_dir: PathBuf) -> Box<alignwatch_web::BackupsOf> {
-    Box::new(move |path| look::backups(Path::new(path), &config, Some(&data_dir)))
+/// What maintenance will do, by the configuration and the journal: no repository is opened.
+fn ahead_of(data_dir: &Path) -> Box<alignwatch_web::Upcoming> {
+    let journal = Journal::of(data_dir);
+    Box::new(move |config, repositories, days| {
+        let said = journal.read().map_err(|error| error.to_string())?;
+        let one = |(path, id): &(String, String)| alignwatch_tasks::ahead::ahead(config, &said, path, id, now(), days);
+        Ok(repositories.iter().map(one).collect())
+    })
+}
+
+fn is_watched(watching: Arc<Watching>) -> Box<alignwatch_web::IsWatched> {
+    Box::new(move |path| watching.holds(Path::new(path)))
 }
 
 fn answer(
@@ -656,7 +666,7 @@ fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_mo
     let made = ALL.iter().filter(|check| checks::is_made(check, &settings.config, |_| false).is_ok());
     let wanted = Wanted {
         base: None,
-        looks: Look::with_required(made.flat_map(|check| check.needs.iter().copied())),
+        looks: Look::with_required(made.flat_map(|check| check.needs.iter().copied()).chain([Look::Touched])),
         paths_patience: look::PATIENCE_OF_PROGRAMS,
         stop,
     };

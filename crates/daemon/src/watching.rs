@@ -157,6 +157,11 @@ impl Watching {
         self.paths().iter().map(|path| path.to_string_lossy().into_owned()).collect()
     }
 
+    /// Is this one watched?
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        self.paths.read().unwrap_or_else(PoisonError::into_inner).iter().any(|one| one == path)
+    }
+
     /// Watches this one, too, from now on; false = it was watched already.
     pub(crate) fn add(&self, path: &str) -> Result<bool, Unwatchable> {
         // A way out of a folder that is open would be a way into any other.

@@ -40,7 +40,7 @@ pub(crate) fn overlaps(objects: &Objects, branches: &[Branch], stop: &Stop) -> K
 
 /// Open branches with work of their own, the ones that were committed to last.
 fn chosen(branches: &[Branch]) -> Vec<&Branch> {
-    let open = branches.iter().filter(|branch| !branch.is_ignored() && branch.has_diverged() && branch.is_open());
+    let open = branches.iter().filter(|branch| !branch.is_ignored() && branch.has_diverged() && branch.may_hold_work());
     let mut tips = BTreeSet::new();
     let mut open: Vec<&Branch> = open.filter(|branch| !is_copy(branch, branches)).collect();
     open.retain(|branch| branch.tip.seen().is_some_and(|tip| tips.insert(tip.oid)));

@@ -99,6 +99,26 @@ impl GitVersion {
         self.is_at_least(2, 37)
     }
 
+    /// `repack --geometric` together with `--write-midx`. Source: release notes of 2.32 and 2.34.
+    pub fn geometric_repack(&self) -> bool {
+        self.is_at_least(2, 34)
+    }
+
+    /// `multi-pack-index write --bitmap`. Source: release notes of 2.34.
+    pub fn bitmaps_of_several_packs(&self) -> bool {
+        self.is_at_least(2, 34)
+    }
+
+    /// `fetch --prefetch`. Source: git commit 2e03115d0c, in 2.32.
+    pub fn prefetch(&self) -> bool {
+        self.is_at_least(2, 32)
+    }
+
+    /// `worktree list -z`. Source: release notes of 2.36.
+    pub fn worktrees_with_nul(&self) -> bool {
+        self.is_at_least(2, 36)
+    }
+
     /// `hook.<name>.command` in the configuration. Source: release notes of 2.54.
     pub fn hooks_in_config(&self) -> bool {
         self.is_at_least(2, 54)

@@ -14,7 +14,7 @@ use alignwatch_git::{
     inspect::{Wanted, inspect},
     stop::Stop,
 };
-use alignwatch_model::{Branch, Look, Snapshot, State, Timestamp, branch::Cause, config::Config};
+use alignwatch_model::{Branch, Known, Look, Snapshot, State, Timestamp, branch::Cause, config::Config};
 use alignwatch_testkit::{Shape, generate, git, git_command};
 
 #[test]
@@ -105,6 +105,55 @@ fn beside_a_commit_that_changed_everything_nobody_is_blamed_alone() {
     assert_eq!((alone().n_paths, alone().n_alone), (1, None));
 }
 
+#[test]
+fn branches_overlap_where_git_diff_names_the_same_paths_since_they_parted() {
+    let temp = tempfile::tempdir().unwrap();
+    let repository = temp.path().join("repository.git");
+    generate(&Shape::like_649().scaled_to(60, 200), &repository);
+    let memory = temp.path().join("data");
+    // The second look goes by what was remembered.
+    for _ in 0..2 {
+        let snapshot = look(&repository, &memory);
+        let with_work = |branch: &&Branch| branch.has_own_commits() && !branch.has_landed();
+        let one_base = |branch: &&Branch| branch.drift.seen().is_some_and(|drift| drift.merge_bases.len() == 1);
+        let branches: Vec<&Branch> = snapshot.branches.iter().filter(with_work).filter(one_base).collect();
+        let by_git: Vec<BTreeSet<String>> = branches.iter().map(|branch| touched_by_git(&repository, branch)).collect();
+        let touched = |at: usize| branches[at].touched.seen().unwrap();
+        let mut n_overlaps = 0;
+        for one in 0..branches.len() {
+            assert_eq!(touched(one).len(), by_git[one].len(), "{}", branches[one].name);
+            for other in 0..one {
+                let n = touched(one).iter().filter(|path| touched(other).contains(path)).count();
+                assert_eq!(n, by_git[one].intersection(&by_git[other]).count());
+                n_overlaps += usize::from(0 < n);
+            }
+        }
+        assert!(20 < branches.len() && 20 < n_overlaps, "{n_overlaps} overlaps of {} branches", branches.len());
+    }
+}
+
+fn touched_by_git(repository: &Path, branch: &Branch) -> BTreeSet<String> {
+    let base = branch.drift.seen().unwrap().merge_bases[0].hex();
+    let named = ["-c", "core.quotePath=off", "diff", "--no-renames", "--name-only", &base, &branch.name.text()];
+    git(repository, named).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_branch_that_touches_everything_or_nothing_says_so_and_is_not_compared() {
+    let temp = tempfile::tempdir().unwrap();
+    git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+    let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+    commit(&repository, "main", None, &[("f".into(), "one")]);
+    commit(&repository, "fresh", Some("main"), &[("f".into(), "one")]);
+    let many: Vec<(String, &str)> = (0..1_001).map(|number| (format!("many/{number}"), "x")).collect();
+    commit(&repository, "wide", Some("main"), &many);
+    let snapshot = look(&repository, &memory);
+    let told = |name: &str| snapshot.branch(&format!("refs/heads/{name}").as_str().into()).unwrap().touched.clone();
+    assert_eq!(told("fresh"), Known::Seen(Vec::new()), "a commit that changes nothing touches nothing");
+    assert!(told("wide").reason().unwrap().contains("more than 1000 paths"), "{:?}", told("wide"));
+    assert!(told("main").reason().unwrap().contains("in the base"), "{:?}", told("main"));
+}
+
 fn commit(repository: &Path, branch: &str, from: Option<&str>, files: &[(String, &str)]) {
     let from = from.map(|from| format!("from refs/heads/{from}^0\n")).unwrap_or_default();
     let head = format!("commit refs/heads/{branch}\ncommitter A <a@example.org> 1790000000 +0000\ndata 1\nx\n{from}");
@@ -119,7 +168,7 @@ fn commit(repository: &Path, branch: &str, from: Option<&str>, files: &[(String,
 fn look(repository: &Path, data_dir: &Path) -> Snapshot {
     let wanted = Wanted {
         base: Some("main".into()),
-        looks: Look::with_required([Look::Merges]),
+        looks: Look::with_required([Look::Merges, Look::Touched]),
         paths_patience: Duration::from_secs(300),
         stop: Stop::default(),
     };

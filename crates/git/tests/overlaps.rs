@@ -17,7 +17,8 @@ fn branches_overlap_by_the_paths_that_git_diff_tells_of_them() {
     let repository = temp.path().join("repository.git");
     generate(&Shape::like_649().scaled_to(40, 150), &repository);
     let snapshot = look(&repository);
-    let mut open: Vec<&Branch> = snapshot.branches.iter().filter(|one| one.has_diverged() && one.is_open()).collect();
+    let mut open: Vec<&Branch> =
+        snapshot.branches.iter().filter(|one| one.has_diverged() && one.may_hold_work()).collect();
     open.retain(|one| one.drift.seen().unwrap().merge_bases.len() == 1);
     let mut tips = BTreeSet::new();
     open.retain(|one| tips.insert(one.tip.seen().unwrap().oid));

@@ -27,6 +27,9 @@ pub struct Branch {
     pub merge: Merge,
     /// What the base did at the paths in conflict since they parted, as far as known: at most five commits.
     pub causes: Vec<Cause>,
+    /// Paths that it changed since it and its base parted, each as a number that stands for it, in order; of those with
+    /// work that is not in their base, where that was looked at.
+    pub touched: Known<Vec<u64>>,
     /// The ref it is configured to follow, if any.
     pub upstream: Option<Upstream>,
     /// Distinct files at the tip with committed conflict markers, where that was scanned.
@@ -335,8 +338,8 @@ impl Branch {
         matches!(self.state(), State::Merged | State::SquashMerged)
     }
 
-    /// The branch still carries work of its own that a later alignment must keep.
-    pub fn is_open(&self) -> bool {
+    /// Nothing shows that all of its work is in the base: a later alignment must keep it. What is not known counts.
+    pub fn may_hold_work(&self) -> bool {
         !matches!(self.state(), State::Merged | State::SquashMerged | State::Behind)
     }
 

@@ -52,6 +52,12 @@ pub struct KeptBranch {
     /// Commits of the base that brought the conflicts, as far as known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
+    /// Paths that it touches, each as 16 hexadecimal digits that stand for it, in order; `None` = not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<String>,
+    /// Why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched_reason: Option<String>,
     /// How it was shown that it landed.
     pub merged_proof: Option<String>,
     /// Author of its last commit.
@@ -92,6 +98,8 @@ impl KeptBranch {
             conflicts: conflicts.map(|conflicts| conflicts.iter().take(PATHS_AT_MOST).cloned().collect()),
             n_conflicts: conflicts.map(|conflicts| conflicts.len() as u32),
             causes: branch.causes.clone(),
+            touched: branch.touched.seen().map(|paths| paths.iter().map(|path| format!("{path:016x}")).collect()),
+            touched_reason: branch.touched.reason().map(str::to_owned),
             merged_proof: branch.proof().map(|proof| proof.word().to_owned()),
             author: tip.map(|tip| tip.author.clone()),
             subject: tip.map(|tip| tip.subject.clone()),
@@ -99,6 +107,11 @@ impl KeptBranch {
             base_at: drift.and_then(|drift| drift.base_at).map(|at| at.0),
             missing_since: drift.and_then(|drift| drift.missing_since).map(|at| at.0),
         }
+    }
+
+    /// The paths that it touches, each as what stands for it; `None` = not known.
+    pub fn touched(&self) -> Option<impl Iterator<Item = &[u8]>> {
+        self.touched.as_ref().map(|paths| paths.as_bytes().chunks_exact(16))
     }
 
     /// Time since its last commit.

@@ -37,6 +37,8 @@ pub enum Look {
     Landed,
     /// Predicted merges.
     Merges,
+    /// The paths that each branch touches. No check needs it: the page of a branch tells by it which others touch the same.
+    Touched,
     /// Conflict markers in the files at the tips.
     Markers,
     /// Paths at the tips that are the same on some file systems.
@@ -103,6 +105,7 @@ impl Look {
         Look::History,
         Look::Landed,
         Look::Merges,
+        Look::Touched,
         Look::Markers,
         Look::Collisions,
         Look::Reflogs,
@@ -123,7 +126,9 @@ impl Look {
     pub fn cost(self) -> Cost {
         match self {
             Look::Refs | Look::Settings | Look::Locks | Look::Unfinished | Look::Worktrees => Cost::Cheap,
-            Look::History | Look::Landed | Look::Merges | Look::Markers | Look::Collisions => Cost::Moderate,
+            Look::History | Look::Landed | Look::Merges | Look::Touched | Look::Markers | Look::Collisions => {
+                Cost::Moderate
+            }
             Look::Shape | Look::PackBytes | Look::Connectivity | Look::Objects => Cost::Expensive,
             Look::Storage | Look::Speed | Look::Site | Look::Host | Look::Runs => Cost::Cheap,
             Look::Changes | Look::Contents | Look::Reflogs | Look::Past => Cost::Moderate,
@@ -148,7 +153,7 @@ impl Look {
         match self {
             Look::Landed => &[Look::History],
             Look::Changes => &[Look::Worktrees],
-            Look::Merges | Look::Past => &[Look::History, Look::Landed],
+            Look::Merges | Look::Touched | Look::Past => &[Look::History, Look::Landed],
             Look::Markers | Look::Collisions | Look::Contents => &[Look::History],
             Look::Shape => &[Look::Storage],
             _ => &[],

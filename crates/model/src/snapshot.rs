@@ -384,6 +384,36 @@ impl Snapshot {
         self.branches.iter().filter(|branch| !branch.is_ignored())
     }
 
+    /// The branches that are judged: primary lines are not, nor are the tracking copies of local branches a second time.
+    pub fn judged(&self) -> impl Iterator<Item = &Branch> {
+        self.watched().filter(|branch| !self.is_line(&branch.name) && !self.is_copy_of_local(branch))
+    }
+
+    /// The branches that are open: each may hold work of its own that its base lacks, and is to be kept in line with it. What
+    /// checks and metrics call an open branch is one of these.
+    pub fn open(&self) -> impl Iterator<Item = &Branch> {
+        let has_nothing = |branch: &Branch| branch.drift.seen().is_some_and(|drift| drift.ahead == 0);
+        self.judged()
+            .filter(move |branch| branch.relation.has_budget() && branch.may_hold_work() && !has_nothing(branch))
+    }
+
+    /// Is this one of the primary lines, or a line's counterpart at its remote?
+    pub(crate) fn is_line(&self, name: &RefName) -> bool {
+        self.lines
+            .iter()
+            .any(|line| line.name == *name || line.behind_remote.as_ref().is_some_and(|(remote, _)| remote == name))
+    }
+
+    /// A tracking ref whose local branch points to the same commit.
+    fn is_copy_of_local(&self, branch: &Branch) -> bool {
+        let Some((_, short)) = branch.name.remote_parts() else { return false };
+        let local = self.branch(&RefName::new([b"refs/heads/", short].concat()));
+        match (local.map(|local| &local.tip), &branch.tip) {
+            (Some(Known::Seen(local)), Known::Seen(tip)) => local.oid == tip.oid,
+            _ => false,
+        }
+    }
+
     /// How many branches the configuration ignores.
     pub fn n_ignored(&self) -> usize {
         self.branches.iter().filter(|branch| branch.is_ignored()).count()

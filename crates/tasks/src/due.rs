@@ -179,7 +179,7 @@ fn busy(machine: &Machine, rules: &Maintenance) -> Option<Hold> {
 /// When a task was asked the last time in this repository. One that was held was not: it is due still.
 ///
 /// A refusal counts: it stands until somebody mends something, and asking each minute would only fill the journal.
-fn last_asked(said: &Said, task: &str, repository_id: &str) -> Option<Timestamp> {
+pub(crate) fn last_asked(said: &Said, task: &str, repository_id: &str) -> Option<Timestamp> {
     let was_asked = |record: &&Record| match (record.step, &record.report) {
         (Step::Planned, _) => true,
         (Step::Ended, Some(report)) => report.result != Came::Skipped || report.is_refusal(),

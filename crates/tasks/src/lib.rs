@@ -7,6 +7,7 @@
 //! Promises: nothing is begun that was not planned; what takes a step back is on the disk before the step; a
 //! run that changed nothing is never called done; a number that could not be read is no reason to act.
 
+pub mod ahead;
 mod archiving;
 pub mod backup;
 mod catalogue;

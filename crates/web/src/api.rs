@@ -105,6 +105,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))
         .routes(routes!(tasks::tasks))
+        .routes(routes!(tasks::due))
         .routes(routes!(upkeep::plan))
         .routes(routes!(upkeep::planned))
         .routes(routes!(upkeep::run))
@@ -177,11 +178,14 @@ struct Repository {
     seen_at: Option<String>,
     /// How long the last look took.
     elapsed_seconds: f64,
+    /// It is watched now; else what was known of it is kept.
+    is_watched: bool,
 }
 
-impl From<RepositoryRow> for Repository {
-    fn from(row: RepositoryRow) -> Repository {
+impl Repository {
+    fn of(row: RepositoryRow, is_watched: bool) -> Repository {
         Repository {
+            is_watched,
             id: row.id,
             path: row.path,
             status: row.status,
@@ -199,8 +203,11 @@ impl From<RepositoryRow> for Repository {
     (status = 200, description = "By path.", body = Repositories),
     (status = 503, description = "The store can't be read.", body = Problem, content_type = "application/problem+json")))]
 async fn repositories(State(shared): State<Arc<Shared>>) -> Result<Json<Repositories>, Problem> {
-    let rows = shared.read(|store| store.repositories())?;
-    let repositories = rows.into_iter().map(Repository::from).collect();
+    let (watched, left) = shared.repositories()?;
+    let watched = watched.into_iter().map(|row| Repository::of(row, true));
+    let mut repositories: Vec<Repository> =
+        watched.chain(left.into_iter().map(|row| Repository::of(row, false))).collect();
+    repositories.sort_by(|a, b| (&a.path, &a.id).cmp(&(&b.path, &b.id)));
     Ok(Json(Repositories { schema: "alignwatch.repositories/1", repositories }))
 }
 
@@ -225,11 +232,12 @@ async fn repository(
     Path(id): Path<String>,
 ) -> Result<Json<RepositoryInFull>, Problem> {
     let row = shared.read(|store| store.repository(&id))?.ok_or_else(|| not_known(&id))?;
+    let is_watched = shared.repositories()?.0.iter().any(|row| row.id == id);
     let document = shared.read(|store| store.document(&id))?;
     let open = shared.read(|store| store.findings(Some(&id), false, FINDINGS_AT_MOST))?;
     Ok(Json(RepositoryInFull {
         schema: "alignwatch.repository/1",
-        repository: row.into(),
+        repository: Repository::of(row, is_watched),
         seen: document.map_or(Ok(serde_json::Value::Null), |text| parsed(&text))?,
         findings: open.into_iter().map(Finding::of).collect::<Result<_, _>>()?,
     }))

@@ -91,7 +91,7 @@ pub(crate) async fn branches(
     let branches = kept.into_iter().map(|seen| Branch {
         idle_age_seconds: seen.idle_age(now).map(|age| age.0),
         divergence_age_seconds: seen.divergence_age(now).map(|age| age.0),
-        seen,
+        seen: KeptBranch { touched: None, ..seen },
     });
     let seen_at = row.seen_at.map(Timestamp::rfc3339);
     Ok(Json(Branches { schema: "alignwatch.kept-branches/1", seen_at, branches: branches.collect(), next }))

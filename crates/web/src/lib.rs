@@ -28,6 +28,7 @@ mod webhooks;
 mod windows;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -38,16 +39,15 @@ pub use access::Access;
 use alignwatch_model::{
     Timestamp,
     alert::Wish,
-    config::{Loaded, SecretRef},
-    facts::tasks::Backups,
+    config::{Config, Loaded, SecretRef},
     metrics::Distribution,
     record::Reading,
     run::RunEvent,
-    task::{Plan, TaskWish},
+    task::{Plan, TaskWish, slots::Ahead},
     turn::{Alerting, Refusal},
     window::{Change, ChangeWish},
 };
-use alignwatch_store::Store;
+use alignwatch_store::{RepositoryRow, Store};
 use connections::Connections;
 pub use upkeep::{Planned, TaskAbout};
 pub use watching::Unwatchable;
@@ -109,8 +109,12 @@ pub type Unwatch = dyn Fn(&str) -> Result<(), Unwatchable> + Send + Sync;
 /// The newest runs of maintenance tasks, at most so many. Errors: why they can't be read, in a sentence.
 pub type Tasks = dyn Fn(usize) -> Result<Vec<TaskRun>, String> + Send + Sync;
 
-/// The backups of the repository at this path. Errors: why they can't be read, in a sentence part.
-pub type BackupsOf = dyn Fn(&str) -> Result<Backups, String> + Send + Sync;
+/// What maintenance there will be for so many days in the repositories with these paths and ids. Errors: why that can't be
+/// told, in a sentence.
+pub type Upcoming = dyn Fn(&Config, &[(String, String)], i64) -> Result<Vec<Ahead>, String> + Send + Sync;
+
+/// Is the repository at this path watched now?
+pub type IsWatched = dyn Fn(&str) -> bool + Send + Sync;
 
 /// A run of a maintenance task.
 pub struct TaskRun {
@@ -159,8 +163,10 @@ pub struct Asks {
     pub named: Box<Named>,
     /// What maintenance did.
     pub tasks: Box<Tasks>,
-    /// Which backups there are.
-    pub backups: Box<BackupsOf>,
+    /// What maintenance will do.
+    pub ahead: Box<Upcoming>,
+    /// Whether a repository is watched.
+    pub is_watched: Box<IsWatched>,
     /// To do something about alerts.
     pub wish: Box<WishFor>,
     /// To do something about maintenance.
@@ -229,6 +235,20 @@ impl Shared {
         // Whoever asked may be gone by then.
         (self.asks.wish)(wish, Box::new(move |done| drop(tell.send(done))));
         told.await.unwrap_or(Err(Refusal::TooMuch))
+    }
+
+    /// The repositories that are watched now, and those that were: of several that lay at one path one after the other, only
+    /// the last is watched.
+    fn repositories(&self) -> Result<(Vec<RepositoryRow>, Vec<RepositoryRow>), alignwatch_store::StoreError> {
+        let rows = self.read(|store| store.repositories())?;
+        let mut last = BTreeMap::<String, (Timestamp, String)>::new();
+        for row in &rows {
+            let seen = (row.swept_at, row.id.clone());
+            let newest = last.entry(row.path.clone()).or_insert_with(|| seen.clone());
+            *newest = seen.max(newest.clone());
+        }
+        let is_last = |row: &RepositoryRow| last.get(&row.path).is_some_and(|(_, id)| *id == row.id);
+        Ok(rows.into_iter().partition(|row| is_last(row) && (self.asks.is_watched)(&row.path)))
     }
 
     /// Asks the store; a reader that fails is opened anew the next time.

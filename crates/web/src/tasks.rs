@@ -1,13 +1,24 @@
-//! Runs of maintenance tasks: listed.
+//! Runs of maintenance tasks, and when they are due: listed.
 
 use std::sync::Arc;
 
-use alignwatch_model::task::{Plan, Report};
+use alignwatch_model::{
+    Timestamp,
+    task::{
+        Plan, Report,
+        conflicts::Conflict,
+        slots::{Slot, TaskAhead},
+    },
+};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Shared, TaskRun, api::Asked, problem::Problem};
+use crate::{
+    Shared, TaskRun,
+    api::Asked,
+    problem::{Problem, in_the_background},
+};
 
 /// Runs in one answer, when nobody says how many.
 const RUNS: usize = 50;
@@ -83,4 +94,74 @@ pub(crate) async fn tasks(
     }
     let runs = (shared.asks.tasks)(limit).map_err(|why| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why))?;
     Ok(Json(Tasks { schema: "alignwatch.task_runs/1", runs: runs.into_iter().map(Run::from).collect() }))
+}
+
+/// Days that are looked ahead.
+const DAYS_AHEAD: i64 = 14;
+
+/// What is due in the repositories that are tended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Due {
+    schema: &'static str,
+    repositories: Vec<DueIn>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DueIn {
+    id: String,
+    path: String,
+    tasks: Vec<DueTask>,
+    /// What is in each other's way within the next 14 days.
+    #[schema(value_type = Vec<Object>)]
+    conflicts: Vec<Conflict>,
+}
+
+/// When a task is asked.
+#[derive(Serialize, ToSchema)]
+struct DueTask {
+    task: String,
+    /// How often, as it is configured.
+    due: String,
+    /// It plans and does not act.
+    only_reports: bool,
+    /// When it was asked the last time and not held.
+    last: Option<String>,
+    /// When it is asked next, in which window, and whether a freeze is on then; null = not within 14 days.
+    #[schema(value_type = Option<Object>)]
+    next: Option<Slot>,
+    /// Why it is never asked.
+    reason: Option<String>,
+}
+
+/// When maintenance tasks are due, and what is in their way, in the repositories that are handed over.
+#[utoipa::path(get, path = "/api/v1/tasks/due", responses(
+    (status = 200, description = "By repository.", body = Due),
+    (status = 503, description = "The store or the journal can't be read.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn due(State(shared): State<Arc<Shared>>) -> Result<Json<Due>, Problem> {
+    in_the_background(move || {
+        let config = &shared.loaded().config;
+        let rows = shared.repositories()?.0.into_iter().filter(|row| config.is_tended(&row.path));
+        let places: Vec<(String, String)> = rows.map(|row| (row.path, row.id)).collect();
+        let ahead = (shared.asks.ahead)(config, &places, DAYS_AHEAD);
+        let ahead = ahead.map_err(|why| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why))?;
+        let repositories = places.into_iter().zip(ahead).map(|((path, id), ahead)| DueIn {
+            id,
+            path,
+            tasks: ahead.tasks.into_iter().map(DueTask::from).collect(),
+            conflicts: ahead.conflicts,
+        });
+        Ok::<_, Problem>(Json(Due { schema: "alignwatch.tasks_due/1", repositories: repositories.collect() }))
+    })
+    .await
+}
+
+impl From<TaskAhead> for DueTask {
+    fn from(task: TaskAhead) -> DueTask {
+        let (next, reason) = match task.slots {
+            Ok(slots) => (slots.into_iter().next(), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let last = task.last.map(Timestamp::rfc3339);
+        DueTask { task: task.task, due: task.due, only_reports: task.only_reports, last, next, reason }
+    }
 }

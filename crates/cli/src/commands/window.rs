@@ -7,12 +7,13 @@ use alignwatch_model::{
     Span, Timestamp,
     calendar::calendar,
     config::{Config, parse_length},
-    task::conflicts::{Conflict, Job, conflicts},
+    task::conflicts::{Conflict, conflicts},
     window::{ChangeWish, Opening, Wanted, Window},
 };
 use alignwatch_records::Openings;
 use alignwatch_tasks::{
-    ALL, Task, by_id,
+    ahead::jobs,
+    by_id,
     journal::{Journal, Said},
 };
 use clap::{Args, Subcommand};
@@ -296,21 +297,6 @@ pub(crate) fn handed_over(config: &Config) -> Vec<PathBuf> {
 
 fn is_repository(path: &Path) -> bool {
     repository::open(path).is_ok()
-}
-
-/// How long a task takes, where it never ran. Source: measured; most take seconds on a repository of 100 MiB.
-const TAKES: Span = Span::minutes(2);
-
-/// All tasks with the longest time that each took here.
-fn jobs(config: &Config, said: &Said, path: &str, repository_id: &str) -> Vec<Job> {
-    let takes = |task: &str| {
-        let of_it =
-            said.runs().into_iter().filter(|run| run.record.task == task && run.record.repository_id == repository_id);
-        let longest = of_it.filter_map(|run| run.report.map(|report| report.took_seconds)).fold(0.0, f64::max);
-        if longest > 0.0 { Span(longest.ceil() as i64) } else { TAKES }
-    };
-    let job = |task: &&Task| Job { name: task.id.to_owned(), usual: task.usual.to_owned(), takes: takes(task.id) };
-    ALL.iter().filter(|task| task.is_asked_for(config, path)).map(job).collect()
 }
 
 fn told(found: &[(String, Vec<Conflict>)], days: i64) -> String {

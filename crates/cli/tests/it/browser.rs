@@ -103,22 +103,35 @@ fn pages_of_649_and_of_10_000_branches_are_driven() {
 #[test]
 #[ignore = "needs a browser"]
 fn nothing_of_a_hostile_repository_runs_or_becomes_markup() {
-    let repo = hostile::repository();
+    drive_hostile(&hostile::STRINGS, true);
+}
+
+/// Each string of the list in a branch, an author, a message, a path in conflict, and all texts of a run.
+#[test]
+#[ignore = "needs a browser"]
+fn the_big_list_of_naughty_strings_is_text_on_every_page() {
+    let all = hostile::big_list();
+    drive_hostile(&all.iter().map(String::as_str).collect::<Vec<_>>(), false);
+}
+
+/// Drives all pages of a repository and of runs that are full of these strings; `in_depth` puts each into queries as well.
+fn drive_hostile(strings: &[&str], in_depth: bool) {
+    let repo = hostile::repository(strings);
     let data = tempfile::tempdir().unwrap();
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
-    let n_runs = std::iter::zip(1.., hostile::STRINGS).filter(|(n, text)| report_hostile(&daemon, *n, text)).count();
-    assert!(60 < n_runs, "{n_runs} runs were taken");
-    let branches: Vec<String> = std::iter::zip(0.., hostile::STRINGS)
-        .map(|(n, text)| format!("refs/heads/{}", hostile::branch(n, text)))
-        .collect();
-    drive("hostile.cjs", &daemon, &json!({"id": id(&daemon), "branches": branches, "n_runs": n_runs}));
+    let n_runs = std::iter::zip(1.., strings).filter(|(n, text)| report_hostile(&daemon, *n, text)).count();
+    assert!(strings.len() * 6 / 10 < n_runs, "{n_runs} runs of {} were taken", strings.len());
+    let branches: Vec<String> =
+        std::iter::zip(0.., strings).map(|(n, text)| format!("refs/heads/{}", hostile::branch(n, text))).collect();
+    let facts = json!({"id": id(&daemon), "branches": branches, "n_runs": n_runs, "in_depth": in_depth});
+    drive("hostile.cjs", &daemon, &facts);
 }
 
 /// Reports a run all of whose texts are this one; false = it is refused, as texts that are too long are.
 fn report_hostile(daemon: &Daemon, n: u64, text: &str) -> bool {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64 - n * 1000;
-    let run = RunId::from_parts(now, [n as u8; 10]).to_string();
+    let run = RunId::from_parts(now, [(n % 251) as u8; 10]).to_string();
     let event = |id: &str, kind: &str, data: serde_json::Value| {
         let at = Moment(now as i64).to_string();
         json!({"schema": "alignwatch.event/1", "id": id, "run": run, "at": at, "type": kind, "data": data})

@@ -1,13 +1,21 @@
 //! Strings that break programs which take text for something else, and a repository that is full of them.
 //!
 //! Each stands in the name of a branch (as far as Git lets it), in an author, in a subject, and in the name of a file that
-//! conflicts. Our own list, after the kinds that the Big List of Naughty Strings has.
+//! conflicts. Our own list, and the Big List of Naughty Strings as it is (`naughty/blns.json`, MIT, Max Woolf and others,
+//! https://github.com/minimaxir/big-list-of-naughty-strings, of 2021-04-17).
 
 use std::{io::Write, process::Stdio};
 
 use alignwatch_testkit::{Repo, sketch};
 
-/// The strings.
+/// The Big List of Naughty Strings, without what holds nothing that can be seen in a name.
+pub(crate) fn big_list() -> Vec<String> {
+    let all: Vec<String> = serde_json::from_str(include_str!("naughty/blns.json")).unwrap();
+    assert!(500 < all.len(), "{} strings", all.len());
+    all.into_iter().filter(|text| !text.trim().is_empty()).collect()
+}
+
+/// Our own strings.
 pub(crate) const STRINGS: [&str; 100] = [
     // Markup that runs.
     "<script>alert(1)</script>",
@@ -122,29 +130,41 @@ pub(crate) const STRINGS: [&str; 100] = [
 pub(crate) fn branch(n: usize, text: &str) -> String {
     let is_legal = |char: char| !char.is_ascii_control() && char != '\u{7f}' && !" ~^:?*[\\".contains(char);
     let legal: String = text.chars().filter(|char| is_legal(*char)).collect();
-    let legal = legal.replace("..", "").replace("@{", "").replace("//", "/").replace("/.", "/");
+    let legal = legal.replace("..", "").replace("@{", "");
+    let parts = legal.split('/').map(|part| part.trim_start_matches('.').trim_end_matches(".lock"));
+    let legal = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    // A name is a file, and those have 255 bytes at most.
+    let legal: String = legal
+        .chars()
+        .scan(0, |size, char| {
+            *size += char.len_utf8();
+            Some((*size, char))
+        })
+        .take_while(|(size, _)| *size <= 200)
+        .map(|(_, char)| char)
+        .collect();
     let legal = legal.trim_matches('/').trim_end_matches('.').trim_end_matches(".lock");
     format!("{n:02}-{legal}")
 }
 
-/// A repository in which each string stands wherever it can.
-pub(crate) fn repository() -> Repo {
+/// A repository in which each of these strings stands wherever it can.
+pub(crate) fn repository(strings: &[&str]) -> Repo {
     let repo = sketch("main: a b c").draw();
     let mut import = repo.git_command(["fast-import", "--quiet"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = import.stdin.take().unwrap();
     let base = repo.git(["rev-parse", "refs/heads/main"]);
     let base = base.trim();
-    for (n, text) in STRINGS.iter().enumerate() {
-        let who: String = text.chars().filter(|char| !"<>\n".contains(*char)).collect();
+    for (n, text) in strings.iter().enumerate() {
+        let who: String = text.chars().filter(|char| !"<>\n\0".contains(*char)).collect();
         let (name, path) = (branch(n, text), quoted(text));
         write!(input, "commit refs/heads/{name}\nauthor {who} <n{n}@example.org> 1700000000 +0000\n").unwrap();
         writeln!(input, "committer C <c@example.org> 170000{n:04} +0000").unwrap();
-        write!(input, "data {}\n{text}\nfrom {base}\nM 100644 inline {path}\ndata 2\n{n:02}\n", text.len()).unwrap();
+        write!(input, "data {}\n{text}\nfrom {base}\nM 100644 inline {path}\ndata 4\n{n:04}\n", text.len()).unwrap();
     }
     // The base changes all of these files as well, so that each branch conflicts there.
     write!(input, "commit refs/heads/main\ncommitter C <c@example.org> 1700009999 +0000\ndata 4\nbase\nfrom {base}\n")
         .unwrap();
-    for text in STRINGS {
+    for text in strings {
         write!(input, "M 100644 inline {}\ndata 4\nbase\n", quoted(text)).unwrap();
     }
     drop(input);

@@ -77,6 +77,7 @@ pub(crate) fn branch(name: impl AsRef<[u8]>, seed: u64) -> Branch {
         landed: Landed::No,
         merge: Merge::clean(),
         causes: Vec::new(),
+        touched: Known::Unknown("not looked at".into()),
         upstream: None,
         markers: Known::Seen(Vec::new()),
     }

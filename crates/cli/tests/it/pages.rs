@@ -149,7 +149,7 @@ fn pages_show_the_number_that_was_measured_last_and_no_mean_of_several() {
 #[test]
 fn a_branch_names_the_commit_that_brought_each_conflict_and_the_branches_that_share_it() {
     let (mut repo, data) = (conflicting(), tempfile::tempdir().unwrap());
-    repo.draw_more("two: a d(f[2]=z)\n clean: a e");
+    repo.draw_more("two: a d(f[2]=z)\n clean: a e\n same: a g(f[9]=q)");
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
     let id = id(&daemon);
@@ -157,9 +157,10 @@ fn a_branch_names_the_commit_that_brought_each_conflict_and_the_branches_that_sh
     let page = read(&daemon, &format!("/repositories/{id}/branch?name=refs/heads/one"));
     let by = repo.oid("b").short();
     assert!(page.contains(&format!("f contents {by} and 1 other")), "{page}");
-    assert!(page.contains("Branches that conflict at the same paths two 1 path in common"), "{page}");
+    assert!(page.contains("Branches that touch the same paths two 1 path in common, in conflict at 1"), "{page}");
+    assert!(page.contains("same 1 path in common"), "one that would merge cleanly touches it as well: {page}");
     let clean = read(&daemon, &format!("/repositories/{id}/branch?name=refs/heads/clean"));
-    assert!(!clean.contains("at the same paths"), "{clean}");
+    assert!(clean.contains("No other branch touches a path that this one does."), "{clean}");
 }
 
 /// Reports a run that took so many seconds and so much memory, and says its id.
@@ -231,9 +232,10 @@ fn backups_stand_with_their_last_drill_where_maintenance_does() {
     };
     let daemon = Daemon::watching(data.path(), &[repo.path()]);
     daemon.until_ready();
+    let sweep = format!("POST /api/v1/repositories/{}/sweep", id(&daemon));
     let told = |what: &str| {
-        let page = read(&daemon, "/maintenance");
-        assert!(page.contains(what), "{what} is not told: {page}");
+        assert_eq!(daemon.ask(&sweep, "Host: localhost\r\n").unwrap().0, 202);
+        daemon.until(what, |daemon| read(daemon, "/maintenance").contains(what));
     };
     told("no backup never 0 alignwatch backup create");
     backup(&["create"]);
@@ -242,6 +244,49 @@ fn backups_stand_with_their_last_drill_where_maintenance_does() {
     backup(&["verify", "--drill"]);
     told("restored and compared");
     assert!(!read(&daemon, "/maintenance").contains("alignwatch backup verify --drill"));
+    // The page goes by what the last look saw: the repository itself may hang, or be gone.
+    std::fs::rename(repo.path(), repo.path().with_extension("elsewhere")).unwrap();
+    assert!(read(&daemon, "/maintenance").contains("restored and compared"));
+}
+
+#[test]
+fn the_calendar_tells_when_each_task_is_due_in_which_window_and_what_is_in_its_way() {
+    let (repo, data) = (conflicting(), tempfile::tempdir().unwrap());
+    let config = data.path().join("alignwatch.yaml");
+    // Hours from now on, so that no window is open while this runs.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() / 3_600;
+    let (night, cut) = ((now + 6) % 24, (now + 7) % 24);
+    let text = format!(
+        "maintenance: {{repositories: [\"{}\"]}}\n\
+         windows:\n- {{name: night, open: \"0 {night} * * *\", lasts: 2h}}\n\
+         - {{name: cut, kind: freeze, open: \"0 {cut} * * *\", lasts: 30m}}\n\
+         tasks:\n- {{name: pack-refs, due: \"10 {night} * * *\"}}\n- {{name: commit-graph, due: \"10 {cut} * * *\"}}\n\
+         - {{name: full-repack, mode: off}}\n- {{name: gc-log, due: \"11 {night} * * *\", mode: report}}\n",
+        repo.path().display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let daemon = Daemon::configured(&config, data.path(), &[repo.path()]);
+    daemon.until_ready();
+    let page = read(&daemon, "/maintenance");
+    for told in [
+        "`commit-graph` is due while a freeze is on: it waits until that is over",
+        "the window `night` opens while the freeze `cut` is on",
+        "are due at the same time: one waits for the other",
+        "never a rule of `tasks` switches it off",
+        &format!("gc-log 11 {night} * * *, plans only"),
+    ] {
+        assert!(page.contains(told), "{told} is not told: {page}");
+    }
+    let row = page.split(&format!("pack-refs 10 {night} * * * ")).nth(1).unwrap_or_else(|| panic!("no row: {page}"));
+    assert!(row.split_once("Z night never").is_some_and(|(at, _)| at.ends_with(":00") && at.len() == 19), "{row}");
+    let picture = daemon.get("/maintenance").unwrap().1;
+    assert!(picture.contains("something is in the way: see below") && picture.contains("backup at 20"), "{picture}");
+    let due = daemon.json("/api/v1/tasks/due");
+    let tasks = due["repositories"][0]["tasks"].as_array().unwrap();
+    let of = |name: &str| tasks.iter().find(|task| task["task"] == name).unwrap();
+    assert_eq!(of("pack-refs")["next"]["window"], "night", "{due:#}");
+    assert_eq!(of("full-repack")["reason"], "a rule of `tasks` switches it off", "{due:#}");
+    assert!(due["repositories"][0]["conflicts"].as_array().unwrap().len() >= 3, "{due:#}");
 }
 
 #[test]

@@ -30,6 +30,44 @@ fn promtool_finds_nothing_wrong_with_the_metrics_page() {
     assert!(output.status.success() && told.is_empty(), "{told}");
 }
 
+#[test]
+#[ignore = "needs systemd-analyze"]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let contrib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib");
+    let verify = |scope: &str, names: &[String]| {
+        let units = names.iter().map(|name| folder.path().join(name));
+        let mut command = Command::new("systemd-analyze");
+        // What a unit of a user is looked up with.
+        command.env("XDG_RUNTIME_DIR", folder.path()).args([scope, "verify", "--man=no"]).args(units);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let mut units = Vec::new();
+    for entry in fs::read_dir(contrib).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "service" || end == "timer") {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            // Where they expect the program, there may be none.
+            let text = fs::read_to_string(&path).unwrap();
+            let text = ["%h/.cargo/bin/alignwatch", "/usr/local/bin/alignwatch"]
+                .iter()
+                .fold(text, |text, place| text.replace(place, env!("CARGO_BIN_EXE_alignwatch")));
+            fs::write(folder.path().join(&name), text).unwrap();
+            units.push(name);
+        }
+    }
+    let (of_system, of_user): (Vec<String>, Vec<String>) = units.into_iter().partition(|name| name.contains("system"));
+    assert_eq!((of_system.len(), of_user.len()), (1, 3), "{of_system:?} {of_user:?}");
+    assert_eq!(verify("--system", &of_system), (true, String::new()));
+    assert_eq!(verify("--user", &of_user), (true, String::new()));
+    // It would say so.
+    let wrong = folder.path().join("wrong.service");
+    fs::write(&wrong, "[Service]\nExecStart=/nonexistent\nMemoryMaxx=2G\n").unwrap();
+    let (is_well, told) = verify("--user", &["wrong.service".to_owned()]);
+    assert!(!is_well && told.contains("MemoryMaxx"), "{told}");
+}
+
 /// A program that is ended with the test.
 struct Running(Child);
 

@@ -59,6 +59,16 @@ fn what_is_added_is_watched_and_is_again_after_the_next_start() {
     assert_eq!(delete(&daemon, &id(&daemon, other.path())), 204);
     assert_eq!(delete(&daemon, "nothing"), 404);
     assert_eq!(watched(&daemon).len(), 2, "what is known of it stays");
+    let is_watched: Vec<bool> = watched(&daemon).iter().map(|row| row["is_watched"].as_bool().unwrap()).collect();
+    assert_eq!(is_watched.iter().filter(|is_watched| **is_watched).count(), 1, "and says that it is watched no longer");
+    let overview = daemon.get("/").unwrap().1;
+    let (above, left) = overview.split_once("Watched no longer").unwrap();
+    let gone = other.path().to_str().unwrap();
+    assert!(!above.contains(gone) && left.contains(gone), "{overview}");
+    assert!(above.contains(first.path().to_str().unwrap()), "{overview}");
+    let page = format!("/repositories/{}", id(&daemon, other.path()));
+    assert_eq!(daemon.get(&page).unwrap().0, 200, "its page and history stay");
+    assert!(!daemon.get("/maintenance").unwrap().1.contains(gone), "no task is offered for it");
 }
 
 #[test]

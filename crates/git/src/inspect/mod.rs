@@ -11,6 +11,7 @@ mod carry;
 mod causes;
 mod collect;
 mod past;
+mod touched;
 mod verdicts;
 mod watched;
 
@@ -349,6 +350,7 @@ impl Inspection<'_> {
         let mut bases = bases::find(self, refs, &graph, watched)?;
         let mut branches = self.branches(&graph, watched, &bases);
         self.prove_and_predict(&graph, &bases, &mut branches);
+        self.take(Look::Touched, || self.find_touched(&graph, &mut branches));
         let overlaps = self.overlaps(&branches);
         let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
             .map_err(|error| InspectError::Pattern(error.problem))?;
@@ -437,6 +439,7 @@ impl Inspection<'_> {
                 landed: Landed::Unknown("not looked at".into()),
                 merge: Merge::unknown("not looked at"),
                 causes: Vec::new(),
+                touched: not_looked(),
                 upstream: seen.upstream.clone(),
                 markers: Known::Unknown("not looked at".into()),
             });

@@ -177,10 +177,12 @@ fn run(git: &GitAt<'_>, at: &GitAt<'_>, remote: &Remote, way: Way, stop: &Stop) 
     let call = at.command("fetch").reaching_as_operator().object_directory(&git.opened().objects_dir).limits(limits);
     let call = call.option("--no-progress").option("--recurse-submodules=no").option("--upload-pack=git-upload-pack");
     let call = call.option("--no-auto-maintenance").option("--no-write-commit-graph").option("--no-prune-tags");
+    let knows_prefetch = git.git().version().prefetch();
     let call = match way {
         Way::Fetch => call.option("--no-prune"),
         Way::Prefetch => {
-            call.option("--prefetch").option("--prune").option("--no-tags").option("--no-write-fetch-head")
+            let call = if knows_prefetch { call.option("--prefetch") } else { call };
+            call.option("--prune").option("--no-tags").option("--no-write-fetch-head")
         }
         Way::Prune => call.option("--prune").option("--no-tags").option("--no-write-fetch-head"),
     };
@@ -188,7 +190,11 @@ fn run(git: &GitAt<'_>, at: &GitAt<'_>, remote: &Remote, way: Way, stop: &Stop) 
         (Way::Fetch, Some(tags)) => call.option(tags),
         _ => call,
     };
-    let call = remote.refspecs.iter().fold(call.revision(&remote.url), |call, spec| call.revision(spec));
+    let refspecs: Vec<Vec<u8>> = match way {
+        Way::Prefetch if !knows_prefetch => remote.refspecs.iter().filter_map(|spec| prefetched(spec)).collect(),
+        _ => remote.refspecs.clone(),
+    };
+    let call = refspecs.iter().fold(call.revision(&remote.url), |call, spec| call.revision(spec));
     let until = Instant::now() + TIME_AT_MOST;
     let ended = call.run_watched(&[REFUSED], &mut |_| !stop.is_due() && Instant::now() < until);
     match ended.map_err(|error| told(&error))? {
@@ -201,6 +207,21 @@ fn run(git: &GitAt<'_>, at: &GitAt<'_>, remote: &Remote, way: Way, stop: &Stop) 
             .join("; ")),
         Some(_) => Ok(String::new()),
     }
+}
+
+/// A refspec as `--prefetch` has it: into `refs/prefetch/`, whatever moved. `None` = it brings nothing there.
+///
+/// Source: git, builtin/fetch.c, `filter_prefetch_refspec`.
+fn prefetched(spec: &[u8]) -> Option<Vec<u8>> {
+    if spec.starts_with(b"^") {
+        return Some(spec.to_owned());
+    }
+    let spec = spec.strip_prefix(b"+").unwrap_or(spec);
+    let colon = spec.iter().position(|&byte| byte == b':')?;
+    let (from, to) = (&spec[..colon], &spec[colon + 1..]);
+    let to = to.strip_prefix(b"refs/").unwrap_or(to);
+    let brings = !from.starts_with(b"refs/tags/") && !to.is_empty();
+    brings.then(|| [b"+", from, b":refs/prefetch/", to].concat())
 }
 
 /// How a fetch ends that was asked to rewind a ref and would not.

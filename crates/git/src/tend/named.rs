@@ -108,9 +108,12 @@ fn head(git: &GitAt<'_>) -> Result<Head, GitError> {
 
 /// Detached HEADs of all worktrees.
 fn heads(git: &GitAt<'_>) -> Result<Vec<(Vec<u8>, String)>, GitError> {
-    let listed = git.command("worktree").option("list").option("--porcelain").option("-z").run()?.stdout;
+    let list = git.command("worktree").option("list").option("--porcelain");
+    // Before, a folder whose name holds the end of a line takes several, none of which says where a HEAD is.
+    let (list, end) = if git.git().version().worktrees_with_nul() { (list.option("-z"), 0) } else { (list, b'\n') };
+    let listed = list.run()?.stdout;
     let mut found = Vec::new();
-    for (nth, worktree) in split_records(&listed).into_iter().enumerate() {
+    for (nth, worktree) in split_records(&listed, end).into_iter().enumerate() {
         let is_detached = worktree.contains(&&b"detached"[..]);
         let head = worktree.iter().find_map(|line| line.strip_prefix(b"HEAD "));
         let id = head.map(|id| String::from_utf8_lossy(id).into_owned());
@@ -121,10 +124,10 @@ fn heads(git: &GitAt<'_>) -> Result<Vec<(Vec<u8>, String)>, GitError> {
     Ok(found)
 }
 
-/// Lines that end in NUL; an empty one ends a record.
-fn split_records(listed: &[u8]) -> Vec<Vec<&[u8]>> {
+/// Lines with this end; an empty one ends a record.
+fn split_records(listed: &[u8], end: u8) -> Vec<Vec<&[u8]>> {
     let mut records = vec![Vec::new()];
-    for line in listed.split(|&byte| byte == 0) {
+    for line in listed.split(|&byte| byte == end) {
         match line {
             b"" => records.push(Vec::new()),
             line => records.last_mut().into_iter().for_each(|record| record.push(line)),

@@ -127,7 +127,7 @@ fn no_upstream(seen: &Seen<'_>) -> Outcome {
 
 /// Work that is not in the base; where it could not be measured, it may be.
 fn has_open_work(branch: &Branch) -> bool {
-    branch.is_open() && branch.drift.seen().is_none_or(|drift| drift.ahead > 0)
+    branch.may_hold_work() && branch.drift.seen().is_none_or(|drift| drift.ahead > 0)
 }
 
 fn follows_unknown(seen: &Seen<'_>, misled: &[&Branch]) -> Finding {

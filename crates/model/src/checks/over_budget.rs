@@ -56,7 +56,7 @@ fn judge(seen: &Seen<'_>) -> Outcome {
 fn is_over(seen: &Seen<'_>, branch: &Branch) -> bool {
     match (&branch.drift, branch.relation) {
         (Known::Seen(drift), Relation::Mirror) => drift.ahead > 0 || drift.behind > branch.budget.behind.unwrap_or(0),
-        _ => branch.is_open() && branch.within_budget(seen.now) == Some(false),
+        _ => branch.may_hold_work() && branch.within_budget(seen.now) == Some(false),
     }
 }
 

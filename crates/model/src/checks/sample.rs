@@ -143,6 +143,7 @@ pub(crate) fn branch(name: &str, ahead: u32, behind: u32) -> Branch {
         landed: Landed::No,
         merge: Merge::clean(),
         causes: Vec::new(),
+        touched: Known::Unknown("not looked at".into()),
         upstream: None,
         markers: Known::Seen(Vec::new()),
     }

@@ -8,7 +8,7 @@ use super::{
     draft::{thousands, unjudged},
     stale,
 };
-use crate::{Branch, Known, Landed, RefName, Span, State, Verdict};
+use crate::{Branch, Landed, RefName, Span, State, Verdict};
 
 /// Branches with the same base, with its name.
 pub(super) type OfBase<'a> = (&'a RefName, Vec<&'a Branch>);
@@ -16,16 +16,12 @@ pub(super) type OfBase<'a> = (&'a RefName, Vec<&'a Branch>);
 impl<'a> Seen<'a> {
     /// The branches to judge, by name.
     pub(super) fn branches(&self) -> impl Iterator<Item = &'a Branch> + use<'a> {
-        let snapshot = self.snapshot;
-        let is_judged = move |branch: &&Branch| {
-            !branch.is_ignored() && !snapshot.is_line(&branch.name) && !snapshot.is_copy_of_local(branch)
-        };
-        snapshot.branches.iter().filter(is_judged)
+        self.snapshot.judged()
     }
 
-    /// Branches that are to be merged with their base one day, and are not in it yet.
+    /// Open branches that are to be merged with their base one day.
     pub(super) fn open(&self) -> impl Iterator<Item = &'a Branch> + use<'a> {
-        self.branches().filter(|branch| branch.relation.expects_merge() && branch.is_open())
+        self.snapshot.open().filter(|branch| branch.relation.expects_merge())
     }
 
     /// Why some open branches could not be measured against their base.
@@ -66,25 +62,6 @@ impl<'a> Seen<'a> {
             n_live if n_live == branches.len() => String::new(),
             0 => ", none with a commit lately".into(),
             n_live => format!(", {} of them with commits lately", thousands(n_live)),
-        }
-    }
-}
-
-impl crate::Snapshot {
-    /// Is this one of the primary lines, or a line's counterpart at its remote?
-    pub(super) fn is_line(&self, name: &RefName) -> bool {
-        self.lines
-            .iter()
-            .any(|line| line.name == *name || line.behind_remote.as_ref().is_some_and(|(remote, _)| remote == name))
-    }
-
-    /// A tracking ref whose local branch points to the same commit.
-    fn is_copy_of_local(&self, branch: &Branch) -> bool {
-        let Some((_, short)) = branch.name.remote_parts() else { return false };
-        let local = self.branch(&RefName::new([b"refs/heads/", short].concat()));
-        match (local.map(|local| &local.tip), &branch.tip) {
-            (Some(Known::Seen(local)), Known::Seen(tip)) => local.oid == tip.oid,
-            _ => false,
         }
     }
 }

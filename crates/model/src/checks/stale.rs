@@ -39,7 +39,7 @@ pub(super) static CHECK: Check = Check {
 };
 
 fn judge(seen: &Seen<'_>) -> Outcome {
-    let open: Vec<_> = seen.open().collect();
+    let open: Vec<_> = seen.snapshot.open().collect();
     let stale: Vec<_> = open.iter().copied().filter(|branch| has_own_work(branch) && seen.is_stale(branch)).collect();
     let findings = (!stale.is_empty()).then(|| found(seen, stale, open.len())).into_iter().collect();
     Outcome { findings, unknown: seen.unmeasured(), skipped: None }

@@ -39,7 +39,7 @@ fn judge(seen: &Seen<'_>) -> Outcome {
     let is_unsure = |branch: &&Branch| confidence(branch).is_none_or(|sure| sure * 100.0 < limit_percent as f64);
     // Foreign history is told by `unrelated-history`, what landed anywhere is well wherever it belongs.
     let waits = |branch: &Branch| branch.base.is_none() && branch.drift.reason().is_some();
-    let is_asked = |branch: &&Branch| branch.is_open() && branch.state() != State::Unrelated && !waits(branch);
+    let is_asked = |branch: &&Branch| branch.may_hold_work() && branch.state() != State::Unrelated && !waits(branch);
     let unsure: Vec<_> = seen.branches().filter(is_asked).filter(is_unsure).collect();
     Outcome::found((!unsure.is_empty()).then(|| found(seen, unsure)).into_iter().collect())
 }

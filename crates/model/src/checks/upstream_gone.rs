@@ -50,7 +50,7 @@ fn found(seen: &Seen<'_>, mut gone: Vec<&Branch>) -> Finding {
 }
 
 fn is_safe(branch: &Branch) -> bool {
-    branch.tip.seen().is_some() && branch.drift.seen().is_some() && !branch.is_open()
+    branch.tip.seen().is_some() && branch.drift.seen().is_some() && !branch.may_hold_work()
 }
 
 fn remedy(branch: &Branch) -> Remedy {

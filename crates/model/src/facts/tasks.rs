@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Timestamp, task::Came};
 
 /// The last end of one task.
@@ -47,7 +49,8 @@ pub struct TaskEnd {
 }
 
 /// The backups of a repository, by their names and by what was proven of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Backups {
     /// How many there are.
     pub n: usize,

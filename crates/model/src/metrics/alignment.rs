@@ -12,9 +12,8 @@ pub(super) static ALIGNED_RATIO: Metric = Metric {
     unit: "ratio",
     labels: &[],
     help: "Open branches that are inside of their budget and merge cleanly, of all open branches",
-    formula: "branches inside of their budget whose merge is predicted clean / branches whose work has not landed and whose \
-              relation has a budget (track, stack, mirror). A branch of which either is unknown counts as not aligned. No \
-              sample when there is no such branch",
+    formula: "branches inside of their budget whose merge is predicted clean / open branches (alignwatch_open_branches). A \
+              branch of which either is unknown counts as not aligned. No sample when there is no such branch",
     why: "The one number that says whether the alignment workflow keeps its promise",
     worry: "below 0.95 (alignwatch)",
     otel: "",
@@ -135,14 +134,11 @@ pub(super) static LINE_BEHIND_REMOTE: Metric = Metric {
 };
 
 fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {
-    let has_nothing_of_its_own = |branch: &Branch| branch.drift.seen().is_some_and(|drift| drift.ahead == 0);
-    let owes =
-        |branch: &&Branch| branch.relation.has_budget() && !branch.has_landed() && !has_nothing_of_its_own(branch);
-    let tracked: Vec<_> = measured.snapshot.watched().filter(owes).collect();
+    let open: Vec<_> = measured.snapshot.open().collect();
     let is_aligned =
         |branch: &&&Branch| branch.within_budget(measured.now) == Some(true) && branch.merge.verdict == Verdict::Clean;
-    let n_aligned = tracked.iter().filter(is_aligned).count();
-    known((!tracked.is_empty()).then(|| n_aligned as f64 / tracked.len() as f64))
+    let n_aligned = open.iter().filter(is_aligned).count();
+    known((!open.is_empty()).then(|| n_aligned as f64 / open.len() as f64))
 }
 
 fn by_state(measured: &Measured<'_>) -> Vec<Sample> {
@@ -162,8 +158,8 @@ fn stale_branches(measured: &Measured<'_>) -> Vec<Sample> {
     let limit = Span::days(checks::threshold_of("stale", measured.config));
     let has_own_work = |branch: &Branch| branch.drift.seen().is_some_and(|drift| 0 < drift.ahead);
     let is_idle = |branch: &Branch| branch.idle_age(measured.now).is_some_and(|age| limit < age);
-    let is_stale = |branch: &&Branch| branch.is_open() && has_own_work(branch) && is_idle(branch);
-    known(Some(measured.snapshot.watched().filter(is_stale).count() as f64))
+    let is_stale = |branch: &&Branch| has_own_work(branch) && is_idle(branch);
+    known(Some(measured.snapshot.open().filter(is_stale).count() as f64))
 }
 
 fn gone_branches(measured: &Measured<'_>) -> Vec<Sample> {

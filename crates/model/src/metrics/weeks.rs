@@ -23,8 +23,10 @@ pub(super) static OPEN_BRANCHES: Metric = Metric {
     unit: "",
     labels: &[],
     help: "Branches with commits of their own that have not landed, and whose relation has a budget",
-    formula: "count of branches with a commit of their own on their first-parent line, before it landed (relations track, \
-              stack, mirror). Branches that landed as other commits are left out",
+    formula: "count of the branches that checks call open: a commit of their own that is not shown to be in the base (relations \
+              track, stack, mirror), neither a primary line nor the tracking copy of a local branch. Of weeks before now: those \
+              that had a commit of their own on their first-parent line, before it landed; branches that landed as other \
+              commits are left out",
     why: "Each is work that has to be kept in line",
     worry: "half as many again within a month (alignwatch)",
     otel: "",
@@ -247,18 +249,29 @@ fn objective(measured: &Measured<'_>) -> f64 {
     f64::from(measured.config.serve.aligned_objective) / 100.0
 }
 
-/// Branches that were open then, and how they stood.
-fn open<'a>(measured: &'a Measured<'_>, past: &'a Past, number: usize) -> impl Iterator<Item = (&'a Branch, Stood)> {
-    let branch = move |one: &'a BranchPast| {
-        let stood = (*one.stood.get(number)?)?;
-        let branch = measured.snapshot.branch(&one.name)?;
-        (branch.relation.has_budget() && 0 < stood.ahead).then_some((branch, stood))
+/// Branches that were open then, and how they stood. Those that are open now are those of [`crate::Snapshot::open`], as far as
+/// they could be compared with their base.
+fn open<'a>(measured: &'a Measured<'_>, past: &'a Past, number: usize) -> Vec<(&'a Branch, Stood)> {
+    let stood = |one: &'a BranchPast| (*one.stood.get(number)?).filter(|stood| 0 < stood.ahead);
+    if number < past.n_weeks() {
+        let then = |one: &'a BranchPast| Some((measured.snapshot.branch(&one.name)?, stood(one)?));
+        return past.branches.iter().filter_map(then).filter(|(branch, _)| branch.relation.has_budget()).collect();
+    }
+    let now = |branch: &'a Branch| {
+        let at = past.branches.binary_search_by(|one| one.name.cmp(&branch.name)).ok();
+        let seen = || {
+            let drift = branch.drift.seen().filter(|drift| !drift.is_unrelated())?;
+            Some(Stood { ahead: drift.ahead, behind: drift.behind, left_at: drift.missing_since })
+        };
+        Some((branch, at.and_then(|at| stood(&past.branches[at])).or_else(seen)?))
     };
-    past.branches.iter().filter_map(branch)
+    measured.snapshot.open().filter_map(now).collect()
 }
 
 fn open_branches(measured: &Measured<'_>, past: &Past, number: usize) -> Vec<Sample> {
-    known(Some(open(measured, past, number).count() as f64))
+    let is_now = past.n_weeks() <= number;
+    let n = if is_now { measured.snapshot.open().count() } else { open(measured, past, number).len() };
+    known(Some(n as f64))
 }
 
 fn far_behind_limit(measured: &Measured<'_>) -> u32 {
@@ -299,7 +312,7 @@ fn error_budget_left(measured: &Measured<'_>, past: &Past, number: usize) -> Vec
 
 fn far_behind(measured: &Measured<'_>, past: &Past, number: usize) -> Vec<Sample> {
     let limit = far_behind_limit(measured);
-    known(Some(open(measured, past, number).filter(|(_, stood)| limit < stood.behind).count() as f64))
+    known(Some(open(measured, past, number).iter().filter(|(_, stood)| limit < stood.behind).count() as f64))
 }
 
 /// How many of these times lie within the span before the end.
@@ -434,6 +447,35 @@ mod tests {
         assert_eq!(at(&LANDING_SECONDS, 10), both(4, 9));
         assert_eq!(at(&LANDING_SECONDS, 2), []);
         assert_eq!((at(&ALIGNMENTS, 10), at(&TIME_TO_ALIGN, 10)), (plain(1.0), both(3, 3)));
+    }
+
+    #[test]
+    fn what_a_check_calls_open_is_what_the_metrics_count() {
+        let mut landed_and_went_on = sample::branch("refs/heads/d", 2, 3);
+        landed_and_went_on.landed = crate::Landed::Continued(crate::Proof::PatchIds);
+        let mut old: Vec<Branch> =
+            ["a", "b", "c"].map(|name| sample::branch(&format!("refs/heads/{name}"), 1, 9)).into();
+        old.extend([
+            landed_and_went_on,
+            sample::branch("refs/heads/fresh", 0, 0),
+            sample::branch("refs/heads/main", 0, 0),
+        ]);
+        for branch in &mut old {
+            if let Known::Seen(tip) = &mut branch.tip {
+                tip.committed_at = Timestamp(sample::NOW.0 - 400 * DAY);
+            }
+        }
+        let mut snapshot = sample::snapshot(old);
+        // The past knows of two of them.
+        snapshot.facts.past = Known::Seen(past());
+        let config = Config::default();
+        let tally = Tally::default();
+        let measured = Measured { snapshot: &snapshot, judged: &[], config: &config, tally: &tally, now: sample::NOW };
+        let counted = (OPEN_BRANCHES.read)(&measured)[0].value;
+        let judged = checks::judge(&snapshot, &config, sample::NOW, |_| Ok(()));
+        let stale = judged.iter().flat_map(|judged| &judged.findings).find(|finding| finding.check == "stale").unwrap();
+        assert!(stale.summary.starts_with("4 of 4 open branches"), "{}", stale.summary);
+        assert_eq!(counted, 4.0);
     }
 
     #[test]

@@ -98,7 +98,7 @@ const FRESH: Span = Span::days(1);
 pub fn fates(snapshot: &Snapshot, config: &Config, beside: &Beside, now: Timestamp) -> Vec<(RefName, Fate)> {
     let local = snapshot.branches.iter().filter(|branch| branch.name.starts_with("refs/heads/"));
     let looks_landed = |branch: &&Branch| {
-        !branch.is_open() || matches!(branch.state(), State::Unknown | State::Continued | State::Reverted)
+        !branch.may_hold_work() || matches!(branch.state(), State::Unknown | State::Continued | State::Reverted)
     };
     let judge = |branch: &Branch| Judge { snapshot, config, beside, now, branch }.fate();
     local.filter(looks_landed).map(|branch| (branch.name.clone(), judge(branch))).collect()

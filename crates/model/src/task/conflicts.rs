@@ -26,6 +26,9 @@ pub struct Conflict {
     pub n_times: usize,
     /// The next time at which it would not be.
     pub free_at: Option<Timestamp>,
+    /// All these times, for those who draw them.
+    #[serde(skip)]
+    pub times: Vec<Timestamp>,
 }
 
 /// What meets what.
@@ -167,7 +170,8 @@ impl Calendar {
         let bad: Vec<&Opening> = task.openings.iter().filter(is_bad).collect();
         if let Some(slot) = bad.first() {
             let free_at = self.free_slot(task, slot);
-            found.push(Conflict { kind, text, at: slot.from, n_times: bad.len(), free_at });
+            let times: Vec<Timestamp> = bad.iter().map(|slot| slot.from).collect();
+            found.push(Conflict { kind, text, at: slot.from, n_times: times.len(), free_at, times });
         }
     }
 
@@ -216,6 +220,7 @@ impl Calendar {
                     at: opening.from,
                     n_times: short.len(),
                     free_at: self.long_enough(opening.from),
+                    times: short.iter().map(|opening| opening.from).collect(),
                 });
             }
         }
@@ -290,7 +295,7 @@ fn meetings(
     };
     let times: Vec<Timestamp> = one.openings.iter().filter_map(meeting).collect();
     if let Some(&at) = times.first() {
-        found.push(Conflict { kind, text, at, n_times: times.len(), free_at: free_at(at) });
+        found.push(Conflict { kind, text, at, n_times: times.len(), free_at: free_at(at), times });
     }
 }
 

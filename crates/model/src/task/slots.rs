@@ -3,6 +3,9 @@
 //! What was missed while nothing ran is caught up once, however often it was missed. A task that was held does not
 //! count as asked: it is due until it could run.
 
+use serde::Serialize;
+
+use super::conflicts::Conflict;
 use crate::{
     Span, Timestamp,
     config::{Config, TaskMode},
@@ -57,57 +60,163 @@ const MISSED_AT_MOST: u32 = 1_000;
 
 /// Is it its turn?
 pub fn turn(asked: &Asked<'_>, config: &Config, now: Timestamp) -> Turn {
-    let rule = config.task_rule(asked.task, asked.path);
-    if let (None, Some(reason)) = (rule, asked.opt_in) {
-        return Turn::Never(format!("no rule of `tasks` asks for it: {reason}"));
-    }
-    let mode = rule.map_or(TaskMode::Act, |rule| rule.mode);
-    if mode == TaskMode::Off {
-        return Turn::Never("a rule of `tasks` switches it off".to_owned());
-    }
-    let text = rule.and_then(|rule| rule.due.as_deref()).unwrap_or(asked.usual);
-    let zone = rule.and_then(|rule| rule.zone.as_deref()).unwrap_or("UTC");
-    let cadence = match Cadence::parse(text, zone) {
-        Ok(cadence) => cadence,
-        Err(error) => return Turn::Never(format!("`{text}` {error}")),
-    };
-    let spread = rule.and_then(|rule| rule.spread).unwrap_or(Span(0));
-    let (since, n_missed) = match due(&cadence, asked, spread, now) {
-        Ok(due) => due,
-        Err(at) => return Turn::Later { at, because: "it is not due yet".to_owned() },
-    };
-    match open_window(config, asked.path, now) {
-        Err((at, name)) => Turn::Later { at, because: format!("the window `{name}` is not open") },
-        Ok(opening) => Turn::Now {
-            since,
-            n_missed,
-            until: opening.map(|opening| opening.until),
-            only_reports: mode == TaskMode::Report,
-        },
+    match Rhythm::of(asked, config) {
+        Ok(rhythm) => rhythm.turn(asked.last, now),
+        Err(because) => Turn::Never(because),
     }
 }
 
-/// Since when it is due, and how many slots before were missed. Errors: when it will be.
-fn due(
-    cadence: &Cadence,
-    asked: &Asked<'_>,
-    spread: Span,
-    now: Timestamp,
-) -> Result<(Timestamp, u32), Option<Timestamp>> {
-    let Some(last) = asked.last else { return Ok((now, 0)) };
-    let later = Span(delay(asked, spread));
-    let mut since = match cadence.after(last) {
-        Some(at) if at.0.saturating_add(later.0) <= now.0 => at,
-        next => return Err(next.map(|next| Timestamp(next.0.saturating_add(later.0)))),
-    };
-    let mut n_missed = 0;
-    while n_missed < MISSED_AT_MOST
-        && let Some(next) = cadence.after(since).filter(|next| next.0.saturating_add(later.0) <= now.0)
-    {
-        since = next;
-        n_missed += 1;
+/// What the tasks of one repository will do, as things stand.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    /// All tasks, with when each is asked.
+    pub tasks: Vec<TaskAhead>,
+    /// What will be in each other's way.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// When a task is asked in the days to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskAhead {
+    /// The task.
+    pub task: String,
+    /// When it was asked the last time and not held.
+    pub last: Option<Timestamp>,
+    /// How often it is asked, as it is configured; and whether it only plans.
+    pub due: String,
+    /// It plans and does not act.
+    pub only_reports: bool,
+    /// When, in order. Errors: never, for this reason.
+    pub slots: Result<Vec<Slot>, String>,
+}
+
+/// A time at which a task is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Slot {
+    /// When.
+    pub at: Timestamp,
+    /// The window that is open then; `None` = there are no windows here.
+    pub window: Option<String>,
+    /// A freeze is on then: it waits until that is over.
+    pub is_frozen: bool,
+}
+
+/// Times of one task that are looked ahead at most. Source: ours; every hour for two weeks, and more.
+const AHEAD_AT_MOST: usize = 400;
+
+/// When a task is asked from now on, were each run over at once.
+pub fn ahead(asked: &Asked<'_>, config: &Config, now: Timestamp, until: Timestamp) -> TaskAhead {
+    let rhythm = Rhythm::of(asked, config);
+    let (due, _) = due_text(asked, config);
+    TaskAhead {
+        task: asked.task.to_owned(),
+        last: asked.last,
+        due: due.to_owned(),
+        only_reports: rhythm.as_ref().is_ok_and(|rhythm| rhythm.only_reports),
+        slots: rhythm.map(|rhythm| rhythm.slots(asked.last, now, until)),
     }
-    Ok((Timestamp(since.0.saturating_add(later.0)), n_missed))
+}
+
+/// How often it is asked, and in which zone that is meant.
+fn due_text<'a>(asked: &Asked<'a>, config: &'a Config) -> (&'a str, &'a str) {
+    let rule = config.task_rule(asked.task, asked.path);
+    let text = rule.and_then(|rule| rule.due.as_deref()).unwrap_or(asked.usual);
+    (text, rule.and_then(|rule| rule.zone.as_deref()).unwrap_or("UTC"))
+}
+
+/// All that says when a task is asked in a repository, but for when it was the last time.
+struct Rhythm {
+    cadence: Cadence,
+    /// Seconds that it runs later here.
+    later: i64,
+    only_reports: bool,
+    windows: Vec<Window>,
+    freezes: Vec<Window>,
+}
+
+impl Rhythm {
+    /// Errors: it is never asked, for this reason.
+    fn of(asked: &Asked<'_>, config: &Config) -> Result<Rhythm, String> {
+        let rule = config.task_rule(asked.task, asked.path);
+        if let (None, Some(reason)) = (rule, asked.opt_in) {
+            return Err(format!("no rule of `tasks` asks for it: {reason}"));
+        }
+        let mode = rule.map_or(TaskMode::Act, |rule| rule.mode);
+        if mode == TaskMode::Off {
+            return Err("a rule of `tasks` switches it off".to_owned());
+        }
+        let (text, zone) = due_text(asked, config);
+        Ok(Rhythm {
+            cadence: Cadence::parse(text, zone).map_err(|error| format!("`{text}` {error}"))?,
+            later: delay(asked, rule.and_then(|rule| rule.spread).unwrap_or(Span(0))),
+            only_reports: mode == TaskMode::Report,
+            windows: windows_of(config, asked.path, Purpose::Maintenance),
+            freezes: windows_of(config, asked.path, Purpose::Freeze),
+        })
+    }
+
+    fn turn(&self, last: Option<Timestamp>, now: Timestamp) -> Turn {
+        let (since, n_missed) = match self.due(last, now) {
+            Ok(due) => due,
+            Err(at) => return Turn::Later { at, because: "it is not due yet".to_owned() },
+        };
+        match self.open_window(now) {
+            Err((at, name)) => Turn::Later { at, because: format!("the window `{name}` is not open") },
+            Ok(open) => Turn::Now {
+                since,
+                n_missed,
+                until: open.map(|(_, opening)| opening.until),
+                only_reports: self.only_reports,
+            },
+        }
+    }
+
+    fn slots(&self, mut last: Option<Timestamp>, mut now: Timestamp, until: Timestamp) -> Vec<Slot> {
+        let mut slots = Vec::new();
+        while slots.len() < AHEAD_AT_MOST {
+            match self.turn(last, now) {
+                Turn::Now { .. } => {
+                    let window = self.open_window(now).ok().flatten().map(|(window, _)| window.name.clone());
+                    let is_frozen = self.freezes.iter().any(|freeze| freeze.open_at(now).is_some());
+                    slots.push(Slot { at: now, window, is_frozen });
+                    last = Some(now);
+                }
+                Turn::Later { at: Some(at), .. } if now < at && at < until => now = at,
+                _ => break,
+            }
+        }
+        slots
+    }
+
+    /// Since when it is due, and how many slots before were missed. Errors: when it will be.
+    fn due(&self, last: Option<Timestamp>, now: Timestamp) -> Result<(Timestamp, u32), Option<Timestamp>> {
+        let Some(last) = last else { return Ok((now, 0)) };
+        let mut since = match self.cadence.after(last) {
+            Some(at) if at.0.saturating_add(self.later) <= now.0 => at,
+            next => return Err(next.map(|next| Timestamp(next.0.saturating_add(self.later)))),
+        };
+        let mut n_missed = 0;
+        while n_missed < MISSED_AT_MOST
+            && let Some(next) = self.cadence.after(since).filter(|next| next.0.saturating_add(self.later) <= now.0)
+        {
+            since = next;
+            n_missed += 1;
+        }
+        Ok((Timestamp(since.0.saturating_add(self.later)), n_missed))
+    }
+
+    /// The maintenance window that is open, with the opening with the latest end; `None` = none is configured here.
+    ///
+    /// Errors: there are windows, and none is open; when the first opens, and its name.
+    fn open_window(&self, now: Timestamp) -> Result<Option<(&Window, Opening)>, (Option<Timestamp>, String)> {
+        let Some(some) = self.windows.first() else { return Ok(None) };
+        let open = self.windows.iter().filter_map(|window| Some((window, window.open_at(now)?)));
+        if let Some(open) = open.max_by_key(|(_, opening)| opening.until) {
+            return Ok(Some(open));
+        }
+        let next = self.windows.iter().filter_map(|window| Some((window.next_after(now)?.from, &window.name))).min();
+        Err(next.map_or_else(|| (None, some.name.clone()), |(at, name)| (Some(at), name.clone())))
+    }
 }
 
 /// Seconds that this task runs later in this repository: the same each time, and another elsewhere.
@@ -117,25 +226,6 @@ fn delay(asked: &Asked<'_>, spread: Span) -> i64 {
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     i64::try_from(hash % u64::try_from(spread.0.max(0) + 1).unwrap_or(1)).unwrap_or(0)
-}
-
-/// The opening of a maintenance window that is on, with the latest end; `None` = none is configured here.
-///
-/// Errors: there are windows, and none is open; when the first opens, and its name.
-fn open_window(config: &Config, path: &str, now: Timestamp) -> Result<Option<Opening>, (Option<Timestamp>, String)> {
-    let windows: Vec<Window> = windows_of(config, path, Purpose::Maintenance);
-    if windows.is_empty() {
-        return Ok(None);
-    }
-    let open = windows.iter().filter_map(|window| window.open_at(now)).max_by_key(|opening| opening.until);
-    if let Some(opening) = open {
-        return Ok(Some(opening));
-    }
-    let next = windows.iter().filter_map(|window| Some((window.next_after(now)?.from, &window.name))).min();
-    match next {
-        Some((at, name)) => Err((Some(at), name.clone())),
-        None => Err((None, windows[0].name.clone())),
-    }
 }
 
 /// The windows of this purpose that are about the repository at this path.
@@ -203,6 +293,31 @@ mod tests {
             at(turn(&asked(None), &night, Timestamp(2 * HOUR))),
             "now since 7200 missed 0 until Some(10800) false"
         );
+    }
+
+    #[test]
+    fn what_is_ahead_is_what_the_scheduler_would_do_minute_by_minute() {
+        let text = "windows:\n  - {name: night, open: \"0 1 * * *\", lasts: 2h}\n  \
+                    - {name: cut, kind: freeze, open: \"0 1 3 1 *\", lasts: 1h}\n\
+                    tasks:\n  - {name: pack-refs, due: 5h}\n  - {name: full-repack, due: \"30 1 * * *\", mode: report}\n";
+        let (config, until) = (config(text), Timestamp(4 * 24 * HOUR));
+        for task in ["pack-refs", "full-repack"] {
+            let asked = Asked { task, ..asked(Some(-HOUR)) };
+            let told = ahead(&asked, &config, Timestamp(0), until);
+            let (mut last, mut ran) = (asked.last, Vec::new());
+            for now in (0..until.0).step_by(60).map(Timestamp) {
+                if let Turn::Now { .. } = turn(&Asked { last, ..asked }, &config, now) {
+                    (last, _) = (Some(now), ran.push(now));
+                }
+            }
+            let slots = told.slots.unwrap();
+            assert_eq!(slots.iter().map(|slot| slot.at).collect::<Vec<_>>(), ran, "{task}");
+            assert!(slots.iter().all(|slot| slot.window.as_deref() == Some("night")), "{slots:?}");
+            assert_eq!(slots.iter().filter(|slot| slot.is_frozen).count(), 1, "{slots:?}");
+            assert_eq!(told.only_reports, task == "full-repack");
+        }
+        let off = ahead(&asked(None), &self::config("tasks:\n  - {name: pack-refs, mode: off}\n"), Timestamp(0), until);
+        assert_eq!(off.slots, Err("a rule of `tasks` switches it off".to_owned()));
     }
 
     #[test]

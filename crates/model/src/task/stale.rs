@@ -54,7 +54,8 @@ pub fn stale(
     noticed: &BTreeMap<RefName, Noticed>,
     now: Timestamp,
 ) -> Vec<Stale> {
-    let local = snapshot.branches.iter().filter(|branch| branch.name.starts_with("refs/heads/") && branch.is_open());
+    let local =
+        snapshot.branches.iter().filter(|branch| branch.name.starts_with("refs/heads/") && branch.may_hold_work());
     let one = |branch: &Branch| {
         let tip = branch.tip.seen()?;
         let idle = branch.idle_age(now)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Inspected;
 use crate::{
-    Snapshot, Status, Timestamp,
+    Known, Snapshot, Status, Timestamp,
     checks::Judged,
     kept::KeptBranch,
     metrics::{self, Measured, Metric, Sample},
@@ -42,7 +42,7 @@ fn finding_row(finding: &crate::Finding) -> FindingRow {
     }
 }
 
-/// The part of a sweep that pages show besides its findings: lines, checks, branches.
+/// The part of a sweep that pages show besides its findings: lines, checks, branches, backups.
 fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
     let checks: Vec<_> = judged
         .iter()
@@ -59,7 +59,11 @@ fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
     for branch in snapshot.watched() {
         *by_state.entry(branch.state().word()).or_default() += 1;
     }
-    serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state}).to_string()
+    let backups = match &snapshot.facts.backups {
+        Known::Seen(backups) => serde_json::json!({"seen": backups}),
+        Known::Unknown(reason) => serde_json::json!({"unknown": reason}),
+    };
+    serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state, "backups": backups}).to_string()
 }
 
 fn readings(measured: &Measured<'_>) -> Vec<Reading> {

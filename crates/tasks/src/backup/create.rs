@@ -68,6 +68,7 @@ pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Res
     tend::write_bundle(git, &tips, &without, &mut sink)?;
     sink.finish().map_err(failed("write", &bundle))?;
     let set = ObjectSet::of(git, &tips.iter().map(|(id, _)| id.clone()).collect::<BTreeSet<_>>())?;
+    let beside = beside(opened, &draft.join("beside"), keys)?;
     let pair = |(name, id): &(Vec<u8>, String)| Named { name: text_of(name), oid: id.clone() };
     let manifest = Manifest {
         schema: SCHEMA.to_owned(),
@@ -91,9 +92,9 @@ pub fn create(git: &GitAt<'_>, shelf: &Shelf, kind: Kind, now: Timestamp) -> Res
         anchors: named.anchors.iter().map(pair).collect(),
         n_objects: set.len() as u64,
         objects_sha256: sum_of(&set),
-        beside: beside(opened, &draft.join("beside"), keys)?,
+        beside: beside.copied,
         is_encrypted: keys.encrypts(),
-        not_covered: not_covered(opened),
+        not_covered: not_covered(git, &beside.left_out),
     };
     write_whole(
         &draft.join("manifest.json"),
@@ -143,9 +144,17 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", path))
 }
 
-/// Copies what is kept beside the objects. Links are left out. Returns the paths below `to`, sorted.
-fn beside(opened: &Opened, to: &Path, keys: &Keys) -> Result<Vec<String>, BackupError> {
-    let mut copied = Vec::new();
+/// What is kept beside the objects.
+struct Beside {
+    /// The paths of copies, below their folder, sorted.
+    copied: Vec<String>,
+    /// What is a link, no file, too large, or has a name that no list holds; sorted.
+    left_out: Vec<String>,
+}
+
+/// Copies what is kept beside the objects.
+fn beside(opened: &Opened, to: &Path, keys: &Keys) -> Result<Beside, BackupError> {
+    let (mut copied, mut left_out) = (Vec::new(), Vec::new());
     let mut left = BESIDE_AT_MOST;
     let mut open: Vec<PathBuf> = BESIDE.iter().chain(&["shallow"]).map(PathBuf::from).collect();
     while let Some(below) = open.pop() {
@@ -160,8 +169,12 @@ fn beside(opened: &Opened, to: &Path, keys: &Keys) -> Result<Vec<String>, Backup
             for entry in fs::read_dir(&from).map_err(failed("read", &from))? {
                 open.push(below.join(entry.map_err(failed("read", &from))?.file_name()));
             }
-        } else if about.is_file() && is_wanted && about.len() <= left {
-            let Some(name) = below.to_str().filter(|name| !name.contains('\n')) else { continue };
+        } else if is_wanted {
+            let name = below.to_str().filter(|name| !name.contains('\n'));
+            let Some(name) = name.filter(|_| about.is_file() && about.len() <= left) else {
+                left_out.push(below.to_string_lossy().replace('\n', "?"));
+                continue;
+            };
             left -= about.len();
             let target = to.join(name_of(name, keys.encrypts()));
             let folder = target.parent().unwrap_or(to);
@@ -171,21 +184,51 @@ fn beside(opened: &Opened, to: &Path, keys: &Keys) -> Result<Vec<String>, Backup
         }
     }
     copied.sort();
-    Ok(copied)
+    left_out.sort();
+    Ok(Beside { copied, left_out })
 }
 
+/// Names that a sentence holds.
+const NAMED: usize = 5;
+
 /// What is in no backup of ours. Shown each time, so that nobody finds out when it is needed.
-fn not_covered(opened: &Opened) -> Vec<String> {
+fn not_covered(git: &GitAt<'_>, left_out: &[String]) -> Vec<String> {
+    let opened = git.opened();
     let mut sentences = vec!["changes in working trees, and what is only in an index".to_owned()];
     let is_there = |name: &str| opened.common_dir.join(name).is_dir();
-    if is_there("lfs") {
+    if is_there("lfs") || at_head(git, ".gitattributes").is_some_and(|text| text.contains("filter=lfs")) {
         sentences.push("files of Git LFS (`lfs/`): fetch them with `git lfs fetch --all`".to_owned());
     }
-    if is_there("modules") {
+    if is_there("modules") || at_head(git, ".gitmodules").is_some() {
         sentences.push("submodules (`modules/`): each is a repository of its own".to_owned());
+    }
+    let value = |key: &str| {
+        let entry = git.entries().iter().rev().find(|entry| entry.key == key.as_bytes())?;
+        Some(String::from_utf8_lossy(entry.value.as_deref().unwrap_or_default()).into_owned())
+    };
+    if let Some(path) = value("core.hookspath") {
+        sentences.push(format!("hooks in `{path}` (core.hooksPath): that folder is not part of the repository"));
+    }
+    if git.entries().iter().any(|entry| entry.key.starts_with(b"include")) {
+        sentences
+            .push("settings in files that `config` includes (include.path): only the lines that name them".to_owned());
+    }
+    if !left_out.is_empty() {
+        let named = left_out.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = match left_out.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        sentences.push(format!("links, and files that are too large, beside the objects: {named}{more}"));
     }
     if !opened.alternates.is_empty() {
         sentences.push("nothing is missing, but objects that are borrowed come along as copies".to_owned());
     }
     sentences
+}
+
+/// A file of the commit that is checked out, or would be; `None` = there is none, or it can't be read.
+fn at_head(git: &GitAt<'_>, path: &str) -> Option<String> {
+    let call = git.command("cat-file").option("blob").revision(format!("HEAD:{path}"));
+    Some(String::from_utf8_lossy(&call.run().ok()?.stdout).into_owned())
 }

@@ -60,8 +60,10 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         numbers::packs(seen).map_or(0, |packs| packs.iter().filter(|pack| !pack.is_kept() && !pack.is_cruft).count());
     let many = draft.reaches(PACKS, 2, "Gitaly: where there is more than one pack");
     let bytes = numbers::pack_bytes(seen) + numbers::loose_bytes(seen);
+    let unreachable =
+        if seen.git.version().cruft_packs() { "--cruft --cruft-expiration=never" } else { "--keep-unreachable" };
     let draft = draft
-        .step("git repack -d -l -a --cruft --cruft-expiration=never")
+        .step(format!("git repack -d -l -a {unreachable}"))
         .costs(numbers::seconds_for(2 * bytes), bytes + bytes / 5);
     match &seen.snapshot.unfinished {
         alignwatch_model::Known::Unknown(reason) => return draft.refuse(reason.clone()),

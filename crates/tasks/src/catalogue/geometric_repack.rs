@@ -64,10 +64,8 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
     let many = draft.reaches(PACKS, limit + 1, "Gitaly: more than max(2, ln(MiB) / ln 1.8) packs");
     let loose = draft.reaches(LOOSE, OBJECTS, "git 2.52: maintenance.geometric-repack.auto");
     let bytes = joined.iter().map(|pack| pack.bytes).sum::<u64>() + numbers::loose_bytes(seen);
-    let draft = draft
-        .step("git repack -d -l --geometric=2 --write-midx")
-        .step("git multi-pack-index verify")
-        .costs(numbers::seconds_for(2 * bytes), bytes);
+    let draft = steps(seen, &joined).into_iter().fold(draft, Draft::step);
+    let draft = draft.step("git multi-pack-index verify").costs(numbers::seconds_for(2 * bytes), bytes);
     match (many, loose) {
         (Err(reason), _) | (_, Err(reason)) => draft.refuse(reason),
         (Ok(true), _) if 1 < joined.len() => {
@@ -77,6 +75,25 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         (_, Ok(true)) => draft.act("there are loose objects to go into a pack"),
         _ => draft.rest(format!("{} are few enough", words::count(packs.len(), "pack"))),
     }
+}
+
+/// What joins these packs. Before git 2.34 that is its older way, by the bytes of packs; see git-multi-pack-index(1), `repack`.
+fn steps(seen: &Seen<'_>, joined: &[&Pack]) -> Vec<String> {
+    if seen.git.version().geometric_repack() {
+        return vec!["git repack -d -l --geometric=2 --write-midx".to_owned()];
+    }
+    let batch = batch_bytes(joined);
+    vec![
+        "git repack -d -l".to_owned(),
+        "git multi-pack-index write".to_owned(),
+        format!("git multi-pack-index repack --batch-size={batch}"),
+        "git multi-pack-index expire".to_owned(),
+    ]
+}
+
+/// Only packs with fewer bytes are joined then. Never 0, which stands for all.
+fn batch_bytes(joined: &[&Pack]) -> u64 {
+    1 + joined.iter().map(|pack| pack.bytes).sum::<u64>()
 }
 
 /// Packs that are smaller, by their objects, than twice all smaller ones: those that a geometric repack joins.
@@ -114,8 +131,20 @@ fn perform(work: &Work<'_>) -> Result<(), String> {
         niceness: 10,
         ..Limits::default()
     };
-    let repack = work.packing("repack").option("-d").option("-l").option("-q").option("--geometric=2");
-    repack.option("--write-midx").limits(limits).run().map_err(|error| error.to_string())?;
+    let repack = work.packing("repack").option("-d").option("-l").option("-q");
+    if work.git.git().version().geometric_repack() {
+        let repack = repack.option("--geometric=2").option("--write-midx");
+        repack.limits(limits).run().map_err(|error| error.to_string())?;
+    } else {
+        let packs = numbers::packs(&work.seen)?;
+        let batch = batch_bytes(&out_of_progression(packs));
+        let index = |what| work.packing("multi-pack-index").option(what).option("--no-progress");
+        let joining = index("repack").option_with("--batch-size=", batch.to_string());
+        for call in [repack, index("write"), joining, index("expire")] {
+            work.may_go_on()?;
+            call.limits(limits).run().map_err(|error| error.to_string())?;
+        }
+    }
     let verify = work.git.command("multi-pack-index").option("verify").option("--no-progress");
     verify.limits(limits).run().map(drop).map_err(|error| error.to_string())
 }

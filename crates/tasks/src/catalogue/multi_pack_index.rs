@@ -42,7 +42,11 @@ const TIME_AT_MOST: Duration = Duration::from_secs(3_600);
 
 fn wants_bitmap(seen: &Seen<'_>) -> bool {
     let repository = &seen.snapshot.repository;
-    repository.is_bare && repository.alternates.is_empty() && !repository.is_shallow && !repository.is_partial
+    seen.git.version().bitmaps_of_several_packs()
+        && repository.is_bare
+        && repository.alternates.is_empty()
+        && !repository.is_shallow
+        && !repository.is_partial
 }
 
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {

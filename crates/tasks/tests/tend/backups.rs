@@ -475,3 +475,42 @@ fn a_recipient_that_is_none_is_told_before_anything_is_written() {
     world.config = Config::from_yaml("backup: {recipients: [ssh-ed25519 AAAA]}\n", "f").unwrap().0;
     assert!(matches!(world.plan("backup").0.decision, Decision::Refuse(_)));
 }
+
+#[test]
+fn hooks_and_settings_come_back_and_what_no_backup_holds_is_said() {
+    let backed = Backed::new(World::messy());
+    let repo = &backed.world.repo;
+    let said = |backed: &Backed, at| backed.create(Kind::Full, at).not_covered.join("\n");
+    let before = said(&backed, 1_000);
+    assert_eq!(before, "changes in working trees, and what is only in an index", "nothing else is there");
+    // Pointers and a submodule that only the commit tells of, as in a mirror.
+    fs::write(repo.path().join(".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n").unwrap();
+    fs::write(repo.path().join(".gitmodules"), "[submodule \"x\"]\n\tpath = x\n\turl = ../x\n").unwrap();
+    repo.git(["add", "."]);
+    repo.git(["commit", "-qm", "large files and a submodule"]);
+    let outside = repo.room().join("settings");
+    fs::write(&outside, "[alias]\n\tx = log\n").unwrap();
+    repo.git(["config", "include.path", outside.to_str().unwrap()]);
+    repo.git(["config", "core.hooksPath", "/opt/hooks"]);
+    repo.git(["config", "team.rule", "kept"]);
+    let hook = repo.git_dir().join("hooks/pre-push");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\nexit 0\n").unwrap();
+    std::os::unix::fs::symlink("/opt/elsewhere", repo.git_dir().join("hooks/pre-commit")).unwrap();
+    let manifest = backed.create(Kind::Full, 2_000);
+    let said = manifest.not_covered.join("\n");
+    for told in [
+        "files of Git LFS (`lfs/`): fetch them with `git lfs fetch --all`",
+        "submodules (`modules/`): each is a repository of its own",
+        "hooks in `/opt/hooks` (core.hooksPath): that folder is not part of the repository",
+        "settings in files that `config` includes (include.path): only the lines that name them",
+        "links, and files that are too large, beside the objects: hooks/pre-commit",
+    ] {
+        assert!(said.contains(told), "{told} is not said: {said}");
+    }
+    let into = backed.world.data.path().join("restored.git");
+    backup::restore_whole(&backed.world.git, &backed.shelf, &manifest.name, &into).unwrap();
+    let git_dir = git(&into, ["rev-parse", "--absolute-git-dir"]);
+    assert_eq!(fs::read(Path::new(&git_dir).join("hooks/pre-push")).unwrap(), fs::read(&hook).unwrap());
+    assert_eq!(git(&into, ["config", "team.rule"]), "kept");
+}

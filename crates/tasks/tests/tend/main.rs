@@ -18,6 +18,7 @@ mod due;
 mod handed_over;
 mod held;
 mod objects;
+mod old_git;
 mod proofs;
 mod remotes;
 mod upkeep;

@@ -51,7 +51,7 @@ pub(super) async fn badge(
 /// `None` = there is no such kind. A repository is named by its id, or by the end of its path where only one has it.
 fn made(shared: &Shared, repository: &str, kind: &str) -> Result<Option<Badge>, Failed> {
     let Some(kind) = kind.strip_suffix(".svg").filter(|kind| KINDS.contains(kind)) else { return Ok(None) };
-    let rows = shared.read(|store| store.repositories())?;
+    let (rows, _) = shared.repositories()?;
     let named: Vec<_> =
         rows.iter().filter(|row| row.id == repository || told::called(&row.path) == repository).collect();
     let [row] = named[..] else { return Ok(Some(Badge::of("alignment", None))) };

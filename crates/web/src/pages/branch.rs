@@ -13,7 +13,7 @@ use alignwatch_model::{
     quote::shell_ref,
     remedy::only_looks,
     run::{Document, Operation},
-    words::{agree, count},
+    words::{agree, count, thousands},
 };
 use alignwatch_store::WhichRuns;
 use askama::Template;
@@ -69,8 +69,7 @@ struct BranchPage {
     facts: Vec<(&'static str, String)>,
     conflicts: Vec<ConflictAt>,
     causes: Vec<CauseTold>,
-    overlaps: Vec<Overlap>,
-    n_overlaps: usize,
+    overlaps: Overlaps,
     commands: Vec<(&'static str, String, bool)>,
     findings: Vec<FindingLink>,
     attempts: Vec<(String, String, Mark)>,
@@ -91,7 +90,7 @@ struct ConflictAt {
     address: String,
 }
 
-/// Another branch that conflicts at the same paths.
+/// Another branch that touches the same paths.
 struct Overlap {
     name: String,
     address: String,
@@ -141,7 +140,6 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
     let branch = &view.branches[place];
     let shell = Shell::new(shared, told::short(name), Section::None);
     let now = shell.now;
-    let (overlaps, n_overlaps) = overlaps(&view, branch);
     Ok(BranchPage {
         head: Head::of(&view, Tab::Branches, now),
         mark: told::state(branch.state),
@@ -151,8 +149,7 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
         facts: facts(branch, now),
         conflicts: conflicts(&view, branch),
         causes: branch.causes.iter().map(|cause| CauseTold::of(cause, now)).collect(),
-        overlaps,
-        n_overlaps,
+        overlaps: Overlaps::of(&view, branch),
         commands: commands(branch),
         findings: findings(shared, id, name)?,
         attempts: attempts(&view, place),
@@ -271,26 +268,65 @@ fn brought_by(branch: &KeptBranch, place: usize) -> Option<(String, String)> {
     Some((cause.oid.short(), format!("{} ({author}, {})", cause.subject, cause.committed_at.rfc3339())))
 }
 
-/// Other branches that conflict at the same paths, those that share most first; and how many there are in all.
-fn overlaps(view: &View, branch: &KeptBranch) -> (Vec<Overlap>, usize) {
-    let is_open = |branch: &KeptBranch| branch.state == BranchState::Conflicting;
-    let own = branch.conflicts.iter().flatten().filter(|_| is_open(branch));
-    let own: HashSet<&str> = own.map(|conflict| conflict.path.as_str()).collect();
-    let shared = |other: &KeptBranch| {
-        let conflicts = other.conflicts.iter().flatten().filter(|_| is_open(other) && other.name != branch.name);
-        conflicts.filter(|conflict| own.contains(conflict.path.as_str())).count()
-    };
-    let mut others: Vec<(usize, &KeptBranch)> =
-        view.branches.iter().map(|other| (shared(other), other)).filter(|(n, _)| 0 < *n).collect();
-    others.sort_by_key(|(n, other)| (Reverse(*n), Reverse(other.committed_at)));
-    let n_all = others.len();
-    let told = |(n, other): (usize, &KeptBranch)| Overlap {
-        name: told::short(&other.name).to_owned(),
-        address: told::branch_path(&view.row.id, &other.name),
-        n: count(n, "path"),
-        author: other.author.as_deref().map(told::person).unwrap_or_default().to_owned(),
-    };
-    (others.into_iter().take(SHOWN).map(told).collect(), n_all)
+/// What a branch shares with others.
+struct Overlaps {
+    /// Those that share most paths first.
+    shown: Vec<Overlap>,
+    n: usize,
+    /// Why it is not known which paths the branch touches: then only paths in conflict are compared.
+    unknown: String,
+    /// Others with work of their own of which that is not known.
+    n_unknown: usize,
+    /// Its work is in the base, or it has none: there is nothing to compare.
+    is_idle: bool,
+}
+
+impl Overlaps {
+    /// Branches that touch the same paths since they and their bases parted, or conflict at the same.
+    fn of(view: &View, branch: &KeptBranch) -> Overlaps {
+        let own: Option<HashSet<&[u8]>> = branch.touched().map(Iterator::collect);
+        let conflicts: HashSet<&str> = conflicts_of(branch).collect();
+        let shared = |other: &KeptBranch| {
+            let touched = other.touched().zip(own.as_ref());
+            let n = touched.map_or(0, |(paths, own)| paths.filter(|path| own.contains(path)).count());
+            (n, conflicts_of(other).filter(|path| conflicts.contains(path)).count())
+        };
+        let others = || view.branches.iter().filter(|other| other.name != branch.name);
+        let mut all: Vec<((usize, usize), &KeptBranch)> =
+            others().map(|other| (shared(other), other)).filter(|(n, _)| *n != (0, 0)).collect();
+        all.sort_by_key(|(n, other)| (Reverse(*n), Reverse(other.committed_at)));
+        let told = |&((n, n_conflicts), other): &((usize, usize), &KeptBranch)| Overlap {
+            name: told::short(&other.name).to_owned(),
+            address: told::branch_path(&view.row.id, &other.name),
+            n: in_common(n, n_conflicts),
+            author: other.author.as_deref().map(told::person).unwrap_or_default().to_owned(),
+        };
+        let has_work = |other: &&KeptBranch| !other.state.is_settled() && other.touched.is_none();
+        Overlaps {
+            shown: all.iter().take(SHOWN).map(told).collect(),
+            n: all.len(),
+            unknown: match own {
+                Some(_) => String::new(),
+                None => branch.touched_reason.clone().unwrap_or_else(|| "it was not looked at yet".to_owned()),
+            },
+            n_unknown: others().filter(has_work).count(),
+            is_idle: branch.state.is_settled() && branch.touched.is_none(),
+        }
+    }
+}
+
+/// The paths at which it conflicts now.
+fn conflicts_of(branch: &KeptBranch) -> impl Iterator<Item = &str> {
+    let is_open = branch.state == BranchState::Conflicting;
+    branch.conflicts.iter().flatten().filter(move |_| is_open).map(|conflict| conflict.path.as_str())
+}
+
+fn in_common(n: usize, n_conflicts: usize) -> String {
+    match (n, n_conflicts) {
+        (0, n) => format!("conflicts at {} as well", count(n, "path")),
+        (n, 0) => format!("{} in common", count(n, "path")),
+        (n, both) => format!("{} in common, in conflict at {}", count(n, "path"), thousands(both)),
+    }
 }
 
 impl CauseTold {

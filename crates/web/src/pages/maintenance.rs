@@ -1,16 +1,21 @@
 //! Maintenance: when it may run and when nothing may change, and what it did.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use alignwatch_model::{
     Span, Timestamp,
     config::WindowRule,
     facts::tasks::Backups,
-    task::{Came, Measure, Plan, Report},
+    task::{
+        Came, Measure, Plan, Report,
+        slots::{Ahead, TaskAhead},
+    },
     window::{Opening, Purpose, Window},
 };
+use alignwatch_store::RepositoryRow;
 use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
+use serde::Deserialize;
 
 use super::{
     chart::{Event, rounded},
@@ -28,6 +33,15 @@ const SHOWN: usize = 60;
 /// Runs of tasks that are marked in charts.
 const EVENTS_AT_MOST: usize = 400;
 
+/// Repositories whose tasks are shown. Source: ours; looking two weeks ahead takes a few milliseconds for each.
+const AHEAD_SHOWN: usize = 12;
+
+/// Times of tasks that lie so close to each other are one mark of the calendar. Source: ours; six points of a picture.
+const TOGETHER: Span = Span::minutes(120);
+
+/// Tasks that a mark names.
+const NAMED: usize = 8;
+
 /// Where the calendar's lanes begin and end, and how high each is.
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 1188.0;
@@ -40,6 +54,14 @@ struct MaintenancePage {
     headline: String,
     calendar: Option<Calendar>,
     windows: Vec<WindowRow>,
+    /// What is in each other's way.
+    conflicts: Vec<ConflictRow>,
+    /// What is due in repositories that are tended.
+    due: Vec<DueIn>,
+    /// Those that are tended and not shown.
+    n_more_due: usize,
+    /// Why that can't be told.
+    untold: String,
     /// Tasks and repositories that a plan can be asked for.
     tasks: Vec<(&'static str, &'static str)>,
     places: Vec<(String, String)>,
@@ -58,8 +80,6 @@ struct Calendar {
     bottom: f64,
     days: Vec<(f64, String)>,
     lanes: Vec<Lane>,
-    /// Where maintenance meets a freeze.
-    n_conflicts: usize,
 }
 
 struct Lane {
@@ -73,7 +93,7 @@ struct Slot {
     x: f64,
     width: f64,
     told: String,
-    /// It meets a freeze: then nothing runs in it.
+    /// Something is in its way, such as a freeze.
     is_blocked: bool,
     /// It is not known when it is open.
     is_unknown: bool,
@@ -91,6 +111,38 @@ struct WindowRow {
     change: String,
     reason: String,
     repositories: String,
+}
+
+/// Two things that are in each other's way.
+struct ConflictRow {
+    repository: String,
+    text: String,
+    first: String,
+    n_times: usize,
+    /// The next time at which they would not be.
+    free: String,
+}
+
+/// What is due in a repository that is tended.
+struct DueIn {
+    repository: String,
+    /// What comes next, in words.
+    next: String,
+    rows: Vec<DueRow>,
+}
+
+/// When a task is asked.
+struct DueRow {
+    task: String,
+    due: String,
+    last: Option<Ago>,
+    /// When it is asked next, and in which window.
+    next: String,
+    window: String,
+    /// A freeze holds it then.
+    is_frozen: bool,
+    /// Why it never is.
+    never: String,
 }
 
 /// The backups of a repository.
@@ -133,20 +185,29 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
             Ok(runs) => (runs, String::new()),
             Err(reason) => (Vec::new(), reason),
         };
-        let rows = shared.read(|store| store.repositories())?;
-        let mut backups: Vec<(Option<Timestamp>, BackupsRow)> =
-            rows.iter().map(|row| BackupsRow::of(&row.path, (shared.asks.backups)(&row.path), now)).collect();
+        let (rows, _) = shared.repositories()?;
+        let mut backups: Vec<(Option<Timestamp>, BackupsRow)> = rows
+            .iter()
+            .map(|row| Ok(BackupsRow::of(&row.path, seen_backups(shared, &row.id)?, now)))
+            .collect::<Result<_, Failed>>()?;
         backups.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.repository.cmp(&b.1.repository)));
         let is_here = |path: &str| shared.loaded().config.is_tended(path);
-        let place = |row: alignwatch_store::RepositoryRow| {
+        let n_tended = rows.iter().filter(|row| is_here(&row.path)).count();
+        let upcoming = Upcoming::of(shared, rows.iter().filter(|row| is_here(&row.path)));
+        let place = |row: RepositoryRow| {
             let note = if is_here(&row.path) { "" } else { " (plans only: not handed over)" };
             (format!("{}{note}", told::called(&row.path)), row.path)
         };
+        let has_lanes = !windows.is_empty() || !upcoming.tended().is_empty();
         Ok(MaintenancePage {
             tasks: shared.asks.known_tasks.iter().map(|task| (task.id, task.title)).collect(),
             places: rows.into_iter().map(place).collect(),
             headline: headline(&windows, now),
-            calendar: (!windows.is_empty()).then(|| Calendar::of(&windows, now)),
+            calendar: has_lanes.then(|| Calendar::of(&windows, upcoming.tended(), now)),
+            conflicts: upcoming.conflicts(),
+            due: upcoming.tended().iter().map(|(name, ahead)| DueIn::of(name, ahead, now)).collect(),
+            n_more_due: n_tended.saturating_sub(AHEAD_SHOWN),
+            untold: upcoming.untold,
             windows: pairs.iter().map(|(rule, window)| WindowRow::of(rule, window, now)).collect(),
             backups: backups.into_iter().map(|(_, row)| row).collect(),
             runs: runs.into_iter().map(|run| RunRow::of(run, now)).collect(),
@@ -155,6 +216,113 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
         })
     })
     .await
+}
+
+/// What the last look saw of the backups of the repository with this id: nothing is opened for a page.
+fn seen_backups(shared: &Shared, id: &str) -> Result<Result<Backups, String>, Failed> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Document {
+        backups: Kept,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Kept {
+        seen: Option<Backups>,
+        unknown: Option<String>,
+    }
+    let document = shared.read(|store| store.document(id))?;
+    let kept = document.and_then(|text| serde_json::from_str::<Document>(&text).ok()).unwrap_or_default().backups;
+    Ok(kept.seen.ok_or_else(|| kept.unknown.unwrap_or_else(|| "no look told of them yet".to_owned())))
+}
+
+/// What maintenance there will be.
+struct Upcoming {
+    /// By the names of repositories. Where none is tended, one that stands for any, and has no tasks.
+    ahead: Vec<(String, Ahead)>,
+    is_any: bool,
+    /// Why that can't be told; empty = it can.
+    untold: String,
+}
+
+impl Upcoming {
+    fn of<'a>(shared: &Shared, tended: impl Iterator<Item = &'a RepositoryRow>) -> Upcoming {
+        let rows: Vec<&RepositoryRow> = tended.take(AHEAD_SHOWN).collect();
+        let mut places: Vec<(String, String)> = rows.iter().map(|row| (row.path.clone(), row.id.clone())).collect();
+        let mut names: Vec<String> = rows.iter().map(|row| told::called(&row.path).to_owned()).collect();
+        let is_any = rows.is_empty();
+        if is_any {
+            places.push((String::new(), String::new()));
+            names.push("any repository".to_owned());
+        }
+        match (shared.asks.ahead)(&shared.loaded().config, &places, DAYS) {
+            Ok(ahead) => Upcoming { ahead: names.into_iter().zip(ahead).collect(), is_any, untold: String::new() },
+            Err(untold) => Upcoming { ahead: Vec::new(), is_any, untold },
+        }
+    }
+
+    fn tended(&self) -> &[(String, Ahead)] {
+        if self.is_any { &[] } else { &self.ahead }
+    }
+
+    fn conflicts(&self) -> Vec<ConflictRow> {
+        let of_one = |(name, ahead): &(String, Ahead)| -> Vec<ConflictRow> {
+            let told = |conflict: &alignwatch_model::task::conflicts::Conflict| ConflictRow {
+                repository: name.clone(),
+                text: conflict.text.clone(),
+                first: conflict.at.rfc3339(),
+                n_times: conflict.n_times,
+                free: conflict.free_at.map(Timestamp::rfc3339).unwrap_or_default(),
+            };
+            ahead.conflicts.iter().map(told).collect()
+        };
+        self.ahead.iter().flat_map(of_one).collect()
+    }
+}
+
+impl DueIn {
+    fn of(repository: &str, ahead: &Ahead, now: Timestamp) -> DueIn {
+        let first = |task: &TaskAhead| task.slots.as_ref().ok().and_then(|slots| slots.first()).map(|slot| slot.at);
+        let mut tasks: Vec<&TaskAhead> = ahead.tasks.iter().collect();
+        tasks.sort_by_key(|task| (first(task).is_none(), first(task), task.slots.is_err()));
+        let next = tasks.first().and_then(|task| Some((first(task)?, task)));
+        DueIn {
+            repository: repository.to_owned(),
+            next: match next {
+                Some((at, task)) if at <= now => format!("{} is due now", task.task),
+                Some((at, task)) => format!("next: {} at {at}", task.task),
+                None => format!("nothing within {DAYS} days"),
+            },
+            rows: tasks.into_iter().map(|task| DueRow::of(task, now)).collect(),
+        }
+    }
+}
+
+impl DueRow {
+    fn of(task: &TaskAhead, now: Timestamp) -> DueRow {
+        let (next, never) = match &task.slots {
+            Ok(slots) => (slots.first(), String::new()),
+            Err(reason) => (None, reason.clone()),
+        };
+        let told = match next {
+            Some(slot) if slot.at <= now => "now".to_owned(),
+            Some(slot) => slot.at.rfc3339(),
+            None if never.is_empty() => format!("not within {DAYS} days"),
+            None => "never".to_owned(),
+        };
+        DueRow {
+            task: task.task.clone(),
+            due: format!("{}{}", task.due, if task.only_reports { ", plans only" } else { "" }),
+            last: task.last.map(|at| Ago::new(at, now)),
+            next: told,
+            window: match next {
+                Some(slot) => slot.window.clone().unwrap_or_else(|| "at any time".to_owned()),
+                None => String::new(),
+            },
+            is_frozen: next.is_some_and(|slot| slot.is_frozen),
+            never,
+        }
+    }
 }
 
 /// What holds now and what comes next, for other pages; empty where no window is configured.
@@ -208,7 +376,7 @@ pub(super) fn events(shared: &Shared, path: &str) -> Vec<Event> {
 }
 
 impl Calendar {
-    fn of(windows: &[Window], now: Timestamp) -> Calendar {
+    fn of(windows: &[Window], tended: &[(String, Ahead)], now: Timestamp) -> Calendar {
         let from = Timestamp(now.0.div_euclid(86_400) * 86_400);
         let until = Timestamp(from.0 + Span::days(DAYS).0);
         let x = |at: i64| {
@@ -220,7 +388,6 @@ impl Calendar {
             .filter(|window| window.purpose == Purpose::Freeze)
             .flat_map(|window| window.openings(from, until))
             .collect();
-        let mut n_conflicts = 0;
         let mut lanes = Vec::new();
         for (n, window) in windows.iter().enumerate() {
             let is_freeze = window.purpose == Purpose::Freeze;
@@ -231,7 +398,6 @@ impl Calendar {
             }
             for opening in window.openings(from, until) {
                 let is_blocked = !is_freeze && freezes.iter().any(|freeze| freeze.meets(&opening));
-                n_conflicts += usize::from(is_blocked);
                 let told = format!(
                     "{}: {} to {}{}",
                     window.name,
@@ -252,12 +418,64 @@ impl Calendar {
             let tone = if is_freeze { "info" } else { "ok" };
             lanes.push(Lane { y, name: told::tail(&window.name, 26), tone, spans });
         }
-        let bottom = 6.0 + windows.len() as f64 * LANE;
+        for (name, ahead) in tended {
+            let y = 6.0 + lanes.len() as f64 * LANE;
+            let spans = marks(ahead).into_iter().map(|(at, mark)| mark.slot(x(at.0), x(at.0 + TOGETHER.0)));
+            let name = told::tail(&format!("tasks: {name}"), 26);
+            lanes.push(Lane { y, name, tone: "behind", spans: spans.collect() });
+        }
+        let bottom = 6.0 + lanes.len() as f64 * LANE;
         let day = |n: i64| {
             let at = from.0 + n * 86_400;
             (x(at), Timestamp(at).rfc3339().chars().skip(5).take(5).collect())
         };
-        Calendar { height: bottom + 22.0, bottom, days: (0..DAYS).map(day).collect(), lanes, n_conflicts }
+        Calendar { height: bottom + 22.0, bottom, days: (0..DAYS).map(day).collect(), lanes }
+    }
+}
+
+/// Tasks that are asked close to each other.
+#[derive(Default)]
+struct MarkAt<'a> {
+    tasks: Vec<(Timestamp, &'a str)>,
+    is_blocked: bool,
+}
+
+/// All times at which tasks are asked, in marks of a length that can be seen.
+fn marks(ahead: &Ahead) -> BTreeMap<Timestamp, MarkAt<'_>> {
+    let place = |at: Timestamp| Timestamp(at.0.div_euclid(TOGETHER.0) * TOGETHER.0);
+    let mut marks = BTreeMap::<Timestamp, MarkAt<'_>>::new();
+    for task in &ahead.tasks {
+        for slot in task.slots.iter().flatten() {
+            let mark = marks.entry(place(slot.at)).or_default();
+            mark.tasks.push((slot.at, &task.task));
+            mark.is_blocked |= slot.is_frozen;
+        }
+    }
+    for at in ahead.conflicts.iter().flat_map(|conflict| &conflict.times) {
+        if let Some(mark) = marks.get_mut(&place(*at)) {
+            mark.is_blocked = true;
+        }
+    }
+    marks.values_mut().for_each(|mark| mark.tasks.sort_unstable());
+    marks
+}
+
+impl MarkAt<'_> {
+    fn slot(&self, begin: f64, end: f64) -> Slot {
+        let told = self.tasks.iter().take(NAMED).map(|(at, task)| format!("{task} at {at}"));
+        let told: Vec<String> = told.collect();
+        let more = match self.tasks.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let blocked = if self.is_blocked { "; something is in the way: see below" } else { "" };
+        Slot {
+            x: begin,
+            width: rounded((end - begin).max(2.0)),
+            told: format!("{}{more}{blocked}", told.join(", ")),
+            is_blocked: self.is_blocked,
+            is_unknown: false,
+        }
     }
 }
 

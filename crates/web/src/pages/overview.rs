@@ -1,6 +1,9 @@
 //! All repositories at a glance: is everything in line, what got worse, what runs now.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+};
 
 use alignwatch_model::{
     Severity, Span, Timestamp,
@@ -73,6 +76,27 @@ struct Overview {
     recent: Vec<RunRow>,
     causes: Causes,
     has_more_findings: bool,
+    /// Repositories that are watched no longer.
+    left: Vec<Left>,
+}
+
+/// A repository that is watched no longer: what was known of it is kept.
+struct Left {
+    name: String,
+    path: String,
+    address: String,
+    swept: Ago,
+}
+
+impl Left {
+    fn of(row: RepositoryRow, now: Timestamp) -> Left {
+        Left {
+            name: told::called(&row.path).to_owned(),
+            address: format!("/repositories/{}", told::encoded(&row.id)),
+            swept: Ago::new(row.swept_at, now),
+            path: row.path,
+        }
+    }
 }
 
 /// A row of the table.
@@ -113,8 +137,12 @@ pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
 fn overview(shared: &Shared) -> Result<Overview, Failed> {
     let shell = Shell::new(shared, "Overview", Section::Overview);
     let now = shell.now;
-    let rows = shared.read(|store| store.repositories())?;
+    let (rows, left) = shared.repositories()?;
+    let is_watched: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let findings = shared.read(|store| store.findings(None, false, FINDINGS_AT_MOST))?;
+    let has_more_findings = FINDINGS_AT_MOST <= findings.len();
+    let is_of_them = |one: &PastFinding| one.repository.is_empty() || is_watched.contains(one.repository.as_str());
+    let findings: Vec<PastFinding> = findings.into_iter().filter(is_of_them).collect();
     let runs = read(shared, WhichRuns::default(), RUNS_AT_MOST)?;
     let usual = Usual::of(&runs);
     let (running, recent): (Vec<_>, Vec<_>) = runs.iter().partition(|run| is_under_way(run, now));
@@ -141,7 +169,8 @@ fn overview(shared: &Shared) -> Result<Overview, Failed> {
         n_fresh,
         running: running.into_iter().map(|run| RunRow::of(run, &usual, now)).collect(),
         recent: recent.into_iter().take(RUNS_SHOWN).map(|run| RunRow::of(run, &usual, now)).collect(),
-        has_more_findings: FINDINGS_AT_MOST <= findings.len(),
+        has_more_findings,
+        left: left.into_iter().map(|row| Left::of(row, now)).collect(),
         causes: Causes::of(findings, true, now),
         shell,
     })

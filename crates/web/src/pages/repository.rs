@@ -180,9 +180,9 @@ fn objective(shared: &Shared, id: &str, all: &[Course]) -> Result<Option<Promise
 /// How its branches are, by the states that the bar and the table count as well.
 fn headline(view: &View, n_findings: usize) -> String {
     let n = |state: BranchState| view.branches.iter().filter(|branch| branch.state == state).count();
-    let n_open = view.branches.iter().filter(|branch| !branch.state.is_settled()).count();
+    let n_unsettled = view.branches.iter().filter(|branch| !branch.state.is_settled()).count();
     let all = count(view.branches.len(), "branch");
-    if n_open == 0 {
+    if n_unsettled == 0 {
         let beside = match n_findings {
             0 => String::new(),
             n => format!("; {} beside that", count(n, "finding")),
@@ -201,7 +201,7 @@ fn headline(view: &View, n_findings: usize) -> String {
     ];
     let mut told: Vec<String> =
         parts.iter().filter(|(n, _)| 0 < *n).map(|(n, what)| format!("{} {what}", thousands(*n))).collect();
-    match n_open - n_conflicting - n_clean - n_unknown {
+    match n_unsettled - n_conflicting - n_clean - n_unknown {
         0 => {}
         n => told.push(format!("{} landed in part, or share nothing with the lines", thousands(n))),
     }

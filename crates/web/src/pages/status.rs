@@ -55,7 +55,7 @@ struct Day {
 pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Failed> {
     made(shared, headers, |shared| {
         let shell = Shell::new(shared, "Status", Section::None);
-        let rows = shared.read(|store| store.repositories())?;
+        let (rows, _) = shared.repositories()?;
         let (mark, headline) = headline(&rows);
         let repositories = rows.iter().map(|row| repository(shared, row, shell.now));
         let own = own(&shared.alerting().book, shared.loaded().config.heartbeat.url.is_some(), shell.now);

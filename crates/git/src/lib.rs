@@ -21,7 +21,6 @@ pub mod memory;
 pub mod mend;
 pub mod merge;
 pub mod objects;
-mod overlaps;
 mod ownership;
 pub mod past;
 pub mod past_alignments;

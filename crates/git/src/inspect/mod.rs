@@ -52,7 +52,6 @@ use crate::{
     markers,
     memory::Memory,
     objects::{Objects, ReadError},
-    overlaps,
     refs::{Refs, RefsError, read_files, read_refs, upstreams},
     repository::{OpenError, Opened, RefBackend, open},
     run::{Git, GitAt, GitError, Limits},
@@ -304,7 +303,6 @@ impl Inspection<'_> {
                 dates: history.dates,
                 dropped_sides: history.dropped_sides,
                 past: history.past,
-                overlaps: history.overlaps,
                 contents: history.contents,
                 site,
                 remote_answers: self.look(Look::Remotes, || self.remote_answers()),
@@ -351,7 +349,6 @@ impl Inspection<'_> {
         let mut branches = self.branches(&graph, watched, &bases);
         self.prove_and_predict(&graph, &bases, &mut branches);
         self.take(Look::Touched, || self.find_touched(&graph, &mut branches));
-        let overlaps = self.overlaps(&branches);
         let meant = Patterns::new(self.config.markers.exclude.iter().map(String::as_str))
             .map_err(|error| InspectError::Pattern(error.problem))?;
         let unread_files = self.take(Look::Markers, || self.mark(&mut branches, &meant)).unwrap_or_default();
@@ -365,7 +362,6 @@ impl Inspection<'_> {
             rewrites,
             past,
             dates: Known::Seen(health::history::dates(&graph, self.now)),
-            overlaps,
             contents,
             missing_bases: std::mem::take(&mut bases.missing),
             lines: bases.into_lines(),
@@ -483,14 +479,6 @@ impl Inspection<'_> {
         past.rewrites(&lines)
     }
 
-    /// How much the open branches overlap; costs what one look at their trees costs, and belongs to their merges.
-    fn overlaps(&self, branches: &[Branch]) -> Known<Vec<f64>> {
-        match self.wanted.looks.contains(&Look::Merges) {
-            true => overlaps::overlaps(self.objects, branches, &self.wanted.stop),
-            false => not_looked(),
-        }
-    }
-
     /// Whether merges on the lines lost a side.
     fn dropped_sides(&self, graph: &Graph, bases: &Bases) -> Known<DroppedSides> {
         let lines: Vec<_> = bases.names.iter().zip(&bases.trunks).collect();
@@ -551,7 +539,6 @@ struct History {
     dates: Known<Dates>,
     dropped_sides: Known<DroppedSides>,
     past: Known<Past>,
-    overlaps: Known<Vec<f64>>,
     contents: Known<Vec<Contents>>,
 }
 
@@ -569,7 +556,6 @@ impl History {
             dates: not_looked(),
             dropped_sides: not_looked(),
             past: not_looked(),
-            overlaps: not_looked(),
             contents: not_looked(),
         }
     }

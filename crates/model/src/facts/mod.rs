@@ -74,9 +74,6 @@ pub struct Facts {
     pub dates: Known<history::Dates>,
     /// The past year.
     pub past: Known<past::Past>,
-    /// Of each pair of open branches with the same base: paths that both changed, as a part of those of the one that changed
-    /// fewer. Of the branches that were committed to last.
-    pub overlaps: Known<Vec<f64>>,
     /// What the lines hold at their tips.
     pub contents: Known<Vec<contents::Contents>>,
     /// The alignment runs that are recorded of it.

@@ -189,8 +189,9 @@ fn about(list: &str, below: &str) -> Vec<String> {
     let keys = config::catalogue().find(list).map(|list| list.item_keys()).unwrap_or_default();
     let required = keys.iter().filter(|key| key.is_required && key.name != below);
     let mut lines: Vec<String> = required.map(|key| format!("{}: {}", key.name, key.doc.example)).collect();
-    // Whose turn it is comes from one of several keys.
+    // Whose turn it is comes from one of several keys, and a budget from a promise.
     match (list, below) {
+        ("rules", "burn_rates") => lines.push("objective: 99".into()),
         ("on_call", "from" | "calendar") => {}
         ("on_call", "people") => lines.push("calendar: duty".into()),
         ("on_call", _) => lines.push("from: 2026-01-05T09:00".into()),

@@ -20,8 +20,11 @@ fn seen_at(path: &Path) -> Known<DroppedSides> {
         paths_patience: std::time::Duration::ZERO,
         stop: Stop::new(None, Default::default()),
     };
-    let snapshot = inspect::inspect(path, &Config::default(), now, None, &wanted, &|_| {}).unwrap();
-    snapshot.facts.dropped_sides
+    let memory = tempfile::tempdir().unwrap();
+    let look = || inspect::inspect(path, &Config::default(), now, Some(memory.path()), &wanted, &|_| {}).unwrap();
+    let seen = look().facts.dropped_sides;
+    assert_eq!(look().facts.dropped_sides, seen, "what is remembered is what was found");
+    seen
 }
 
 /// `n paths, kept the line?` of each merge that was found.

@@ -2,7 +2,8 @@
 //!
 //! Git itself makes such a merge only when it is told to (`-s ours`, or a person who takes one side of everything), and
 //! its message looks like any other. Seen by content alone: the tree of the merge is that of one parent, and of what
-//! the other side changed since both parted, something stands nowhere in it.
+//! the other side changed since both parted, something stands nowhere in it. A merge never changes, so what was found of
+//! it is remembered.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,6 +14,7 @@ use alignwatch_model::{
 
 use crate::{
     graph::{Graph, Pos, Trunk, measure},
+    memory::{Memory, Shelf},
     objects::Objects,
     stop::Stop,
     tree_diff::{Side, WalkError, changes},
@@ -34,18 +36,20 @@ const PATHS_AT_MOST: usize = 5;
 pub(crate) fn dropped_sides(
     graph: &Graph,
     objects: &Objects,
+    memory: &Memory,
     lines: &[(&RefName, &Trunk)],
     now: Timestamp,
     stop: &Stop,
 ) -> Known<DroppedSides> {
     let mut seen = DroppedSides::default();
+    let mut shelf = memory.shelf("dropped-sides", "1");
     for (name, trunk) in lines {
         for merge in merges(graph, trunk, now).take(LOOKED_INTO_AT_MOST) {
             if let Some(reason) = stop.reason() {
                 return Known::Unknown(reason);
             }
             seen.n_merges += 1;
-            match merge.dropped(graph, objects) {
+            match merge.remembered(graph, objects, &mut shelf) {
                 Ok(None) => {}
                 Ok(Some((n_paths, paths))) => {
                     let oid = graph.oid(merge.at);
@@ -58,6 +62,8 @@ pub(crate) fn dropped_sides(
             }
         }
     }
+    // A memory that can't be written costs time on the next run, nothing else.
+    let _ = shelf.save();
     seen.found.sort_by_key(|one| std::cmp::Reverse(one.at));
     Known::Seen(seen)
 }
@@ -96,12 +102,26 @@ fn merge(graph: &Graph, trunk: &Trunk, index: usize, at: Pos) -> Option<Merge> {
     Some(Merge { at, kept, other, keeps_line })
 }
 
+/// How many paths were dropped, and some of them; `None` = none.
+type Dropped = Option<(usize, Vec<String>)>;
+
 impl Merge {
+    /// As [`Merge::dropped`], from the shelf where it is known.
+    fn remembered(&self, graph: &Graph, objects: &Objects, shelf: &mut Shelf) -> Result<Dropped, String> {
+        let oid = graph.oid(self.at);
+        if let Some(known) = shelf.get(oid.as_bytes()).and_then(|bytes| postcard::from_bytes(bytes).ok()) {
+            return Ok(known);
+        }
+        let dropped = self.dropped(graph, objects)?;
+        shelf.put(oid.as_bytes(), postcard::to_stdvec(&dropped).unwrap_or_default());
+        Ok(dropped)
+    }
+
     /// Paths that the other side changed and the result has in no way; `None` when there are none.
     ///
     /// Where both parted at several commits, a path counts that was changed since each of them. Errors: why it is not known
     /// where they parted, or what could not be read.
-    fn dropped(&self, graph: &Graph, objects: &Objects) -> Result<Option<(usize, Vec<String>)>, String> {
+    fn dropped(&self, graph: &Graph, objects: &Objects) -> Result<Dropped, String> {
         let bases = match measure(graph, &Trunk::of(graph, self.kept), &[self.other]).pop() {
             Some(Known::Seen(drift)) => drift.merge_bases,
             Some(Known::Unknown(reason)) => return Err(reason),

@@ -482,7 +482,7 @@ impl Inspection<'_> {
     /// Whether merges on the lines lost a side.
     fn dropped_sides(&self, graph: &Graph, bases: &Bases) -> Known<DroppedSides> {
         let lines: Vec<_> = bases.names.iter().zip(&bases.trunks).collect();
-        health::dropped_sides::dropped_sides(graph, self.objects, &lines, self.now, &self.wanted.stop)
+        health::dropped_sides::dropped_sides(graph, self.objects, self.memory, &lines, self.now, &self.wanted.stop)
     }
 
     fn contents(&self, graph: &Graph, bases: &Bases) -> Vec<Contents> {

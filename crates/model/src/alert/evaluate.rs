@@ -1,6 +1,6 @@
 //! Holds rules against what was seen of one repository.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Alert, Labels, Matcher,
@@ -98,26 +98,67 @@ impl Others {
 
 /// The numbers of one look, by metric: thousands of rules are held against thousands of series, and each looks at its own.
 #[derive(Debug, Default)]
-pub struct Numbers<'a>(HashMap<&'a str, Vec<(Labels, f64)>>);
+pub struct Numbers<'a>(HashMap<&'a str, Series>);
+
+/// The series of one metric.
+#[derive(Debug, Default)]
+struct Series {
+    all: Vec<(Labels, f64)>,
+    /// By a label that some rule names, and its value: which of them.
+    by_label: HashMap<String, HashMap<String, Vec<usize>>>,
+}
 
 impl<'a> Numbers<'a> {
     /// Those of the metrics that any of these rules is about.
     pub fn of(seen: &Seen<'a>, rules: &[Rule]) -> Numbers<'a> {
-        let wanted: HashSet<&str> = rules.iter().filter_map(|rule| rule.of.metric()).collect();
-        let mut numbers: HashMap<&str, Vec<(Labels, f64)>> = HashMap::new();
-        for reading in seen.readings.iter().filter(|reading| wanted.contains(reading.metric)) {
+        let mut wanted: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for rule in rules {
+            let Some(metric) = rule.of.metric() else { continue };
+            let named = wanted.entry(metric).or_default();
+            if let Of::Metric { bad, .. } = &rule.of {
+                named.extend(bad.matchers.iter().filter(|matcher| matcher.is_word()).map(|matcher| &*matcher.name));
+            }
+        }
+        let mut numbers: HashMap<&str, Series> = HashMap::new();
+        for reading in seen.readings {
+            let Some(named) = wanted.get(reading.metric) else { continue };
             let mut labels: Labels = serde_json::from_str(&reading.labels).unwrap_or_default();
             if !reading.repository.is_empty() {
                 labels.insert("repository".to_owned(), seen.path.to_owned());
             }
-            numbers.entry(reading.metric).or_default().push((labels, reading.value));
+            numbers.entry(reading.metric).or_default().push(labels, reading.value, named);
         }
         Numbers(numbers)
     }
 
+    /// Those that this may be about: all of its metric, or only those whose label is the word that it names.
+    fn near(&self, bad: &Expression) -> Vec<&(Labels, f64)> {
+        let Some(series) = self.0.get(&*bad.metric) else { return Vec::new() };
+        let words = bad.matchers.iter().filter(|matcher| matcher.is_word());
+        let with_word = words.filter_map(|matcher| {
+            Some(series.by_label.get(&matcher.name)?.get(&matcher.value).map_or(&[][..], Vec::as_slice))
+        });
+        match with_word.min_by_key(|numbers| numbers.len()) {
+            Some(numbers) => numbers.iter().map(|number| &series.all[*number]).collect(),
+            None => series.all.iter().collect(),
+        }
+    }
+
     /// Those of one metric.
     pub fn of_metric(&self, metric: &str) -> &[(Labels, f64)] {
-        self.0.get(metric).map_or(&[], Vec::as_slice)
+        self.0.get(metric).map_or(&[], |series| series.all.as_slice())
+    }
+}
+
+impl Series {
+    fn push(&mut self, labels: Labels, value: f64, named: &BTreeSet<&str>) {
+        for &name in named {
+            if let Some(word) = labels.get(name) {
+                let by_word = self.by_label.entry(name.to_owned()).or_default();
+                by_word.entry(word.clone()).or_default().push(self.all.len());
+            }
+        }
+        self.all.push((labels, value));
     }
 }
 
@@ -159,7 +200,7 @@ pub fn evaluate(rule: &Rule, seen: &Seen<'_>, numbers: &Numbers<'_>, known: Know
                 let fires = (known.is_firing)(fingerprint);
                 if fires { clear.unwrap_or(bad.number) } else { bad.number }
             };
-            of_metric(rule, bad, numbers.of_metric(&bad.metric), known.any, &limit, seen)
+            of_metric(rule, bad, &numbers.near(bad), known.any, &limit, seen)
         }
         (Of::BudgetBurns(slo), Ok(_)) => budget(rule, slo, known.budgets, seen),
     })
@@ -237,7 +278,7 @@ fn findings(
 fn of_metric(
     rule: &Rule,
     bad_when: &Expression,
-    series: &[(Labels, f64)],
+    series: &[&(Labels, f64)],
     any_known: bool,
     limit: &dyn Fn(&str) -> f64,
     seen: &Seen<'_>,
@@ -337,4 +378,47 @@ fn of_rate(rule: &Rule, slo: &Slo, labels: Labels, severity: Severity, rate: f64
 /// A number with as many digits as people read.
 fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:.3}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RuleEntry;
+
+    #[test]
+    fn a_rule_is_held_against_the_series_with_its_word_and_all_that_it_is_about_are_among_them() {
+        let metric = crate::metrics::by_name("alignwatch_branch_behind_commits").unwrap().name;
+        let reading = |number: usize| Reading {
+            repository: "r".into(),
+            metric,
+            labels: format!("{{\"branch\":\"b{}\",\"base\":\"m{}\"}}", number / 2, number % 2),
+            at: Timestamp(0),
+            value: 1.0,
+        };
+        let readings: Vec<Reading> = (0..40).map(reading).collect();
+        let seen =
+            Seen { path: "/r", judged: Ok(&[]), readings: &readings, hosts: &[], objective: 0.9, now: Timestamp(0) };
+        let wanted = [
+            ("branch=\"b3\"", 2),
+            ("branch=\"b3\",base=\"m0\"", 2),
+            ("branch=\"nobody\"", 0),
+            ("branch=~\"b3|b4\"", 40),
+            ("branch!=\"b3\"", 40),
+            ("branch=\"\"", 40),
+            ("repository=\"/r\",branch=\"b3\"", 2),
+        ];
+        let rule = |(matchers, _): &(&str, usize)| {
+            let expr = format!("{metric}{{{matchers}}} > 0");
+            Rule::of_entry(&RuleEntry { name: "a".into(), expr, ..RuleEntry::default() }).unwrap()
+        };
+        let rules: Vec<Rule> = wanted.iter().map(rule).collect();
+        let numbers = Numbers::of(&seen, &rules);
+        for (rule, (matchers, n_near)) in rules.iter().zip(wanted) {
+            let Of::Metric { bad, .. } = &rule.of else { panic!("{matchers}") };
+            let near = numbers.near(bad);
+            let about = |series: &[&(Labels, f64)]| series.iter().filter(|(labels, _)| bad.is_about(labels)).count();
+            let all: Vec<_> = numbers.of_metric(metric).iter().collect();
+            assert_eq!((near.len(), about(&near)), (n_near, about(&all)), "{matchers}");
+        }
+    }
 }

@@ -87,6 +87,11 @@ impl Matcher {
         Matcher::new(name.trim(), &unquoted(value.trim())?, is_regex, is_equal)
     }
 
+    /// Must the label be this one word? One that must be empty may also be missing.
+    pub fn is_word(&self) -> bool {
+        self.is_equal && self.pattern.is_none() && !self.value.is_empty()
+    }
+
     /// Is it a pattern?
     pub fn is_regex(&self) -> bool {
         self.pattern.is_some()

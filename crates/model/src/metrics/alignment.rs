@@ -16,12 +16,9 @@ pub(super) static ALIGNED_RATIO: Metric = Metric {
               branch of which either is unknown counts as not aligned. No sample when there is no such branch",
     why: "The one number that says whether the alignment workflow keeps its promise",
     worry: "below 0.95 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: aligned_ratio,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Branches by state.
@@ -34,12 +31,9 @@ pub(super) static BRANCHES: Metric = Metric {
     formula: "count of branches by the state that `alignwatch branches --json` gives; all states are there, also with 0",
     why: "Shows at once whether work piles up unmerged, conflicting, or landed and forgotten",
     worry: "`unknown` above 0 for an hour (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: by_state,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Branches in use.
@@ -52,12 +46,9 @@ pub(super) static ACTIVE_BRANCHES: Metric = Metric {
     formula: "count of branches whose tip was committed less than 7 days ago",
     why: "Each is work that must be brought together; trunk-based development keeps them few",
     worry: "half as many again within a week (alignwatch); three at most for an application (DORA, trunk-based development)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: active_branches,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Branches that nobody works on.
@@ -71,12 +62,9 @@ pub(super) static STALE_BRANCHES: Metric = Metric {
               threshold",
     why: "Each is measured and aligned again, and hides the branches that live",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: stale_branches,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Branches whose counterpart is gone.
@@ -89,12 +77,9 @@ pub(super) static GONE_BRANCHES: Metric = Metric {
     formula: "count of [gone] in git branch -vv",
     why: "They look like work in progress, and are mostly done or abandoned",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: gone_branches,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Branches that can go.
@@ -107,12 +92,9 @@ pub(super) static CLEANUP_CANDIDATES: Metric = Metric {
     formula: "count of branches with a proof, by that proof",
     why: "The queue of the clean-up, and the noise in every list of branches",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: cleanup_candidates,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Local lines that fell behind.
@@ -125,12 +107,9 @@ pub(super) static LINE_BEHIND_REMOTE: Metric = Metric {
     formula: "git rev-list --count <line>..<tracking ref>; no sample for lines without one",
     why: "Everything that is measured against a line that the team has left behind is wrong",
     worry: "above 0 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: lines_behind_remote,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 fn aligned_ratio(measured: &Measured<'_>) -> Vec<Sample> {

@@ -18,11 +18,10 @@ pub(super) static BEHIND: Metric = Metric {
     why: "What the next alignment has to bring in",
     worry: "above 50 (worktrunk stops costly work there), above 200 (alignwatch)",
     otel: "vcs.ref.revisions_delta, with vcs.revision_delta.direction = behind",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(f64::from(branch.drift.seen()?.behind))),
     past: Some(|measured, past, number| weeks::of_branches(past, number, &chosen(measured), |stood| stood.behind)),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Commits of its own.
@@ -36,11 +35,10 @@ pub(super) static AHEAD: Metric = Metric {
     why: "The size of what has to be merged in one piece; large pieces conflict more (Dias et al. 2020)",
     worry: "above 30 (alignwatch)",
     otel: "vcs.ref.revisions_delta, with vcs.revision_delta.direction = ahead",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(f64::from(branch.drift.seen()?.ahead))),
     past: Some(|measured, past, number| weeks::of_branches(past, number, &chosen(measured), |stood| stood.ahead)),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long it has missed something.
@@ -53,12 +51,9 @@ pub(super) static DIVERGENCE_AGE: Metric = Metric {
     formula: "now - committer date of the oldest commit in <branch>..<base>; no sample when it misses nothing",
     why: "A branch that is 500 commits behind since this morning is fresher than one that is 5 behind for a month",
     worry: "above 604800, a week (alignwatch); 86400, a day, for branches of agents",
-    otel: "",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, now| Some(branch.divergence_age(now)?.0 as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long nothing came.
@@ -71,12 +66,9 @@ pub(super) static IDLE_AGE: Metric = Metric {
     formula: "now - committer date of the tip",
     why: "Nobody works on it: aligning it is likely wasted, and its author forgets it",
     worry: "above 7776000, 90 days (GitHub calls such a branch stale)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, now| Some(branch.idle_age(now)?.0 as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Would it conflict?
@@ -90,12 +82,9 @@ pub(super) static PREDICTED_CONFLICT: Metric = Metric {
               landed",
     why: "A conflict costs more the later it is met: ten days on average (Brun et al. 2013)",
     worry: "1 for more than four hours (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| predicted(branch)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How much would conflict?
@@ -108,12 +97,9 @@ pub(super) static CONFLICT_PATHS: Metric = Metric {
     formula: "number of conflicted paths of git merge-tree --write-tree <base> <branch>; no sample while they are not known",
     why: "The effort that waits",
     worry: "above 10 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| read(measured, |branch, _| Some(branch.merge.conflicts.as_ref()?.len() as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Since when?
@@ -127,15 +113,12 @@ pub(super) static CONFLICT_AGE: Metric = Metric {
               does not conflict, or before the daemon looked twice",
     why: "A conflict that nobody resolves grows: ten days on average (Brun et al. 2013)",
     worry: "above 172800, two days (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Branch,
     read: |measured| {
         let since = |branch: &Branch| measured.tally.conflicting_since(&branch.name.text());
         read(measured, |branch, now| Some(now.since(since(branch)?).0.max(0) as f64))
     },
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 fn predicted(branch: &Branch) -> Option<f64> {

@@ -16,12 +16,9 @@ pub(super) static OLDEST: Metric = Metric {
               conflicts; no sample before the daemon looked twice",
     why: "A conflict that nobody resolves grows: ten days on average (Brun et al. 2013)",
     worry: "above 172800, two days (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: oldest,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long conflicts lasted.
@@ -35,12 +32,10 @@ pub(super) static LASTED: Metric = Metric {
               clean, landed, deleted, other. Counted since the repository was first watched; on the daemon's page only",
     why: "The analogue of DORA's recovery time, branch by branch",
     worry: "90th percentile above 86400, a day (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(lasted),
+    ..Metric::PLAIN
 };
 
 /// Were conflicts predicted?
@@ -56,12 +51,10 @@ pub(super) static PREDICTIONS: Metric = Metric {
               conflict. Counted since the repository was first watched; on the daemon's page only",
     why: "Says whether predictions can be relied on",
     worry: "recall below 0.99 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(predictions),
+    ..Metric::PLAIN
 };
 
 /// How late predictions are.
@@ -75,12 +68,9 @@ pub(super) static PREDICTION_LAG: Metric = Metric {
               all have one. What moved since the last look is not among them",
     why: "What is not predicted is met by whoever merges",
     worry: "above 900 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: prediction_lag,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How much branches overlap.
@@ -95,12 +85,9 @@ pub(super) static PAIR_OVERLAP: Metric = Metric {
               and those that change more than 1,000 paths not at all. No sample without a pair",
     why: "Branches that change the same files will conflict with each other, whichever lands first (ConE, Maddila et al. 2021)",
     worry: "95th above 0.5 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: pair_overlap,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 fn oldest(measured: &Measured<'_>) -> Vec<Sample> {

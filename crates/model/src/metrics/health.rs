@@ -15,15 +15,12 @@ pub(super) static CHECK_STATUS: Metric = Metric {
     formula: "one series for each check with its status: ok, info, warning, error, critical, unknown or skipped",
     why: "Health at a glance, with what could not be seen kept apart from what is well",
     worry: "error or critical at once; unknown for an hour (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| {
         let sample = |judged: &crate::checks::Judged| Sample::of([judged.check.id, judged.status.word()], 1.0);
         measured.judged.iter().map(sample).collect()
     },
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Findings by severity.
@@ -36,12 +33,9 @@ pub(super) static FINDINGS: Metric = Metric {
     formula: "count of findings by severity; all severities are there, also with 0",
     why: "The trend of what is wrong",
     worry: "critical above 0 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: findings,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Locks.
@@ -54,12 +48,9 @@ pub(super) static LOCKS: Metric = Metric {
     formula: "count of lock files by verdict: live, stale, unknown; all verdicts are there, also with 0",
     why: "A stale lock stops every alignment, and makes maintenance do nothing and say nothing",
     worry: "stale above 0 for ten minutes (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: locks,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// The cost of watching.
@@ -72,12 +63,9 @@ pub(super) static LOOK_DURATION: Metric = Metric {
     formula: "time from beginning to end of the part, by the monotonic clock; no sample for a part that was not taken",
     why: "What watching costs, and where a repository gets slow",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: look_durations,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 fn findings(measured: &Measured<'_>) -> Vec<Sample> {

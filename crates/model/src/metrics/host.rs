@@ -16,12 +16,9 @@ pub(super) static CPU_RATIO: Metric = Metric {
     formula: "averaged over the inspection, never a single reading; of the control group where it has a limit",
     why: "Alignments slow down and run into their time limits",
     worry: "above 0.8 (the monitoring requirement that alignwatch grew from)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |measured| known(host(measured).and_then(|host| Some(seen(&host.cpu_percent)? / 100.0))),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Memory.
@@ -34,12 +31,9 @@ pub(super) static MEMORY_RATIO: Metric = Metric {
     formula: "1 - available / total, of the machine or of the control group, whichever is tighter",
     why: "Git is killed in the middle of a merge and leaves locks behind",
     worry: "above 0.85 (the monitoring requirement that alignwatch grew from)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |measured| known(host(measured).and_then(|host| Some(seen(&host.memory)?.used_percent() / 100.0))),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Load.
@@ -52,12 +46,9 @@ pub(super) static LOAD: Metric = Metric {
     formula: "second figure of /proc/loadavg / number of processors",
     why: "Work waits",
     worry: "above 2 (alignwatch: as many again wait as run)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |measured| known(host(measured).and_then(|host| Some(seen(&host.load)?.five_per_cpu()))),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Space.
@@ -70,12 +61,10 @@ pub(super) static DISK_RATIO: Metric = Metric {
     formula: "1 - available / total (statvfs), as df shows it to ordinary users",
     why: "A fetch or merge that runs out of space stops half-way",
     worry: "above 0.9 (the monitoring requirement that alignwatch grew from)",
-    otel: "",
     limit: Some(Limit::AtMost(0.9)),
     breadth: Breadth::Machine,
     read: |measured| rooms(measured, |system| seen(&system.space)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Inodes.
@@ -88,12 +77,10 @@ pub(super) static INODES_RATIO: Metric = Metric {
     formula: "1 - available / total (statvfs); no sample where the file system has no fixed number",
     why: "No file can be created though there is space",
     worry: "above 0.95 (alignwatch)",
-    otel: "",
     limit: Some(Limit::AtMost(0.9)),
     breadth: Breadth::Machine,
     read: |measured| rooms(measured, |system| seen(&system.inodes)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 fn host<'a>(measured: &'a Measured<'_>) -> Option<&'a HostSample> {

@@ -148,6 +148,26 @@ pub struct Metric {
     pub events: Option<EventsOf>,
 }
 
+impl Metric {
+    /// What most have: no name elsewhere, no limit, no past, and values of its own. The rest each must say.
+    pub(crate) const PLAIN: Metric = Metric {
+        name: "",
+        kind: Kind::Gauge,
+        unit: "",
+        labels: &[],
+        help: "",
+        formula: "",
+        why: "",
+        worry: "",
+        otel: "",
+        limit: None,
+        breadth: Breadth::Repository,
+        read: |_| Vec::new(),
+        past: None,
+        events: None,
+    };
+}
+
 /// What happened, as far as it is still told; `None` = that is not known now.
 pub type EventsOf = fn(&Measured<'_>) -> Option<Vec<Happening>>;
 
@@ -314,6 +334,7 @@ mod tests {
             assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
             let has_unit = ["commits", "seconds", "bytes", "ratio"].into_iter().find(|unit| name.ends_with(unit));
             assert_eq!(has_unit.unwrap_or(""), metric.unit, "{name}");
+            assert!([metric.help, metric.formula, metric.why].iter().all(|text| !text.is_empty()), "{name} says all");
         }
         names.sort_unstable();
         names.dedup();

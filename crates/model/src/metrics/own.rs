@@ -16,12 +16,9 @@ pub(super) static BROKEN_PROMISES: Metric = Metric {
     formula: "count of what its audit finds: looks, judgements of expected runs, decisions, messages, scheduled tests of channels, the store and its backup, maintenance that did not happen in time; on the daemon's page only",
     why: "While alignwatch itself does not do what it should, silence means nothing",
     worry: "above 0 for five minutes (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// The dead man's switch.
@@ -34,12 +31,9 @@ pub(super) static HEARTBEAT: Metric = Metric {
     formula: "Unix time of the last call of `heartbeat.url` that said so and was taken; no sample before the first; on the daemon's page only",
     why: "When it stands still, either alignwatch is not well or nobody outside hears that it is",
     worry: "older than three times `heartbeat.every` (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Scheduled tests of channels.
@@ -52,12 +46,9 @@ pub(super) static CANARY: Metric = Metric {
     formula: "Unix time of the last attempt that the channel took; no sample before the first; on the daemon's page only",
     why: "A channel that is silent for weeks may be broken for weeks",
     worry: "older than twice the interval of the canary (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Metrics that are sent away.
@@ -70,12 +61,9 @@ pub(super) static OTLP_ARRIVED: Metric = Metric {
     formula: "Unix time of the last answer that took them; no sample before the first; on the daemon's page only",
     why: "A dashboard elsewhere that gets nothing new shows the last that it got",
     worry: "older than three times `otlp.every` (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Attempts to send them.
@@ -88,12 +76,9 @@ pub(super) static OTLP_FAILED: Metric = Metric {
     formula: "each attempt counts, also of what arrives later; on the daemon's page only",
     why: "A receiver that is often away loses numbers in the end",
     worry: "an increase over an hour (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// What was given up.
@@ -106,12 +91,9 @@ pub(super) static OTLP_DROPPED: Metric = Metric {
     formula: "what was refused for good, and what ten newer ones waited behind; on the daemon's page only",
     why: "What was given up is a hole in the series elsewhere; here it is kept",
     worry: "above 0 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Attempts to deliver.
@@ -124,12 +106,9 @@ pub(super) static ATTEMPTS: Metric = Metric {
     formula: "each attempt counts, of scheduled tests, too; on the daemon's page only",
     why: "With the failures it says how well a channel can be reached",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Attempts that failed.
@@ -142,12 +121,9 @@ pub(super) static FAILURES: Metric = Metric {
     formula: "each attempt counts, also of what arrives later; reasons as `alignwatch alert dead` names them; on the daemon's page only",
     why: "A channel that fails often tells late",
     worry: "an increase over an hour (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Messages that arrived.
@@ -160,12 +136,9 @@ pub(super) static DELIVERED: Metric = Metric {
     formula: "of scheduled tests, too; on the daemon's page only",
     why: "What divides alignwatch_delivery_wait_seconds_total",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long messages took.
@@ -178,12 +151,9 @@ pub(super) static WAIT: Metric = Metric {
     formula: "sum of seconds between both; with rate() over alignwatch_delivered_messages_total the mean latency; on the daemon's page only",
     why: "What arrives late may as well not have been told",
     worry: "a mean above 15 minutes (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Dead letters.
@@ -196,12 +166,9 @@ pub(super) static DEAD: Metric = Metric {
     formula: "count of what `alignwatch alert dead` lists; on the daemon's page only",
     why: "Somebody was to be told, and was not",
     worry: "above 0 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// What waits longest.
@@ -214,12 +181,9 @@ pub(super) static OLDEST: Metric = Metric {
     formula: "Unix time of the decision; no sample while nothing waits; on the daemon's page only",
     why: "Says since when nobody hears by this channel",
     worry: "older than 15 minutes (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// What git costs.
@@ -233,10 +197,7 @@ pub(super) static GIT_DURATION: Metric = Metric {
               signal, ended = the daemon ended it (it took too long, said too much, or was not needed any more); on the daemon's page only",
     why: "A disk that gets slow shows here first; and what watching costs",
     worry: "more than 1 % of signal and ended (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Machine,
     read: |_| Vec::new(),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };

@@ -13,12 +13,9 @@ pub(super) static SIZE: Metric = Metric {
               calls garbage",
     why: "Growth is the first sign of a writer out of control or of maintenance that does nothing",
     worry: "20 % more within a week (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: size,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Objects.
@@ -31,12 +28,9 @@ pub(super) static OBJECTS: Metric = Metric {
     formula: "loose: count of git count-objects -v; packed: its in-pack; cruft: those of them in cruft packs",
     why: "Every loose object is a file that each command may have to open",
     worry: "6700 loose (git: gc.auto)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: objects,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Packs.
@@ -49,12 +43,9 @@ pub(super) static PACKS: Metric = Metric {
     formula: "packs of git count-objects -v",
     why: "Git looks for an object in each of them",
     worry: "50 (git: gc.autoPackLimit)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| known(packs(measured).map(|packs| packs.len() as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Refs.
@@ -68,11 +59,9 @@ pub(super) static REFS: Metric = Metric {
     why: "Each fetch and push lists them all",
     worry: "25000 (git-sizer)",
     otel: "vcs.ref.count",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| known(seen(&measured.snapshot.facts.speed).map(|speed| speed.refs.n_refs as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Commits without a graph.
@@ -85,12 +74,9 @@ pub(super) static GRAPH_MISSING: Metric = Metric {
     formula: "commits reachable from watched refs - commits in the commit-graph files",
     why: "Everything that compares branches has to unpack them",
     worry: "100 (git: maintenance.commit-graph.auto)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| known(seen(&measured.snapshot.commit_graph).map(|graph| f64::from(graph.n_missing))),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 fn packs<'a>(measured: &'a Measured<'_>) -> Option<&'a Vec<crate::facts::storage::Pack>> {

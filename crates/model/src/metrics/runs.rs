@@ -26,12 +26,9 @@ pub(super) static RUNS: Metric = Metric {
               also with 0. No sample where the records could not be read",
     why: "Throughput of the workflow, and what it comes to",
     worry: "no `aligned` while branches are behind (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: by_outcome,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// The part that went wrong.
@@ -45,12 +42,9 @@ pub(super) static FAIL_RATIO: Metric = Metric {
               days. No sample without one",
     why: "The analogue of DORA's change fail rate: a workflow that often fails is worked around",
     worry: "above 0.05 (alignwatch; DORA 2023: 0 to 5 % for elite performers)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: fail_ratio,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// The part that was done again.
@@ -64,12 +58,9 @@ pub(super) static REWORK_RATIO: Metric = Metric {
               all runs that ended within 28 days. No sample without one",
     why: "The analogue of DORA's deployment rework rate: work that one failure makes",
     worry: "above 0.1 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: rework_ratio,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long runs take.
@@ -83,12 +74,9 @@ pub(super) static DURATION: Metric = Metric {
               of the runs that ended within 28 days. No sample without one",
     why: "What takes longer each week comes late one day, and meets other runs",
     worry: "90th above 30 (the requirement of alignment in 30 seconds; alignwatch has no limit of its own)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: duration,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long runs took, all of them.
@@ -102,12 +90,10 @@ pub(super) static DURATION_OBSERVED: Metric = Metric {
               the newest 500 of before; on the daemon's page only",
     why: "The same as alignwatch_alignment_duration_seconds, for any time and any percentile, and over many repositories",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(durations),
+    ..Metric::PLAIN
 };
 
 /// Branches that runs took up.
@@ -121,12 +107,10 @@ pub(super) static OPERATIONS: Metric = Metric {
               watched, with the newest 500 runs of before; on the daemon's page only",
     why: "Throughput of alignment: how many branches a day, and how many of them in vain",
     worry: "no increase of aligned while branches are behind (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(operations),
+    ..Metric::PLAIN
 };
 
 /// How long conflicts stop a workflow.
@@ -141,12 +125,9 @@ pub(super) static CONFLICT_RESOLUTION: Metric = Metric {
               there has none yet",
     why: "The analogue of DORA's recovery time: how long people have to wait for alignment",
     worry: "90th above 86400, a day (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: conflict_resolution,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Work that runs lost.
@@ -160,12 +141,9 @@ pub(super) static WORK_LOSSES: Metric = Metric {
               the recorded runs that ended within 28 days",
     why: "The one thing that must not happen",
     worry: "above 0 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: work_losses,
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// The runs that ended at any time, the newest first; `None` where that is not known.

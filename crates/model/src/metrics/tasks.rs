@@ -22,12 +22,9 @@ pub(super) static LAST_SUCCESS: Metric = Metric {
     formula: "time of the last end with result effect or noop, in seconds since 1970; nothing for a task that never went well",
     why: "Maintenance that quietly stopped is found by its age, whatever the reason",
     worry: "older than two of its intervals (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| each(measured, |run| run.succeeded_at.map(|at| at.0 as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How each task ended.
@@ -40,15 +37,12 @@ pub(super) static LAST_RESULT: Metric = Metric {
     formula: "one series for each task with its last result: effect, noop or failed; a run that was held is none",
     why: "That a command ended well does not say that it did anything; this is measured",
     worry: "failed (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| {
         let runs = seen(&measured.snapshot.facts.tasks).map(Vec::as_slice).unwrap_or_default();
         runs.iter().map(|run| Sample::of([run.task.as_str(), run.result.word()], 1.0)).collect()
     },
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long each task took.
@@ -61,12 +55,9 @@ pub(super) static LAST_DURATION: Metric = Metric {
     formula: "seconds from its lease to its report, counting objects before and after with it",
     why: "What no longer fits into its window is not begun",
     worry: "more than half of its window (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| each(measured, |run| Some(run.took_seconds)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// What each task gave back.
@@ -79,12 +70,9 @@ pub(super) static LAST_WON: Metric = Metric {
     formula: "bytes before less bytes after, by the numbers that the task goes by; below 0 where it took some",
     why: "A task that makes no room any more may be asked less often",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| each(measured, |run| Some(run.bytes_won as f64)),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How often each task ran.
@@ -99,15 +87,13 @@ pub(super) static RUNS: Metric = Metric {
               daemon's page only",
     why: "That a task runs is not that it does anything: git's own may exit 0 and do nothing",
     worry: "failed or skipped three times in a row (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(|measured| {
         let labels = |end: &TaskEnd| vec![end.task.clone(), end.result.word().to_owned()];
         ends(measured, |end| (!end.is_undo).then(|| happening(end, labels(end), 1.0)))
     }),
+    ..Metric::PLAIN
 };
 
 /// How long each task took, all of its runs.
@@ -121,15 +107,13 @@ pub(super) static DURATION: Metric = Metric {
               daemon's page only",
     why: "What no longer fits into its window is not begun",
     worry: "95th percentile above half of its interval (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(|measured| {
         let is_begun = |end: &TaskEnd| !end.is_undo && end.result != Came::Skipped;
         ends(measured, |end| is_begun(end).then(|| happening(end, vec![end.task.clone()], end.took_seconds)))
     }),
+    ..Metric::PLAIN
 };
 
 /// Branches that maintenance took away or brought back.
@@ -144,12 +128,10 @@ pub(super) static CLEANUP_ACTIONS: Metric = Metric {
               restore where a run was taken back. Counted as alignwatch_task_runs_total; on the daemon's page only",
     why: "What is brought back should not have gone: restore / archive is the rate of errors of the clean-up",
     worry: "restore above 0.01 of archive (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(cleanup_actions),
+    ..Metric::PLAIN
 };
 
 fn cleanup_actions(measured: &Measured<'_>) -> Option<Vec<Happening>> {
@@ -190,15 +172,12 @@ pub(super) static BACKUP_GOOD: Metric = Metric {
               nothing where there is none",
     why: "What was committed since is lost with the repository",
     worry: "older than 93600, 26 hours (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| {
         let made_at = seen(&measured.snapshot.facts.backups).and_then(|backups| backups.good_made_at);
         super::known(made_at.map(|at| at.0 as f64))
     },
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// When a backup was last proven.
@@ -211,15 +190,12 @@ pub(super) static BACKUP_PROVEN: Metric = Metric {
     formula: "time of the last good restore drill, in seconds since 1970; nothing where there was none",
     why: "A backup that was never restored is a hope",
     worry: "older than 14 days (alignwatch: the check backup-unproven)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| {
         let proven_at = seen(&measured.snapshot.facts.backups).and_then(|backups| backups.proven_at);
         super::known(proven_at.map(|at| at.0 as f64))
     },
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Is the newest backup bad?
@@ -233,15 +209,12 @@ pub(super) static BACKUP_BAD: Metric = Metric {
               where there is no backup",
     why: "What does not restore is no backup, and is found out when it is needed",
     worry: "1 (alignwatch: the check backup-unproven)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| {
         let backups = seen(&measured.snapshot.facts.backups).filter(|backups| 0 < backups.n);
         super::known(backups.map(|backups| f64::from(u8::from(backups.is_bad))))
     },
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 #[cfg(test)]

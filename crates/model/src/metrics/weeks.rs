@@ -29,12 +29,10 @@ pub(super) static OPEN_BRANCHES: Metric = Metric {
               commits are left out",
     why: "Each is work that has to be kept in line",
     worry: "half as many again within a month (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, open_branches),
     past: Some(open_branches),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Open branches within their budget.
@@ -49,12 +47,10 @@ pub(super) static WITHIN_BUDGET_RATIO: Metric = Metric {
               sample when none is open",
     why: "The part of alignwatch_aligned_ratio that is also known of the past, since no merge has to be predicted for it",
     worry: "below serve.aligned_objective, 0.95 (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, within_budget_ratio),
     past: Some(within_budget_ratio),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// What is left of the promise.
@@ -68,12 +64,11 @@ pub(super) static ERROR_BUDGET_LEFT_RATIO: Metric = Metric {
               until the end of the next week (Google, The Site Reliability Workbook: Implementing SLOs)",
     why: "Says whether there is room for drift, or aligning comes before all else",
     worry: "below 0.1 (alignwatch)",
-    otel: "",
     limit: Some(Limit::AtLeast(0.0)),
     breadth: Breadth::Repository,
     read: |measured| now(measured, error_budget_left),
     past: Some(error_budget_left),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// The promise.
@@ -86,12 +81,9 @@ pub(super) static ALIGNED_OBJECTIVE_RATIO: Metric = Metric {
     formula: "serve.aligned_objective / 100",
     why: "Rules compare alignwatch_aligned_ratio with it, so that the promise is written down once",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| known(Some(objective(measured))),
-    past: None,
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Open branches far behind.
@@ -104,12 +96,10 @@ pub(super) static FAR_BEHIND_BRANCHES: Metric = Metric {
     formula: "open branches (alignwatch_open_branches) with git rev-list --count <branch>..<base> above thresholds.far-behind",
     why: "What will be dear to align; a number that grows is work that nobody plans for",
     worry: "more every week for a month (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, far_behind),
     past: Some(far_behind),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How fast the base moves.
@@ -122,12 +112,10 @@ pub(super) static BASE_MOVES: Metric = Metric {
     formula: "git rev-list --count --first-parent --since='7 days ago' <line>",
     why: "Each leaves all branches one step further behind: it sets the pace at which they have to be aligned",
     worry: "",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, base_moves),
     past: Some(base_moves),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// Merges into the base.
@@ -141,12 +129,10 @@ pub(super) static LANDINGS: Metric = Metric {
               landed as other commits (squash, rebase) is not seen",
     why: "How much of the work comes together",
     worry: "0 while branches are open (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, landings),
     past: Some(landings),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// From the first commit to the merge.
@@ -161,11 +147,10 @@ pub(super) static LANDING_SECONDS: Metric = Metric {
     why: "The longer work stays apart, the more it drifts (DORA: lead time for changes)",
     worry: "50th above 604800, a week (alignwatch); trunk-based development merges daily (DORA)",
     otel: "vcs.change.time_to_merge",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, landing_seconds),
     past: Some(landing_seconds),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How often branches are aligned.
@@ -179,12 +164,10 @@ pub(super) static ALIGNMENTS: Metric = Metric {
               7 days. Rebases leave no trace in history and are not counted",
     why: "Whether anybody aligns at all",
     worry: "0 while branches are behind (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, alignments),
     past: Some(alignments),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long it takes until a branch has what its base has.
@@ -198,12 +181,10 @@ pub(super) static TIME_TO_ALIGN: Metric = Metric {
               percentile of the alignments within 28 days. No sample without one. Rebases leave no trace",
     why: "The lead time of alignment: what the promise is about",
     worry: "90th above 604800, a week (alignwatch); 3600 where agents align (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |measured| now(measured, time_to_align),
     past: Some(time_to_align),
-    events: None,
+    ..Metric::PLAIN
 };
 
 /// How long it took until branches had what their base has, all of them.
@@ -217,12 +198,10 @@ pub(super) static TIME_TO_ALIGN_OBSERVED: Metric = Metric {
               before; on the daemon's page only",
     why: "The same as alignwatch_time_to_align_seconds, for any time and any percentile, and over many repositories",
     worry: "95th percentile above 3600 where agents align (alignwatch)",
-    otel: "",
-    limit: None,
     breadth: Breadth::Repository,
     read: |_| Vec::new(),
-    past: None,
     events: Some(alignments_observed),
+    ..Metric::PLAIN
 };
 
 fn alignments_observed(measured: &Measured<'_>) -> Option<Vec<Happening>> {

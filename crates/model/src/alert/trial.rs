@@ -12,30 +12,28 @@
 //!       - {at: 60m, told: [{channel: team, resolved: [conflict]}]}
 //! ```
 
+mod acts;
+mod expected;
 mod runs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-pub use runs::RunAct;
-use runs::Runs;
-
-use super::{
-    Ack, Labels, Matcher, Phase, Policy, Silence, Wish,
-    book::Posted,
-    matcher::parse_all,
-    mute::By,
-    unsent::{self, Telling},
-    world::World,
+pub use self::{
+    acts::{Act, Post, WindowAct},
+    expected::{Expected, ExpectedAlert, ExpectedTelling},
+    runs::RunAct,
 };
+use self::{expected::told_as, runs::Runs};
+
+use super::{Labels, Policy, matcher::parse_all, world::World};
 use crate::{
     Finding, Remedy, Severity, Span, Status, Timestamp,
     checks::{self, Check, Judged, facts},
     config::{Config, parse_length},
     finding::Evidence,
     metrics,
-    notice::NoticeReason,
     record::Reading,
 };
 
@@ -182,139 +180,6 @@ impl Remote {
             in_doubt: false,
             evidence: [("host".to_owned(), self.host.clone().into())].into_iter().collect(),
         })
-    }
-}
-
-/// Something that is done.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Act {
-    /// When.
-    pub at: Option<Length>,
-    /// Silence what these matchers match.
-    pub silence: Vec<String>,
-    /// For how long: a silence (none = 1h), an acknowledgement (none = until it is over).
-    #[serde(rename = "for")]
-    pub lasts: Option<Length>,
-    /// The silence ends as soon as nothing that it matches fires.
-    pub until_resolved: bool,
-    /// End the silences with just these matchers.
-    pub unsilence: Vec<String>,
-    /// Acknowledge what this rule found.
-    pub ack: Option<String>,
-    /// The acknowledgement stays when it gets graver.
-    pub sticky: bool,
-    /// Take the acknowledgement of what this rule found back.
-    pub unack: Option<String>,
-    /// End by hand what this rule found.
-    pub end: Option<String>,
-    /// Alerts that others post, such as a Prometheus.
-    pub post: Vec<Post>,
-    /// The window that is open is longer by this, or ends now.
-    pub window: Option<WindowAct>,
-    /// This channel can't be reached from now on.
-    pub down: Option<String>,
-    /// This channel can be reached again.
-    pub up: Option<String>,
-    /// The daemon is killed and started again.
-    pub restart: bool,
-    /// Something is reported of an alignment run; the next look sees it.
-    pub run: Option<RunAct>,
-    /// The clock is set back by this. Times of the test go on as if it were not.
-    pub clock_back: Option<Length>,
-}
-
-/// An alert that is posted.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Post {
-    /// Its labels; `alertname` among them.
-    pub labels: Labels,
-    /// Its annotations.
-    #[serde(default)]
-    pub annotations: Labels,
-    /// How long it fires unless it is posted again; none = 5m. 0s: it is over.
-    #[serde(default)]
-    pub lasts: Option<Length>,
-}
-
-/// What is done to a window that is open.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WindowAct {
-    /// Its name.
-    pub name: String,
-    /// So much longer; none = it ends now.
-    #[serde(default)]
-    pub extend: Option<Length>,
-}
-
-/// What is expected at a time.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expected {
-    /// When.
-    pub at: Length,
-    /// All alerts that are pending or fire; none = it does not matter.
-    #[serde(default)]
-    pub alerts: Option<Vec<ExpectedAlert>>,
-    /// All that was told since the expectation before, to each channel in this order; none = it does not matter.
-    #[serde(default)]
-    pub told: Option<Vec<ExpectedTelling>>,
-}
-
-/// An alert that is expected.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectedAlert {
-    /// Its rule.
-    pub rule: String,
-    /// `pending` or `firing`.
-    #[serde(default = "firing")]
-    pub phase: String,
-    /// How bad; none = it does not matter.
-    #[serde(default)]
-    pub severity: Option<Severity>,
-    /// What holds it: cause, window, silence, ack, or nothing; none = it does not matter.
-    #[serde(default)]
-    pub held: Option<String>,
-}
-
-fn firing() -> String {
-    "firing".to_owned()
-}
-
-/// A message that is expected.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectedTelling {
-    /// The channel.
-    pub channel: String,
-    /// The rules whose alerts it says to fire, in order of the alphabet.
-    #[serde(default)]
-    pub firing: Vec<String>,
-    /// The rules whose alerts it says to have ended.
-    #[serde(default)]
-    pub resolved: Vec<String>,
-    /// Why it is told now, such as `first`, `repeat` or `escalated`; none = it does not matter.
-    #[serde(default)]
-    pub reason: Option<NoticeReason>,
-    /// The labels that all in it share; none = it does not matter.
-    #[serde(default)]
-    pub group: Option<Labels>,
-}
-
-impl ExpectedTelling {
-    fn sorted(mut self) -> ExpectedTelling {
-        self.firing.sort();
-        self.resolved.sort();
-        self
-    }
-
-    fn is_met_by(&self, other: &ExpectedTelling) -> bool {
-        let are_same = self.channel == other.channel && self.firing == other.firing && self.resolved == other.resolved;
-        let is_of_reason = self.reason.is_none() || self.reason == other.reason;
-        are_same && is_of_reason && (self.group.is_none() || self.group == other.group)
     }
 }
 
@@ -556,214 +421,6 @@ fn readings(series: &[Measured], repository: &str, number: usize, at: Timestamp)
         Some(Reading { repository, metric: series.metric, labels, at, value })
     };
     here.filter_map(reading).collect()
-}
-
-impl Act {
-    fn perform(&self, world: &mut World) -> Result<(), String> {
-        if !self.silence.is_empty() {
-            let matchers = self.silence.iter().map(|text| Matcher::parse(text)).collect::<Result<Vec<_>, _>>();
-            let (now, lasts) = (world.now, self.lasts.map_or(Span::hours(1), |lasts| lasts.0));
-            let silence = Silence {
-                id: format!("silence-{}-{}", now.0, world.book.silences.len()),
-                matchers: matchers.map_err(|bad| bad.0)?,
-                starts_at: now,
-                ends_at: Timestamp(now.0.saturating_add(lasts.0)),
-                created_by: WHO.to_owned(),
-                comment: "a test".to_owned(),
-                updated_at: now,
-                ends_on_resolve: self.until_resolved,
-            };
-            world.wish(Wish::Silence { silence, instead_of: None })?;
-        }
-        self.end_silences(world)?;
-        for alert in firing_of(world, self.ack.as_deref())? {
-            let until = self.lasts.map(|lasts| Timestamp(world.now.0.saturating_add(lasts.0.0)));
-            let (at, is_sticky) = (world.now, self.sticky);
-            let ack = Ack { who: WHO.to_owned(), note: String::new(), at, until, is_sticky };
-            world.wish(Wish::Ack { alert, ack })?;
-        }
-        for alert in firing_of(world, self.unack.as_deref())? {
-            world.wish(Wish::Unack { alert, who: WHO.to_owned() })?;
-        }
-        for alert in firing_of(world, self.end.as_deref())? {
-            world.wish(Wish::End { alert, who: WHO.to_owned() })?;
-        }
-        if !self.post.is_empty() {
-            let posted = self.post.iter().map(|post| post.posted(world.now)).collect();
-            world.wish(Wish::Post(posted))?;
-        }
-        if let Some(act) = &self.window {
-            world.change_window(&act.name, act.extend.map(|by| by.0), WHO)?;
-        }
-        world.down.extend(self.down.clone());
-        if let Some(channel) = &self.up {
-            world.down.remove(channel);
-        }
-        if self.restart {
-            world.restart();
-        }
-        if let Some(by) = self.clock_back {
-            world.set_clock_back(by.0);
-        }
-        Ok(())
-    }
-
-    fn end_silences(&self, world: &mut World) -> Result<(), String> {
-        if self.unsilence.is_empty() {
-            return Ok(());
-        }
-        let matchers = self.unsilence.iter().map(|text| Matcher::parse(text)).collect::<Result<Vec<_>, _>>();
-        let matchers = matchers.map_err(|bad| bad.0)?;
-        let is_meant = |silence: &&Silence| silence.matchers == matchers && world.now < silence.ends_at;
-        let ids: Vec<String> =
-            world.book.silences.values().filter(is_meant).map(|silence| silence.id.clone()).collect();
-        if ids.is_empty() {
-            return Err(format!("there is no silence on {} that could be ended", self.unsilence.join(", ")));
-        }
-        ids.into_iter().try_for_each(|id| world.wish(Wish::Unsilence { id, who: WHO.to_owned() }))
-    }
-}
-
-/// Who does what is done in tests.
-const WHO: &str = "the test";
-
-/// The ids of what this rule found and fires; none of no rule. Errors: nothing of it fires.
-fn firing_of(world: &World, rule: Option<&str>) -> Result<Vec<String>, String> {
-    let Some(rule) = rule else { return Ok(Vec::new()) };
-    let of_it = world.book.firing().filter(|alert| alert.rule == rule);
-    let ids: Vec<String> = of_it.map(|alert| alert.id.clone()).collect();
-    if ids.is_empty() { Err(format!("nothing of the rule `{rule}` fires then")) } else { Ok(ids) }
-}
-
-impl Post {
-    fn posted(&self, now: Timestamp) -> Posted {
-        let (labels, annotations) = (self.labels.clone(), self.annotations.clone());
-        let ends_at = self.lasts.map(|lasts| Timestamp(now.0.saturating_add(lasts.0.0)));
-        Posted { labels, annotations, starts_at: Some(now), ends_at, generator: String::new() }
-    }
-}
-
-fn told_as(telling: &Telling) -> ExpectedTelling {
-    let rules = |is_firing: bool| {
-        let of = telling.alerts.iter().filter(|told| told.alert.is_firing() == is_firing);
-        let mut rules: Vec<String> = of.map(|told| told.alert.rule.clone()).collect();
-        rules.sort();
-        rules
-    };
-    ExpectedTelling {
-        channel: telling.channel.clone(),
-        firing: rules(true),
-        resolved: rules(false),
-        reason: Some(telling.reason),
-        group: Some(telling.group_labels.clone()),
-    }
-}
-
-impl Expected {
-    /// What is not as expected, as sentences.
-    fn differs(&self, world: &World, told: &[(Timestamp, ExpectedTelling)]) -> Vec<String> {
-        let at = crate::config::length_text(self.at.0);
-        let mut wrong = Vec::new();
-        if let Some(expected) = &self.alerts {
-            let (missing, surplus) = unmatched(expected, &alerts(world), ExpectedAlert::is_met_by);
-            wrong.extend(missing.iter().map(|alert| format!("at {at}: expected {}", alert.words())));
-            wrong.extend(surplus.iter().map(|alert| format!("at {at}: not expected: {}", alert.words())));
-        }
-        if let Some(expected) = &self.told {
-            let expected: Vec<ExpectedTelling> = expected.iter().cloned().map(ExpectedTelling::sorted).collect();
-            let all: Vec<ExpectedTelling> = told.iter().map(|(_, telling)| telling.clone()).collect();
-            let (missing, surplus) = unmatched(&expected, &all, ExpectedTelling::is_met_by);
-            let was_to =
-                |telling: &ExpectedTelling| format!("at {at}: {} was to hear {}", telling.channel, telling.words());
-            wrong.extend(missing.iter().map(was_to));
-            wrong.extend(surplus.iter().map(|telling| {
-                format!("at {at}: {} heard {}, which was not expected", telling.channel, telling.words())
-            }));
-            if missing.is_empty() && surplus.is_empty() {
-                wrong.extend(out_of_order(&expected, told).map(|telling| {
-                    let (channel, words) = (&telling.channel, telling.words());
-                    format!("at {at}: {channel} heard {words} before what stands in front of it")
-                }));
-            }
-        }
-        wrong
-    }
-}
-
-/// Alerts of the world that are pending or fire.
-fn alerts(world: &World) -> Vec<ExpectedAlert> {
-    let alerts = world.book.alerts().filter(|alert| alert.phase != Phase::Resolved);
-    let holding = unsent::Holding::of(&world.book, &world.policy, world.now);
-    let shown = alerts.map(|alert| {
-        let held = holding.back(alert).map(|mute| match mute.by {
-            By::Cause(_) => "cause",
-            By::Window(_) => "window",
-            By::Silence(_) => "silence",
-            By::Ack(_) => "ack",
-        });
-        ExpectedAlert {
-            rule: alert.rule.clone(),
-            phase: if alert.is_firing() { "firing" } else { "pending" }.to_owned(),
-            severity: Some(alert.severity),
-            held: Some(held.unwrap_or("nothing").to_owned()),
-        }
-    });
-    shown.collect()
-}
-
-/// Those that are expected and not there, and those that are there and not expected; each counts once.
-fn unmatched<T: Clone>(expected: &[T], there: &[T], is_met_by: impl Fn(&T, &T) -> bool) -> (Vec<T>, Vec<T>) {
-    let mut surplus = there.to_vec();
-    let mut missing = Vec::new();
-    for one in expected {
-        match surplus.iter().position(|other| is_met_by(one, other)) {
-            Some(at) => drop(surplus.remove(at)),
-            None => missing.push(one.clone()),
-        }
-    }
-    (missing, surplus)
-}
-
-/// The first message that its channel heard before one that stands in front of it. Of one moment, the order does not matter.
-fn out_of_order<'a>(
-    expected: &'a [ExpectedTelling],
-    told: &[(Timestamp, ExpectedTelling)],
-) -> Option<&'a ExpectedTelling> {
-    let mut left: Vec<&(Timestamp, ExpectedTelling)> = told.iter().collect();
-    let mut heard_at: BTreeMap<&str, Timestamp> = BTreeMap::new();
-    expected.iter().find(|one| {
-        let Some(place) = left.iter().position(|(_, other)| one.is_met_by(other)) else { return false };
-        let (at, _) = left.remove(place);
-        let before = heard_at.insert(&one.channel, *at);
-        before.is_some_and(|before| *at < before)
-    })
-}
-
-impl ExpectedAlert {
-    fn is_met_by(&self, other: &ExpectedAlert) -> bool {
-        let is_same = self.rule == other.rule && self.phase == other.phase;
-        let is_as_bad = self.severity.is_none() || self.severity == other.severity;
-        is_same && is_as_bad && (self.held.is_none() || self.held == other.held)
-    }
-
-    fn words(&self) -> String {
-        let severity = self.severity.map_or(String::new(), |severity| format!(", {severity}"));
-        let held = self.held.as_ref().map_or(String::new(), |held| format!(", held by {held}"));
-        format!("{} {}{severity}{held}", self.rule, self.phase)
-    }
-}
-
-impl ExpectedTelling {
-    fn words(&self) -> String {
-        let list = |word: &str, rules: &[String]| (!rules.is_empty()).then(|| format!("{word}: {}", rules.join(", ")));
-        let parts: Vec<_> =
-            [list("firing", &self.firing), list("over", &self.resolved)].into_iter().flatten().collect();
-        let words = if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") };
-        let reason = self.reason.map_or(String::new(), |reason| format!(" ({})", reason.words()));
-        let label = |(name, value): (&String, &String)| format!("{name}={value:?}");
-        let group = self.group.iter().flatten().map(label).collect::<Vec<_>>().join(",");
-        if group.is_empty() { words + &reason } else { format!("{words}{reason} of {{{group}}}") }
-    }
 }
 
 #[cfg(test)]

@@ -73,8 +73,9 @@ impl Body {
     ) -> Result<(), ServeError> {
         let mut event = Event::Tick;
         self.show_alerts(&state);
+        let (mut is_news, mut shown_at) = (false, Instant::now());
         while !self.stop.load(Ordering::Relaxed) {
-            let is_news = !matches!(event, Event::Tick);
+            is_news |= !matches!(event, Event::Tick);
             if matches!(event, Event::Kept(_)) && !state.alerting.is_recalled {
                 state = self.recall(state);
             }
@@ -86,13 +87,17 @@ impl Body {
             looks.retain(|thread| !thread.is_finished());
             inspectors.retain(|thread| !thread.is_finished());
             supervisor.alive();
-            // Some things are decided because time went on.
-            let is_sent = self.exporter.as_ref().is_some_and(Exporter::has_news);
-            if is_news || is_sent || self.shown_version() != state.alerting.book.version {
-                self.show(&state);
+            let waiting = events.try_recv().ok();
+            // While more waits, pages are a moment behind.
+            if waiting.is_none() || SLEEP_AT_MOST <= shown_at.elapsed() {
+                self.show_news(&state, is_news);
+                (is_news, shown_at) = (false, Instant::now());
             }
             // A timeout is a tick; the inbox can't be closed while we hold one end of it.
-            event = events.recv_timeout(SLEEP_AT_MOST).unwrap_or(Event::Tick);
+            event = match waiting {
+                Some(event) => event,
+                None => events.recv_timeout(SLEEP_AT_MOST).unwrap_or(Event::Tick),
+            };
         }
         Ok(())
     }
@@ -218,6 +223,14 @@ impl Body {
             let noted = Openings::of(&settings.data_dir).note(&change, now()).map_err(|error| error.to_string());
             let _ = inbox.send(Event::Opened(change, noted));
         })
+    }
+
+    /// Some things are decided because time went on: they are shown without news, too.
+    fn show_news(&self, state: &State, is_news: bool) {
+        let is_sent = self.exporter.as_ref().is_some_and(Exporter::has_news);
+        if is_news || is_sent || self.shown_version() != state.alerting.book.version {
+            self.show(state);
+        }
     }
 
     /// Puts the newest numbers and troubles where pages find them.

@@ -16,6 +16,7 @@
 mod call;
 mod conversation;
 mod error;
+mod known;
 mod running;
 mod streamed;
 pub mod timings;
@@ -81,7 +82,7 @@ impl Git {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
         let program = folders.map(|folder| folder.join("git")).find(|file| is_executable(file));
-        Git::at_program(&program.ok_or(GitError::NotFound)?)
+        known::git(&program.ok_or(GitError::NotFound)?)
     }
 
     /// The git in this file.

@@ -224,6 +224,73 @@ fn the_verdict_of_a_conflict_that_is_certain_is_carried_over_where_the_rest_is_o
     }
 }
 
+/// What only Git could tell is no longer asked of it after a push of something else.
+#[test]
+fn what_git_told_is_carried_over_unless_something_moves_that_may_have_had_a_part_in_it() {
+    let other = |seed: usize| (0..100).map(|n| format!("{} of another file\n", n * 7 + seed)).collect::<String>();
+    let file = |path: &str, content: &str| format!("M {path} {content}");
+    let halves = [hundred(&(0..40).collect::<Vec<_>>(), "x"), hundred(&(60..100).collect::<Vec<_>>(), "y")];
+    let base = [file("src/doubt.c", &hundred(&[], "")), file("old/moved.c", &other(1)), file("kept.c", &other(2))];
+    let line = [
+        "D src/doubt.c".to_owned(),
+        file("one/of.two", &halves[0]),
+        file("two/of.two", &halves[1]),
+        "R old/moved.c new/moved.c".to_owned(),
+    ];
+    for (what, push, is_carried) in [
+        ("a file unlike all others comes", file("new.c", &other(3)), true),
+        ("a file is edited that nobody moved", file("kept.c", &other(4)), true),
+        ("a file with the name of the removed one comes", file("far/doubt.c", &other(3)), false),
+        ("a file like the removed one comes", file("three/of.two", &hundred(&[1], "z")), false),
+        ("a file changes that was only moved", file("new/moved.c", &other(1).replace("7 of", "8 of")), false),
+    ] {
+        let temp = tempfile::tempdir().unwrap();
+        let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+        git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+        commit(&repository, "main", None, &words(&base));
+        commit(&repository, "topic", Some("main"), &[&file("src/doubt.c", &hundred(&[50], "theirs"))]);
+        commit(&repository, "main", Some("main"), &words(&line));
+        look(&repository, Some(&memory));
+        commit(&repository, "main", Some("main"), &[&push]);
+        let (remembering, n_predicted) = counted_look(&repository, Some(&memory));
+        assert_eq!(n_predicted == 0, is_carried, "{what}");
+        assert_eq!(told(&remembering), told(&look(&repository, None)), "{what}");
+    }
+}
+
+/// A file that conflicts does so whatever else both sides change.
+#[test]
+fn a_conflict_elsewhere_than_where_a_push_and_a_branch_meet_is_carried_over() {
+    let (ours, theirs) = (hundred(&[10], "ours"), hundred(&[10], "theirs"));
+    let file = |path: &str, content: &str| format!("M {path} {content}");
+    let (plain, met) = (hundred(&[], ""), "0123456789".split("").collect::<Vec<_>>().join(" of another file\n"));
+    let (met_by_branch, met_by_push) = (met.replace("1 of", "one of"), met.replace("8 of", "eight of"));
+    let (base, push) = ([file("both.c", &plain), file("met.c", &met)], file("met.c", &met_by_push));
+    for (what, line, branch, push, is_carried) in [
+        ("another file", file("both.c", &ours), file("both.c", &theirs), push.clone(), true),
+        ("this file", file("both.c", &ours), file("both.c", &theirs), file("both.c", &theirs), false),
+        ("a removed file", "D both.c".to_owned(), file("both.c", &theirs), push.clone(), true),
+        ("a removed file comes back", "D both.c".to_owned(), file("both.c", &theirs), file("both.c", &plain), false),
+        ("a removed file moves", "D both.c".to_owned(), file("both.c", &theirs), file("moved.c", &plain), false),
+        ("the branch removed it", file("both.c", &ours), "D both.c".to_owned(), push.clone(), true),
+        ("as it was", file("both.c", &ours), "D both.c".to_owned(), file("both.c", &plain), false),
+    ] {
+        let temp = tempfile::tempdir().unwrap();
+        let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+        git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+        commit(&repository, "main", None, &words(&base));
+        commit(&repository, "topic", Some("main"), &[&branch, &file("met.c", &met_by_branch)]);
+        commit(&repository, "main", Some("main"), &[&line]);
+        look(&repository, Some(&memory));
+        commit(&repository, "main", Some("main"), &[&push]);
+        let (at_once, n_predicted) = look_within(&repository, Some(&memory), Duration::ZERO);
+        assert_eq!(n_predicted == 0, is_carried, "{what}");
+        let (anew, remembering) = (look(&repository, None), look(&repository, Some(&memory)));
+        assert_eq!(told(&at_once)["refs/heads/topic"].1, told(&anew)["refs/heads/topic"].1, "{what}");
+        assert_eq!(told(&remembering), told(&anew), "{what}");
+    }
+}
+
 #[test]
 fn moves_that_reach_beyond_the_paths_they_touch_carry_nothing_over() {
     for (what, base, branch, line, push) in MOVES {

@@ -26,9 +26,12 @@ pub(crate) fn add(transaction: &Transaction<'_>, events: &[RunEvent]) -> Result<
     for event in events {
         put(transaction, event)?;
     }
+    let beating: BTreeSet<&RunId> = events.iter().filter(|event| is_heartbeat(event)).map(|event| &event.run).collect();
+    for run in beating {
+        only_last_heartbeat(transaction, run)?;
+    }
     let runs: BTreeSet<&RunId> = events.iter().map(|event| &event.run).collect();
     for run in runs {
-        only_last_heartbeat(transaction, run)?;
         sum_up(transaction, run)?;
     }
     Ok(())
@@ -36,14 +39,17 @@ pub(crate) fn add(transaction: &Transaction<'_>, events: &[RunEvent]) -> Result<
 
 /// Of two events with one id the same one stays, whichever came first: as [`Run::apply`] has it.
 fn put(transaction: &Transaction<'_>, event: &RunEvent) -> Result<(), StoreError> {
-    let is_heartbeat = matches!(event.what, Happened::Heartbeat {});
     transaction
         .prepare_cached(
             "INSERT INTO event (run, id, at, is_heartbeat, document) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO UPDATE SET at = ?3, is_heartbeat = ?4, document = ?5 WHERE ?5 < document",
         )?
-        .execute(params![event.run.as_str(), event.id, event.at.0, is_heartbeat, event.json()])?;
+        .execute(params![event.run.as_str(), event.id, event.at.0, is_heartbeat(event), event.json()])?;
     Ok(())
+}
+
+fn is_heartbeat(event: &RunEvent) -> bool {
+    matches!(event.what, Happened::Heartbeat {})
 }
 
 fn only_last_heartbeat(transaction: &Transaction<'_>, run: &RunId) -> Result<(), StoreError> {

@@ -83,6 +83,8 @@ pub struct Shared {
     heard: webhooks::Heard,
     /// Plans of tasks that were asked for.
     tickets: upkeep::Tickets,
+    /// How many events runs have.
+    counts: runs::Counts,
 }
 
 /// Asks for a look at the repository at this path. Errors: the inbox is full.
@@ -211,6 +213,7 @@ impl Shared {
             views: Arc::default(),
             heard: webhooks::Heard::default(),
             tickets: upkeep::Tickets::default(),
+            counts: runs::Counts::default(),
         }
     }
 

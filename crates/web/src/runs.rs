@@ -1,6 +1,9 @@
 //! Alignment runs: reported here, and listed.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use alignwatch_model::{
     run::{RunEvent, RunId},
@@ -35,6 +38,36 @@ const RUNS_AT_MOST: usize = 500;
 /// Source: ours; a run over two thousand branches with an operation and a stage each.
 const EVENTS_OF_A_RUN: u64 = 5_000;
 
+/// Runs whose events are counted, the newest. Source: ours; the count of another one is read from the store.
+const RUNS_COUNTED: usize = 10_000;
+
+/// How many events came of each of the newest runs.
+#[derive(Default)]
+pub(crate) struct Counts(Mutex<BTreeMap<RunId, u64>>);
+
+impl Counts {
+    /// Counts these events in. The first run that has as many as are kept of one, and how many; `n_kept` reads that from the
+    /// store, which a count that is too high is held against: of heartbeats, one is kept.
+    fn first_full<'a>(&self, events: &'a [RunEvent], n_kept: impl Fn(&RunId) -> u64) -> Option<(&'a RunId, u64)> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events.iter().filter(|event| !event.is_boundary()) {
+            let count = counts.entry(event.run.clone()).or_insert_with(|| n_kept(&event.run));
+            if EVENTS_OF_A_RUN <= *count {
+                *count = n_kept(&event.run);
+            }
+            if EVENTS_OF_A_RUN <= *count {
+                return Some((&event.run, *count));
+            }
+            *count += 1;
+        }
+        // Ids begin with their time.
+        while RUNS_COUNTED < counts.len() {
+            counts.pop_first();
+        }
+        None
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Taken {
     /// Events that are kept now; one that was known before is among them.
@@ -63,13 +96,10 @@ pub(crate) async fn report(
 ) -> Result<(StatusCode, Json<Taken>), Response> {
     let events = incoming::events(&headers, &body).map_err(Problem::into_response)?;
     let accepted = events.len();
-    let crowded = events.iter().filter(|event| !event.is_boundary());
-    for event in crowded {
-        let n_kept = shared.read(|store| store.n_events(&event.run)).unwrap_or(0);
-        if EVENTS_OF_A_RUN <= n_kept {
-            let detail = format!("run {} has {n_kept} events: only its end is taken now", event.run);
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response());
-        }
+    let n_kept = |run: &RunId| shared.read(|store| store.n_events(run)).unwrap_or(0);
+    if let Some((run, n_kept)) = shared.counts.first_full(&events, n_kept) {
+        let detail = format!("run {run} has {n_kept} events: only its end is taken now");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response());
     }
     kept(&shared, events).await?;
     Ok((StatusCode::ACCEPTED, Json(Taken { accepted })))

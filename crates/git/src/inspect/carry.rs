@@ -12,6 +12,8 @@
 //! * Where renames on the line had a part in the merge, no file that moved can be an end of one
 //!   ([`merge::MovedFiles`]).
 //! * No path of a conflict is named after the old tip.
+//!
+//! Where a branch did change such a path, a conflict is still one if a file conflicts that the line did not touch.
 
 use std::{hash::Hasher, iter};
 
@@ -131,18 +133,18 @@ impl Move {
                 continue;
             }
             let trees: Vec<Oid> = bases.iter().map(|&base| graph.tree(base)).collect();
-            if !self.misses(objects, &mut touched, &trees, branch.tip).unwrap_or(false) {
-                continue;
+            let Ok(is_touched) = self.touches(objects, &mut touched, &trees, branch.tip) else { continue };
+            if !is_touched {
+                proofs.carry(&self.before, &now, &branch.tip);
             }
-            proofs.carry(&self.before, &now, &branch.tip);
-            merges.carry(objects, (&self.before, &now, &branch.tip), &trees, &self.files);
+            merges.carry(objects, (&self.before, &now, &branch.tip), &trees, &self.files, is_touched);
         }
         proofs.save();
         let _ = touched.save();
     }
 
-    /// Did the branch change none of what the line changed?
-    fn misses(&self, objects: &Objects, shelf: &mut Shelf, bases: &[Oid], tip: Oid) -> Result<bool, WalkError> {
+    /// Did the branch change some of what the line changed?
+    fn touches(&self, objects: &Objects, shelf: &mut Shelf, bases: &[Oid], tip: Oid) -> Result<bool, WalkError> {
         for base in bases {
             let key = [base.as_bytes(), tip.as_bytes()].concat();
             let keys = match shelf.get(&key) {
@@ -155,10 +157,10 @@ impl Move {
             };
             let mut keys = keys.chunks_exact(8).map(|key| u64::from_le_bytes(key.try_into().expect("eight bytes")));
             if keys.any(|key| key == TOO_MANY || self.keys.contains(&key)) {
-                return Ok(false);
+                return Ok(true);
             }
         }
-        Ok(true)
+        Ok(false)
     }
 }
 

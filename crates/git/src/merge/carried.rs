@@ -5,15 +5,27 @@
 //! that the line added. So an answer is kept with the files whose way on the line had to be found, and holds as long as
 //! no file that came, went or changed on the line is like one of them.
 //!
-//! Many conflicts are certain by a part of the pair, while the paths of the rest are only Git's to name. Then the verdict
-//! is carried as long as that part holds, and the paths are found anew.
+//! Git also pairs files by their names, and guesses by where the folder of a file went. So what only Git could tell holds
+//! as long as, besides, no such file bears a name that had a part in it, or holds just what a file held that the line removed.
+//!
+//! Many conflicts are certain by a part of the pair, such as one file. Then the verdict is carried as long as that part
+//! holds, whatever else both sides changed, and the paths are found anew.
 
-use std::cell::OnceCell;
+use std::{
+    cell::{OnceCell, RefCell},
+    hash::Hasher,
+    sync::Arc,
+};
 
 use alignwatch_model::{Merge, Oid, Verdict, branch::Conflict};
+use rustc_hash::{FxHashMap, FxHasher};
 use serde::{Deserialize, Serialize};
 
-use super::{key, pair::RENAME_MATRIX_AT_MOST, similar::SimilarFiles};
+use super::{
+    key,
+    pair::RENAME_MATRIX_AT_MOST,
+    similar::{SimilarFiles, Sketches},
+};
 use crate::{
     memory::{Memory, Shelf},
     objects::{Objects, ReadError},
@@ -26,20 +38,34 @@ const FILES_AT_MOST: usize = 500;
 /// Files whose way is remembered with an answer. Source: ours; of 742 branches of a large repository, three follow more.
 const FOLLOWED_AT_MOST: usize = 2_000;
 
+/// Files that the line removed which are remembered with what only Git could tell. Source: ours; 80 KiB.
+const REMOVED_AT_MOST: usize = 20_000;
+
 /// What had to be followed over renames to find an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Followed {
     /// Nothing on the line: only contents met, or files that the branch renamed.
     Nothing,
-    /// Files of the merge base that the line removed: what they held.
+    /// Files of the merge base that the line removed.
     OnTheLine {
-        contents: Vec<Oid>,
+        files: Files,
         /// Files that the line added: each may be one of them.
         n_added: usize,
     },
-    /// Folders, links, or what only Git can tell.
+    /// Folders and links.
     #[default]
     Anything,
+}
+
+/// What a file that comes, goes or changes on the line must not be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Files {
+    /// What the followed files held.
+    contents: Vec<Oid>,
+    /// Where only Git could tell: names of files that had a part in it, as [`hash_of_name`] gives them, sorted.
+    names: Vec<u32>,
+    /// Where only Git could tell: the first bytes of what each removed file held, sorted.
+    removed: Vec<u32>,
 }
 
 impl Followed {
@@ -50,9 +76,31 @@ impl Followed {
         contents.dedup();
         match contents.len() {
             0 => Followed::Nothing,
-            1..=FOLLOWED_AT_MOST => Followed::OnTheLine { contents, n_added },
+            1..=FOLLOWED_AT_MOST => Followed::OnTheLine { files: Files { contents, ..Files::default() }, n_added },
             _ => Followed::Anything,
         }
+    }
+
+    /// The same where only Git can tell what became of them. `paths` are of files that have a part in it, `removed` is
+    /// what all files held that the line removed.
+    pub(super) fn by_git<'a>(
+        self,
+        paths: impl Iterator<Item = &'a [u8]>,
+        removed: impl ExactSizeIterator<Item = &'a Oid>,
+    ) -> Followed {
+        let (mut files, n_added) = match self {
+            Followed::Nothing => (Files::default(), 0),
+            Followed::OnTheLine { files, n_added } => (files, n_added),
+            Followed::Anything => return Followed::Anything,
+        };
+        if REMOVED_AT_MOST < removed.len() {
+            return Followed::Anything;
+        }
+        files.names = paths.map(hash_of_name).collect();
+        files.removed = removed.map(first_bytes).collect();
+        files.names.sort_unstable();
+        files.removed.sort_unstable();
+        Followed::OnTheLine { files, n_added }
     }
 }
 
@@ -62,7 +110,16 @@ pub(super) struct RestsOn {
     /// The answer with all its paths.
     pub(super) all: Followed,
     /// That it is a conflict; `None` = the verdict rests on all.
-    pub(super) verdict: Option<Followed>,
+    pub(super) verdict: Option<Certain>,
+}
+
+/// What a conflict rests on that is certain by a part of the pair, whatever else both sides changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Certain {
+    /// The file at this path conflicts: all three trees have it, or the branch removed what the line changed.
+    At(Vec<u8>),
+    /// The line removed a file with this content, which the branch changed, and has none that is like it.
+    Gone(Oid),
 }
 
 /// An answer as it is kept, by line and tip.
@@ -71,7 +128,7 @@ struct Record {
     merge: Merge,
     followed: FollowedAt,
     /// What the verdict alone rests on, where that is less.
-    certain: Option<FollowedAt>,
+    certain: Option<Certain>,
     /// It is a conflict whose paths nobody looked for.
     is_verdict_only: bool,
 }
@@ -95,12 +152,14 @@ pub(crate) struct Remembered {
     written_by: String,
     /// Opened when it is first needed.
     files: Option<Shelf>,
+    sketches: Arc<Sketches>,
 }
 
 impl Remembered {
     /// `written_by` is everything besides the commits that an answer depends on.
     pub(super) fn open(memory: &Memory, written_by: String) -> Remembered {
-        Remembered { merges: memory.shelf("merges", &written_by), memory: memory.clone(), written_by, files: None }
+        let (merges, sketches) = (memory.shelf("merges", &written_by), Sketches::remembered_in(memory));
+        Remembered { merges, memory: memory.clone(), written_by, files: None, sketches }
     }
 
     /// What was found for this line and tip, and whether only the verdict was asked for.
@@ -120,10 +179,8 @@ impl Remembered {
     ) {
         let (followed, certain) = match rests_on {
             Some(RestsOn { all, verdict }) => {
-                // Where the whole pair was decided here, all of it is worked out again, paths included.
-                let certain = verdict.filter(|_| merge.verdict == Verdict::Conflict && all == Followed::Anything);
-                let of_all = self.at(line, tip, all);
-                (of_all, certain.map(|certain| self.at(line, tip, certain)))
+                let certain = verdict.filter(|_| merge.verdict == Verdict::Conflict);
+                (self.at(line, tip, all), certain)
             }
             None => match self.record(line, tip) {
                 Some(record) => (record.followed, record.certain),
@@ -137,9 +194,8 @@ impl Remembered {
     fn at(&mut self, line: &Oid, tip: &Oid, followed: Followed) -> FollowedAt {
         match followed {
             Followed::Nothing => FollowedAt::Nothing,
-            Followed::OnTheLine { contents, n_added } => {
-                let bytes = contents.iter().flat_map(Oid::as_bytes).copied().collect();
-                self.files().put(&key(line, tip), bytes);
+            Followed::OnTheLine { files, n_added } => {
+                self.files().put(&key(line, tip), postcard::to_stdvec(&files).unwrap_or_default());
                 FollowedAt::OnTheLine { found_at: *line, n_added }
             }
             Followed::Anything => FollowedAt::Anything,
@@ -148,31 +204,45 @@ impl Remembered {
 
     /// Remembers for the tip that the line has `now` what was found `before`, unless the files that `moved` may be ends
     /// of renames in it. `bases` are the trees of the merge bases. Paths that Git named after the old tip are not carried,
-    /// nor where only the verdict is certain.
+    /// nor where only the verdict is certain. Where the branch changed a path `is_touched`, only a file that conflicts
+    /// elsewhere counts.
     pub(crate) fn carry(
         &mut self,
         objects: &Objects,
         (before, now, tip): (&Oid, &Oid, &Oid),
         bases: &[Oid],
         moved: &MovedFiles,
+        is_touched: bool,
     ) {
         let Some(mut record) = self.record(before, tip) else { return };
         let old_name = before.hex();
         let is_named_after = |conflict: &Conflict| conflict.path.contains(&old_name);
         let names_it = record.merge.conflicts.iter().flatten().any(is_named_after);
         // What can't be read is not carried, and so worked out anew.
-        let mut holds = |followed| self.holds(objects, tip, followed, bases, moved).unwrap_or(false);
+        let mut holds = |followed| !is_touched && self.holds(objects, tip, followed, bases, moved).unwrap_or(false);
         if !names_it && holds(&mut record.followed) {
-            // What the verdict rests on is less, and holds as well.
-            if let Some(FollowedAt::OnTheLine { n_added, .. }) = &mut record.certain {
-                *n_added += moved.came_or_went.len();
-            }
             return self.put(now, tip, &record);
         }
-        let Some(mut certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
-        if holds(&mut certain) {
+        let Some(certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
+        if self.is_certain(objects, &certain, bases, moved).unwrap_or(false) {
             let (merge, followed) = (Merge::conflict(None), FollowedAt::Anything);
-            self.put(now, tip, &Record { merge, followed, certain: Some(certain), ..record });
+            self.put(now, tip, &Record { merge, followed, certain: Some(certain), is_verdict_only: true });
+        }
+    }
+
+    fn is_certain(
+        &self,
+        objects: &Objects,
+        certain: &Certain,
+        bases: &[Oid],
+        moved: &MovedFiles,
+    ) -> Result<bool, ReadError> {
+        match certain {
+            Certain::At(path) => Ok(!moved.may_touch(path)),
+            Certain::Gone(was) => {
+                let files = Files { contents: vec![*was], ..Files::default() };
+                moved.are_strange_to(objects, bases, &files, &self.sketches)
+            }
         }
     }
 
@@ -184,32 +254,32 @@ impl Remembered {
         bases: &[Oid],
         moved: &MovedFiles,
     ) -> Result<bool, ReadError> {
-        match (followed, bases) {
-            (FollowedAt::Nothing, _) => return Ok(true),
-            (FollowedAt::OnTheLine { found_at, n_added }, [base]) => {
+        match followed {
+            FollowedAt::Nothing => return Ok(true),
+            FollowedAt::OnTheLine { found_at, n_added } => {
                 *n_added += moved.came_or_went.len();
-                let contents = self.contents(found_at, tip);
-                let are_few = |contents: &Vec<Oid>| n_added.saturating_mul(contents.len()) <= RENAME_MATRIX_AT_MOST;
-                if let Some(contents) = contents.filter(are_few)
-                    && moved.are_strange_to(objects, *base, &contents)?
+                let files = self.files_at(found_at, tip);
+                let are_few = |files: &Files| n_added.saturating_mul(files.contents.len()) <= RENAME_MATRIX_AT_MOST;
+                if let Some(files) = files.filter(are_few)
+                    && moved.are_strange_to(objects, bases, &files, &self.sketches)?
                 {
                     return Ok(true);
                 }
             }
-            _ => {}
+            FollowedAt::Anything => {}
         }
         moved.are_in_all(objects, bases)
     }
 
-    fn contents(&mut self, found_at: &Oid, tip: &Oid) -> Option<Vec<Oid>> {
-        let bytes = self.files().get(&key(found_at, tip))?;
-        bytes.chunks(tip.as_bytes().len()).map(|bytes| Oid::from_bytes(bytes).ok()).collect()
+    fn files_at(&mut self, found_at: &Oid, tip: &Oid) -> Option<Files> {
+        postcard::from_bytes(self.files().get(&key(found_at, tip))?).ok()
     }
 
     /// Writes what is new.
     pub(crate) fn save(&mut self) {
         // A memory that can't be written costs time on the next run, nothing else.
         let _ = (self.merges.save(), self.files.as_mut().map(Shelf::save));
+        self.sketches.save();
     }
 
     fn record(&mut self, line: &Oid, tip: &Oid) -> Option<Record> {
@@ -233,7 +303,9 @@ pub(crate) struct MovedFiles {
     modified: Vec<Vec<u8>>,
     /// Links, submodules, or more than is looked at.
     is_more: bool,
-    index: OnceCell<SimilarFiles>,
+    like_these: OnceCell<SimilarFiles>,
+    /// By tree of a merge base: is all that came and went new to it?
+    are_new_to: RefCell<FxHashMap<Oid, bool>>,
 }
 
 impl MovedFiles {
@@ -258,24 +330,70 @@ impl MovedFiles {
         stand_in(objects, trees, &self.modified, true)
     }
 
-    /// Is what came and went new to this tree, and nothing that moved like one of these contents?
-    fn are_strange_to(&self, objects: &Objects, tree: Oid, contents: &[Oid]) -> Result<bool, ReadError> {
-        if self.is_more || !stand_in(objects, &[tree], &self.came_or_went, false)? {
+    /// Does none of these trees have what came and went?
+    fn are_new_to(&self, objects: &Objects, trees: &[Oid]) -> Result<bool, ReadError> {
+        for tree in trees {
+            let known = self.are_new_to.borrow().get(tree).copied();
+            let are_new = known.map_or_else(|| stand_in(objects, &[*tree], &self.came_or_went, false), Ok)?;
+            self.are_new_to.borrow_mut().insert(*tree, are_new);
+            if !are_new {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// May this path be among them?
+    fn may_touch(&self, path: &[u8]) -> bool {
+        self.is_more || self.came_or_went.iter().chain(&self.modified).any(|other| other == path)
+    }
+
+    /// Is what came and went new to the merge base, and nothing that moved like one of these files? A merge base that is
+    /// merged from several has what they have.
+    fn are_strange_to(
+        &self,
+        objects: &Objects,
+        bases: &[Oid],
+        files: &Files,
+        sketches: &Arc<Sketches>,
+    ) -> Result<bool, ReadError> {
+        if self.is_more || !self.are_new_to(objects, bases)? {
             return Ok(false);
         }
-        let index = self.index.get_or_init(|| {
-            let index = SimilarFiles::default();
+        if self.contents.iter().any(|content| files.removed.binary_search(&first_bytes(content)).is_ok()) {
+            return Ok(false);
+        }
+        for path in self.came_or_went.iter().chain(&self.modified) {
+            let bears_a_name = files.names.binary_search(&hash_of_name(path)).is_ok();
+            if bears_a_name && !stand_in(objects, bases, std::slice::from_ref(path), true)? {
+                return Ok(false);
+            }
+        }
+        let index = self.like_these.get_or_init(|| {
+            let index = SimilarFiles::with(Arc::clone(sketches));
             index.add(objects, self.contents.iter());
             index
         });
         index.check(self.contents.iter())?;
-        for content in contents {
+        for content in &files.contents {
             if index.is_full() || !index.like(objects, content)?.is_empty() {
                 return Ok(false);
             }
         }
         Ok(true)
     }
+}
+
+/// Stands for the name of a file without its folders.
+fn hash_of_name(path: &[u8]) -> u32 {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let mut hasher = FxHasher::default();
+    hasher.write(name);
+    (hasher.finish() >> 32) as u32
+}
+
+fn first_bytes(oid: &Oid) -> u32 {
+    oid.as_bytes().iter().take(4).fold(0, |bytes, &byte| bytes << 8 | u32::from(byte))
 }
 
 /// Does each of these paths stand as a file in each of these trees, or in none, as wanted?

@@ -33,7 +33,7 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -44,9 +44,10 @@ use rustc_hash::FxHashMap;
 
 use self::{
     attributes::Attributes,
-    carried::{Followed, RestsOn},
+    carried::{Certain, RestsOn},
     pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
     quarantine::Quarantine,
+    similar::Sketches,
     text::TextMerge,
     texts::{OneByOne, TextAnswer},
     virtual_base::virtual_bases,
@@ -61,7 +62,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 8;
+const ENGINE: u32 = 9;
 
 /// Raised whenever two texts could merge differently than before.
 const TEXTS: &str = "7";
@@ -244,7 +245,8 @@ impl Predictor<'_> {
         shelf: &mut Shelf,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
-        let (renames, texts) = (Renames::default(), OneByOne::on(shelf));
+        let sketches = Sketches::remembered_in(self.memory);
+        let (renames, texts) = (Renames::with(Arc::clone(&sketches)), OneByOne::on(shelf));
         let walked = spread(questions.len(), WALKED_AT_ONCE, self.n_threads, &|numbers| {
             let objects = bases.objects(self).open();
             let mut attributes = FxHashMap::default();
@@ -255,8 +257,8 @@ impl Predictor<'_> {
                 };
                 if self.asks_verdicts_only() {
                     let of_line = self.attributes(&mut attributes, &objects, tree);
-                    if self.conflicts_in_place(&objects, of_line, &walked, &texts)? {
-                        return Ok(Sight::Conflict);
+                    if let Some(path) = self.conflict_in_place(&objects, of_line, &walked, &texts)? {
+                        return Ok(Sight::Conflict(path));
                     }
                 }
                 walked.index(&objects, &renames)?;
@@ -265,7 +267,7 @@ impl Predictor<'_> {
             numbers.map(|number| (number, Mutex::new(Some(see(number))))).collect()
         });
         let n_done = AtomicUsize::new(0);
-        spread(questions.len(), JUDGED_AT_ONCE, self.n_threads, &|numbers| {
+        let drafts = spread(questions.len(), JUDGED_AT_ONCE, self.n_threads, &|numbers| {
             let objects = bases.objects(self).open();
             let mut attributes = FxHashMap::default();
             let mut judge = |number: usize| -> Result<Draft, WalkError> {
@@ -273,7 +275,7 @@ impl Predictor<'_> {
                 let sight = walked[number].lock().unwrap_or_else(PoisonError::into_inner).take();
                 let (tree, walked) = match sight.expect("each is judged once")? {
                     Sight::Walked(tree, walked) => (tree, walked),
-                    Sight::Conflict => return Ok(Draft::of_verdict(VERDICT_ONLY)),
+                    Sight::Conflict(path) => return Ok(Draft::of_verdict(path, VERDICT_ONLY)),
                     Sight::SeveralBases => {
                         return Ok(Draft { ask_git: Some("there are several merge bases"), ..Draft::default() });
                     }
@@ -284,22 +286,30 @@ impl Predictor<'_> {
                 Ok(draft)
             };
             numbers.map(|number| (number, judge(number))).collect()
-        })
+        });
+        sketches.save();
+        drafts
     }
 
-    /// Does a file conflict that stands at one path in all three trees? Where a driver of the repository has a say, nothing
-    /// is told at once.
-    fn conflicts_in_place(
+    /// A path at which a file conflicts that stands there in all three trees. Where a driver of the repository has a say,
+    /// nothing is told at once.
+    fn conflict_in_place(
         &self,
         objects: &Objects,
         of_line: &mut Attributes<'_>,
         walked: &Walked,
         texts: &OneByOne<'_>,
-    ) -> Result<bool, WalkError> {
+    ) -> Result<Option<Vec<u8>>, WalkError> {
         let mut draft = walked.in_place();
         draft.apply(of_line, &self.drivers)?;
-        let is_told = draft.foreign_driver.is_none();
-        Ok(is_told && (draft.certain.is_some() || draft.texts.iter().any(|(_, file)| texts.conflict(objects, file))))
+        if draft.foreign_driver.is_some() {
+            return Ok(None);
+        }
+        if let Some(Certain::At(path)) = draft.certain {
+            return Ok(Some(path));
+        }
+        let mut conflicts = draft.texts.into_iter().filter(|(_, file)| texts.conflict(objects, file));
+        Ok(conflicts.next().map(|(path, _)| path))
     }
 
     /// The attributes of a line by its tree, each read once.
@@ -370,8 +380,8 @@ fn quarantine_beside(git: &GitAt<'_>, like: &Oid) -> Option<(Quarantine, OpenObj
 enum Sight {
     /// The tree of the line, and the pair as far as trees tell.
     Walked(Oid, Box<Walked>),
-    /// It conflicts, and no more was asked.
-    Conflict,
+    /// It conflicts at this path, and no more was asked.
+    Conflict(Vec<u8>),
     /// Git did not merge the merge bases.
     SeveralBases,
 }
@@ -422,7 +432,8 @@ fn rests_on(draft: &mut Draft, texts: &FxHashMap<Triple, TextAnswer>) -> RestsOn
     let conflicts = |(_, triple): &(Vec<u8>, Triple)| {
         matches!(texts.get(triple), Some(Ok(TextMerge::Conflict | TextMerge::Binary)))
     };
-    let in_place = draft.texts[..draft.n_in_place].iter().any(conflicts).then_some(Followed::Nothing);
+    let in_place = draft.texts[..draft.n_in_place].iter().find(|text| conflicts(text));
+    let in_place = in_place.map(|(path, _)| Certain::At(path.clone()));
     RestsOn { all: std::mem::take(&mut draft.followed), verdict: in_place.or_else(|| draft.certain.take()) }
 }
 

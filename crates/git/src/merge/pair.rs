@@ -11,9 +11,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     attributes::{Attributes, Driver},
-    carried::Followed,
+    carried::{Certain, Followed},
     sides::{OneSide, Sides},
-    similar::{Likeness, SimilarFiles},
+    similar::{Likeness, SimilarFiles, Sketches},
     walk::{BothChanged, both_changed},
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) struct Draft {
     /// What had to be followed over renames.
     pub(super) followed: Followed,
     /// What a conflict rests on that is certain whatever else there is; `None` = there is none among `conflicts`.
-    pub(super) certain: Option<Followed>,
+    pub(super) certain: Option<Certain>,
     /// Some path conflicts for certain, though it is not known which.
     pub(super) is_conflict: bool,
     /// Files whose content both sides changed, by path.
@@ -62,10 +62,16 @@ pub(super) struct Trees {
 }
 
 /// What all pairs share to find renames.
-#[derive(Default)]
 pub(super) struct Renames {
     sides: Sides,
     files: SimilarFiles,
+}
+
+impl Renames {
+    /// None are known yet.
+    pub(super) fn with(sketches: Arc<Sketches>) -> Renames {
+        Renames { sides: Sides::default(), files: SimilarFiles::with(sketches) }
+    }
 }
 
 /// A pair whose trees were walked, before renames are considered.
@@ -178,6 +184,13 @@ impl Walked {
         Followed::on_the_line(removed.chain(below.iter().map(|file| file.was)), n_added)
     }
 
+    /// Paths of files whose names Git may go by to tell what became of them on the line.
+    fn paths_with_a_part(&self, below: &[Below]) -> Vec<Vec<u8>> {
+        let removed = self.sources(0).map(|(path, _)| path.to_vec());
+        let new = self.added_in_removed_folder[1].iter().cloned();
+        removed.chain(new).chain(below.iter().map(|file| file.path.clone())).collect()
+    }
+
     /// The files of folders that a side removed and the other side added to.
     fn below_removed(&self, objects: &Objects, side: usize, changes: &OneSide) -> Result<Vec<Below>, ReadError> {
         let mut folders: BTreeSet<&[u8]> = BTreeSet::new();
@@ -196,7 +209,7 @@ impl Walked {
                 is_direct = folders.contains(parent) && parents.peek().is_none();
                 is_below |= folders.contains(parent);
             }
-            is_below.then_some(Below { is_direct, was })
+            is_below.then(|| Below { path: path.clone(), is_direct, was })
         };
         Ok(removed.filter_map(below).collect())
     }
@@ -237,11 +250,11 @@ impl Walked {
             // What else moved with the folder is paired differently then.
             fates.iter_mut().flatten().for_each(Fate::doubt);
         }
+        let with_a_part = self.paths_with_a_part(&below[0]);
         let mut draft = self.combine(objects, &fates)?;
-        // Git pairs files in more ways than by what they hold, such as by a name that only one of them has. So what
-        // only Git can tell also depends on files that are like none of ours.
         if draft.ask_git.is_some() {
-            draft.followed = Followed::Anything;
+            let names = with_a_part.iter().map(Vec::as_slice);
+            draft.followed = draft.followed.by_git(names, sides[0].removed.keys());
         }
         Ok(draft)
     }
@@ -304,7 +317,7 @@ impl Walked {
         match fate {
             Fate::Gone => {
                 self.settled.conflicts.push(conflict(&file.path, &["modify/delete"]));
-                self.certain(side, file.was);
+                self.certain(side, file);
             }
             Fate::Renamed(to, content) if self.is_free(objects, 1 - side, to)? => {
                 let (ours, theirs) = if side == 0 { (*content, file.other) } else { (file.other, *content) };
@@ -320,12 +333,10 @@ impl Walked {
 
     /// A file that one side removed and the other changed conflicts, as long as nothing that came on the line is like it:
     /// what the branch removed, only the branch can have renamed.
-    fn certain(&mut self, side: usize, was: Oid) {
-        let rests_on = if side == 0 { Followed::on_the_line([was].into_iter(), 0) } else { Followed::Nothing };
-        match &self.settled.certain {
-            Some(Followed::Nothing) => {}
-            Some(_) if rests_on != Followed::Nothing => {}
-            _ => self.settled.certain = Some(rests_on),
+    fn certain(&mut self, side: usize, file: &Removed) {
+        let certain = if side == 0 { Certain::Gone(file.was) } else { Certain::At(file.path.clone()) };
+        if !matches!(self.settled.certain, Some(Certain::At(_))) {
+            self.settled.certain = Some(certain);
         }
     }
 
@@ -409,6 +420,7 @@ const FOLDER_FILES_AT_MOST: usize = 300;
 
 /// A file below a folder that one side removed and the other added to.
 struct Below {
+    path: Vec<u8>,
     /// It stood in that folder itself.
     is_direct: bool,
     was: Oid,
@@ -538,10 +550,10 @@ fn fate_of(objects: &Objects, similar: &SimilarFiles, was: &Oid, side: &OneSide)
 }
 
 impl Draft {
-    /// Of a pair that conflicts by a file that stands at one path in all three trees; of the rest nothing is known, for this
+    /// Of a pair that conflicts by a file that stands at this path in all three trees; of the rest nothing is known, for this
     /// reason.
-    pub(super) fn of_verdict(why: &'static str) -> Draft {
-        Draft { is_conflict: true, certain: Some(Followed::Nothing), ask_git: Some(why), ..Draft::default() }
+    pub(super) fn of_verdict(path: Vec<u8>, why: &'static str) -> Draft {
+        Draft { is_conflict: true, certain: Some(Certain::At(path)), ask_git: Some(why), ..Draft::default() }
     }
 
     /// Sorts the texts by what the attributes say of their paths: only those that are merged
@@ -557,7 +569,7 @@ impl Draft {
                 Driver::Binary => {
                     self.conflicts.push(conflict(&path, BINARY));
                     if is_in_place {
-                        self.certain = Some(Followed::Nothing);
+                        self.certain = Some(Certain::At(path));
                     }
                 }
                 Driver::Named(name) if configured.contains(&name) => {

@@ -10,14 +10,17 @@
 use std::{
     hash::Hasher,
     iter,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use alignwatch_model::Oid;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::text::is_binary;
-use crate::objects::{Objects, ReadError};
+use crate::{
+    memory::{Memory, Shelf},
+    objects::{Objects, ReadError},
+};
 
 /// Longest piece that is compared as one. Source: Git's rename detection.
 const PIECE_AT_MOST_BYTES: usize = 64;
@@ -38,6 +41,9 @@ const INDEX_AT_MOST: (usize, u64) = (40_000, 256 << 20);
 /// Largest file that is compared; Git compares larger ones, too, so it is asked.
 const FILE_AT_MOST_BYTES: u64 = 4 << 20;
 
+/// Raised whenever the pieces of a file could come out differently than before.
+const SKETCHES: &str = "1";
+
 /// How alike two files are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Likeness {
@@ -50,9 +56,50 @@ pub(super) enum Likeness {
 /// Files that are like one, and how much.
 pub(super) type Like = Arc<Vec<(Oid, Likeness)>>;
 
+/// The pieces of files, remembered: reading and cutting a file takes ten times as long.
+pub(super) struct Sketches {
+    memory: Memory,
+    /// Opened when it is first needed.
+    shelf: OnceLock<Mutex<Shelf>>,
+}
+
+impl Sketches {
+    pub(super) fn remembered_in(memory: &Memory) -> Arc<Sketches> {
+        Arc::new(Sketches { memory: memory.clone(), shelf: OnceLock::new() })
+    }
+
+    /// Errors: the file can't be read. `None` is one that is too large to compare.
+    fn of(&self, objects: &Objects, oid: &Oid) -> Result<Option<Sketch>, ReadError> {
+        if self.memory.folder().is_none() {
+            return Sketch::of(objects, oid);
+        }
+        if let Some(sketch) = self.shelf().get(oid.as_bytes()).and_then(|bytes| Sketch::from_bytes(*oid, bytes)) {
+            return Ok(Some(sketch));
+        }
+        let sketch = Sketch::of(objects, oid)?;
+        if let Some(sketch) = &sketch {
+            self.shelf().put(oid.as_bytes(), sketch.to_bytes());
+        }
+        Ok(sketch)
+    }
+
+    /// Writes what is new.
+    pub(super) fn save(&self) {
+        if let Some(shelf) = self.shelf.get() {
+            // A memory that can't be written costs time on the next run, nothing else.
+            let _ = shelf.lock().unwrap_or_else(PoisonError::into_inner).save();
+        }
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        let shelf = self.shelf.get_or_init(|| Mutex::new(self.memory.shelf("sketches", SKETCHES)));
+        shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// An index of files, to ask which of them are like a given one: first filled and then asked, by several threads.
-#[derive(Default)]
 pub(super) struct SimilarFiles {
+    sketches: Arc<Sketches>,
     index: RwLock<Index>,
     answers: Mutex<FxHashMap<Oid, Like>>,
 }
@@ -91,13 +138,18 @@ struct Sketch {
 }
 
 impl SimilarFiles {
+    /// None yet.
+    pub(super) fn with(sketches: Arc<Sketches>) -> SimilarFiles {
+        SimilarFiles { sketches, index: RwLock::default(), answers: Mutex::default() }
+    }
+
     /// Takes files into the index. One that can't be read is told by [`SimilarFiles::check`].
     pub(super) fn add<'a>(&self, objects: &Objects, oids: impl Iterator<Item = &'a Oid>) {
         let mut index = self.index_mut();
         let new: Vec<Oid> = oids.copied().filter(|oid| !index.is_full && index.taken.insert(*oid)).collect();
         drop(index);
         // Reading takes long, so nobody waits for it.
-        let sketches: Vec<_> = new.into_iter().map(|oid| (oid, Sketch::of(objects, &oid))).collect();
+        let sketches: Vec<_> = new.into_iter().map(|oid| (oid, self.sketches.of(objects, &oid))).collect();
         let mut index = self.index_mut();
         for (oid, sketch) in sketches {
             match sketch {
@@ -130,7 +182,7 @@ impl SimilarFiles {
             return Ok(answer.clone());
         }
         let index = self.index();
-        let answer: Like = Arc::new(match Sketch::of(objects, oid)? {
+        let answer: Like = Arc::new(match self.sketches.of(objects, oid)? {
             Some(sketch) => index.search(&sketch),
             None => index.sketches.iter().map(|other| (other.oid, Likeness::Unclear)).collect(),
         });
@@ -219,6 +271,23 @@ impl Sketch {
             content => content?,
         };
         Ok(Some(Sketch { oid: *oid, size_bytes: content.len() as u64, pieces: pieces(&content) }))
+    }
+
+    /// The size of the file, and each piece: hash and bytes. All little-endian.
+    fn to_bytes(&self) -> Vec<u8> {
+        let pieces = self.pieces.iter().flat_map(|(hash, bytes)| iter::chain(hash.to_le_bytes(), bytes.to_le_bytes()));
+        iter::chain(self.size_bytes.to_le_bytes(), pieces).collect()
+    }
+
+    fn from_bytes(oid: Oid, bytes: &[u8]) -> Option<Sketch> {
+        let (size, pieces) = bytes.split_first_chunk()?;
+        let piece = |piece: &[u8; 12]| {
+            let (hash, bytes) = piece.split_at(8);
+            (u64::from_le_bytes(hash.try_into().expect("8")), u32::from_le_bytes(bytes.try_into().expect("4")))
+        };
+        let (pieces, rest) = pieces.as_chunks();
+        let sketch = Sketch { oid, size_bytes: u64::from_le_bytes(*size), pieces: pieces.iter().map(piece).collect() };
+        rest.is_empty().then_some(sketch)
     }
 
     fn likeness(&self, other: &Sketch) -> Option<Likeness> {

@@ -14,6 +14,7 @@ use std::{
 };
 
 use alignwatch_git::{
+    graph::Recent,
     inspect::Wanted,
     repository::{self, OpenError},
     run::timings,
@@ -59,6 +60,8 @@ pub(crate) struct Body {
     pub(crate) exporter: Option<Exporter>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) watching: Arc<Watching>,
+    /// Large histories, from one look to the next.
+    pub(crate) recent: Arc<Recent>,
 }
 
 impl Body {
@@ -134,11 +137,11 @@ impl Body {
 
     fn inspect(&self, path: String) -> JoinHandle<()> {
         let (settings, inbox) = (self.live.settings(), self.inbox.clone());
-        let stop = Stop::new(None, Arc::clone(&self.stop));
+        let (stop, recent) = (Stop::new(None, Arc::clone(&self.stop)), Arc::clone(&self.recent));
         thread::spawn(move || {
             after_others();
             let began = Instant::now();
-            let look = || look_at(Path::new(&path), &settings, stop.clone());
+            let look = || look_at(Path::new(&path), &settings, stop.clone(), &recent);
             // A bug of ours in one repository must not stop the watch over it, and over all others.
             let seen = panic::catch_unwind(panic::AssertUnwindSafe(look));
             let seen = seen.unwrap_or_else(|_| Err(Unseen::Failed("a bug in alignwatch ended the look".to_owned())));
@@ -284,7 +287,12 @@ fn after_others() {
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
-fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_model::Snapshot, Unseen> {
+fn look_at(
+    path: &Path,
+    settings: &Settings,
+    stop: Stop,
+    recent: &Recent,
+) -> Result<alignwatch_model::Snapshot, Unseen> {
     // Only a path that is not there, or holds no repository, says that it is gone: what can't be read may be there.
     repository::open_itself(path).map_err(|error| match error {
         OpenError::NotARepository { .. } => Unseen::Gone(format!("there is no Git repository at `{}`", path.display())),
@@ -297,6 +305,7 @@ fn look_at(path: &Path, settings: &Settings, stop: Stop) -> Result<alignwatch_mo
         paths_patience: look::PATIENCE_OF_PROGRAMS,
         stop,
     };
-    let looked = look::look(path, &settings.config, now(), Some(&settings.data_dir), &wanted, &|_| {});
+    let data_dir = Some(settings.data_dir.as_path());
+    let looked = look::look_again(path, &settings.config, now(), data_dir, &wanted, &|_| {}, recent);
     looked.map_err(|error| Unseen::Failed(error.to_string()))
 }

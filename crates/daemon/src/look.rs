@@ -7,6 +7,7 @@ use std::{
 
 use crate::{expected, runs};
 use alignwatch_git::{
+    graph::Recent,
     inspect::{self, InspectError, Listener, Wanted},
     repository,
 };
@@ -32,8 +33,21 @@ pub fn look(
     wanted: &Wanted,
     listener: Listener<'_>,
 ) -> Result<Snapshot, InspectError> {
+    look_again(path, config, now, data_dir, wanted, listener, &Recent::default())
+}
+
+/// The same for who looks again and again: what `recent` holds is not read anew.
+pub(crate) fn look_again(
+    path: &Path,
+    config: &Config,
+    now: Timestamp,
+    data_dir: Option<&Path>,
+    wanted: &Wanted,
+    listener: Listener<'_>,
+    recent: &Recent,
+) -> Result<Snapshot, InspectError> {
     let sampler = wanted.looks.contains(&Look::Host).then(Sampler::start);
-    let mut snapshot = inspect::inspect(path, config, now, data_dir, wanted, listener)?;
+    let mut snapshot = inspect::inspect_again(path, config, now, data_dir, wanted, listener, recent)?;
     if let Some(sampler) = sampler {
         let began = Instant::now();
         snapshot.host = Known::Seen(sampler.finish(&places(&snapshot, data_dir)));

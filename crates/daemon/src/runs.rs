@@ -34,11 +34,20 @@ struct Recorded {
 ///
 /// Errors: the reason why the records can't be read.
 pub fn one(data_dir: &Path, id: &RunId) -> Result<Option<Run>, String> {
+    one_in(data_dir, store(data_dir)?.as_ref(), id)
+}
+
+/// The same with a store that is open already.
+pub(crate) fn one_in(
+    data_dir: &Path,
+    store: Option<&alignwatch_store::Store>,
+    id: &RunId,
+) -> Result<Option<Run>, String> {
     let mut events: Vec<RunEvent> = Vec::new();
     if Spool::open(data_dir).path_of(id).exists() {
         events.extend(Spool::open(data_dir).read(id).map_err(|error| error.to_string())?.events);
     }
-    if let Some(store) = store(data_dir)? {
+    if let Some(store) = store {
         let kept = store.run(id).map_err(|error| error.to_string())?;
         events.extend(kept.iter().flat_map(Run::events).cloned());
     }

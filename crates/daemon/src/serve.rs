@@ -185,7 +185,8 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     }
     let live = Arc::new(Live { settings: RwLock::new(Arc::new(settings)), shared: Arc::clone(&shared) });
     let calendars = calendars::start(Arc::clone(&live), inbox.clone(), Arc::clone(&stop));
-    let body = Body { live, stop: Arc::clone(&stop), inbox, commits, reports, deliverer, exporter, shared, watching };
+    let (own_stop, recent) = (Arc::clone(&stop), Arc::default());
+    let body = Body { live, stop: own_stop, inbox, commits, reports, deliverer, exporter, shared, watching, recent };
     let (mut inspectors, mut looks) = (Vec::new(), Vec::new());
     let mut supervisor = Supervisor::ready();
     let ended = body.run(state, events, &mut inspectors, &mut looks, &mut supervisor);

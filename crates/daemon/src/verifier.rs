@@ -8,7 +8,7 @@ use std::{
     collections::HashSet,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
@@ -23,6 +23,7 @@ use alignwatch_model::{
     run::{Exit, Happened, Run, RunEvent, RunId, Seen, event::Started},
 };
 use alignwatch_records::{Sights, fresh};
+use alignwatch_store::Store;
 
 use crate::{
     aftermath::{self, Place},
@@ -57,6 +58,8 @@ pub(crate) struct Verifier {
     sights: Sights,
     watching: Arc<Watching>,
     queue: SyncSender<RunId>,
+    /// Opened for the first run that ended, and kept for the next.
+    reader: Mutex<Option<Store>>,
     n_looking: AtomicUsize,
 }
 
@@ -65,7 +68,8 @@ impl Verifier {
     pub(crate) fn new(data_dir: PathBuf, config: Config, watching: Arc<Watching>) -> (Verifier, Receiver<RunId>) {
         let (queue, ended) = sync_channel(QUEUE);
         let sights = Sights::of(&data_dir);
-        (Verifier { data_dir, config, sights, watching, queue, n_looking: AtomicUsize::new(0) }, ended)
+        let (reader, n_looking) = (Mutex::default(), AtomicUsize::new(0));
+        (Verifier { data_dir, config, sights, watching, queue, reader, n_looking }, ended)
     }
 
     /// Verifies this run soon; false = there is no room.
@@ -76,6 +80,8 @@ impl Verifier {
     /// Reads the refs of the repositories of runs that begin, then goes on with `then`: at once when none does, and never
     /// later than a reporter may wait.
     pub(crate) fn begin(self: &Arc<Verifier>, begun: Vec<(RunId, Started)>, then: impl FnOnce() + Send + 'static) {
+        let names_one = |started: &Started| started.repository.is_some() || started.repository_id.is_some();
+        let begun: Vec<_> = begun.into_iter().filter(|(_, started)| names_one(started)).collect();
         if begun.is_empty() || AT_ONCE <= self.n_looking.load(Ordering::Relaxed) {
             return then();
         }
@@ -148,9 +154,20 @@ impl Verifier {
         })
     }
 
+    /// What is kept of a run.
+    fn run(&self, id: &RunId) -> Option<Run> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // What can't be written now may be written the next time, and only a new reader sees that.
+        let store = reader.take().filter(|store| !store.is_frozen());
+        let store = store.or_else(|| runs::store(&self.data_dir).ok().flatten());
+        let run = runs::one_in(&self.data_dir, store.as_ref(), id).ok()?;
+        *reader = store;
+        run
+    }
+
     /// What is found of a run that has ended, as events; `None` = there is nothing to verify, or that was done.
     fn verified(&self, id: &RunId, stop: &Stop) -> Option<Vec<RunEvent>> {
-        let run = runs::one(&self.data_dir, id).ok()??;
+        let run = self.run(id)?;
         let (started, finished) = (run.started()?, run.finished()?);
         if run.verification().is_some() {
             return None;

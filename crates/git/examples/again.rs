@@ -9,7 +9,8 @@
 use std::{error::Error, io, path::PathBuf, time::Duration, time::Instant};
 
 use alignwatch_git::{
-    inspect::{Wanted, inspect},
+    graph::Recent,
+    inspect::{Wanted, inspect_again},
     stop::Stop,
 };
 use alignwatch_model::{Look, Snapshot, Timestamp, config::Config};
@@ -24,10 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         paths_patience: Duration::ZERO,
         stop: Stop::default(),
     };
+    let recent = Recent::default();
     for line in std::iter::once(Ok(String::new())).chain(io::stdin().lines()) {
         line?;
         let began = Instant::now();
-        let seen = inspect(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &|_| {})?;
+        let seen =
+            inspect_again(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &|_| {}, &recent)?;
         writeln(began.elapsed(), &seen)?;
     }
     Ok(())

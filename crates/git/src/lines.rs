@@ -1,5 +1,7 @@
 //! Collects what the judgement on primary lines needs, and measures branches against the lines.
 
+use std::sync::Arc;
+
 use alignwatch_model::{
     RefName,
     lines::{Candidate, Found, first_line, further_line, is_named_after, may_be_line},
@@ -29,7 +31,7 @@ pub struct FoundLine {
     /// How sure, 0 to 1.
     pub confidence: f64,
     /// Its history.
-    pub trunk: Trunk,
+    pub trunk: Arc<Trunk>,
 }
 
 /// Lines that are looked for at most. Source: ours; each costs a pass over the history.
@@ -92,7 +94,7 @@ fn with(name: &RefName, oid: alignwatch_model::Oid, is_head_of: Option<String>, 
 
 fn found_line(graph: &Graph, tips: &[Tip], found: Found) -> FoundLine {
     let Found { candidate, because, confidence } = found;
-    FoundLine { tip: candidate, because, confidence, trunk: Trunk::of(graph, tips[candidate].at) }
+    FoundLine { tip: candidate, because, confidence, trunk: graph.trunk(tips[candidate].at) }
 }
 
 /// Counts how many branches are named after each that its history would make a line.

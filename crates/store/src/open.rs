@@ -19,6 +19,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::{Store, backup, schema};
 
+/// Memory for pages of the writer at most. Source: ours; what many runs touch at once, so that it is not read again.
+const CACHE_KIB: i64 = 8 << 10;
+
 /// How long a reader or writer waits for another before it gives up. Source: ours; a checkpoint takes milliseconds.
 const BUSY_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -410,6 +413,7 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     // What is acknowledged is on the disk: the log is synced at each commit.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
 }
 

@@ -3,7 +3,7 @@
 //! The row of a run is always made from its events, in the same transaction, so that an event which comes twice,
 //! late or in another order changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use alignwatch_model::run::{Happened, Run, RunEvent, RunId};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -26,13 +26,15 @@ pub(crate) fn add(transaction: &Transaction<'_>, events: &[RunEvent]) -> Result<
     for event in events {
         put(transaction, event)?;
     }
-    let beating: BTreeSet<&RunId> = events.iter().filter(|event| is_heartbeat(event)).map(|event| &event.run).collect();
-    for run in beating {
-        only_last_heartbeat(transaction, run)?;
+    let mut runs: BTreeMap<&RunId, Vec<&RunEvent>> = BTreeMap::new();
+    for event in events {
+        runs.entry(&event.run).or_default().push(event);
     }
-    let runs: BTreeSet<&RunId> = events.iter().map(|event| &event.run).collect();
-    for run in runs {
-        sum_up(transaction, run)?;
+    for (run, new) in runs {
+        if new.iter().any(|event| is_heartbeat(event)) {
+            only_last_heartbeat(transaction, run)?;
+        }
+        sum_up(transaction, run, new.iter().any(|event| is_start(event)))?;
     }
     Ok(())
 }
@@ -52,6 +54,10 @@ fn is_heartbeat(event: &RunEvent) -> bool {
     matches!(event.what, Happened::Heartbeat {})
 }
 
+fn is_start(event: &RunEvent) -> bool {
+    matches!(event.what, Happened::Started(_))
+}
+
 fn only_last_heartbeat(transaction: &Transaction<'_>, run: &RunId) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
@@ -62,9 +68,22 @@ fn only_last_heartbeat(transaction: &Transaction<'_>, run: &RunId) -> Result<(),
     Ok(())
 }
 
-fn sum_up(transaction: &Transaction<'_>, id: &RunId) -> Result<(), StoreError> {
+/// `is_new_start` = what the row says of how the run began may be another now.
+fn sum_up(transaction: &Transaction<'_>, id: &RunId, is_new_start: bool) -> Result<(), StoreError> {
     let run = Run::of(events(transaction, id)?);
     let Some(document) = run.document() else { return Ok(()) };
+    if !is_new_start {
+        let text = serde_json::to_string(&document)?;
+        let outcome = document.outcome.map(|outcome| outcome.word());
+        let (began, heard) = (document.began_at.unwrap_or_default().0, document.heard_at.unwrap_or_default().0);
+        // What an index holds is left alone.
+        let n_changed = transaction
+            .prepare_cached("UPDATE run SET began_at = ?2, heard_at = ?3, outcome = ?4, document = ?5 WHERE id = ?1")?
+            .execute(params![id.as_str(), began, heard, outcome, text])?;
+        if 0 < n_changed {
+            return Ok(());
+        }
+    }
     let started = document.started.clone().unwrap_or_default();
     transaction
         .prepare_cached(

@@ -39,8 +39,26 @@ pub struct Apart {
 /// Unknown where the history of the tip or of the base reaches a commit that can't be read, or is cut off before it
 /// tells. All positions must be of this graph.
 pub fn measure(graph: &Graph, trunk: &Trunk, tips: &[Pos]) -> Vec<Known<Drift>> {
+    if graph.remembers() {
+        return measure_new(graph, trunk, tips);
+    }
     let mut meter = Meter::new(graph, trunk, Some(trunk.missed(graph)));
     tips.iter().map(|&tip| meter.known(tip).map(|()| meter.drift(tip))).collect()
+}
+
+/// The same in a whole history, with what was measured before. Of what the trunk holds beside, nobody will ask.
+fn measure_new(graph: &Graph, trunk: &Trunk, tips: &[Pos]) -> Vec<Known<Drift>> {
+    let before = std::mem::take(&mut *trunk.measured());
+    let mut meter = None;
+    let mut drift_of = |tip: &Pos| {
+        let known = before.get(tip).cloned();
+        known.unwrap_or_else(|| {
+            meter.get_or_insert_with(|| Meter::new(graph, trunk, Some(trunk.missed(graph)))).drift(*tip)
+        })
+    };
+    let drifts: Vec<Drift> = tips.iter().map(&mut drift_of).collect();
+    *trunk.measured() = tips.iter().copied().zip(drifts.iter().cloned()).collect();
+    drifts.into_iter().map(Known::Seen).collect()
 }
 
 /// As [`measure`], with the two counts only: as `git for-each-ref` gives them in `%(ahead-behind)`.

@@ -43,6 +43,24 @@ impl Missed {
         Missed { since, by_age: OnceLock::new() }
     }
 
+    /// The same after these commits landed beyond the end of the line that it knows.
+    pub(super) fn forward(mut self, graph: &Graph, trunk: &Trunk, new: &[u32]) -> Missed {
+        let n_before = self.since.len();
+        self.since.resize(trunk.line().len(), (NEVER, NONE));
+        for &at in new {
+            let oldest = &mut self.since[trunk.intro_of(at) as usize];
+            *oldest = (*oldest).min((graph.date(Pos(at)).0, at));
+        }
+        for index in (1..self.since.len()).rev() {
+            // Before the new part, what is older stays the oldest from there on.
+            if index < n_before && self.since[index - 1] <= self.since[index] {
+                break;
+            }
+            self.since[index - 1] = self.since[index - 1].min(self.since[index]);
+        }
+        Missed { by_age: OnceLock::new(), ..self }
+    }
+
     /// The oldest date of what landed with line index `from` or later; `None` when nothing did.
     ///
     /// `except` are commits, sorted by line index, that do not count; `is_except` knows them too.

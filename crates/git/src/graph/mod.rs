@@ -27,11 +27,12 @@ mod file;
 mod grow;
 mod missed;
 mod order;
+mod recent;
 mod side;
 mod sources;
 mod trunk;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use alignwatch_model::{Oid, Timestamp, snapshot::CommitGraph};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -39,6 +40,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use self::{
     drift::{Apart, ahead_behind, measure},
     file::GraphFileError,
+    recent::Recent,
     sources::{GraphSources, SourcesError},
     trunk::Trunk,
 };
@@ -77,6 +79,8 @@ pub struct Graph {
     missing: FxHashMap<Oid, Arc<str>>,
     /// Commits whose history is cut by a commit that can't be read, with the reason.
     flaws: FxHashMap<u32, Arc<str>>,
+    /// Histories of bases that were laid out, the newest last, where the graph is kept for the next look.
+    trunks: Option<Mutex<Vec<Arc<Trunk>>>>,
 }
 
 /// What the graph was made of.

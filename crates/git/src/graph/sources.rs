@@ -14,7 +14,7 @@ use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
 
 /// Where to look for commit-graphs, and what changes history.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GraphSources {
     /// Directories with objects: the repository's own first, then those it borrows from.
     pub object_dirs: Vec<PathBuf>,

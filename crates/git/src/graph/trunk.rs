@@ -9,8 +9,14 @@
 //! So the history of line commit `i` is exactly the commits with `intro <= i`,
 //! and counting them is a table look-up. Both come out of one pass over the
 //! graph, children first for `intro` and parents first for `fork`.
+//!
+//! A base that goes forward along its own line adds to all of this and changes
+//! nothing of it, so that [`Trunk::forward`] takes as long as what is new.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use alignwatch_model::Drift;
+use rustc_hash::FxHashMap;
 
 use super::{Graph, Pos, edges::NONE, missed::Missed};
 
@@ -25,6 +31,8 @@ pub struct Trunk {
     /// By line index: commits in the history of that line commit.
     counted: Vec<u32>,
     missed: OnceLock<Missed>,
+    /// By tip: what was measured, while the graph is kept for the next look.
+    measured: Mutex<FxHashMap<Pos, Drift>>,
 }
 
 impl Trunk {
@@ -40,7 +48,78 @@ impl Trunk {
         hand_down(graph, &mut intro);
         hand_up(graph, &intro, &mut fork);
         let counted = count(&intro, line.len());
-        Trunk { tip, line, intro, fork, counted, missed: OnceLock::new() }
+        Trunk { tip, line, intro, fork, counted, missed: OnceLock::new(), measured: Mutex::default() }
+    }
+
+    /// Does the first-parent line of `tip` lead to this base?
+    pub(super) fn leads_to(&self, graph: &Graph, tip: Pos) -> bool {
+        let mut at = tip.0;
+        while self.tip.0 < at && at != NONE {
+            at = graph.edges.first(at);
+        }
+        at == self.tip.0
+    }
+
+    /// The history of a tip whose first-parent line leads to this base. Takes time in proportion to what is new.
+    pub(super) fn forward(mut self, graph: &Graph, tip: Pos) -> Trunk {
+        let new = self.append(graph, tip);
+        if let Some(missed) = self.missed.take() {
+            let _ = self.missed.set(missed.forward(graph, &self, &new));
+        }
+        self.remeasure(graph, &new);
+        self
+    }
+
+    /// Lays out the new part of the line; the commits that came into the history, parents first.
+    fn append(&mut self, graph: &Graph, tip: Pos) -> Vec<u32> {
+        let n_line = self.line.len();
+        let mut at = tip;
+        while at != self.tip {
+            self.line.push(at);
+            at = Pos(graph.edges.first(at.0));
+        }
+        self.line[n_line..].reverse();
+        self.intro.resize(tip.0 as usize + 1, NONE);
+        self.fork.resize(tip.0 as usize + 1, NONE);
+        let (n_before, mut new, mut open) = (self.len(), Vec::new(), Vec::new());
+        for index in n_line..self.line.len() {
+            open.push(self.line[index].0);
+            while let Some(at) = open.pop() {
+                if self.intro[at as usize] == NONE {
+                    self.intro[at as usize] = index as u32;
+                    new.push(at);
+                    open.extend(graph.edges.of(at));
+                }
+            }
+            self.fork[self.line[index].0 as usize] = index as u32;
+            self.counted.push(n_before + new.len() as u32);
+        }
+        new.sort_unstable();
+        for &at in &new {
+            if self.fork[at as usize] == NONE {
+                self.fork[at as usize] = last_fork(graph, &self.fork, at);
+            }
+        }
+        self.tip = tip;
+        new
+    }
+
+    /// What was measured of tips holds for those that reach nothing of what is new: they only lack it as well.
+    fn remeasure(&mut self, graph: &Graph, new: &[u32]) {
+        let mut measured = std::mem::take(&mut *self.measured());
+        let oldest = new.iter().map(|&at| graph.date(Pos(at))).min();
+        let reaching = Reaching::of(graph, self, new);
+        measured.retain(|tip, _| !reaching.contains(*tip));
+        for drift in measured.values_mut() {
+            drift.behind += new.len() as u32;
+            drift.missing_since = drift.missing_since.into_iter().chain(oldest).min();
+        }
+        *self.measured() = measured;
+    }
+
+    /// What was measured of tips.
+    pub(super) fn measured(&self) -> std::sync::MutexGuard<'_, FxHashMap<Pos, Drift>> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The base itself.
@@ -129,9 +208,39 @@ fn hand_down(graph: &Graph, intro: &mut [u32]) {
 fn hand_up(graph: &Graph, intro: &[u32], fork: &mut [u32]) {
     for at in 0..intro.len() {
         if intro[at] != NONE && fork[at] == NONE {
-            let forks = graph.edges.of(at as u32).map(|parent| fork[parent as usize]);
-            fork[at] = forks.filter(|&fork| fork != NONE).max().unwrap_or(NONE);
+            fork[at] = last_fork(graph, fork, at as u32);
         }
+    }
+}
+
+fn last_fork(graph: &Graph, fork: &[u32], at: u32) -> u32 {
+    let forks = graph.edges.of(at).map(|parent| fork[parent as usize]);
+    forks.filter(|&fork| fork != NONE).max().unwrap_or(NONE)
+}
+
+/// Which commits reach one of those that came into a history, outside of it.
+struct Reaching {
+    first: u32,
+    reach: Vec<bool>,
+}
+
+impl Reaching {
+    /// `new` = the commits that came, sorted: parents have smaller numbers, so none before the first reaches one.
+    fn of(graph: &Graph, trunk: &Trunk, new: &[u32]) -> Reaching {
+        let first = new.first().copied().unwrap_or_default();
+        let mut reach = vec![false; graph.len() - first as usize];
+        new.iter().for_each(|at| reach[(at - first) as usize] = true);
+        for at in first..graph.len() as u32 {
+            if trunk.intro_of(at) == NONE {
+                let reaches = |parent: u32| parent.checked_sub(first).is_some_and(|place| reach[place as usize]);
+                reach[(at - first) as usize] = graph.edges.of(at).any(reaches);
+            }
+        }
+        Reaching { first, reach }
+    }
+
+    fn contains(&self, at: Pos) -> bool {
+        at.0.checked_sub(self.first).is_some_and(|place| self.reach.get(place as usize).is_none_or(|&reaches| reaches))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Gives each branch its line, its relation and its drift.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use alignwatch_model::{
     Drift, Known, Oid, RefName, Relation,
@@ -25,7 +25,7 @@ pub(super) struct Bases {
     /// Full names of what is measured against: for a local line that lags behind its remote, the remote's.
     pub(super) names: Vec<RefName>,
     /// Their histories.
-    pub(super) trunks: Vec<Trunk>,
+    pub(super) trunks: Vec<Arc<Trunk>>,
     /// One for each watched branch, in order.
     pub(super) placed: Vec<Placed>,
     /// What the configuration names and cannot be measured against.
@@ -55,7 +55,7 @@ struct Chosen {
     name: RefName,
     because: String,
     confidence: f64,
-    trunk: Trunk,
+    trunk: Arc<Trunk>,
 }
 
 /// Finds the lines and places every branch.
@@ -116,7 +116,7 @@ fn choose(
         name,
         because: because.to_owned(),
         confidence: 1.0,
-        trunk: Trunk::of(graph, at),
+        trunk: graph.trunk(at),
     };
     if let Some(base) = &look.wanted.base {
         let unresolved = |Unresolved { reason, alike }| InspectError::NoSuchBase {
@@ -226,7 +226,7 @@ fn is_alike(other: &str, name: &str) -> bool {
 
 /// A local line that only lags behind its remote counterpart is measured there: what the team
 /// aligns with is at the remote.
-fn at_remote(refs: &Refs, graph: &Graph, watched: &Watched, line: Chosen) -> (RefName, Trunk, Line) {
+fn at_remote(refs: &Refs, graph: &Graph, watched: &Watched, line: Chosen) -> (RefName, Arc<Trunk>, Line) {
     let mut shown = Line {
         name: line.name.clone(),
         oid: graph.oid(line.trunk.tip()),
@@ -239,7 +239,7 @@ fn at_remote(refs: &Refs, graph: &Graph, watched: &Watched, line: Chosen) -> (Re
         watched.branches.iter().find(|branch| branch.name == line.name).and_then(|branch| branch.counterpart.clone());
     let at = remote.as_ref().and_then(|remote| graph.find(&refs.get(remote)?.oid));
     let (Some(remote), Some(at)) = (remote, at) else { return (line.name, line.trunk, shown) };
-    let theirs = Trunk::of(graph, at);
+    let theirs = graph.trunk(at);
     let apart = ahead_behind(graph, &theirs, &[line.trunk.tip()]);
     let Some(Known::Seen(apart)) = apart.first() else { return (line.name, line.trunk, shown) };
     shown.behind_remote = (0 < apart.behind).then(|| (remote.clone(), apart.behind));
@@ -247,11 +247,11 @@ fn at_remote(refs: &Refs, graph: &Graph, watched: &Watched, line: Chosen) -> (Re
 }
 
 /// The drift of every branch from every line: by line, then by branch.
-fn measure_all(graph: &Graph, watched: &Watched, trunks: &[Trunk]) -> Vec<Vec<Known<Drift>>> {
+fn measure_all(graph: &Graph, watched: &Watched, trunks: &[Arc<Trunk>]) -> Vec<Vec<Known<Drift>>> {
     let positions: Vec<Result<Pos, String>> =
         watched.branches.iter().map(|branch| position(graph, &branch.oid)).collect();
     let tips: Vec<Pos> = positions.iter().flatten().copied().collect();
-    let with_unknown = |trunk: &Trunk| {
+    let with_unknown = |trunk: &Arc<Trunk>| {
         let mut measured = measure(graph, trunk, &tips).into_iter();
         let drift = |at: &Result<Pos, String>| match at {
             Ok(_) => measured.next().unwrap_or_else(|| Known::Unknown("it was not measured".into())),
@@ -378,7 +378,7 @@ impl Rules {
             let (Some(name), Some(at)) = (&rule.base, rule.base_at) else { continue };
             if !chosen.iter().chain(&further).any(|line| line.name == *name) {
                 let because = "a relation names it".to_owned();
-                further.push(Chosen { name: name.clone(), because, confidence: 1.0, trunk: Trunk::of(graph, at) });
+                further.push(Chosen { name: name.clone(), because, confidence: 1.0, trunk: graph.trunk(at) });
             }
         }
         further

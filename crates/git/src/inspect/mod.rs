@@ -19,6 +19,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -39,7 +40,7 @@ use alignwatch_model::{
 use self::{bases::Bases, watched::Watched};
 use crate::{
     crossings,
-    graph::{Graph, GraphSources},
+    graph::{Graph, GraphSources, Recent},
     health::{
         self,
         collisions::collisions,
@@ -143,6 +144,19 @@ pub fn inspect(
     wanted: &Wanted,
     listener: Listener<'_>,
 ) -> Result<Snapshot, InspectError> {
+    inspect_again(path, config, now, data_dir, wanted, listener, &Recent::default())
+}
+
+/// The same for who looks again and again: large histories stay in memory between the looks, in `recent`.
+pub fn inspect_again(
+    path: &Path,
+    config: &Config,
+    now: Timestamp,
+    data_dir: Option<&Path>,
+    wanted: &Wanted,
+    listener: Listener<'_>,
+    recent: &Recent,
+) -> Result<Snapshot, InspectError> {
     listener(Progress::Phase("reading refs"));
     let began = Instant::now();
     let opened = open(path)?;
@@ -166,6 +180,7 @@ pub fn inspect(
         git: at.as_ref().ok(),
         objects: &objects,
         memory: &memory,
+        recent,
     };
     inspection.snapshot(&refs, repository(&opened, &git, &refs))
 }
@@ -234,6 +249,7 @@ struct Inspection<'a> {
     git: Option<&'a GitAt<'a>>,
     objects: &'a Objects,
     memory: &'a Memory,
+    recent: &'a Recent,
 }
 
 impl Inspection<'_> {
@@ -343,7 +359,7 @@ impl Inspection<'_> {
         let mut sources = GraphSources::in_git_dir(&self.opened.common_dir, &self.opened.object_format)?;
         sources.side_dir = self.memory.folder().map(Path::to_owned);
         let tips = self.tips(refs, watched);
-        let (graph, coverage) = Graph::open(&sources, self.objects, &tips);
+        let (graph, coverage) = self.recent.open(&sources, self.objects, &tips);
         self.say("measuring drift");
         let mut bases = bases::find(self, refs, &graph, watched)?;
         let mut branches = self.branches(&graph, watched, &bases);
@@ -357,7 +373,7 @@ impl Inspection<'_> {
         let rewrites = self.rewrites(refs, &graph, watched, &bases);
         let past = self.look(Look::Past, || self.past(&graph, &bases, &branches));
         let contents = self.look(Look::Contents, || Known::Seen(self.contents(&graph, &bases)));
-        Ok(History {
+        let history = History {
             dropped_sides: self.dropped_sides(&graph, &bases),
             rewrites,
             past,
@@ -366,11 +382,13 @@ impl Inspection<'_> {
             missing_bases: std::mem::take(&mut bases.missing),
             lines: bases.into_lines(),
             branches,
-            commit_graph: Known::Seen(coverage.commit_graph),
+            commit_graph: Known::Seen(coverage.commit_graph.clone()),
             crossings,
             unread_files,
             collisions,
-        })
+        };
+        self.recent.keep(sources, graph, coverage);
+        Ok(history)
     }
 
     /// Paths at the tips that are the same on some file systems.
@@ -481,7 +499,7 @@ impl Inspection<'_> {
 
     /// Whether merges on the lines lost a side.
     fn dropped_sides(&self, graph: &Graph, bases: &Bases) -> Known<DroppedSides> {
-        let lines: Vec<_> = bases.names.iter().zip(&bases.trunks).collect();
+        let lines: Vec<_> = bases.names.iter().zip(bases.trunks.iter().map(Arc::as_ref)).collect();
         health::dropped_sides::dropped_sides(graph, self.objects, self.memory, &lines, self.now, &self.wanted.stop)
     }
 

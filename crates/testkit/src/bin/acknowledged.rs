@@ -10,7 +10,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use alignwatch_model::run::{Finished, Happened, Moment, Outcome, RunEvent, RunId, event::Started};
@@ -22,7 +22,8 @@ fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).map(|text| text.parse().unwrap()).collect();
     let [port, seconds, connections, batch] = numbers[..] else { panic!("PORT SECONDS CONNECTIONS EVENTS_A_REQUEST") };
     let (began, until) = (Instant::now(), Instant::now() + Duration::from_secs(seconds));
-    let client = |number: u64| thread::spawn(move || reported(port as u16, number, batch, until));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    let client = |number: u64| thread::spawn(move || reported(port as u16, Client { number, now }, batch, until));
     let clients: Vec<_> = (0..connections).map(client).collect();
     let mut took: Vec<f64> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
     let seconds = began.elapsed().as_secs_f64();
@@ -36,8 +37,15 @@ fn main() {
     );
 }
 
+/// Who reports, since when (milliseconds since 1970).
+#[derive(Clone, Copy)]
+struct Client {
+    number: u64,
+    now: u64,
+}
+
 /// Seconds of each request of one connection.
-fn reported(port: u16, client: u64, batch: u64, until: Instant) -> Vec<f64> {
+fn reported(port: u16, client: Client, batch: u64, until: Instant) -> Vec<f64> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut answers = BufReader::new(stream.try_clone().unwrap());
@@ -57,17 +65,17 @@ fn reported(port: u16, client: u64, batch: u64, until: Instant) -> Vec<f64> {
     took
 }
 
-fn event(client: u64, number: u64) -> RunEvent {
+/// Ids of runs begin with the time at which they began: here, one a millisecond and client.
+fn event(client: Client, number: u64) -> RunEvent {
     let mut random = [0; 10];
-    random[..2].copy_from_slice(&(client as u16).to_be_bytes());
-    random[2..].copy_from_slice(&(number / EVENTS_A_RUN).to_be_bytes());
+    random[..2].copy_from_slice(&(client.number as u16).to_be_bytes());
     let what = match number % EVENTS_A_RUN {
         0 => Happened::Started(Started { workflow: "measured".into(), ..Started::default() }),
         9 => Happened::Finished(Finished { outcome: Outcome::Aligned, ..Finished::default() }),
         _ => Happened::Heartbeat {},
     };
-    let at = 1_700_000_000_000;
-    RunEvent::new(format!("{client}-{number}"), RunId::from_parts(at, random), Moment(at as i64), what)
+    let at = client.now + number / EVENTS_A_RUN;
+    RunEvent::new(format!("{}-{number}", client.number), RunId::from_parts(at, random), Moment(at as i64), what)
 }
 
 /// Reads one answer to its end.

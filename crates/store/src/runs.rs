@@ -3,7 +3,7 @@
 //! The row of a run is always made from its events, in the same transaction, so that an event which comes twice,
 //! late or in another order changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use alignwatch_model::run::{Happened, Run, RunEvent, RunId};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -26,15 +26,13 @@ pub(crate) fn add(transaction: &Transaction<'_>, events: &[RunEvent]) -> Result<
     for event in events {
         put(transaction, event)?;
     }
-    let mut runs: BTreeMap<&RunId, Vec<&RunEvent>> = BTreeMap::new();
-    for event in events {
-        runs.entry(&event.run).or_default().push(event);
+    let runs: BTreeSet<&RunId> = events.iter().map(|event| &event.run).collect();
+    let beating: BTreeSet<&RunId> = events.iter().filter(|event| is_heartbeat(event)).map(|event| &event.run).collect();
+    for run in beating {
+        only_last_heartbeat(transaction, run)?;
     }
-    for (run, new) in runs {
-        if new.iter().any(|event| is_heartbeat(event)) {
-            only_last_heartbeat(transaction, run)?;
-        }
-        sum_up(transaction, run, new.iter().any(|event| is_start(event)))?;
+    for run in runs {
+        sum_up(transaction, run)?;
     }
     Ok(())
 }
@@ -54,10 +52,6 @@ fn is_heartbeat(event: &RunEvent) -> bool {
     matches!(event.what, Happened::Heartbeat {})
 }
 
-fn is_start(event: &RunEvent) -> bool {
-    matches!(event.what, Happened::Started(_))
-}
-
 fn only_last_heartbeat(transaction: &Transaction<'_>, run: &RunId) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
@@ -68,38 +62,36 @@ fn only_last_heartbeat(transaction: &Transaction<'_>, run: &RunId) -> Result<(),
     Ok(())
 }
 
-/// `is_new_start` = what the row says of how the run began may be another now.
-fn sum_up(transaction: &Transaction<'_>, id: &RunId, is_new_start: bool) -> Result<(), StoreError> {
+/// What indices hold is written only where it is another than before.
+fn sum_up(transaction: &Transaction<'_>, id: &RunId) -> Result<(), StoreError> {
     let run = Run::of(events(transaction, id)?);
     let Some(document) = run.document() else { return Ok(()) };
-    if !is_new_start {
-        let text = serde_json::to_string(&document)?;
-        let outcome = document.outcome.map(|outcome| outcome.word());
-        let (began, heard) = (document.began_at.unwrap_or_default().0, document.heard_at.unwrap_or_default().0);
-        // What an index holds is left alone.
-        let n_changed = transaction
-            .prepare_cached("UPDATE run SET began_at = ?2, heard_at = ?3, outcome = ?4, document = ?5 WHERE id = ?1")?
-            .execute(params![id.as_str(), began, heard, outcome, text])?;
-        if 0 < n_changed {
-            return Ok(());
-        }
-    }
     let started = document.started.clone().unwrap_or_default();
-    transaction
+    let (repository, path) = (started.repository_id.unwrap_or_default(), started.repository.unwrap_or_default());
+    let row = params![
+        id.as_str(),
+        started.workflow,
+        repository,
+        path,
+        document.began_at.unwrap_or_default().0,
+        document.heard_at.unwrap_or_default().0,
+        document.outcome.map(|outcome| outcome.word()),
+        serde_json::to_string(&document)?,
+    ];
+    let n_changed = transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO run (id, workflow, repository, path, began_at, heard_at, outcome, document)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "UPDATE run SET began_at = ?5, heard_at = ?6, outcome = ?7, document = ?8
+             WHERE id = ?1 AND workflow = ?2 AND repository = ?3 AND path = ?4",
         )?
-        .execute(params![
-            id.as_str(),
-            started.workflow,
-            started.repository_id.unwrap_or_default(),
-            started.repository.unwrap_or_default(),
-            document.began_at.unwrap_or_default().0,
-            document.heard_at.unwrap_or_default().0,
-            document.outcome.map(|outcome| outcome.word()),
-            serde_json::to_string(&document)?,
-        ])?;
+        .execute(row)?;
+    if n_changed == 0 {
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO run (id, workflow, repository, path, began_at, heard_at, outcome, document)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(row)?;
+    }
     Ok(())
 }
 

@@ -92,6 +92,8 @@ pub struct BranchesReport {
 pub struct Selection {
     /// Only these states; empty = all.
     pub states: Vec<State>,
+    /// Only those that conflict at this path; `None` = all.
+    pub path: Option<String>,
     /// The order.
     pub sort: Sort,
     /// At most so many; `None` = as the document sees fit, 0 = all.
@@ -219,14 +221,28 @@ impl std::fmt::Debug for CheckResult {
 }
 
 impl BranchesReport {
+    /// Branches that conflict at paths that are not known.
+    pub fn n_unlisted(&self) -> usize {
+        let branches = self.snapshot.watched();
+        branches.filter(|branch| branch.state() == State::Conflicting && branch.merge.conflicts.is_none()).count()
+    }
+
     /// The wanted branches in the wanted order, before any limit.
     pub fn selected(&self) -> Vec<Cow<'_, Branch>> {
         let mut branches = all_branches(&self.snapshot);
         let wanted = &self.selection.states;
         branches.retain(|branch| wanted.is_empty() || wanted.contains(&branch.state()));
+        if let Some(path) = &self.selection.path {
+            branches.retain(|branch| conflicts_at(branch, path));
+        }
         sort(&mut branches, self.selection.sort, self.snapshot.seen_at);
         branches
     }
+}
+
+fn conflicts_at(branch: &Branch, path: &str) -> bool {
+    let conflicts = branch.merge.conflicts.iter().flatten();
+    branch.state() == State::Conflicting && conflicts.into_iter().any(|conflict| conflict.path == path)
 }
 
 /// All branches that are watched; refs that could not be read stand among them as unknown, with the reason.

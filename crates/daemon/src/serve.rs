@@ -109,7 +109,12 @@ impl ServeError {
     pub fn hints(&self, serve: &str) -> Vec<String> {
         match self {
             ServeError::Store(error) => error.hints(serve),
-            ServeError::Listen(_) | ServeError::KeeperGone => Vec::new(),
+            ServeError::Listen(_) => vec![
+                "another program answers there, perhaps a daemon of alignwatch: `alignwatch top` shows what it watches"
+                    .to_owned(),
+                format!("{serve} --port N    # takes another port"),
+            ],
+            ServeError::KeeperGone => Vec::new(),
         }
     }
 }

@@ -11,15 +11,16 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 pub use crate::quote::is_unsafe;
+use crate::quote::seen;
 
 /// For a terminal, and for any other plain text.
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    if !seen(text).any(|(_, hides)| hides) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for char in text.chars() {
-        push_visible(&mut shown, char);
+    for (char, hides) in seen(text) {
+        push_visible(&mut shown, char, hides);
     }
     Cow::Owned(shown)
 }
@@ -27,12 +28,12 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 /// For flowing Markdown text: no markup, no HTML, no link, no mention of a person or an issue.
 pub fn markdown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 16);
-    let mut chars = text.chars().peekable();
+    let mut chars = seen(text).peekable();
     let mut before = None;
-    while let Some(char) = chars.next() {
+    while let Some((char, hides)) = chars.next() {
         match char {
             // An entity would not do for `@` and `#`: forges look for mentions in the finished page.
-            '@' | '#' if chars.peek().is_some_and(|next| next.is_alphanumeric()) => {
+            '@' | '#' if chars.peek().is_some_and(|(next, _)| next.is_alphanumeric()) => {
                 let _ = write!(shown, "\\{char}<!-- -->");
             }
             '.' if before.is_none_or(|before: char| before.is_ascii_digit() || before.eq_ignore_ascii_case(&'w')) => {
@@ -44,7 +45,7 @@ pub fn markdown(text: &str) -> String {
             _ if "\\`*_{}[]<>#|~!&$:@\"'".contains(char) && needs_backslash(char) => {
                 let _ = write!(shown, "\\{char}");
             }
-            _ => push_visible(&mut shown, char),
+            _ => push_visible(&mut shown, char, hides),
         }
         before = Some(char);
     }
@@ -86,7 +87,7 @@ fn longest_run_of_backticks(text: &str) -> usize {
 /// For XML, as text or as the value of an attribute in double quotes.
 pub fn xml(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 16);
-    for char in text.chars() {
+    for (char, hides) in seen(text) {
         match char {
             '&' => shown.push_str("&amp;"),
             '<' => shown.push_str("&lt;"),
@@ -95,7 +96,7 @@ pub fn xml(text: &str) -> String {
             '\'' => shown.push_str("&apos;"),
             // The two noncharacters that XML forbids.
             '\u{fffe}' | '\u{ffff}' => push_code(&mut shown, char),
-            _ => push_visible(&mut shown, char),
+            _ => push_visible(&mut shown, char, hides),
         }
     }
     shown
@@ -104,17 +105,17 @@ pub fn xml(text: &str) -> String {
 /// For a plain-text message in SARIF, where brackets would make a link.
 pub fn sarif(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 16);
-    for char in text.chars() {
+    for (char, hides) in seen(text) {
         if matches!(char, '\\' | '[' | ']') {
             shown.push('\\');
         }
-        push_visible(&mut shown, char);
+        push_visible(&mut shown, char, hides);
     }
     shown
 }
 
-fn push_visible(shown: &mut String, char: char) {
-    if is_unsafe(char) { push_code(shown, char) } else { shown.push(char) }
+fn push_visible(shown: &mut String, char: char, hides: bool) {
+    if hides { push_code(shown, char) } else { shown.push(char) }
 }
 
 fn push_code(shown: &mut String, char: char) {
@@ -131,6 +132,7 @@ mod tests {
         assert_eq!(terminal("evil\u{202e}gnp\x1b[31m\n"), "evil\\u{202e}gnp\\u{1b}[31m\\u{a}");
         assert_eq!(terminal("grün/ünïcode-分支"), "grün/ünïcode-分支");
         assert!(matches!(terminal("plain"), Cow::Borrowed(_)));
+        assert_eq!(terminal("🛡\u{fe0f} guard a\u{fe0f}b"), "🛡\u{fe0f} guard a\\u{fe0f}b");
     }
 
     #[test]

@@ -49,6 +49,21 @@ pub fn is_unsafe(char: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Each character of a text, and whether it must be made visible.
+///
+/// The sign that asks for the picture of a character stays where it stands behind one: most messages of agents begin so.
+pub fn seen(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut is_behind_picture = false;
+    text.chars().map(move |char| {
+        let hides = is_unsafe(char) && !(char == AS_PICTURE && is_behind_picture);
+        is_behind_picture = matches!(char, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}');
+        (char, hides)
+    })
+}
+
+/// Variation selector 16. Source: UTS 51, emoji presentation selector.
+const AS_PICTURE: char = '\u{fe0f}';
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,17 @@ impl Remedy {
     }
 }
 
+/// The command that merges a base into a branch; a bare repository needs a folder for that. `plain` is the branch without
+/// `refs/heads/`, the others are words of a shell.
+pub fn aligned_by_merge(plain: &str, branch: &str, base: &str, is_bare: bool) -> String {
+    if !is_bare {
+        return format!("git switch {branch} && git merge {base}");
+    }
+    let name = plain.rsplit('/').next().unwrap_or_default();
+    let name: String = name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '-' }).collect();
+    format!("git worktree add ../align-{name} {branch} && git -C ../align-{name} merge {base}")
+}
+
 /// Verbs of Git that change neither refs nor files nor settings.
 const LOOKING_VERBS: [&str; 19] = [
     "--version",

@@ -117,7 +117,17 @@ impl StoreError {
 
     /// What to type to get further, in order, each line with what it does behind `#`; empty where nothing is known.
     pub fn hints(&self, serve: &str) -> Vec<String> {
-        let StoreError::Damaged { path, .. } = self else { return Vec::new() };
+        let path = match self {
+            StoreError::Damaged { path, .. } => path,
+            StoreError::Owned { .. } => {
+                return vec![
+                    "that is a daemon at work: `alignwatch top` shows what it watches, and its dashboard adds repositories"
+                        .to_owned(),
+                    format!("{serve} --data-dir DIR    # keeps another history beside it"),
+                ];
+            }
+            _ => return Vec::new(),
+        };
         let quoted = |path: &Path| shell_word(path.as_os_str().as_bytes());
         let moved = ["", "-wal", "-shm"].map(|ending| beside(path, ending)).into_iter().filter(|file| file.exists());
         let files: Vec<String> = moved.map(|file| quoted(&file)).collect();

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alignwatch_model::{Look, State};
+use alignwatch_model::{Look, State, words::count};
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -32,6 +32,7 @@ use crate::{
 Examples:
   alignwatch branches                             the urgent ones first
   alignwatch branches --state squash_merged,merged --limit 0
+  alignwatch branches --at src/main.rs --limit 0  all that conflict at one file
   alignwatch branches --base origin/release-2 --sort behind
   alignwatch branches --json | jq '.branches[] | select(.state == \"conflicting\") | .ref'
 
@@ -59,6 +60,9 @@ pub(crate) struct Branches {
     /// Show only these states
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = state())]
     state: Vec<State>,
+    /// Show only those that conflict at this path
+    #[arg(long, value_name = "PATH", conflicts_with = "no_predict")]
+    at: Option<String>,
     /// Show in this order
     #[arg(long, value_name = "KEY", value_enum, default_value_t)]
     sort: Sort,
@@ -92,7 +96,8 @@ pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
         paths_within: asked.paths_within,
     };
     let snapshot = inspecting::inspect(global, &question)?;
-    let selection = Selection { states: asked.state.clone(), sort: asked.sort, limit: asked.limit };
+    let selection =
+        Selection { states: asked.state.clone(), path: asked.at.clone(), sort: asked.sort, limit: asked.limit };
     let report = BranchesReport { snapshot, elapsed: started.elapsed(), selection };
     let answer = match form {
         Format::Json => json::branches(&report),
@@ -100,6 +105,11 @@ pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
         _ => human::branches(&report, &surroundings::screen(global)),
     };
     surroundings::answer(answer.as_bytes())?;
+    let n_unlisted = report.n_unlisted();
+    if asked.at.is_some() && 0 < n_unlisted && form == Format::Human {
+        let them = count(n_unlisted, "branch");
+        surroundings::talk(&format!("the paths of {them} that conflict are not known yet: add --paths-within 5m"));
+    }
     Ok(Exit::Fine)
 }
 

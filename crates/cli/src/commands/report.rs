@@ -83,9 +83,9 @@ fn times(asked: &Report, config: &Config, now: Timestamp) -> Result<Times, Failu
     let until = match &asked.until {
         // What was seen within this second belongs to it.
         None => return Ok(Times::of(period, Timestamp(now.0 + 1), &config.store, now)),
-        Some(text) => Timestamp::parse(text).ok_or_else(|| {
+        Some(text) => end(text, now).ok_or_else(|| {
             Failure::usage(format!("cannot read `{}` as a time", escape::terminal(text)))
-                .hint("write it like 2026-11-28T00:00:00Z")
+                .hint("write a day (2026-11-28), a time (2026-11-28T06:00:00Z), `today`, `yesterday` or `last-week`")
         })?,
     };
     if now < until {
@@ -93,6 +93,21 @@ fn times(asked: &Report, config: &Config, now: Timestamp) -> Result<Times, Failu
     }
     Ok(Times::of(period, until, &config.store, now))
 }
+
+/// The end of the report: where the named day begins, in UTC; `last-week` ends where this week began, on Monday.
+fn end(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let today = Timestamp(now.0 - now.0.rem_euclid(DAY));
+    // 1970 began on a Thursday.
+    let days_since_monday = (today.0 / DAY + 3).rem_euclid(7);
+    match text {
+        "today" => Some(today),
+        "yesterday" => Some(Timestamp(today.0 - DAY)),
+        "last-week" => Some(Timestamp(today.0 - days_since_monday * DAY)),
+        _ => Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z"))),
+    }
+}
+
+const DAY: i64 = 86_400;
 
 /// What is known of these times, of these repositories; without any, of all that are watched.
 pub(crate) fn held(config: &Config, paths: &[PathBuf], times: &Times) -> Result<Held, Failure> {

@@ -4,6 +4,7 @@ use alignwatch_model::{
     Branch, Drift, Known, Landed, Proof, Snapshot, State, Threshold, Verdict,
     branch::BaseChoice,
     quote::{shell_ref, shell_word},
+    remedy::aligned_by_merge,
     words::count,
 };
 use serde_json::json;
@@ -38,7 +39,7 @@ fn explain(world: &World<'_>, subject: &str) -> Option<Explanation> {
     explanation.threshold = threshold(branch);
     explanation.would_change = would_change(branch);
     explanation.impact = Some(impact(state).to_owned());
-    (explanation.advice, explanation.commands) = advice(branch);
+    (explanation.advice, explanation.commands) = advice(branch, snapshot.repository.is_bare);
     explanation.related = related(branch, judgement);
     Some(explanation)
 }
@@ -253,7 +254,7 @@ fn impact(state: State) -> &'static str {
     }
 }
 
-fn advice(branch: &Branch) -> (Vec<String>, Vec<String>) {
+fn advice(branch: &Branch, is_bare: bool) -> (Vec<String>, Vec<String>) {
     let Some(base) = &branch.base else {
         return (vec!["Declare a base for it: key relations, or --base.".to_owned()], Vec::new());
     };
@@ -269,7 +270,12 @@ fn advice(branch: &Branch) -> (Vec<String>, Vec<String>) {
         State::Unknown => "Take the cause away first; `alignwatch doctor` names it.",
         _ => "Look at what it has of its own, and decide whether that is still wanted.",
     };
-    (vec![text.to_owned()], log)
+    let name = branch.name.text();
+    let plain =
+        name.strip_prefix("refs/heads/").filter(|_| matches!(branch.state(), State::Conflicting | State::Diverged));
+    let align =
+        plain.map(|plain| aligned_by_merge(plain, &shell_word(plain.as_bytes()), &shell_ref(&base.name), is_bare));
+    (vec![text.to_owned()], log.into_iter().chain(align).collect())
 }
 
 /// Findings that name the branch.

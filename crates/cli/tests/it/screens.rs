@@ -83,7 +83,8 @@ fn a_crowd_of_branches_begins_with_the_urgent_ones() {
 
 #[test]
 fn branches_can_be_chosen_and_sorted() {
-    let selection = Selection { states: vec![State::Diverged, State::Unknown], sort: Sort::Behind, limit: Some(6) };
+    let selection =
+        Selection { states: vec![State::Diverged, State::Unknown], path: None, sort: Sort::Behind, limit: Some(6) };
     assert_snapshot!(human::branches(&made_up::branches(made_up::large(), selection), &LARGE));
     let none = Selection { states: vec![State::Reverted], ..Selection::default() };
     assert_snapshot!("no_branches", human::branches(&made_up::branches(made_up::healthy(), none), &LARGE));

@@ -219,9 +219,16 @@ fn resolve(refs: &Refs, graph: &Graph, name: &str) -> Result<(RefName, Pos), Unr
     Err(Unresolved { reason: "there is no such branch".to_owned(), alike })
 }
 
+/// One letter is wrong, missing, too much, or two stand the wrong way round; in long names two.
+fn is_slip(one: &str, other: &str) -> bool {
+    let at_most = if one.chars().count() < 8 { 1 } else { 2 };
+    one.len().abs_diff(other.len()) <= 2 * at_most && strsim::osa_distance(one, other) <= at_most
+}
+
 fn is_alike(other: &str, name: &str) -> bool {
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
-    last(other).starts_with(&last(name)) || last(name).starts_with(&last(other))
+    let (other, name) = (last(other), last(name));
+    other.starts_with(&name) || name.starts_with(&other) || is_slip(&other, &name)
 }
 
 /// A local line that only lags behind its remote counterpart is measured there: what the team

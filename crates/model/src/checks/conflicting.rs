@@ -6,6 +6,7 @@ use super::{Check, Family, Outcome, Runbook, Seen, draft::*, scope::*};
 use crate::{
     Branch, Finding, Look, RefName, Remedy, Severity, State,
     quote::{shell_ref, shell_word},
+    remedy::aligned_by_merge,
 };
 
 /// Open branches whose merge with the base conflicts, grouped by the path where most of them meet.
@@ -152,8 +153,9 @@ fn remedy(seen: &Seen<'_>, branch: &Branch, base: &RefName) -> Remedy {
     let plain = branch.name.as_bytes().strip_prefix(b"refs/heads/").filter(|short| !short.starts_with(b"-"));
     match (seen.git_where_checked_out(&branch.name), plain) {
         (Some(git), _) => commands.push(format!("{git} merge {ours}")),
-        (None, Some(short)) if !seen.snapshot.repository.is_bare => {
-            commands.push(format!("git switch {} && git merge {ours}", shell_word(short)));
+        (None, Some(short)) => {
+            let is_bare = seen.snapshot.repository.is_bare;
+            commands.push(aligned_by_merge(&String::from_utf8_lossy(short), &shell_word(short), &ours, is_bare));
         }
         _ => {}
     }

@@ -54,7 +54,9 @@ fn found(seen: &Seen<'_>, kind: HazardKind, hazards: &[&Hazard]) -> Finding {
     let (severity, cause, does, do_) = told_as(kind);
     // Hooks of one's own are the rule, and a clone brings none along.
     let only_hooks = hazards.iter().all(|hazard| hazard.scope == "hook");
-    let severity = if only_hooks { Severity::Info } else { severity };
+    // A bare repository is often a mirror on purpose (`git clone --mirror`), and nobody pushes from it.
+    let is_meant = kind == HazardKind::MirrorPush && seen.snapshot.repository.is_bare;
+    let severity = if only_hooks || is_meant { Severity::Info } else { severity };
     let keys: Vec<_> = hazards.iter().take(3).map(|hazard| format!("`{}`", hazard.key)).collect();
     let more = if hazards.len() > keys.len() { ", …" } else { "" };
     let what = agree(hazards.len(), does, do_);

@@ -232,7 +232,7 @@ fn taken_back<'a>(runs: &'a [&'a Document]) -> impl Iterator<Item = Lost> + 'a {
 /// What checks found of work that is gone from a line, but is in its history.
 fn found<'a>(held: &'a Held, times: &'a Times) -> impl Iterator<Item = Lost> + 'a {
     let findings = held.repositories.iter().flat_map(|repository| &repository.findings);
-    let is_new = |finding: &&HeldFinding| times.holds(finding.began_at) && OF_LOSS.contains(&finding.check.as_str());
+    let is_new = |finding: &&HeldFinding| times.holds(finding.began_at) && is_loss(finding);
     findings.filter(is_new).map(|finding| Lost {
         branch: None,
         severity: finding.severity,
@@ -241,6 +241,12 @@ fn found<'a>(held: &'a Held, times: &'a Times) -> impl Iterator<Item = Lost> + '
         run: None,
         at: finding.began_at,
     })
+}
+
+/// What is only not known (an object that a partial clone may fetch) is no loss.
+fn is_loss(finding: &HeldFinding) -> bool {
+    let is_certain = Severity::Error <= finding.severity || finding.check == "dropped-sides";
+    is_certain && OF_LOSS.contains(&finding.check.as_str())
 }
 
 fn is_unverified(run: &Document) -> bool {

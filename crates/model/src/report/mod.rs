@@ -232,6 +232,9 @@ fn headline(
 ) -> String {
     let watched = match repositories {
         [] => return "No repository was watched, so that nothing can be told.".to_owned(),
+        _ if accounting.seen_seconds == 0 => {
+            return "Nothing is known of this time: nobody looked. What follows is of before or after.".to_owned();
+        }
         [one] => budget_told(one),
         many => format!("{} were watched", count(many.len(), "repository")),
     };

@@ -63,7 +63,9 @@ fn document(snapshot: &Snapshot, judged: &[Judged]) -> String {
         Known::Seen(backups) => serde_json::json!({"seen": backups}),
         Known::Unknown(reason) => serde_json::json!({"unknown": reason}),
     };
-    serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state, "backups": backups}).to_string()
+    let is_bare = snapshot.repository.is_bare;
+    serde_json::json!({"checks": checks, "lines": lines, "by_state": by_state, "backups": backups, "is_bare": is_bare})
+        .to_string()
 }
 
 fn readings(measured: &Measured<'_>) -> Vec<Reading> {

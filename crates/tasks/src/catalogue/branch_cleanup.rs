@@ -1,6 +1,9 @@
 //! `branch-cleanup`: local branches whose work is in their base go into the archive.
 
-use std::collections::BTreeSet;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use alignwatch_git::tend::Undo;
 use alignwatch_model::{
@@ -81,10 +84,12 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
             branch.base.text()
         ));
     }
-    for (name, fate) in fates.iter().take(REASONS_AT_MOST) {
-        if let Fate::Stays(reason) = fate {
-            draft = draft.note(format!("{} stays: {reason}", name.text()));
-        }
+    let staying: Vec<(&RefName, &String)> = fates.iter().filter_map(staying).collect();
+    for (name, reason) in staying.iter().take(REASONS_AT_MOST) {
+        draft = draft.note(format!("{} stays: {reason}", name.text()));
+    }
+    if let Some(n_more) = staying.len().checked_sub(REASONS_AT_MOST).filter(|n| 0 < *n) {
+        draft = draft.note(format!("{n_more} more stay"));
     }
     let told = words::count(going.len(), "branch");
     let draft = draft.costs(1 + going.len() as u64 / 50, going.len() as u64 * 4_096);
@@ -94,13 +99,38 @@ fn plan(seen: &Seen<'_>, mut draft: Draft) -> Plan {
         let waits = |(_, fate): &&(RefName, Fate)| matches!((fate, &old_fetch), (Fate::Stays(a), Some(b)) if a == b);
         return match (fates.iter().filter(waits).count(), &old_fetch) {
             (n, Some(reason)) if 0 < n => draft.refuse(format!("{}: {reason}", words::count(n, "branch"))),
-            _ => draft.rest("no branch may go"),
+            _ => draft.rest(why_none(&staying)),
         };
     }
     if !seen.config.cleanup.deletes_in(&seen.snapshot.repository.path) {
         return draft.refuse(format!("{told} could go, but `cleanup.delete_in` does not name this repository"));
     }
     draft.act(format!("{told} may go: the work is in the base"))
+}
+
+fn staying((name, fate): &(RefName, Fate)) -> Option<(&RefName, &String)> {
+    match fate {
+        Fate::Stays(reason) => Some((name, reason)),
+        Fate::Goes(_) => None,
+    }
+}
+
+/// Reasons that are told together; each branch's own stands in the notes.
+const REASONS_TOLD: usize = 3;
+
+/// The reasons that keep most of the branches.
+fn why_none(staying: &[(&RefName, &String)]) -> String {
+    let mut reasons = BTreeMap::<&str, usize>::new();
+    for (_, reason) in staying {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|&(reason, n)| (Reverse(n), reason));
+    let told = reasons.iter().take(REASONS_TOLD).map(|(reason, n)| format!("{n}: {reason}"));
+    match told.collect::<Vec<_>>().join("; ") {
+        told if told.is_empty() => "no branch may go".to_owned(),
+        told => format!("no branch may go: {told}"),
+    }
 }
 
 fn spoken(proof: &str) -> String {

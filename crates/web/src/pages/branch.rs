@@ -11,7 +11,7 @@ use alignwatch_model::{
     branch::{Cause, State as BranchState, Verdict},
     kept::KeptBranch,
     quote::shell_ref,
-    remedy::only_looks,
+    remedy::{aligned_by_merge, only_looks},
     run::{Document, Operation},
     words::{agree, count, thousands},
 };
@@ -150,7 +150,7 @@ fn branch(shared: &Shared, id: &str, name: &str) -> Result<BranchPage, Failed> {
         conflicts: conflicts(&view, branch),
         causes: branch.causes.iter().map(|cause| CauseTold::of(cause, now)).collect(),
         overlaps: Overlaps::of(&view, branch),
-        commands: commands(branch),
+        commands: commands(branch, view.seen.as_ref().is_some_and(|seen| seen.is_bare)),
         findings: findings(shared, id, name)?,
         attempts: attempts(&view, place),
         runs: runs(shared, id, name, now)?,
@@ -338,13 +338,14 @@ impl CauseTold {
 }
 
 /// What to type: what for, the command, and whether it only looks.
-fn commands(branch: &KeptBranch) -> Vec<(&'static str, String, bool)> {
+fn commands(branch: &KeptBranch, is_bare: bool) -> Vec<(&'static str, String, bool)> {
     let Some(base) = branch.base.as_deref() else { return Vec::new() };
     let word = |name: &str| shell_ref(&RefName::from(name));
     let (name, base) = (word(&branch.name), word(base));
     let mut commands = vec![("See both sides", format!("git log --oneline --left-right --no-merges {base}...{name}"))];
     let is_local = branch.name.starts_with("refs/heads/");
     let short = word(told::short(&branch.name));
+    let aligned = || aligned_by_merge(told::short(&branch.name), &short, &base, is_bare);
     match branch.state {
         BranchState::Conflicting => {
             commands.push(("See the conflicts", format!("git merge-tree --write-tree --name-only {base} {name}")));
@@ -353,11 +354,14 @@ fn commands(branch: &KeptBranch) -> Vec<(&'static str, String, bool)> {
                 format!("git log --oneline {name}..{base} -- {}", first_path(branch)),
             ));
             if is_local {
-                commands.push(("Align it, and mend the conflicts", format!("git switch {short} && git merge {base}")));
+                commands.push(("Align it, and mend the conflicts", aligned()));
             }
         }
         BranchState::Diverged if is_local => {
-            commands.push(("Align it", format!("git switch {short} && git merge {base}")));
+            commands.push(("Align it", aligned()));
+        }
+        BranchState::Behind if is_local && is_bare => {
+            commands.push(("Bring it up to its base", format!("git fetch . {base}:{name}")));
         }
         BranchState::Behind if is_local => {
             commands.push(("Bring it up to its base", format!("git switch {short} && git merge --ff-only {base}")));

@@ -88,7 +88,7 @@ pub(super) struct Shown<'a> {
     pub(super) idle: Option<Ago>,
     pub(super) drifting: Option<Ago>,
     pub(super) author: &'a str,
-    /// How many paths, and the end of the first of them.
+    /// How many paths, one of them, and its end.
     pub(super) conflicts: Option<(String, &'a str, String)>,
     /// Why it could not be judged.
     pub(super) reason: &'a str,
@@ -103,9 +103,14 @@ impl<'a> Shown<'a> {
         told::number(self.branch.ahead)
     }
 
-    pub(super) fn of(repository: &str, branch: &'a KeptBranch, now: alignwatch_model::Timestamp) -> Shown<'a> {
+    pub(super) fn of(
+        repository: &str,
+        branch: &'a KeptBranch,
+        asked: &Asked,
+        now: alignwatch_model::Timestamp,
+    ) -> Shown<'a> {
         let ago = |at: Option<i64>| at.map(|at| Ago::new(alignwatch_model::Timestamp(at), now));
-        let first = branch.conflicts.iter().flatten().next().map_or("", |conflict| conflict.path.as_str());
+        let first = asked.path_of(branch);
         let n = (branch.state == BranchState::Conflicting)
             .then(|| branch.n_conflicts.map_or_else(|| "?".to_owned(), |n| thousands(n as usize)));
         Shown {
@@ -126,7 +131,7 @@ impl<'a> Shown<'a> {
 
 impl BranchesPage {
     fn shown(&self, place: &usize) -> Shown<'_> {
-        Shown::of(&self.view.row.id, &self.view.branches[*place], self.shell.now)
+        Shown::of(&self.view.row.id, &self.view.branches[*place], &self.asked, self.shell.now)
     }
 
     fn ages(&self) -> Vec<(&'static str, &'static str)> {

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use alignwatch_model::quote::is_unsafe;
+use alignwatch_model::quote::seen;
 use askama::filters::{Escaper, Html};
 
 /// The escaper of all templates.
@@ -14,11 +14,11 @@ pub(crate) struct Visible;
 
 impl Escaper for Visible {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> fmt::Result {
-        if !text.chars().any(is_hidden) {
+        if !seen(text).any(is_hidden) {
             return Html.write_escaped_str(dest, text);
         }
-        for char in text.chars() {
-            match is_hidden(char) {
+        for (char, hides) in seen(text) {
+            match is_hidden((char, hides)) {
                 true => write!(dest, "{}", char.escape_unicode())?,
                 false => Html.write_escaped_char(&mut dest, char)?,
             }
@@ -28,8 +28,8 @@ impl Escaper for Visible {
 }
 
 /// A line may end: that shows as a space, or as the end of a line of output.
-fn is_hidden(char: char) -> bool {
-    is_unsafe(char) && char != '\n'
+fn is_hidden((char, hides): (char, bool)) -> bool {
+    hides && char != '\n'
 }
 
 #[cfg(test)]

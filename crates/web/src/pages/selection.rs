@@ -21,7 +21,7 @@ pub(super) const ROWS: usize = 100;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Asked {
-    /// Text in the name, the subject, or the author.
+    /// Text in the name, the subject, the author, or a path in conflict.
     pub(super) q: String,
     pub(super) state: String,
     pub(super) owner: String,
@@ -195,13 +195,28 @@ fn filtered(view: &View, asked: &Asked, now: Timestamp) -> Vec<usize> {
             && (asked.family.is_empty() || view.families[*place].as_deref() == Some(asked.family.as_str()))
             && (asked.path.is_empty() || conflicts_at(branch, &asked.path))
             && age.is_none_or(|age| age_of(branch, now) == Some(age))
-            && (text.is_empty() || holds(&branch.name) || holds(subject) || holds(author))
+            && (text.is_empty() || holds(&branch.name) || holds(subject) || holds(author) || paths(branch).any(holds))
     };
     (0..view.branches.len()).filter(is_wanted).collect()
 }
 
 fn conflicts_at(branch: &KeptBranch, path: &str) -> bool {
-    branch.state == State::Conflicting && branch.conflicts.iter().flatten().any(|conflict| conflict.path == path)
+    paths(branch).any(|other| other == path)
+}
+
+/// The paths at which it conflicts, as far as they are kept.
+fn paths(branch: &KeptBranch) -> impl Iterator<Item = &str> {
+    let conflicts = branch.conflicts.iter().filter(|_| branch.state == State::Conflicting).flatten();
+    conflicts.map(|conflict| conflict.path.as_str())
+}
+
+impl Asked {
+    /// The path of a branch that a row shows: the one that was asked for, else the first in conflict.
+    pub(super) fn path_of<'a>(&self, branch: &'a KeptBranch) -> &'a str {
+        let text = self.q.trim().to_lowercase();
+        let is_asked = |path: &&str| *path == self.path || (!text.is_empty() && path.to_lowercase().contains(&text));
+        paths(branch).find(is_asked).or_else(|| paths(branch).next()).unwrap_or_default()
+    }
 }
 
 /// The place of its age in [`AGES`]; `None` = not known.

@@ -80,6 +80,7 @@ pub(super) struct MostlyBy {
 pub(super) struct Seen {
     pub(super) checks: Vec<SeenCheck>,
     pub(super) lines: Vec<SeenLine>,
+    pub(super) is_bare: bool,
 }
 
 /// How a check ended.

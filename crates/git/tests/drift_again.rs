@@ -76,7 +76,7 @@ fn make_move(repository: &Path, number: usize) {
         _ => (branch, None),
     };
     // Some are older than all that the base has.
-    let seconds = if number % 5 == 0 { 1_000_000_000 } else { 1_790_000_000 + number };
+    let seconds = if number.is_multiple_of(5) { 1_000_000_000 } else { 1_790_000_000 + number };
     let mut stream = format!("commit {onto}\ncommitter A <a@example.org> {seconds} +0000\ndata 1\nx\nfrom {onto}^0\n");
     merged.iter().for_each(|merged| writeln!(stream, "merge {merged}^0").unwrap());
     let mut command = git_command(repository, ["fast-import", "--quiet", "--force"]);

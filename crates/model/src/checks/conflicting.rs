@@ -6,7 +6,7 @@ use super::{Check, Family, Outcome, Runbook, Seen, draft::*, scope::*};
 use crate::{
     Branch, Finding, Look, RefName, Remedy, Severity, State,
     quote::{shell_ref, shell_word},
-    remedy::aligned_by_merge,
+    remedy::{aligned_by_merge, only_looks},
 };
 
 /// Open branches whose merge with the base conflicts, grouped by the path where most of them meet.
@@ -98,7 +98,11 @@ fn at_path(seen: &Seen<'_>, base: &RefName, path: &str, branches: Vec<&Branch>, 
         seen.live_part(&branches),
     );
     let finding = seen.finding(severity(seen, &branches), &format!("{}:{path}", base.text()), path, summary);
-    described(seen, base, finding.fact("path", path), branches)
+    let mut finding = described(seen, base, finding.fact("path", path), branches);
+    let all = format!("alignwatch branches --at {} --limit 0", shell_word(path.as_bytes()));
+    finding.remedy.only_looks.push(only_looks(&all));
+    finding.remedy.commands.push(all);
+    finding
 }
 
 fn the_rest(seen: &Seen<'_>, base: &RefName, branches: Vec<&Branch>, is_all: bool) -> Finding {
@@ -216,7 +220,10 @@ mod tests {
         );
         let hot = &outcome.findings[0];
         assert_eq!(hot.evidence["branches"][0], "refs/heads/b", "the fewest conflicts come first");
-        assert_eq!(hot.remedy.commands[1], "git switch b && git merge refs/heads/main");
+        assert_eq!(
+            hot.remedy.commands[1..],
+            ["git switch b && git merge refs/heads/main", "alignwatch branches --at lock --limit 0"]
+        );
     }
 
     #[test]

@@ -44,7 +44,7 @@ const CHARTED: Span = Span::days(365);
 /// The numbers that charts show, the ones about alignment first, and what they are called.
 const CHARTS: [(Which, &str); 8] = [
     (("alignwatch_within_budget_ratio", ""), "Within budget of drift"),
-    (("alignwatch_aligned_ratio", ""), "Aligned"),
+    (("alignwatch_aligned_ratio", ""), "In budget and mergeable"),
     (("alignwatch_open_branches", ""), "Open branches"),
     (("alignwatch_branches", "conflicting"), "Conflicting branches"),
     (("alignwatch_far_behind_branches", ""), "Branches far behind"),
@@ -219,7 +219,7 @@ fn cards(view: &View, courses: &[Course], promise: Option<&Promise>) -> Vec<Card
         let objective = promise.map(|promise| promise.objective_ratio);
         let note = objective.map_or(String::new(), |part| format!("objective {}", course.unit().told(part)));
         let is_short = matches!((course.latest(), objective), (Some(now), Some(least)) if now < least);
-        cards.push(Card::of("Aligned", course, note, if is_short { "error" } else { "ok" }, String::new()));
+        cards.push(Card::of("In budget and mergeable", course, note, if is_short { "error" } else { "ok" }, String::new()));
     }
     if let Some(promise) = promise {
         cards.push(error_budget(promise));

@@ -5,10 +5,22 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+/// Device, inode, size and time of change of a file: another one has others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity(u64, u64, u64, i64, i64);
+
+impl FileIdentity {
+    /// `None` when it is not there, or cannot be asked for.
+    pub(crate) fn of(path: &Path) -> Option<FileIdentity> {
+        let data = std::fs::metadata(path).ok()?;
+        Some(FileIdentity(data.dev(), data.ino(), data.size(), data.ctime(), data.ctime_nsec()))
+    }
+}
 
 /// All of a regular file; `None` when there is none of this name.
 ///

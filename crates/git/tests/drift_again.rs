@@ -98,3 +98,31 @@ fn a_new_commit_graph_is_read() {
     git(&repository, ["commit-graph", "write", "--reachable"]);
     assert_eq!(drifts(&repository, &recent).1, 0);
 }
+
+/// What no branch leads to any more does not count, and what was lost meanwhile is unknown.
+#[test]
+fn what_is_gone_since_the_last_look_is_gone() {
+    let temp = tempfile::tempdir().unwrap();
+    let repository = temp.path().join("repository.git");
+    generate(&Shape::like_649().scaled_to(20, 100), &repository);
+    let recent = Recent::of_at_least(1);
+    let commit = |onto: &str| {
+        let tree = git(&repository, ["rev-parse", "main^{tree}"]);
+        let made = git(&repository, ["commit-tree", "-p", onto, "-m", "x", tree.trim()]);
+        made.trim().to_owned()
+    };
+    let first = commit("main");
+    let second = commit(&first);
+    git(&repository, ["update-ref", "refs/heads/passing", &second]);
+    git(&repository, ["update-ref", "refs/heads/other", &commit("main~1")]);
+    let both = drifts(&repository, &recent);
+    git(&repository, ["update-ref", "-d", "refs/heads/other"]);
+    let one = drifts(&repository, &recent);
+    assert_eq!(one, drifts(&repository, &Recent::default()));
+    assert!(one.1 < both.1, "{} of {}", one.1, both.1);
+    let object = repository.join("objects").join(&first[..2]).join(&first[2..]);
+    std::fs::remove_file(object).unwrap();
+    let lost = drifts(&repository, &recent);
+    assert_eq!(lost, drifts(&repository, &Recent::default()));
+    assert!(lost.0.iter().any(|drift| drift.seen().is_none()));
+}

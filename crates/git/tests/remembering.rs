@@ -54,8 +54,9 @@ fn after_a_push_only_the_branches_that_it_touched_are_predicted_anew() {
         let (remembering, n_predicted) = counted_look(&repository, Some(&memory));
         let is_touched = |branch: &&alignwatch_model::Branch| {
             let (tip, bases) = (branch.tip.seen().unwrap().oid.hex(), &branch.drift.seen().unwrap().merge_bases);
-            // What could not be told may be told now that objects came.
+            // What could not be told may be told now that objects came, and what several bases merge to is not known here.
             branch.merge.verdict == Verdict::Unknown
+                || 1 < bases.len()
                 || bases.iter().any(|base| changed(&base.hex(), &tip, edited.trim()))
         };
         let open = || remembering.branches.iter().filter(|branch| branch.has_diverged());
@@ -255,6 +256,61 @@ fn what_git_told_is_carried_over_unless_something_moves_that_may_have_had_a_part
         let (remembering, n_predicted) = counted_look(&repository, Some(&memory));
         assert_eq!(n_predicted == 0, is_carried, "{what}");
         assert_eq!(told(&remembering), told(&look(&repository, None)), "{what}");
+    }
+}
+
+/// Git guesses where a file went by where its folder went, and stops where something is in the way there: what comes or
+/// goes around a file decides, too.
+#[test]
+fn what_moves_around_the_files_that_matter_is_seen() {
+    let other = |seed: usize| (0..100).map(|n| format!("{} of another file\n", n * 7 + seed)).collect::<String>();
+    let file = |path: &str, content: &str| format!("M {path} {content}");
+    let (plain, theirs) = (hundred(&[], ""), hundred(&[10], "theirs"));
+    let near = hundred(&(5..20).collect::<Vec<_>>(), "ours");
+    let guessed = [file("p/x", &plain), file("p/y", &other(1)), file("r/x", &other(2)), file("keep", &other(3))];
+    let guess = vec![
+        "D p/x".to_owned(),
+        "R p/y e/y".to_owned(),
+        "D r/x".to_owned(),
+        file("e/x", &near),
+        file("g/z", &hundred(&[90], "ours")),
+    ];
+    let folder = ["d/a", "d/b", "d/sub/c", "e/sub/new", "e/sub/other"];
+    let folder: Vec<String> = (1..).zip(folder).map(|(seed, path)| file(path, &other(seed))).collect();
+    let moved_folder = vec!["R d/a e/a".to_owned(), "R d/b e/b".to_owned(), "D d/sub/c".to_owned()];
+    let two = vec![file("d/a", &other(1)), file("d/b", &other(2))];
+    let one = |path: &str| vec![file(path, &plain), file("keep", &other(3))];
+    let with = |more: &str, content: &str| [guess.clone(), vec![file(more, content)]].concat();
+    let x = vec![file("p/x", &theirs)];
+    for (what, base, branch, line, push) in [
+        ("a folder comes back", guessed.to_vec(), x.clone(), guess.clone(), file("p/other", &other(9))),
+        ("a folder goes", guessed.to_vec(), x.clone(), with("p/other", &other(9)), "D p/other".to_owned()),
+        (
+            "a folder where the file goes",
+            two,
+            vec![file("d/new", "new")],
+            vec!["R d e".to_owned()],
+            file("e/new/x", "y"),
+        ),
+        (
+            "what nobody looked at is looked at",
+            folder,
+            vec![file("d/new2", "new2"), file("d/sub/new", "new")],
+            moved_folder,
+            file("e/sub/other", &other(9)),
+        ),
+        ("a file for a folder", one("p/x"), x, vec!["D p/x".to_owned()], file("p", &other(9))),
+        (
+            "a folder for a file",
+            one("q/n"),
+            vec![file("q/n", &theirs)],
+            vec!["D q/n".to_owned()],
+            file("q/n/x", &other(9)),
+        ),
+    ] {
+        let (first, remembering, anew) = self::moved(&words(&base), &words(&branch), &words(&line), &[&push]);
+        assert_eq!(told(&remembering), told(&anew), "{what}; at first it was {:?}", told(&first));
+        assert_ne!(told(&first), told(&anew), "{what}: carrying it over would show");
     }
 }
 

@@ -22,6 +22,9 @@ use crate::{Store, backup, schema};
 /// Memory for pages of the writer at most. Source: ours; what many runs touch at once, so that it is not read again.
 const CACHE_KIB: i64 = 8 << 10;
 
+/// Statements that stay prepared. Source: ours; more than there are, so that none is read twice.
+const STATEMENTS_AT_MOST: usize = 128;
+
 /// How long a reader or writer waits for another before it gives up. Source: ours; a checkpoint takes milliseconds.
 const BUSY_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -428,6 +431,7 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
 }
 
 fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_AT_MOST);
     connection.busy_timeout(BUSY_AT_MOST)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use alignwatch_model::{
@@ -47,24 +47,34 @@ pub(crate) struct Counts(Mutex<BTreeMap<RunId, u64>>);
 
 impl Counts {
     /// Counts these events in. The first run that has as many as are kept of one, and how many; `n_kept` reads that from the
-    /// store, which a count that is too high is held against: of heartbeats, one is kept.
-    fn first_full<'a>(&self, events: &'a [RunEvent], n_kept: impl Fn(&RunId) -> u64) -> Option<(&'a RunId, u64)> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// store, which a count that is too high is held against: of heartbeats, one is kept. What it can't read is not counted.
+    fn first_full<'a>(
+        &self,
+        events: &'a [RunEvent],
+        n_kept: impl Fn(&RunId) -> Option<u64>,
+    ) -> Option<(&'a RunId, u64)> {
+        let mut new = BTreeMap::<&RunId, u64>::new();
         for event in events.iter().filter(|event| !event.is_boundary()) {
-            let count = counts.entry(event.run.clone()).or_insert_with(|| n_kept(&event.run));
-            if EVENTS_OF_A_RUN <= *count {
-                *count = n_kept(&event.run);
-            }
-            if EVENTS_OF_A_RUN <= *count {
-                return Some((&event.run, *count));
-            }
-            *count += 1;
+            *new.entry(&event.run).or_default() += 1;
         }
-        // Ids begin with their time.
-        while RUNS_COUNTED < counts.len() {
-            counts.pop_first();
+        for (run, n_new) in new {
+            let known = self.counts().get(run).copied().filter(|count| count + n_new < EVENTS_OF_A_RUN);
+            let Some(count) = known.or_else(|| n_kept(run)) else { continue };
+            if EVENTS_OF_A_RUN <= count {
+                return Some((run, count));
+            }
+            let mut counts = self.counts();
+            counts.insert(run.clone(), count + n_new);
+            if RUNS_COUNTED < counts.len() {
+                // Ids begin with their time.
+                counts.pop_first();
+            }
         }
         None
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<RunId, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,7 +106,7 @@ pub(crate) async fn report(
 ) -> Result<(StatusCode, Json<Taken>), Response> {
     let events = incoming::events(&headers, &body).map_err(Problem::into_response)?;
     let accepted = events.len();
-    let n_kept = |run: &RunId| shared.read(|store| store.n_events(run)).unwrap_or(0);
+    let n_kept = |run: &RunId| shared.read(|store| store.n_events(run)).ok();
     if let Some((run, n_kept)) = shared.counts.first_full(&events, n_kept) {
         let detail = format!("run {run} has {n_kept} events: only its end is taken now");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response());

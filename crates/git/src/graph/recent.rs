@@ -1,13 +1,10 @@
 //! Large histories stay in memory from one look to the next: what is new is added to them.
 //!
-//! What cannot be told from the graph as it was (a shallow repository, a commit that is missing, a graph file that is
-//! another one now) is read anew. Only large ones are kept, and not many: small ones are read in a moment.
+//! What cannot be told from the graph as it was (a shallow repository, a commit that is missing or that no ref leads to any
+//! more, a graph file that is another one now) is read anew. Only large ones are kept, and not many: small ones are read
+//! in a moment.
 
-use std::{
-    fmt, fs,
-    os::unix::fs::MetadataExt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alignwatch_model::Oid;
 
@@ -17,14 +14,16 @@ use crate::objects::Objects;
 /// Commits from which a history is kept. Source: ours; fewer are read within five milliseconds.
 const COMMITS_AT_LEAST: usize = 40_000;
 
-/// Commits of all histories that are kept. Source: ours; about 80 bytes each, and one history of a million fits.
+/// Commits of all histories that are kept. Source: ours; some 80 bytes each and up to 64 for each base, and one history of
+/// a million fits.
 const COMMITS_AT_MOST: usize = 1_500_000;
 
-/// Commits that may come before a history is read anew, and perhaps written into a file of our own.
-const NEW_AT_MOST: usize = 5_000;
+/// Commits that may come before a history is read anew, and perhaps written into a file of our own: each is looked for at
+/// each look.
+const NEW_AT_MOST: usize = 1_000;
 
-/// Histories of bases that a graph keeps.
-const TRUNKS_AT_MOST: usize = 8;
+/// Histories of bases that a graph keeps: as many as lines are looked for.
+const TRUNKS_AT_MOST: usize = 4;
 
 /// Histories that were looked at by this process.
 pub struct Recent {
@@ -34,13 +33,9 @@ pub struct Recent {
 
 struct Kept {
     sources: GraphSources,
-    files: Vec<Option<Identity>>,
     graph: Graph,
     coverage: Coverage,
 }
-
-/// Device, inode, size and time of a graph file.
-type Identity = (u64, u64, u64, i64, i64);
 
 impl Default for Recent {
     fn default() -> Recent {
@@ -69,9 +64,9 @@ impl Recent {
             return;
         }
         graph.trunks.get_or_insert_with(Mutex::default);
-        let files = files(&sources);
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(0, Kept { sources, files, graph, coverage });
+        let mut all = self.all();
+        all.retain(|kept| !kept.is_of(&sources));
+        all.insert(0, Kept { sources, graph, coverage });
         let mut n_commits = 0;
         all.retain(|kept| {
             n_commits += kept.graph.len();
@@ -79,15 +74,26 @@ impl Recent {
         });
     }
 
+    /// What is kept of the same objects, where all that it was read from is as it was.
     fn take(&self, sources: &GraphSources) -> Option<Kept> {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = all.iter().position(|kept| kept.sources.object_dirs.first() == sources.object_dirs.first())?;
-        let kept = all.remove(at);
-        (kept.sources == *sources && kept.files == files(sources)).then_some(kept)
+        let kept = {
+            let mut all = self.all();
+            let at = all.iter().position(|kept| kept.is_of(sources))?;
+            all.remove(at)
+        };
+        (kept.sources == *sources).then_some(kept)
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kept {
+    fn is_of(&self, sources: &GraphSources) -> bool {
+        self.sources.object_dirs.first() == sources.object_dirs.first()
+    }
+
     /// `None` where it must be read anew.
     fn extended(self, objects: &Objects, tips: &[Oid]) -> Option<(Graph, Coverage)> {
         let Kept { mut graph, mut coverage, .. } = self;
@@ -96,8 +102,9 @@ impl Kept {
         let n_new = (graph.len() - n_before) as u32;
         coverage.n_read += n_new;
         coverage.commit_graph.n_missing += n_new;
-        let is_whole = graph.missing.is_empty() && graph.flaws.is_empty();
-        (is_whole && graph.later.len() <= NEW_AT_MOST).then_some((graph, coverage))
+        let is_whole = graph.missing.is_empty() && graph.flaws.is_empty() && graph.later.len() <= NEW_AT_MOST;
+        let is_as_read_anew = is_whole && graph.leads_to_all_later(tips) && graph.has_all_later(objects);
+        is_as_read_anew.then_some((graph, coverage))
     }
 }
 
@@ -110,7 +117,9 @@ impl Graph {
             return Arc::clone(known);
         }
         let leads = |trunk: &Arc<Trunk>| Arc::strong_count(trunk) == 1 && trunk.leads_to(self, tip);
-        let before = trunks.iter().position(leads).map(|at| trunks.remove(at)).and_then(Arc::into_inner);
+        // Of several the newest, which is the nearest.
+        let before = (0..trunks.len()).filter(|&at| leads(&trunks[at])).max_by_key(|&at| trunks[at].tip());
+        let before = before.map(|at| trunks.remove(at)).and_then(Arc::into_inner);
         let trunk = Arc::new(before.map_or_else(|| Trunk::of(self, tip), |before| before.forward(self, tip)));
         trunks.push(Arc::clone(&trunk));
         let n_over = trunks.len().saturating_sub(TRUNKS_AT_MOST);
@@ -118,27 +127,28 @@ impl Graph {
         trunk
     }
 
+    /// Do these tips still reach every commit that was read one by one? What they no longer reach must not count.
+    fn leads_to_all_later(&self, tips: &[Oid]) -> bool {
+        let first = self.slot_at.len() as u32;
+        let mut is_reached = vec![false; self.later.len()];
+        let mut open: Vec<u32> = tips.iter().filter_map(|tip| self.place(tip)).collect();
+        while let Some(at) = open.pop() {
+            if let Some(place) = at.checked_sub(first)
+                && !std::mem::replace(&mut is_reached[place as usize], true)
+            {
+                open.extend(self.edges.of(at));
+            }
+        }
+        is_reached.into_iter().all(|is| is)
+    }
+
+    /// Are the objects of all these still there?
+    fn has_all_later(&self, objects: &Objects) -> bool {
+        self.later.iter().all(|commit| objects.commit(&commit.oid).is_ok())
+    }
+
     /// Is it kept, and whole, so that what was measured in it holds at the next look?
     pub(super) fn remembers(&self) -> bool {
         self.trunks.is_some() && self.flaws.is_empty()
-    }
-}
-
-fn files(sources: &GraphSources) -> Vec<Option<Identity>> {
-    let of_folder = |folder: &std::path::PathBuf| {
-        ["info/commit-graph", "info/commit-graphs/commit-graph-chain"].map(|file| identity(&folder.join(file)))
-    };
-    sources.object_dirs.iter().flat_map(of_folder).collect()
-}
-
-fn identity(file: &std::path::Path) -> Option<Identity> {
-    let data = fs::metadata(file).ok()?;
-    Some((data.dev(), data.ino(), data.size(), data.mtime(), data.mtime_nsec()))
-}
-
-impl fmt::Debug for Recent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        f.debug_tuple("Recent").field(&all.len()).finish()
     }
 }

@@ -13,6 +13,8 @@ use std::{
 use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
 
+use crate::files::FileIdentity;
+
 /// Where to look for commit-graphs, and what changes history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GraphSources {
@@ -24,6 +26,8 @@ pub struct GraphSources {
     pub shallow: Vec<Oid>,
     /// Commits with the parents that somebody gave them (the `info/grafts` file).
     pub grafts: Vec<(Oid, Vec<Oid>)>,
+    /// The commit-graph files, as they were when this was made; `None` = there is none.
+    pub graph_files: Vec<Option<FileIdentity>>,
     /// A directory of our own for this repository, where a graph may be kept. Nothing else is ever written.
     pub side_dir: Option<PathBuf>,
 }
@@ -69,8 +73,12 @@ impl GraphSources {
         let shallow_path = common_dir.join("shallow");
         let shallow = parse_shallow(&read(&shallow_path)?)
             .map_err(|cause| SourcesError::Shallow { path: shallow_path, cause })?;
+        let object_dirs: Vec<PathBuf> = std::iter::once(own).chain(borrowed).collect();
+        let graph_files = ["info/commit-graph", "info/commit-graphs/commit-graph-chain"];
+        let graph_files = object_dirs.iter().flat_map(|dir| graph_files.map(|file| FileIdentity::of(&dir.join(file))));
         Ok(GraphSources {
-            object_dirs: std::iter::once(own).chain(borrowed).collect(),
+            graph_files: graph_files.collect(),
+            object_dirs,
             object_format: object_format.to_owned(),
             shallow,
             grafts: parse_grafts(&read(&common_dir.join("info/grafts"))?),

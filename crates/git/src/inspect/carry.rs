@@ -7,7 +7,7 @@
 //! * The line went forward along its own first-parent line, and the merge bases of
 //!   the branch all lie in its old history, so they are still the same.
 //! * No path that any new commit touched was changed by the branch; neither has a file where the
-//!   other has a folder; no folder came or went on one side in which the other added something,
+//!   other has a folder; no folder came or went on one side in which the other changed something,
 //!   since the folder may have moved; and no attributes changed.
 //! * Where renames on the line had a part in the merge, no file that moved can be an end of one
 //!   ([`merge::MovedFiles`]).
@@ -123,7 +123,7 @@ impl Move {
         merges: &mut merge::Remembered,
         branches: &[Carried<'_>],
     ) {
-        let mut touched = memory.shelf("touched", "2");
+        let mut touched = memory.shelf("touched", "3");
         let mut proofs = landed::Remembered::open(memory);
         let now = graph.oid(trunk.tip());
         for branch in branches {
@@ -181,11 +181,11 @@ fn branch_keys(objects: &Objects, base: Oid, tip: Oid) -> Result<Vec<u8>, WalkEr
         }
         n_paths += 1;
         keys.insert(hash(Key::Path, path));
-        if old.is_none() {
+        if new.is_some() {
             keys.insert(hash(Key::FileOfBranch, path));
-            for around in folders_around(path) {
-                keys.extend([hash(Key::FileOfLine, around), hash(Key::FolderOfLine, around)]);
-            }
+        }
+        for around in folders_around(path) {
+            keys.extend([hash(Key::FileOfLine, around), hash(Key::FolderOfLine, around)]);
         }
     })?;
     if PATHS_AT_MOST < n_paths {
@@ -200,11 +200,12 @@ fn branch_keys(objects: &Objects, base: Oid, tip: Oid) -> Result<Vec<u8>, WalkEr
 enum Key {
     /// Both changed this path.
     Path,
-    /// The line has a new file here, and the branch something new beneath it.
+    /// The line has a new file here, and the branch changed something beneath it.
     FileOfLine,
-    /// The branch has a new file here, and the line something new beneath it.
+    /// The branch has a file here that it changed, and the line something new beneath it.
     FileOfBranch,
-    /// This folder came or went on the line, and the branch has something new beneath it.
+    /// This folder came or went on the line, and the branch changed something beneath it: Git guesses where a file went by
+    /// where the folder went that it stood in.
     FolderOfLine,
     /// This folder went on the branch, and the line has something new beneath it.
     FolderOfBranch,

@@ -52,9 +52,11 @@ pub(super) enum Followed {
         /// Files that the line added: each may be one of them.
         n_added: usize,
     },
-    /// Folders and links.
+    /// Links, or what nobody looked for.
     #[default]
     Anything,
+    /// A folder of the line or of the branch may have been renamed: what it meets elsewhere also decides.
+    Folders,
 }
 
 /// What a file that comes, goes or changes on the line must not be like.
@@ -91,7 +93,7 @@ impl Followed {
         let (mut files, n_added) = match self {
             Followed::Nothing => (Files::default(), 0),
             Followed::OnTheLine { files, n_added } => (files, n_added),
-            Followed::Anything => return Followed::Anything,
+            other @ (Followed::Anything | Followed::Folders) => return other,
         };
         if REMOVED_AT_MOST < removed.len() {
             return Followed::Anything;
@@ -143,6 +145,7 @@ enum FollowedAt {
         n_added: usize,
     },
     Anything,
+    Folders,
 }
 
 /// The remembered answers of one repository.
@@ -199,6 +202,7 @@ impl Remembered {
                 FollowedAt::OnTheLine { found_at: *line, n_added }
             }
             Followed::Anything => FollowedAt::Anything,
+            Followed::Folders => FollowedAt::Folders,
         }
     }
 
@@ -218,14 +222,15 @@ impl Remembered {
         let old_name = before.hex();
         let is_named_after = |conflict: &Conflict| conflict.path.contains(&old_name);
         let names_it = record.merge.conflicts.iter().flatten().any(is_named_after);
+        // What Git merges from several bases may hold other things than these at a path where all are alike.
+        let may_hold = !is_touched && !names_it && bases.len() == 1;
         // What can't be read is not carried, and so worked out anew.
-        let mut holds = |followed| !is_touched && self.holds(objects, tip, followed, bases, moved).unwrap_or(false);
-        if !names_it && holds(&mut record.followed) {
+        if may_hold && self.holds(objects, tip, &mut record.followed, bases, moved).unwrap_or(false) {
             return self.put(now, tip, &record);
         }
         let Some(certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
         if self.is_certain(objects, &certain, bases, moved).unwrap_or(false) {
-            let (merge, followed) = (Merge::conflict(None), FollowedAt::Anything);
+            let (merge, followed) = (Merge::conflict(None), FollowedAt::Folders);
             self.put(now, tip, &Record { merge, followed, certain: Some(certain), is_verdict_only: true });
         }
     }
@@ -239,6 +244,7 @@ impl Remembered {
     ) -> Result<bool, ReadError> {
         match certain {
             Certain::At(path) => Ok(!moved.may_touch(path)),
+            Certain::Gone(_) if bases.len() != 1 => Ok(false),
             Certain::Gone(was) => {
                 let files = Files { contents: vec![*was], ..Files::default() };
                 moved.are_strange_to(objects, bases, &files, &self.sketches)
@@ -267,6 +273,7 @@ impl Remembered {
                 }
             }
             FollowedAt::Anything => {}
+            FollowedAt::Folders => return Ok(false),
         }
         moved.are_in_all(objects, bases)
     }
@@ -348,8 +355,7 @@ impl MovedFiles {
         self.is_more || self.came_or_went.iter().chain(&self.modified).any(|other| other == path)
     }
 
-    /// Is what came and went new to the merge base, and nothing that moved like one of these files? A merge base that is
-    /// merged from several has what they have.
+    /// Is what came and went new to the merge base, and nothing that moved like one of these files?
     fn are_strange_to(
         &self,
         objects: &Objects,

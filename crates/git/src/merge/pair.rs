@@ -246,6 +246,7 @@ impl Walked {
                 FolderFate::Renamed => self.settled.is_conflict = true,
                 FolderFate::Unclear => {}
             }
+            self.settled.followed = Followed::Folders;
             self.settled.ask_git = Some("a folder may have been renamed");
             // What else moved with the folder is paired differently then.
             fates.iter_mut().flatten().for_each(Fate::doubt);

@@ -32,6 +32,11 @@ const NOT_ALIKE_BELOW: f64 = 0.44;
 /// From this share on, a rename for certain: Git can only count more, never less.
 const ALIKE_FROM: f64 = 0.5;
 
+/// Pieces from which on Git's small hashes collide so often that what is unlike may be a rename to it.
+///
+/// Source: measured with Git 2.47: 30,000 lines of which 43 % are in common are a rename.
+const COLLIDE_FROM_PIECES: usize = 5_000;
+
 /// A line in more files than this is no help in finding likely ones.
 const COMMON_IN_FILES: u32 = 200;
 
@@ -243,13 +248,14 @@ impl Index {
         }
         let judge = |number: u32, shared_bytes: u64| {
             let other = &self.sketches[number as usize];
-            let may_be = NOT_ALIKE_BELOW <= share(shared_bytes + common_bytes, wanted.size_bytes, other.size_bytes);
+            let may_be = NOT_ALIKE_BELOW <= share(shared_bytes + common_bytes, wanted.size_bytes, other.size_bytes)
+                || wanted.may_collide(other);
             may_be.then(|| wanted.likeness(other)).flatten().map(|likeness| (other.oid, likeness))
         };
-        if (common_bytes as f64) < NOT_ALIKE_BELOW * wanted.size_bytes as f64 {
+        if !wanted.is_large() && (common_bytes as f64) < NOT_ALIKE_BELOW * wanted.size_bytes as f64 {
             return shared.iter().filter_map(|(number, bytes)| judge(*number, *bytes)).collect();
         }
-        // Made of lines that stand everywhere: then every file may be like it.
+        // Large, or made of lines that stand everywhere: then every file may be like it.
         let bytes = |number: &u32| shared.get(number).copied().unwrap_or(0);
         (0..self.sketches.len() as u32).filter_map(|number| judge(number, bytes(&number))).collect()
     }
@@ -290,6 +296,16 @@ impl Sketch {
         rest.is_empty().then_some(sketch)
     }
 
+    fn is_large(&self) -> bool {
+        COLLIDE_FROM_PIECES < self.pieces.len()
+    }
+
+    /// Are both large, and of sizes that do not rule a rename out?
+    fn may_collide(&self, other: &Sketch) -> bool {
+        let all = self.size_bytes.max(other.size_bytes);
+        self.is_large() && other.is_large() && 0.0 < share(all, self.size_bytes, other.size_bytes)
+    }
+
     fn likeness(&self, other: &Sketch) -> Option<Likeness> {
         if self.oid == other.oid && 0 < self.size_bytes {
             return Some(Likeness::Alike);
@@ -297,6 +313,7 @@ impl Sketch {
         match share(self.common_bytes(other), self.size_bytes, other.size_bytes) {
             share if ALIKE_FROM <= share => Some(Likeness::Alike),
             share if NOT_ALIKE_BELOW <= share => Some(Likeness::Unclear),
+            _ if self.may_collide(other) => Some(Likeness::Unclear),
             _ => None,
         }
     }

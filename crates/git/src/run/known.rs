@@ -1,51 +1,46 @@
 //! The git that answered last: a daemon looks at many repositories, and asks its version once.
 
 use std::{
-    fs,
-    os::unix::fs::MetadataExt,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use super::{Git, GitError};
+use crate::files::FileIdentity;
 
 /// How long an answer counts. Source: ours; the file may be a wrapper, behind which git can change at any time.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 struct Known {
     git: Git,
-    file: Identity,
+    file: FileIdentity,
     since: Instant,
 }
-
-/// Device, inode, size and change time of a file: another one has others.
-type Identity = (u64, u64, u64, i64, i64);
 
 static LAST: Mutex<Option<Known>> = Mutex::new(None);
 
 /// The git in this file, from memory where it is the same one as before. Errors: as of [`Git::at_program`].
 pub(super) fn git(program: &Path) -> Result<Git, GitError> {
-    let Some(file) = identity(program) else { return Git::at_program(program) };
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(file) = FileIdentity::of(program) else { return Git::at_program(program) };
     let is_this =
         |known: &&Known| known.git.program() == program && known.file == file && known.since.elapsed() < KNOWN_FOR;
-    if let Some(known) = last.as_ref().filter(is_this) {
+    if let Some(known) = last().as_ref().filter(is_this) {
         return Ok(known.git.clone());
     }
+    // Nobody waits for a git that hangs.
     let git = Git::at_program(program)?;
-    *last = Some(Known { git: git.clone(), file, since: Instant::now() });
+    *last() = Some(Known { git: git.clone(), file, since: Instant::now() });
     Ok(git)
 }
 
-fn identity(program: &Path) -> Option<Identity> {
-    let data = fs::metadata(program).ok()?;
-    Some((data.dev(), data.ino(), data.size(), data.ctime(), data.ctime_nsec()))
+fn last() -> MutexGuard<'static, Option<Known>> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

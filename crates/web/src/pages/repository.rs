@@ -219,7 +219,13 @@ fn cards(view: &View, courses: &[Course], promise: Option<&Promise>) -> Vec<Card
         let objective = promise.map(|promise| promise.objective_ratio);
         let note = objective.map_or(String::new(), |part| format!("objective {}", course.unit().told(part)));
         let is_short = matches!((course.latest(), objective), (Some(now), Some(least)) if now < least);
-        cards.push(Card::of("In budget and mergeable", course, note, if is_short { "error" } else { "ok" }, String::new()));
+        cards.push(Card::of(
+            "In budget and mergeable",
+            course,
+            note,
+            if is_short { "error" } else { "ok" },
+            String::new(),
+        ));
     }
     if let Some(promise) = promise {
         cards.push(error_budget(promise));

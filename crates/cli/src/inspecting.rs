@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
-use alignwatch_daemon::look::{PATIENCE_OF_PROGRAMS, look};
+use alignwatch_daemon::look::{PATIENCE_OF_PEOPLE, PATIENCE_OF_PROGRAMS, look};
 use alignwatch_git::{
     inspect::{self, InspectError, Wanted},
     repository::OpenError,
@@ -29,12 +29,6 @@ pub(crate) struct Question<'a> {
     /// How long Git may take for the paths of conflicts that are certain; `None` = as fits the one who waits.
     pub(crate) paths_within: Option<Duration>,
 }
-
-/// How long a person waits for the paths of conflicts that are certain anyway; they are remembered, so that the
-/// next run has more of them.
-///
-/// Source: Nielsen, Usability Engineering (1993): ten seconds keep a person's attention; this is a part of the work.
-const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(3);
 
 /// Inspects one repository.
 pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapshot, Failure> {

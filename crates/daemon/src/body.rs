@@ -1,16 +1,16 @@
 //! Does what the brain decided, each thing on a thread of its own that ends by posting an event.
 
 use std::{
-    collections::BTreeMap,
-    panic,
+    collections::{BTreeMap, HashSet},
+    iter, panic,
     path::Path,
     sync::{
-        Arc, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender},
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use alignwatch_git::{
@@ -21,7 +21,7 @@ use alignwatch_git::{
     stop::Stop,
 };
 use alignwatch_model::{
-    Known, Look, Timestamp,
+    Known, Look, Snapshot, Timestamp, Verdict,
     alert::Policy,
     checks::{self, ALL},
     metrics::Distribution,
@@ -62,6 +62,8 @@ pub(crate) struct Body {
     pub(crate) watching: Arc<Watching>,
     /// Large histories, from one look to the next.
     pub(crate) recent: Arc<Recent>,
+    /// Repositories that were looked at since the start.
+    pub(crate) looked: Mutex<HashSet<String>>,
 }
 
 impl Body {
@@ -138,17 +140,22 @@ impl Body {
     fn inspect(&self, path: String) -> JoinHandle<()> {
         let (settings, inbox) = (self.live.settings(), self.inbox.clone());
         let (stop, recent) = (Stop::new(None, Arc::clone(&self.stop)), Arc::clone(&self.recent));
+        let is_first = self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
+        // Pages have nothing to show until the first look is done, so that one does not wait for the last path.
+        let patience = if is_first { look::PATIENCE_OF_PEOPLE } else { look::PATIENCE_OF_PROGRAMS };
         thread::spawn(move || {
             after_others();
             let began = Instant::now();
-            let look = || look_at(Path::new(&path), &settings, stop.clone(), &recent);
+            let look = || look_at(Path::new(&path), &settings, patience, stop.clone(), &recent);
             // A bug of ours in one repository must not stop the watch over it, and over all others.
             let seen = panic::catch_unwind(panic::AssertUnwindSafe(look));
             let seen = seen.unwrap_or_else(|_| Err(Unseen::Failed("a bug in alignwatch ended the look".to_owned())));
             // What was cut short by our own end is not what the repository looks like.
             if !stop.is_due() {
+                let more = (is_first && seen.as_ref().is_ok_and(lacks_paths)).then(|| Event::Asked(path.clone()));
                 let inspected = Inspected { path, seconds: began.elapsed().as_secs_f64(), seen };
-                let _ = inbox.send(Event::Inspected(Box::new(inspected)));
+                let news = iter::once(Event::Inspected(Box::new(inspected))).chain(more);
+                let _ = news.into_iter().try_for_each(|event| inbox.send(event));
             }
         })
     }
@@ -287,12 +294,19 @@ fn after_others() {
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
+/// Are there conflicts whose paths are not known yet?
+fn lacks_paths(seen: &Snapshot) -> bool {
+    let mut conflicts = seen.branches.iter().filter(|branch| branch.merge.verdict == Verdict::Conflict);
+    conflicts.any(|branch| branch.merge.conflicts.is_none())
+}
+
 fn look_at(
     path: &Path,
     settings: &Settings,
+    patience: Duration,
     stop: Stop,
     recent: &Recent,
-) -> Result<alignwatch_model::Snapshot, Unseen> {
+) -> Result<Snapshot, Unseen> {
     // Only a path that is not there, or holds no repository, says that it is gone: what can't be read may be there.
     repository::open_itself(path).map_err(|error| match error {
         OpenError::NotARepository { .. } => Unseen::Gone(format!("there is no Git repository at `{}`", path.display())),
@@ -302,7 +316,7 @@ fn look_at(
     let wanted = Wanted {
         base: None,
         looks: Look::with_required(made.flat_map(|check| check.needs.iter().copied()).chain([Look::Touched])),
-        paths_patience: look::PATIENCE_OF_PROGRAMS,
+        paths_patience: patience,
         stop,
     };
     let data_dir = Some(settings.data_dir.as_path());

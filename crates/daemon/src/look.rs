@@ -22,6 +22,11 @@ use alignwatch_tasks::{
 /// next look has more of them.
 pub const PATIENCE_OF_PROGRAMS: Duration = Duration::from_secs(120);
 
+/// The same for people, who look again when they want more.
+///
+/// Source: Nielsen, Usability Engineering (1993): ten seconds keep a person's attention; this is a part of the work.
+pub const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(3);
+
 /// Inspects the repository at `path`; samples the machine meanwhile, where that is wanted.
 ///
 /// Errors: [`InspectError`].

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
         mpsc::sync_channel,
     },
@@ -190,8 +190,9 @@ pub fn serve(settings: Settings, stop: Arc<AtomicBool>, say: &dyn Fn(&str)) -> R
     }
     let live = Arc::new(Live { settings: RwLock::new(Arc::new(settings)), shared: Arc::clone(&shared) });
     let calendars = calendars::start(Arc::clone(&live), inbox.clone(), Arc::clone(&stop));
-    let (own_stop, recent) = (Arc::clone(&stop), Arc::default());
-    let body = Body { live, stop: own_stop, inbox, commits, reports, deliverer, exporter, shared, watching, recent };
+    let (own_stop, recent, looked) = (Arc::clone(&stop), Arc::default(), Mutex::default());
+    let body =
+        Body { live, stop: own_stop, inbox, commits, reports, deliverer, exporter, shared, watching, recent, looked };
     let (mut inspectors, mut looks) = (Vec::new(), Vec::new());
     let mut supervisor = Supervisor::ready();
     let ended = body.run(state, events, &mut inspectors, &mut looks, &mut supervisor);

@@ -111,7 +111,7 @@ relations:
             "the base `topik`, which relations[0].base names, cannot be used: there is no such branch",
         ]
     );
-    assert_eq!(snapshot.missing_bases[1].alike, Vec::<String>::new());
+    assert_eq!(snapshot.missing_bases[1].alike, ["topic"]);
     let branch = |name: &str| snapshot.branches.iter().find(|branch| branch.name.text() == name).unwrap();
     let (topic, stacked) = (branch("refs/heads/topic"), branch("refs/heads/stacked"));
     let drift = topic.drift.seen().unwrap();

@@ -20,7 +20,7 @@ use super::{
 use crate::Shared;
 
 /// Characters of a path in a row.
-const PATH_SHOWN: usize = 22;
+const PATH_SHOWN: usize = 44;
 
 /// Authors that are offered to choose from.
 const OWNERS_AT_MOST: usize = 40;

@@ -154,8 +154,8 @@ impl Body {
             if !stop.is_due() {
                 let more = (is_first && seen.as_ref().is_ok_and(lacks_paths)).then(|| Event::Asked(path.clone()));
                 let inspected = Inspected { path, seconds: began.elapsed().as_secs_f64(), seen };
-                let news = iter::once(Event::Inspected(Box::new(inspected))).chain(more);
-                let _ = news.into_iter().try_for_each(|event| inbox.send(event));
+                // When the loop is gone there is nobody to tell.
+                iter::once(Event::Inspected(Box::new(inspected))).chain(more).for_each(|event| drop(inbox.send(event)));
             }
         })
     }

@@ -55,7 +55,7 @@ pub(super) enum Followed {
     /// Links, or what nobody looked for.
     #[default]
     Anything,
-    /// A folder of the line or of the branch may have been renamed: what it meets elsewhere also decides.
+    /// A folder of the branch may have been renamed: what it meets on the line also decides.
     Folders,
 }
 
@@ -68,6 +68,9 @@ pub(super) struct Files {
     names: Vec<u32>,
     /// Where only Git could tell: the first bytes of what each removed file held, sorted.
     removed: Vec<u32>,
+    /// Where a folder of the line may have been renamed: names, as above, in the paths within it of what the branch added there.
+    /// Git looks what stands where they would go.
+    within: Vec<u32>,
 }
 
 impl Followed {
@@ -84,11 +87,12 @@ impl Followed {
     }
 
     /// The same where only Git can tell what became of them. `paths` are of files that have a part in it, `removed` is
-    /// what all files held that the line removed.
+    /// what all files held that the line removed, `added` are paths within folders that may be renamed, of what the branch added there.
     pub(super) fn by_git<'a>(
         self,
         paths: impl Iterator<Item = &'a [u8]>,
         removed: impl ExactSizeIterator<Item = &'a Oid>,
+        added: impl Iterator<Item = &'a [u8]>,
     ) -> Followed {
         let (mut files, n_added) = match self {
             Followed::Nothing => (Files::default(), 0),
@@ -100,8 +104,10 @@ impl Followed {
         }
         files.names = paths.map(hash_of_name).collect();
         files.removed = removed.map(first_bytes).collect();
+        files.within = added.flat_map(parts).map(hash_of_name).collect();
         files.names.sort_unstable();
         files.removed.sort_unstable();
+        files.within.sort_unstable();
         Followed::OnTheLine { files, n_added }
     }
 }
@@ -264,11 +270,12 @@ impl Remembered {
             FollowedAt::Nothing => return Ok(true),
             FollowedAt::OnTheLine { found_at, n_added } => {
                 *n_added += moved.came_or_went.len();
-                let files = self.files_at(found_at, tip);
-                let are_few = |files: &Files| n_added.saturating_mul(files.contents.len()) <= RENAME_MATRIX_AT_MOST;
-                if let Some(files) = files.filter(are_few)
-                    && moved.are_strange_to(objects, bases, &files, &self.sketches)?
-                {
+                let Some(files) = self.files_at(found_at, tip) else { return Ok(false) };
+                if moved.come_near(&files.within) {
+                    return Ok(false);
+                }
+                let are_few = n_added.saturating_mul(files.contents.len()) <= RENAME_MATRIX_AT_MOST;
+                if are_few && moved.are_strange_to(objects, bases, &files, &self.sketches)? {
                     return Ok(true);
                 }
             }
@@ -350,6 +357,13 @@ impl MovedFiles {
         Ok(true)
     }
 
+    /// Does one of them bear such a name, or lie in a folder that does?
+    fn come_near(&self, names: &[u32]) -> bool {
+        let bears = |part: &[u8]| names.binary_search(&hash_of_name(part)).is_ok();
+        let mut paths = self.came_or_went.iter().chain(&self.modified);
+        !names.is_empty() && (self.is_more || paths.any(|path| parts(path).any(bears)))
+    }
+
     /// May this path be among them?
     fn may_touch(&self, path: &[u8]) -> bool {
         self.is_more || self.came_or_went.iter().chain(&self.modified).any(|other| other == path)
@@ -388,6 +402,11 @@ impl MovedFiles {
         }
         Ok(true)
     }
+}
+
+/// The names in a path.
+fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&byte| byte == b'/')
 }
 
 /// Stands for the name of a file without its folders.

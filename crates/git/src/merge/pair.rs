@@ -191,6 +191,17 @@ impl Walked {
         removed.chain(new).chain(below.iter().map(|file| file.path.clone())).collect()
     }
 
+    /// What the branch added in folders that the line removed: paths within the outermost of them.
+    fn added_within(&self, objects: &Objects) -> Result<Vec<Vec<u8>>, ReadError> {
+        let within = |path: &Vec<u8>| {
+            let mut folders = BTreeSet::new();
+            removed_folders_above(objects, self.trees.base, self.trees.ours, path, &mut folders)?;
+            let n_above = folders.first().map_or(0, |folder| folder.len() + 1);
+            Ok(path[n_above..].to_vec())
+        };
+        self.added_in_removed_folder[1].iter().map(within).collect()
+    }
+
     /// The files of folders that a side removed and the other side added to.
     fn below_removed(&self, objects: &Objects, side: usize, changes: &OneSide) -> Result<Vec<Below>, ReadError> {
         let mut folders: BTreeSet<&[u8]> = BTreeSet::new();
@@ -240,22 +251,28 @@ impl Walked {
         ];
         let below = [self.below_removed(objects, 0, &sides[0])?, self.below_removed(objects, 1, &sides[1])?];
         self.settled.followed = self.followed(&below[0], sides[0].n_added);
+        let mut renamed = [false; 2];
         for side in SIDES {
             match folder_fate(objects, similar, &below[side], &sides[side])? {
                 FolderFate::Gone => continue,
                 FolderFate::Renamed => self.settled.is_conflict = true,
                 FolderFate::Unclear => {}
             }
-            self.settled.followed = Followed::Folders;
+            if side == 1 || self.settled.followed == Followed::Anything {
+                self.settled.followed = Followed::Folders;
+            }
+            renamed[side] = true;
             self.settled.ask_git = Some("a folder may have been renamed");
             // What else moved with the folder is paired differently then.
             fates.iter_mut().flatten().for_each(Fate::doubt);
         }
         let with_a_part = self.paths_with_a_part(&below[0]);
+        let added = if renamed[0] { self.added_within(objects)? } else { Vec::new() };
         let mut draft = self.combine(objects, &fates)?;
         if draft.ask_git.is_some() {
             let names = with_a_part.iter().map(Vec::as_slice);
-            draft.followed = draft.followed.by_git(names, sides[0].removed.keys());
+            let added = added.iter().map(Vec::as_slice);
+            draft.followed = draft.followed.by_git(names, sides[0].removed.keys(), added);
         }
         Ok(draft)
     }

@@ -46,19 +46,17 @@ pub fn measure(graph: &Graph, trunk: &Trunk, tips: &[Pos]) -> Vec<Known<Drift>> 
     tips.iter().map(|&tip| meter.known(tip).map(|()| meter.drift(tip))).collect()
 }
 
-/// The same in a whole history, with what was measured before. Of what the trunk holds beside, nobody will ask.
+/// The same in a whole history, with what was measured before.
 fn measure_new(graph: &Graph, trunk: &Trunk, tips: &[Pos]) -> Vec<Known<Drift>> {
-    let before = std::mem::take(&mut *trunk.measured());
+    let mut measured = trunk.measured();
+    // Of tips that were there once, nobody may ask again.
+    if 2 * tips.len() < measured.len() {
+        measured.clear();
+    }
     let mut meter = None;
-    let mut drift_of = |tip: &Pos| {
-        let known = before.get(tip).cloned();
-        known.unwrap_or_else(|| {
-            meter.get_or_insert_with(|| Meter::new(graph, trunk, Some(trunk.missed(graph)))).drift(*tip)
-        })
-    };
-    let drifts: Vec<Drift> = tips.iter().map(&mut drift_of).collect();
-    *trunk.measured() = tips.iter().copied().zip(drifts.iter().cloned()).collect();
-    drifts.into_iter().map(Known::Seen).collect()
+    let mut drift =
+        |tip: Pos| meter.get_or_insert_with(|| Meter::new(graph, trunk, Some(trunk.missed(graph)))).drift(tip);
+    tips.iter().map(|&tip| Known::Seen(measured.entry(tip).or_insert_with(|| drift(tip)).clone())).collect()
 }
 
 /// As [`measure`], with the two counts only: as `git for-each-ref` gives them in `%(ahead-behind)`.

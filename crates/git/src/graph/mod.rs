@@ -81,6 +81,8 @@ pub struct Graph {
     flaws: FxHashMap<u32, Arc<str>>,
     /// Histories of bases that were laid out, the newest last, where the graph is kept for the next look.
     trunks: Option<Mutex<Vec<Arc<Trunk>>>>,
+    /// Where the tips of the look before are: found at once.
+    tips: FxHashMap<Oid, u32>,
 }
 
 /// What the graph was made of.
@@ -158,6 +160,9 @@ impl Graph {
 
     /// The commits with these ids, in their order. Faster than one by one.
     pub fn find_all(&self, oids: &[Oid]) -> Vec<Option<Pos>> {
+        if !self.tips.is_empty() {
+            return oids.iter().map(|oid| self.find(oid)).collect();
+        }
         let place = |(slot, oid): (Option<u32>, &Oid)| match slot {
             Some(slot) => Some(self.place_of_slot[slot as usize]),
             None => self.later_at.get(oid).copied(),
@@ -290,6 +295,9 @@ impl Graph {
     }
 
     fn place(&self, oid: &Oid) -> Option<u32> {
+        if let Some(&place) = self.tips.get(oid) {
+            return Some(place);
+        }
         let slot = self.chain.find(oid);
         slot.map(|slot| self.place_of_slot[slot as usize]).or_else(|| self.later_at.get(oid).copied())
     }

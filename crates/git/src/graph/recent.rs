@@ -103,6 +103,7 @@ impl Kept {
         coverage.n_read += n_new;
         coverage.commit_graph.n_missing += n_new;
         let is_whole = graph.missing.is_empty() && graph.flaws.is_empty() && graph.later.len() <= NEW_AT_MOST;
+        graph.tips = tips.iter().filter_map(|tip| Some((*tip, graph.place(tip)?))).collect();
         let is_as_read_anew = is_whole && graph.leads_to_all_later(tips) && graph.has_all_later(objects);
         is_as_read_anew.then_some((graph, coverage))
     }

@@ -55,8 +55,9 @@ pub(super) enum Followed {
     /// Links, or what nobody looked for.
     #[default]
     Anything,
-    /// A folder of the branch may have been renamed: what it meets on the line also decides.
-    Folders,
+    /// A folder of the branch may have been renamed, so that also decides what it meets on the line; or the paths of a
+    /// conflict are not known.
+    Everything,
 }
 
 /// What a file that comes, goes or changes on the line must not be like.
@@ -87,7 +88,8 @@ impl Followed {
     }
 
     /// The same where only Git can tell what became of them. `paths` are of files that have a part in it, `removed` is
-    /// what all files held that the line removed, `added` are paths within folders that may be renamed, of what the branch added there.
+    /// what all files held that the line removed, `added` are paths within folders that may be renamed, of what the branch
+    /// added there.
     pub(super) fn by_git<'a>(
         self,
         paths: impl Iterator<Item = &'a [u8]>,
@@ -97,7 +99,7 @@ impl Followed {
         let (mut files, n_added) = match self {
             Followed::Nothing => (Files::default(), 0),
             Followed::OnTheLine { files, n_added } => (files, n_added),
-            other @ (Followed::Anything | Followed::Folders) => return other,
+            other @ (Followed::Anything | Followed::Everything) => return other,
         };
         if REMOVED_AT_MOST < removed.len() {
             return Followed::Anything;
@@ -151,7 +153,7 @@ enum FollowedAt {
         n_added: usize,
     },
     Anything,
-    Folders,
+    Everything,
 }
 
 /// The remembered answers of one repository.
@@ -208,7 +210,7 @@ impl Remembered {
                 FollowedAt::OnTheLine { found_at: *line, n_added }
             }
             Followed::Anything => FollowedAt::Anything,
-            Followed::Folders => FollowedAt::Folders,
+            Followed::Everything => FollowedAt::Everything,
         }
     }
 
@@ -236,7 +238,7 @@ impl Remembered {
         }
         let Some(certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
         if self.is_certain(objects, &certain, bases, moved).unwrap_or(false) {
-            let (merge, followed) = (Merge::conflict(None), FollowedAt::Folders);
+            let (merge, followed) = (Merge::conflict(None), FollowedAt::Everything);
             self.put(now, tip, &Record { merge, followed, certain: Some(certain), is_verdict_only: true });
         }
     }
@@ -280,7 +282,7 @@ impl Remembered {
                 }
             }
             FollowedAt::Anything => {}
-            FollowedAt::Folders => return Ok(false),
+            FollowedAt::Everything => return Ok(false),
         }
         moved.are_in_all(objects, bases)
     }

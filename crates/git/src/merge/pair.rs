@@ -259,7 +259,7 @@ impl Walked {
                 FolderFate::Unclear => {}
             }
             if side == 1 || self.settled.followed == Followed::Anything {
-                self.settled.followed = Followed::Folders;
+                self.settled.followed = Followed::Everything;
             }
             renamed[side] = true;
             self.settled.ask_git = Some("a folder may have been renamed");

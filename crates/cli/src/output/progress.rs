@@ -59,9 +59,12 @@ impl Progress {
         if let Some(Painted { bar, .. }) = &self.bar {
             if bar.length() != Some(total) {
                 bar.set_style(counter());
-                bar.set_length(total);
             }
-            bar.set_position(done);
+            // At once, so that nobody sees the place of one phase beside the length of another.
+            bar.update(|state| {
+                state.set_len(total);
+                state.set_pos(done);
+            });
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use alignwatch_daemon::look::{PATIENCE_OF_PEOPLE, PATIENCE_OF_PROGRAMS, look};
 use alignwatch_git::{
+    graph::Recent,
     inspect::{self, InspectError, Wanted},
     repository::OpenError,
     stop::Stop,
@@ -39,7 +40,8 @@ pub(crate) fn inspect(global: &Global, question: &Question<'_>) -> Result<Snapsh
     };
     let data_dir = configuring::data_dir(question.config);
     let wanted = question.wanted(global);
-    let looked = look(question.path, question.config, surroundings::now(), data_dir.as_deref(), &wanted, &listener);
+    let (now, none) = (surroundings::now(), Recent::default());
+    let looked = look(question.path, question.config, now, data_dir.as_deref(), &wanted, &listener, &none);
     looked.map_err(|error| in_words(&error))
 }
 

@@ -320,6 +320,6 @@ fn look_at(
         stop,
     };
     let data_dir = Some(settings.data_dir.as_path());
-    let looked = look::look_again(path, &settings.config, now(), data_dir, &wanted, &|_| {}, recent);
+    let looked = look::look(path, &settings.config, now(), data_dir, &wanted, &|_| {}, recent);
     looked.map_err(|error| Unseen::Failed(error.to_string()))
 }

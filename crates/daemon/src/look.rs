@@ -27,22 +27,11 @@ pub const PATIENCE_OF_PROGRAMS: Duration = Duration::from_secs(120);
 /// Source: Nielsen, Usability Engineering (1993): ten seconds keep a person's attention; this is a part of the work.
 pub const PATIENCE_OF_PEOPLE: Duration = Duration::from_secs(3);
 
-/// Inspects the repository at `path`; samples the machine meanwhile, where that is wanted.
+/// Inspects the repository at `path`; samples the machine meanwhile, where that is wanted. What `recent` holds of large
+/// histories is not read anew.
 ///
 /// Errors: [`InspectError`].
 pub fn look(
-    path: &Path,
-    config: &Config,
-    now: Timestamp,
-    data_dir: Option<&Path>,
-    wanted: &Wanted,
-    listener: Listener<'_>,
-) -> Result<Snapshot, InspectError> {
-    look_again(path, config, now, data_dir, wanted, listener, &Recent::default())
-}
-
-/// The same for who looks again and again: what `recent` holds is not read anew.
-pub(crate) fn look_again(
     path: &Path,
     config: &Config,
     now: Timestamp,

@@ -22,8 +22,8 @@ use rustc_hash::{FxHashMap, FxHasher};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    fates::RENAME_MATRIX_AT_MOST,
     key,
-    pair::RENAME_MATRIX_AT_MOST,
     similar::{SimilarFiles, Sketches},
 };
 use crate::{

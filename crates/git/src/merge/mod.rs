@@ -15,6 +15,7 @@
 mod ask;
 mod attributes;
 mod carried;
+mod fates;
 mod pair;
 pub(crate) mod quarantine;
 mod sides;

@@ -161,6 +161,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bare_repository_gets_a_folder_to_merge_in() {
+        let aligned = |is_bare| aligned_by_merge("a/b c", "'a/b c'", "refs/heads/main", is_bare);
+        assert_eq!(aligned(false), "git switch 'a/b c' && git merge refs/heads/main");
+        assert_eq!(aligned(true), "git worktree add ../align-b-c 'a/b c' && git -C ../align-b-c merge refs/heads/main");
+    }
+
+    #[test]
     fn a_command_that_may_change_something_is_never_called_harmless() {
         for looks in [
             "git log -3 refs/heads/x",

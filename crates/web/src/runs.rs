@@ -194,3 +194,38 @@ pub(crate) async fn run(
     let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("there is no run `{id}`; /api/v1/runs lists them"));
     document.map(Json).ok_or_else(unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use alignwatch_model::run::{Happened, Moment};
+
+    use super::*;
+
+    fn beats(run: u8, n: u64) -> Vec<RunEvent> {
+        let id = RunId::from_parts(1, [run; 10]);
+        (0..n).map(|n| RunEvent::new(n.to_string(), id.clone(), Moment(1), Happened::Heartbeat {})).collect()
+    }
+
+    #[test]
+    fn a_run_is_full_when_the_store_says_so_which_is_asked_only_where_the_count_may_be_too_high() {
+        let (counts, asked) = (Counts::default(), Cell::new(0));
+        let full = |events: &[RunEvent], kept: Option<u64>| {
+            let n_kept = |_: &RunId| {
+                asked.set(asked.get() + 1);
+                kept
+            };
+            counts.first_full(events, n_kept).map(|(_, n)| n)
+        };
+        assert_eq!((full(&beats(1, 10), Some(0)), full(&beats(1, 10), Some(0)), asked.get()), (None, None, 1));
+        // So many heartbeats came, of which the store keeps one.
+        assert_eq!((full(&beats(1, EVENTS_OF_A_RUN), Some(1)), asked.get()), (None, 2));
+        assert_eq!(full(&beats(1, 1), Some(EVENTS_OF_A_RUN)), Some(EVENTS_OF_A_RUN));
+        // What can't be read is not counted as nothing.
+        assert_eq!(
+            (full(&beats(2, 1), None), full(&beats(2, 1), Some(EVENTS_OF_A_RUN))),
+            (None, Some(EVENTS_OF_A_RUN))
+        );
+    }
+}

@@ -168,3 +168,25 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text)
         .map_err(|error| Failure::could_not(format!("cannot write the report to {}: {error}", path.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_can_be_named() {
+        // A Sunday.
+        let now = Timestamp::parse("2026-11-29T17:00:00Z").unwrap();
+        let told = |text: &str| end(text, now).map(|at| at.rfc3339());
+        for (text, expected) in [
+            ("today", "2026-11-29T00:00:00Z"),
+            ("yesterday", "2026-11-28T00:00:00Z"),
+            ("last-week", "2026-11-23T00:00:00Z"),
+            ("2026-11-22", "2026-11-22T00:00:00Z"),
+            ("2026-11-22T06:00:00Z", "2026-11-22T06:00:00Z"),
+        ] {
+            assert_eq!(told(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(told("last month"), None);
+    }
+}

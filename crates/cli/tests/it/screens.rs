@@ -91,6 +91,23 @@ fn branches_can_be_chosen_and_sorted() {
 }
 
 #[test]
+fn branches_that_conflict_at_one_path_can_be_chosen() {
+    let all = made_up::branches(made_up::large(), Selection::default());
+    let conflicts = |branch: &alignwatch_model::Branch, path: &str| {
+        branch.merge.conflicts.iter().flatten().any(|conflict| conflict.path == path)
+    };
+    let first = all.snapshot.branches.iter().flat_map(|branch| branch.merge.conflicts.iter().flatten()).next();
+    let path = first.expect("one conflicts").path.clone();
+    let (n_all, selected) = (all.selected().len(), all.selected());
+    let expected = selected.iter().filter(|branch| conflicts(branch, &path));
+    let expected: Vec<String> = expected.map(|branch| branch.name.to_string()).collect();
+    let chosen = made_up::branches(made_up::large(), Selection { path: Some(path), ..Selection::default() });
+    let chosen: Vec<String> = chosen.selected().iter().map(|branch| branch.name.to_string()).collect();
+    assert_eq!(chosen, expected);
+    assert!(!expected.is_empty() && expected.len() < n_all);
+}
+
+#[test]
 fn in_a_pipe_no_name_is_cut_and_no_branch_left_out() {
     let shown = human::branches(&made_up::branches(made_up::large(), Selection::default()), &PIPE);
     for branch in alignwatch::report::all_branches(&made_up::large()) {

@@ -170,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_mirror_is_only_worth_knowing() {
+        let mut mirror = with(vec![hazard("remote.origin.mirror", HazardKind::MirrorPush)]);
+        mirror.repository.is_bare = true;
+        assert_eq!(only(judged(&CHECK, &mirror)).severity, Severity::Info);
+    }
+
+    #[test]
     fn hooks_alone_are_only_worth_knowing() {
         let hook = Hazard { scope: "hook".into(), ..hazard("pre-commit", HazardKind::RunsProgram) };
         let finding = only(judged(&CHECK, &with(vec![hook])));

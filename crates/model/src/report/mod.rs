@@ -330,6 +330,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_when_nobody_looked_is_told_as_that_first() {
+        let (config, times) = (sample::config(), sample::times());
+        let before = Timestamp(times.from.0 - Span::days(400).0);
+        let made = report(&sample::held(), &config, Times::of(Period::Week, before, &config.store, times.until));
+        assert!(made.headline.starts_with("Nothing is known of this time"), "{}", made.headline);
+    }
+
+    #[test]
     fn what_was_lost_comes_first_of_five_things() {
         let made = made();
         assert_eq!((made.alignment.n_runs, made.alignment.n_runs_before), (2, 1));

@@ -170,3 +170,17 @@ fn bases_rest(work: &Work<'_>, going: &[&Going]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_most_branches_is_told_first() {
+        let name = RefName::from("refs/heads/x");
+        let (rare, usual) = ("it is young".to_owned(), "it has no reflog".to_owned());
+        let told = why_none(&[(&name, &rare), (&name, &usual), (&name, &usual)]);
+        assert_eq!(told, "no branch may go: 2: it has no reflog; 1: it is young");
+        assert_eq!(why_none(&[]), "no branch may go");
+    }
+}

@@ -63,6 +63,38 @@ fn branches_that_crossed_are_judged_as_git_judges_them() {
     assert!(world.objects_are_untouched());
 }
 
+/// One merge base renames a file that the other changes, and both have a file of the new name, which is the same: what Git
+/// makes of the two has the change in it.
+#[test]
+fn a_file_that_both_merge_bases_have_alike_can_be_another_one_in_what_they_merge_to() {
+    let lines =
+        |changed: &str| (0..20).map(|n| if n == 5 { changed.to_owned() } else { format!("line {n}") }).collect();
+    let file = |changed: &str| File { mode: "100644", lines: lines(changed) };
+    let tree = |files: &[(&str, &str)]| {
+        Tree(files.iter().map(|(path, changed)| ((*path).to_owned(), file(changed))).collect())
+    };
+    let mut stream = String::new();
+    let history: [(&[(&str, &str)], &[usize]); 5] = [
+        (&[("old", "as it was")], &[]),
+        (&[("new", "as it was")], &[0]),
+        (&[("old", "changed"), ("new", "as it was")], &[0]),
+        // Of the two lines that take in both, one has the change, and the other a change of its own.
+        (&[("new", "changed")], &[1, 2]),
+        (&[("new", "another change")], &[2, 1]),
+    ];
+    for (part, (files, parents)) in history.iter().enumerate() {
+        tree(files).commit(&mut stream, 0, part, parents);
+    }
+    let mut world = World::of(&stream);
+    let oids = world.oids();
+    world.pairs = vec![[oids[0], oids[3], oids[4]]];
+    world.crossed = vec![[oids[1], oids[2]]];
+    let opened = repository::open(&world.folder).unwrap();
+    let git = run::Git::find().unwrap();
+    let (answers, effort) = world.predict_with(Some(&git.at(&opened).unwrap()), &Memory::none());
+    assert_eq!((world.compare(&answers), effort.n_asked), (1, 0));
+}
+
 #[test]
 fn verdicts_alone_are_gits_too_and_the_paths_are_found_when_they_are_asked_for() {
     let world = World::with_attributes(300, 7);

@@ -63,7 +63,7 @@ use crate::{
 };
 
 /// Raised whenever an answer could come out differently than before: old answers are forgotten then.
-const ENGINE: u32 = 11;
+const ENGINE: u32 = 12;
 
 /// Raised whenever two texts could merge differently than before.
 const TEXTS: &str = "7";
@@ -233,7 +233,7 @@ impl Predictor<'_> {
         let Some((quarantine, opener)) = quarantine_beside(git, line) else { return Bases::default() };
         let (objects, until) = (opener.open(), Instant::now() + self.patience.verdicts);
         let sets = sets.into_iter().take_while(|_| !self.stop.is_due());
-        let trees = virtual_bases(git, &quarantine, &objects, sets, until);
+        let trees = virtual_bases(git, self.memory, &quarantine, &objects, sets, until);
         Bases { trees, made: Some((quarantine, opener)) }
     }
 

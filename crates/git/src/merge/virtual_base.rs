@@ -7,6 +7,9 @@
 //! at each, and names what its merge base had there. One process for all sets of
 //! merge bases of a line, instead of one recursive merge a branch.
 //!
+//! A file that one merge base renamed may meet one that all of them have, and change it: where a file is gone in one of
+//! them, paths that are new in all of them are asked about as well.
+//!
 //! Left to Git, pair by pair: bases of the same second (their order matters, and
 //! cannot be told), links and submodules, files and folders that meet at one path,
 //! and paths at which attributes let Git merge anything.
@@ -21,6 +24,7 @@ use rustc_hash::FxHashMap;
 
 use super::{ask, quarantine::Quarantine};
 use crate::{
+    memory::{Memory, Shelf},
     objects::{Mode, Objects, ReadError},
     run::GitAt,
     tree_diff::{Side, WalkError, changes},
@@ -59,6 +63,7 @@ pub(super) type Set = (Oid, Vec<Oid>);
 /// `objects` must be the database of the quarantine. The attributes of the line apply: one process for each line.
 pub(super) fn virtual_bases(
     git: &GitAt<'_>,
+    memory: &Memory,
     quarantine: &Quarantine,
     objects: &Objects,
     sets: impl Iterator<Item = Set>,
@@ -66,11 +71,14 @@ pub(super) fn virtual_bases(
 ) -> FxHashMap<Set, Oid> {
     // Whatever goes wrong here, Git is asked about each pair, and says what is wrong with it.
     let mut by_line: BTreeMap<Oid, Vec<Asked>> = BTreeMap::new();
+    let mut forks = Forks { git, shelf: memory.shelf("forks", "1") };
     for (line, merge_bases) in sets {
-        if let Ok(asked) = Asked::of(objects, quarantine, merge_bases) {
+        if let Ok(asked) = Asked::of(objects, quarantine, &mut forks, merge_bases) {
             by_line.entry(line).or_default().push(asked);
         }
     }
+    // What can't be remembered is asked again.
+    let _ = forks.shelf.save();
     let mut trees = FxHashMap::default();
     for (line, all) in by_line {
         let pairs: Vec<(Oid, Oid)> = all.iter().map(|asked| asked.pair).collect();
@@ -92,8 +100,22 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(objects: &Objects, quarantine: &Quarantine, merge_bases: Vec<Oid>) -> Result<Asked, NoBase> {
-        let (first, paths) = differing(objects, &merge_bases)?;
+    fn of(
+        objects: &Objects,
+        quarantine: &Quarantine,
+        forks: &mut Forks<'_>,
+        merge_bases: Vec<Oid>,
+    ) -> Result<Asked, NoBase> {
+        let (trees, mut paths, has_gaps) = differing(objects, &merge_bases)?;
+        if has_gaps {
+            for fork in forks.of(&merge_bases)? {
+                new_beside_gaps(objects, objects.commit(&fork)?.tree, &trees, &mut paths)?;
+            }
+        }
+        if meets_folder(&paths) || PATHS_AT_MOST < paths.len() {
+            return Err(NoBase::Unclear);
+        }
+        let first = trees[0];
         let side = |content: &[u8]| -> Result<Oid, NoBase> {
             let blob = quarantine.blob(content)?;
             let all = paths.iter().map(|path| (path.clone(), Some((Mode(0o100_644), blob)))).collect();
@@ -112,21 +134,74 @@ impl Asked {
     }
 }
 
-/// The tree of the first merge base, and every path at which another one differs from it.
-fn differing(objects: &Objects, merge_bases: &[Oid]) -> Result<(Oid, BTreeSet<Vec<u8>>), NoBase> {
+/// Merge bases of merge bases, each pair asked once.
+struct Forks<'a> {
+    git: &'a GitAt<'a>,
+    shelf: Shelf,
+}
+
+impl Forks<'_> {
+    fn of(&mut self, merge_bases: &[Oid]) -> Result<BTreeSet<Oid>, NoBase> {
+        let mut all = BTreeSet::new();
+        for (at, one) in merge_bases.iter().enumerate() {
+            for other in &merge_bases[at + 1..] {
+                all.extend(self.of_two(one, other)?);
+            }
+        }
+        Ok(all)
+    }
+
+    fn of_two(&mut self, one: &Oid, other: &Oid) -> Result<Vec<Oid>, NoBase> {
+        let key = [one.as_bytes(), other.as_bytes()].concat();
+        let oids = |lines: &[u8]| {
+            let lines = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+            lines.map(Oid::from_hex).collect::<Result<Vec<_>, _>>().map_err(|_| NoBase::Unclear)
+        };
+        if let Some(known) = self.shelf.get(&key) {
+            return oids(known);
+        }
+        let call = self.git.command("merge-base").option("--all").revision(one.hex()).revision(other.hex());
+        let said = call.run_allowing(&[1]).map_err(|_| NoBase::Unclear)?.stdout;
+        let found = oids(&said)?;
+        self.shelf.put(&key, said);
+        Ok(found)
+    }
+}
+
+/// The trees of the merge bases, every path at which one differs from the first, and whether one of them lacks a file there.
+fn differing(objects: &Objects, merge_bases: &[Oid]) -> Result<(Vec<Oid>, BTreeSet<Vec<u8>>, bool), NoBase> {
     let commits = merge_bases.iter().map(|oid| objects.commit(oid)).collect::<Result<Vec<_>, _>>()?;
     let dates: BTreeSet<_> = commits.iter().map(|commit| commit.committed_at).collect();
-    let (first, others) = commits.split_first().filter(|_| dates.len() == commits.len()).ok_or(NoBase::Unclear)?;
-    let (mut paths, mut is_plain) = (BTreeSet::new(), true);
+    let trees: Vec<Oid> = commits.iter().map(|commit| commit.tree).collect();
+    let (first, others) = trees.split_first().filter(|_| dates.len() == commits.len()).ok_or(NoBase::Unclear)?;
+    let (mut paths, mut is_plain, mut has_gaps) = (BTreeSet::new(), true, false);
     for other in others {
-        changes(objects, Some(first.tree), Some(other.tree), &mut |path, before, after| {
+        changes(objects, Some(*first), Some(*other), &mut |path, before, after| {
             is_plain &= is_file_or_nothing(&before) && is_file_or_nothing(&after) && paths.len() < PATHS_AT_MOST;
+            has_gaps |= before.is_none() || after.is_none();
             if is_plain {
                 paths.insert(path.to_vec());
             }
         })?;
     }
-    if is_plain && !meets_folder(&paths) { Ok((first.tree, paths)) } else { Err(NoBase::Unclear) }
+    if is_plain { Ok((trees, paths, has_gaps)) } else { Err(NoBase::Unclear) }
+}
+
+/// Adds the files that are new since `fork` in the first of these trees, where a file of `fork` is gone in one of them.
+fn new_beside_gaps(objects: &Objects, fork: Oid, trees: &[Oid], paths: &mut BTreeSet<Vec<u8>>) -> Result<(), NoBase> {
+    let (mut new, mut is_gone) = (BTreeSet::new(), false);
+    for (at, tree) in trees.iter().enumerate() {
+        changes(objects, Some(fork), Some(*tree), &mut |path, before, after| {
+            is_gone |= before.is_some() && after.is_none();
+            if at == 0 && before.is_none() && after.is_some_and(|(mode, _)| mode.is_file()) {
+                new.insert(path.to_vec());
+            }
+        })?;
+    }
+    if is_gone {
+        paths.append(&mut new);
+    }
+    Ok(())
 }
 
 fn is_file_or_nothing(side: &Side) -> bool {

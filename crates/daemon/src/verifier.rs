@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -133,25 +133,35 @@ impl Verifier {
         thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 match ended.recv_timeout(NAP) {
-                    Ok(run) => {
-                        let (verifier, reports, stop) =
-                            (Arc::clone(&verifier), Arc::clone(&reports), Arc::clone(&stop));
-                        let (done, is_done) = sync_channel::<()>(1);
-                        thread::spawn(move || {
-                            let events = verifier.verified(&run, &Stop::new(Some(VERIFY_AT_MOST), stop));
-                            // What can't be kept now can be verified by hand; what asks for nothing is done.
-                            if events.is_none_or(|events| reports.and_wait(events).is_ok()) {
-                                verifier.sights.remove(&run);
-                            }
-                            drop(done);
-                        });
-                        let _ = is_done.recv_timeout(WAIT_AT_MOST);
-                    }
+                    Ok(run) => verifier.verify_in_time(run, &reports, &stop),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
             }
         })
+    }
+
+    /// Verifies one run, and waits for that as long as others may have to.
+    fn verify_in_time(self: &Arc<Verifier>, id: RunId, reports: &Arc<Reports>, stop: &Arc<AtomicBool>) {
+        let Some((run, path)) = self.due(&id) else { return self.sights.remove(&id) };
+        let (verifier, reports, stop) = (Arc::clone(self), Arc::clone(reports), Arc::clone(stop));
+        let (done, is_done) = sync_channel::<()>(1);
+        thread::spawn(move || {
+            let events = verifier.verified(&id, &run, &path, &Stop::new(Some(VERIFY_AT_MOST), stop));
+            // What can't be kept now can be verified by hand; what asks for nothing is done.
+            if events.is_none_or(|events| reports.and_wait(events).is_ok()) {
+                verifier.sights.remove(&id);
+            }
+            drop(done);
+        });
+        let _ = is_done.recv_timeout(WAIT_AT_MOST);
+    }
+
+    /// The run, and where it was, when that is to be verified.
+    fn due(&self, id: &RunId) -> Option<(Run, PathBuf)> {
+        let run = self.run(id)?;
+        let path = self.path_of(run.started()?)?;
+        (run.finished().is_some() && run.verification().is_none()).then_some((run, path))
     }
 
     /// What is kept of a run.
@@ -165,27 +175,22 @@ impl Verifier {
         run
     }
 
-    /// What is found of a run that has ended, as events; `None` = there is nothing to verify, or that was done.
-    fn verified(&self, id: &RunId, stop: &Stop) -> Option<Vec<RunEvent>> {
-        let run = self.run(id)?;
+    /// What is found of a run that has ended, as events; `None` = nothing about it raises questions.
+    fn verified(&self, id: &RunId, run: &Run, path: &Path, stop: &Stop) -> Option<Vec<RunEvent>> {
         let (started, finished) = (run.started()?, run.finished()?);
-        if run.verification().is_some() {
-            return None;
-        }
-        let path = self.path_of(started)?;
         let (base, data_dir) = (started.base.as_deref(), Some(self.data_dir.as_path()));
-        let place = Place { path: &path, base, config: Some(&self.config), data_dir };
+        let place = Place { path, base, config: Some(&self.config), data_dir };
         let nobody = || Known::Unknown("nobody looked when it began".to_owned());
         let before = self.sights.read(id).map_or_else(nobody, Known::Seen);
         let (judged, seen) = aftermath::look(&place, &before, &Exit::Code(0));
         let moves = if finished.moves.is_empty() { &judged.moves } else { &finished.moves };
-        let operations = aftermath::operations(&place, &run, &judged, &seen);
+        let operations = aftermath::operations(&place, run, &judged, &seen);
         let began = Instant::now();
         if !aftermath::raises_questions(id, &operations, moves) {
             return None;
         }
-        let found = aftermath::verified(&path, id, &operations, moves, stop);
-        Some(self.told(&run, operations).chain([aftermath::event(id, began, &found)]).collect())
+        let found = aftermath::verified(path, id, &operations, moves, stop);
+        Some(self.told(run, operations).chain([aftermath::event(id, began, &found)]).collect())
     }
 
     /// What was seen of branches that nobody reported.

@@ -48,6 +48,8 @@ impl Store {
     pub fn tend(&mut self, retention: &Retention, now: Timestamp) -> Result<Tended, StoreError> {
         let size_bytes = self.used_bytes()?;
         let is_too_large = retention.size < size_bytes;
+        // Some of them may go.
+        self.recent.forget();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut n_done = drop_findings(&transaction, now.0.saturating_sub(retention.findings.0))?;
         n_done += drop_runs(&transaction, now.0.saturating_sub(retention.runs.0))?;

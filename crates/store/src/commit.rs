@@ -13,6 +13,7 @@ impl Store {
         let kept = self.try_commit(commit);
         if kept.is_err() {
             self.names.forget();
+            self.recent.forget();
         }
         kept
     }
@@ -24,7 +25,7 @@ impl Store {
         }
         series::add(&transaction, &mut self.names, &commit.readings)?;
         past::add(&transaction, &mut self.names, &commit.past)?;
-        runs::add(&transaction, &commit.events)?;
+        runs::add(&transaction, &mut self.recent, &commit.events)?;
         records::put(&transaction, &commit.records)?;
         Ok(transaction.commit()?)
     }

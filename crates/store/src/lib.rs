@@ -51,6 +51,8 @@ pub struct Store {
     connection: rusqlite::Connection,
     /// Of series that were written lately.
     names: series::Names,
+    /// Runs that were written lately.
+    recent: runs::Recent,
     /// Held as long as we may write; released with the process, however it ends.
     _owner: Option<std::fs::File>,
     folder: std::path::PathBuf,

@@ -193,8 +193,8 @@ pub fn open(folder: &Path) -> Result<(Store, Mended), StoreError> {
         // A full disk, a missing right or another process says nothing about the file.
         Err(Unwell::Refused(error)) => return Err(error.into()),
     };
-    let (names, folder) = (Default::default(), folder.to_owned());
-    let mut store = Store { connection, names, _owner: Some(owner), folder, is_frozen: false };
+    let (names, recent, folder) = (Default::default(), Default::default(), folder.to_owned());
+    let mut store = Store { connection, names, recent, _owner: Some(owner), folder, is_frozen: false };
     schema::migrate(&mut store.connection)?;
     Ok((store, mended))
 }
@@ -219,8 +219,8 @@ pub fn open_to_read(folder: &Path) -> Result<Store, StoreError> {
         Ordering::Greater => Err(StoreError::Newer { found, known: schema::VERSION }),
         Ordering::Less => Err(StoreError::Older { found, known: schema::VERSION }),
         Ordering::Equal => {
-            let names = Default::default();
-            Ok(Store { connection, names, _owner: None, folder: folder.to_owned(), is_frozen })
+            let (names, recent) = Default::default();
+            Ok(Store { connection, names, recent, _owner: None, folder: folder.to_owned(), is_frozen })
         }
     }
 }

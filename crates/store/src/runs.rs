@@ -3,9 +3,9 @@
 //! The row of a run is always made from its events, in the same transaction, so that an event which comes twice,
 //! late or in another order changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alignwatch_model::run::{Happened, Run, RunEvent, RunId};
+use alignwatch_model::run::{Run, RunEvent, RunId};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::{Store, StoreError};
@@ -21,50 +21,80 @@ pub struct WhichRuns<'a> {
     pub before: Option<&'a RunId>,
 }
 
+/// Events of [`Recent`] runs that are remembered. Source: ours; some MiB.
+const EVENTS_REMEMBERED: usize = 10_000;
+
+/// Runs that were written lately, as they are kept, so that what comes next of one is added without reading it again.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    runs: BTreeMap<RunId, Run>,
+    n_events: usize,
+}
+
+impl Recent {
+    /// Takes a run out.
+    fn take(&mut self, id: &RunId) -> Option<Run> {
+        let run = self.runs.remove(id)?;
+        self.n_events -= run.n_events();
+        Some(run)
+    }
+
+    fn put(&mut self, id: &RunId, run: Run) {
+        self.n_events += run.n_events();
+        self.runs.insert(id.clone(), run);
+        while EVENTS_REMEMBERED < self.n_events {
+            // Ids begin with the time at which the run did.
+            let oldest = self.runs.pop_first();
+            self.n_events -= oldest.map_or(0, |(_, run)| run.n_events());
+        }
+    }
+
+    /// Forgets all: after a transaction that was not kept, and when rows went, it is not what is kept.
+    pub(crate) fn forget(&mut self) {
+        *self = Recent::default();
+    }
+}
+
 /// Adds events, and makes the rows of their runs anew.
-pub(crate) fn add(transaction: &Transaction<'_>, events: &[RunEvent]) -> Result<(), StoreError> {
+pub(crate) fn add(transaction: &Transaction<'_>, recent: &mut Recent, events: &[RunEvent]) -> Result<(), StoreError> {
+    let mut by_run = BTreeMap::<&RunId, Vec<&RunEvent>>::new();
     for event in events {
-        put(transaction, event)?;
+        by_run.entry(&event.run).or_default().push(event);
     }
-    let runs: BTreeSet<&RunId> = events.iter().map(|event| &event.run).collect();
-    let beating: BTreeSet<&RunId> = events.iter().filter(|event| is_heartbeat(event)).map(|event| &event.run).collect();
-    for run in beating {
-        only_last_heartbeat(transaction, run)?;
-    }
-    for run in runs {
-        sum_up(transaction, run)?;
+    for (id, new) in by_run {
+        let kept = recent.take(id).map_or_else(|| self::events(transaction, id).map(Run::of), Ok);
+        let mut run = kept?;
+        add_to_one(transaction, id, &mut run, &new)?;
+        recent.put(id, run);
     }
     Ok(())
 }
 
-/// Of two events with one id the same one stays, whichever came first: as [`Run::apply`] has it.
-fn put(transaction: &Transaction<'_>, event: &RunEvent) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO event (run, id, at, is_heartbeat, document) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET at = ?3, is_heartbeat = ?4, document = ?5 WHERE ?5 < document",
-        )?
-        .execute(params![event.run.as_str(), event.id, event.at.0, is_heartbeat(event), event.json()])?;
-    Ok(())
-}
-
-fn is_heartbeat(event: &RunEvent) -> bool {
-    matches!(event.what, Happened::Heartbeat {})
-}
-
-fn only_last_heartbeat(transaction: &Transaction<'_>, run: &RunId) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached(
-            "DELETE FROM event WHERE run = ?1 AND is_heartbeat AND id <> (
-                SELECT id FROM event WHERE run = ?1 AND is_heartbeat ORDER BY at DESC, id DESC LIMIT 1)",
-        )?
-        .execute([run.as_str()])?;
-    Ok(())
+/// Adds events to a run, in memory and in the file. Of its heartbeats, the last is kept.
+fn add_to_one(transaction: &Transaction<'_>, id: &RunId, run: &mut Run, new: &[&RunEvent]) -> Result<(), StoreError> {
+    let is_new = |run: &Run, event: &RunEvent| run.event(&event.id).is_none();
+    let first_heard: BTreeSet<&str> =
+        new.iter().filter(|event| is_new(run, event)).map(|event| event.id.as_str()).collect();
+    let changed: Vec<&&RunEvent> = new.iter().filter(|event| run.apply((**event).clone())).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let gone = run.keep_last_heartbeat();
+    let mut remove = transaction.prepare_cached("DELETE FROM event WHERE run = ?1 AND id = ?2")?;
+    for gone in gone.iter().filter(|gone| !first_heard.contains(gone.as_str())) {
+        remove.execute([id.as_str(), gone])?;
+    }
+    let mut put = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO event (run, id, at, is_heartbeat, document) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for event in changed.into_iter().filter_map(|event| run.event(&event.id)) {
+        put.execute(params![id.as_str(), event.id, event.at.0, event.is_heartbeat(), event.json()])?;
+    }
+    sum_up(transaction, id, run)
 }
 
 /// What indices hold is written only where it is another than before.
-fn sum_up(transaction: &Transaction<'_>, id: &RunId) -> Result<(), StoreError> {
-    let run = Run::of(events(transaction, id)?);
+fn sum_up(transaction: &Transaction<'_>, id: &RunId, run: &Run) -> Result<(), StoreError> {
     let Some(document) = run.document() else { return Ok(()) };
     let started = document.started.clone().unwrap_or_default();
     let (repository, path) = (started.repository_id.unwrap_or_default(), started.repository.unwrap_or_default());

@@ -46,11 +46,13 @@ const ALWAYS: [(&str, &str); 3] = [
 /// The routes behind the guards.
 pub(crate) fn guarded(routes: Router, access: Access) -> Router {
     let door = Arc::new(Door { access, n_inside: AtomicUsize::new(0) });
-    routes
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_AT_MOST))
-        .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn_with_state(door, pass))
+    // From the outside to the inside.
+    routes.layer((
+        middleware::from_fn_with_state(door, pass),
+        CatchPanicLayer::new(),
+        TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_AT_MOST),
+        DefaultBodyLimit::max(BODY_BYTES),
+    ))
 }
 
 /// What all requests go through.

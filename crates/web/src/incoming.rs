@@ -61,6 +61,9 @@ fn of_kind(kind: &str, says: &Value) -> Value {
 
 /// The events of a request. Errors: what is wrong, and with which event.
 pub(crate) fn events(headers: &HeaderMap, body: &[u8]) -> Result<Vec<RunEvent>, Problem> {
+    if let Some(events) = plain(headers, body) {
+        return Ok(events);
+    }
     let values = values(headers, body)?;
     if values.is_empty() || EVENTS_AT_MOST < values.len() {
         let detail = format!("{} events were sent: send 1 to {EVENTS_AT_MOST} at a time", values.len());
@@ -74,6 +77,20 @@ pub(crate) fn events(headers: &HeaderMap, body: &[u8]) -> Result<Vec<RunEvent>, 
         })
     };
     values.into_iter().enumerate().map(told).collect()
+}
+
+/// The same for what most send: our own events as JSON, with nothing wrong about them; `None` = it is something else.
+fn plain(headers: &HeaderMap, body: &[u8]) -> Option<Vec<RunEvent>> {
+    let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
+    if kind.is_some_and(|kind| kind != b"application/json") || headers.contains_key("ce-specversion") {
+        return None;
+    }
+    let events = match body.trim_ascii_start().first()? {
+        b'[' => serde_json::from_slice::<Vec<RunEvent>>(body).ok()?,
+        _ => vec![serde_json::from_slice(body).ok()?],
+    };
+    let is_ours = |event: &RunEvent| !event.unknown.contains_key("specversion") && wrong(event).is_none();
+    ((1..=EVENTS_AT_MOST).contains(&events.len()) && events.iter().all(is_ours)).then_some(events)
 }
 
 /// The JSON documents of a request.
@@ -117,11 +134,16 @@ fn binary(headers: &HeaderMap, data: Value) -> Value {
 fn event(value: Value) -> Result<RunEvent, String> {
     let value = if value.get("specversion").is_some() { from_cloud_event(value)? } else { value };
     let event: RunEvent = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    wrong(&event).map_or(Ok(event), Err)
+}
+
+/// What is wrong with an event that could be read, as a sentence part.
+fn wrong(event: &RunEvent) -> Option<String> {
     if event.schema != SCHEMA {
-        return Err(format!("`schema` must be `{SCHEMA}`"));
+        return Some(format!("`schema` must be `{SCHEMA}`"));
     }
     let is_id = (1..=ID_AT_MOST).contains(&event.id.chars().count()) && !event.id.chars().any(char::is_control);
-    if is_id { Ok(event) } else { Err(format!("`id` must have 1 to {ID_AT_MOST} characters that can be seen")) }
+    (!is_id).then(|| format!("`id` must have 1 to {ID_AT_MOST} characters that can be seen"))
 }
 
 /// Our event from a CloudEvent: the last part of `type` says what happened, `subject` is the run, and source and id

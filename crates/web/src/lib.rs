@@ -10,6 +10,7 @@ mod alerts;
 mod api;
 mod branches;
 mod connections;
+mod gathered;
 mod guard;
 mod improvement;
 mod incoming;
@@ -85,6 +86,8 @@ pub struct Shared {
     tickets: upkeep::Tickets,
     /// How many events runs have.
     counts: runs::Counts,
+    /// Reports of this moment.
+    gathered: gathered::Gathered,
 }
 
 /// Asks for a look at the repository at this path. Errors: the inbox is full.
@@ -214,6 +217,7 @@ impl Shared {
             heard: webhooks::Heard::default(),
             tickets: upkeep::Tickets::default(),
             counts: runs::Counts::default(),
+            gathered: gathered::Gathered::default(),
         }
     }
 

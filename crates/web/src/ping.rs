@@ -334,7 +334,7 @@ mod tests {
                 let known =
                     runs.iter_mut().find(|run| run.document().is_some_and(|document| document.run == event.run));
                 match known {
-                    Some(run) => run.apply(event),
+                    Some(run) => _ = run.apply(event),
                     None => runs.push(Run::of([event])),
                 }
             }

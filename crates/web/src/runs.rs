@@ -1,7 +1,7 @@
 //! Alignment runs: reported here, and listed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Shared,
     api::{Asked, Named, parsed},
+    gathered,
     incoming::{self, ReportedEvent},
     problem::Problem,
 };
@@ -33,44 +34,56 @@ const RUNS: usize = 50;
 /// Runs in one answer, at most.
 const RUNS_AT_MOST: usize = 500;
 
-/// Events that are kept of one run at most; of one that has more, only begin and end are taken.
+/// Events that are kept of one run; of one that has more, only begin and end are taken.
 ///
 /// Source: ours; a run over two thousand branches with an operation and a stage each.
 const EVENTS_OF_A_RUN: u64 = 5_000;
 
-/// Runs whose events are counted, the newest. Source: ours; the count of another one is read from the store.
+/// Events of a run that come between two looks into the store for how many it has, so that there can be as many more than
+/// [`EVENTS_OF_A_RUN`]. Source: ours; most runs have fewer, and are never looked for.
+const EVENTS_UNCOUNTED: u64 = 100;
+
+/// Runs whose events are counted, the newest. Source: ours.
 const RUNS_COUNTED: usize = 10_000;
 
-/// How many events came of each of the newest runs.
+/// How many events came of each of the newest runs since the store was asked how many it has.
 #[derive(Default)]
 pub(crate) struct Counts(Mutex<BTreeMap<RunId, u64>>);
 
 impl Counts {
     /// Counts these events in. The first run that has as many as are kept of one, and how many; `n_kept` reads that from the
-    /// store, which a count that is too high is held against: of heartbeats, one is kept. What it can't read is not counted.
+    /// store: of heartbeats, one is kept. What it can't read is asked for again with the next event.
     fn first_full<'a>(
         &self,
         events: &'a [RunEvent],
         n_kept: impl Fn(&RunId) -> Option<u64>,
     ) -> Option<(&'a RunId, u64)> {
-        let mut new = BTreeMap::<&RunId, u64>::new();
-        for event in events.iter().filter(|event| !event.is_boundary()) {
-            *new.entry(&event.run).or_default() += 1;
-        }
-        for (run, n_new) in new {
-            let known = self.counts().get(run).copied().filter(|count| count + n_new < EVENTS_OF_A_RUN);
-            let Some(count) = known.or_else(|| n_kept(run)) else { continue };
+        let due = self.count(events);
+        due.into_iter().find_map(|run| {
+            let count = n_kept(run)?;
             if EVENTS_OF_A_RUN <= count {
                 return Some((run, count));
             }
-            let mut counts = self.counts();
-            counts.insert(run.clone(), count + n_new);
-            if RUNS_COUNTED < counts.len() {
-                // Ids begin with their time.
-                counts.pop_first();
+            self.counts().insert(run.clone(), 0);
+            None
+        })
+    }
+
+    /// Counts these events in. The runs of which the store is to be asked.
+    fn count<'a>(&self, events: &'a [RunEvent]) -> BTreeSet<&'a RunId> {
+        let (mut counts, mut due) = (self.counts(), BTreeSet::new());
+        for event in events.iter().filter(|event| !event.is_boundary()) {
+            let count = counts.entry(event.run.clone()).or_default();
+            *count += 1;
+            if EVENTS_UNCOUNTED < *count {
+                due.insert(&event.run);
             }
         }
-        None
+        while RUNS_COUNTED < counts.len() {
+            // Ids begin with their time.
+            counts.pop_first();
+        }
+        due
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<RunId, u64>> {
@@ -116,10 +129,10 @@ pub(crate) async fn report(
 }
 
 /// Hands events over and waits until they are on the disk. Errors: what is answered when they are not.
-pub(crate) async fn kept(shared: &Shared, events: Vec<RunEvent>) -> Result<(), Response> {
+pub(crate) async fn kept(shared: &Arc<Shared>, events: Vec<RunEvent>) -> Result<(), Response> {
     let (tell, told) = tokio::sync::oneshot::channel();
     // Whoever asked may be gone by then.
-    (shared.asks.report)(events, Box::new(move |kept| drop(tell.send(kept))));
+    gathered::hand_over(shared, events, Box::new(move |kept| drop(tell.send(kept))));
     told.await.unwrap_or(Err(Refusal::TooMuch)).map_err(|refusal| refused(&refusal))
 }
 
@@ -209,23 +222,24 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_full_when_the_store_says_so_which_is_asked_only_where_the_count_may_be_too_high() {
+    fn a_run_is_full_when_the_store_says_so_which_is_asked_once_in_a_hundred_events() {
         let (counts, asked) = (Counts::default(), Cell::new(0));
-        let full = |events: &[RunEvent], kept: Option<u64>| {
+        let full = |run: u8, n: u64, kept: Option<u64>| {
             let n_kept = |_: &RunId| {
                 asked.set(asked.get() + 1);
                 kept
             };
-            counts.first_full(events, n_kept).map(|(_, n)| n)
+            counts.first_full(&beats(run, n), n_kept).map(|(_, n)| n)
         };
-        assert_eq!((full(&beats(1, 10), Some(0)), full(&beats(1, 10), Some(0)), asked.get()), (None, None, 1));
+        assert_eq!((full(1, EVENTS_UNCOUNTED, Some(0)), asked.get()), (None, 0));
         // So many heartbeats came, of which the store keeps one.
-        assert_eq!((full(&beats(1, EVENTS_OF_A_RUN), Some(1)), asked.get()), (None, 2));
-        assert_eq!(full(&beats(1, 1), Some(EVENTS_OF_A_RUN)), Some(EVENTS_OF_A_RUN));
+        assert_eq!((full(1, EVENTS_OF_A_RUN, Some(1)), asked.get()), (None, 1));
+        assert_eq!((full(1, EVENTS_UNCOUNTED, Some(1)), asked.get()), (None, 1));
+        // It stays full, and is asked for each time.
+        let of_full = [(); 3].map(|()| full(1, 1, Some(EVENTS_OF_A_RUN)));
+        assert_eq!((of_full, asked.get()), ([Some(EVENTS_OF_A_RUN); 3], 4));
         // What can't be read is not counted as nothing.
-        assert_eq!(
-            (full(&beats(2, 1), None), full(&beats(2, 1), Some(EVENTS_OF_A_RUN))),
-            (None, Some(EVENTS_OF_A_RUN))
-        );
+        assert_eq!(full(2, EVENTS_UNCOUNTED + 1, None), None);
+        assert_eq!(full(2, 1, Some(EVENTS_OF_A_RUN)), Some(EVENTS_OF_A_RUN));
     }
 }

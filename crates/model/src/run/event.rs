@@ -223,6 +223,19 @@ impl RunEvent {
         }
     }
 
+    /// How the run ended, if it tells that.
+    pub fn finished(&self) -> Option<&Finished> {
+        match &self.what {
+            Happened::Finished(finished) => Some(finished),
+            _ => None,
+        }
+    }
+
+    /// Does it say nothing but that the run is alive?
+    pub fn is_heartbeat(&self) -> bool {
+        matches!(self.what, Happened::Heartbeat {})
+    }
+
     /// Begins or ends a run: such an event must survive a power cut once it was accepted.
     pub fn is_boundary(&self) -> bool {
         matches!(self.what, Happened::Started(_) | Happened::Finished(_))

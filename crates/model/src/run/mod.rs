@@ -65,24 +65,49 @@ impl Run {
     /// The run that these events tell of. Events of other runs must not be among them.
     pub fn of(events: impl IntoIterator<Item = RunEvent>) -> Run {
         let mut run = Run::default();
-        events.into_iter().for_each(|event| run.apply(event));
+        events.into_iter().for_each(|event| _ = run.apply(event));
         run
     }
 
-    /// Adds an event. One that is known already changes nothing, and the order does not matter.
-    pub fn apply(&mut self, event: RunEvent) {
-        match self.events.get(&event.id) {
-            // Two events that claim one id: which one stays must not depend on the order.
-            Some(known) if known.json() <= event.json() => {}
-            _ => drop(self.events.insert(event.id.clone(), event)),
+    /// Adds an event; false = it changed nothing. One that is known already does not, and the order does not matter.
+    pub fn apply(&mut self, event: RunEvent) -> bool {
+        // Two events that claim one id: which one stays must not depend on the order.
+        let is_known = self.events.get(&event.id).is_some_and(|known| known.json() <= event.json());
+        if !is_known {
+            self.events.insert(event.id.clone(), event);
         }
+        !is_known
+    }
+
+    /// Keeps the last heartbeat only, as those before it say nothing that it does not. The ids of the others.
+    pub fn keep_last_heartbeat(&mut self) -> Vec<String> {
+        let mut beats: Vec<&RunEvent> = self.events.values().filter(|event| event.is_heartbeat()).collect();
+        beats.sort_by_key(|event| (event.at, &event.id));
+        beats.pop();
+        let ids: Vec<String> = beats.into_iter().map(|event| event.id.clone()).collect();
+        ids.iter().for_each(|id| _ = self.events.remove(id));
+        ids
+    }
+
+    /// The event with this id.
+    pub fn event(&self, id: &str) -> Option<&RunEvent> {
+        self.events.get(id)
+    }
+
+    /// How many events are known.
+    pub fn n_events(&self) -> usize {
+        self.events.len()
     }
 
     /// All events, the oldest first.
     pub fn events(&self) -> Vec<&RunEvent> {
+        self.in_order().0
+    }
+
+    fn in_order(&self) -> InOrder<'_> {
         let mut events: Vec<&RunEvent> = self.events.values().collect();
         events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        events
+        InOrder(events)
     }
 
     /// Its id; `None` without an event.
@@ -92,31 +117,102 @@ impl Run {
 
     /// What it is and how it was started: the first report counts.
     pub fn started(&self) -> Option<&Started> {
-        self.events().into_iter().find_map(|event| match &event.what {
+        self.in_order().started()
+    }
+
+    /// How it ended: the last report counts.
+    pub fn finished(&self) -> Option<&Finished> {
+        self.in_order().finished()
+    }
+
+    /// How it ended, in one word; `None` while it is under way, as far as anybody said.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let events = self.in_order();
+        events.ended(&events.operations()).map(|finished| finished.outcome)
+    }
+
+    /// Its stages, in the order in which they were reported.
+    pub fn stages(&self) -> Vec<&Stage> {
+        self.in_order().stages().collect()
+    }
+
+    /// One operation for each branch, by name: the last that was reported.
+    pub fn operations(&self) -> Vec<&Operation> {
+        self.in_order().operations()
+    }
+
+    /// The last verification, when there was one.
+    pub fn verification(&self) -> Option<&Verification> {
+        self.in_order().verification()
+    }
+
+    /// All of it for JSON; `None` without an event.
+    pub fn document(&self) -> Option<Document> {
+        let events = self.in_order();
+        let first = events.0.first()?;
+        let at =
+            |wanted: fn(&Happened) -> bool| events.0.iter().find(|event| wanted(&event.what)).map(|event| event.at);
+        let operations = events.operations();
+        let finished = events.ended(&operations);
+        Some(Document {
+            schema: SCHEMA.to_owned(),
+            run: first.run.clone(),
+            outcome: finished.as_ref().map(|finished| finished.outcome),
+            began_at: at(|what| matches!(what, Happened::Started(_))).or(Some(first.at)),
+            ended_at: events.0.iter().rev().find(|event| event.finished().is_some()).map(|event| event.at),
+            heard_at: events.0.last().map(|event| event.at),
+            started: events.started().cloned(),
+            finished,
+            stages: events.stages().cloned().collect(),
+            operations: operations.into_iter().cloned().map(|one| events.verified(one)).collect(),
+            verification: events.verification().cloned(),
+            n_events: events.0.len(),
+        })
+    }
+}
+
+/// The events of a run, the oldest first.
+struct InOrder<'a>(Vec<&'a RunEvent>);
+
+impl<'a> InOrder<'a> {
+    fn started(&self) -> Option<&'a Started> {
+        self.0.iter().find_map(|event| match &event.what {
             Happened::Started(started) => Some(started),
             _ => None,
         })
     }
 
-    /// How it ended: the last report counts.
-    pub fn finished(&self) -> Option<&Finished> {
-        self.events().into_iter().rev().find_map(|event| match &event.what {
-            Happened::Finished(finished) => Some(finished),
-            _ => None,
-        })
+    fn finished(&self) -> Option<&'a Finished> {
+        self.0.iter().rev().find_map(|event| event.finished())
     }
 
-    /// How it ended, in one word; `None` while it is under way, as far as anybody said.
-    pub fn outcome(&self) -> Option<Outcome> {
-        self.ended().map(|finished| finished.outcome)
+    fn stages(&self) -> impl DoubleEndedIterator<Item = &'a Stage> {
+        self.0.iter().filter_map(|event| event.stage())
+    }
+
+    fn operations(&self) -> Vec<&'a Operation> {
+        let mut by_branch: BTreeMap<&str, &Operation> = BTreeMap::new();
+        for event in &self.0 {
+            let told: &[Operation] = match &event.what {
+                Happened::Operation(operation) => std::slice::from_ref(operation),
+                Happened::Finished(finished) => &finished.operations,
+                _ => &[],
+            };
+            by_branch.extend(told.iter().map(|operation| (operation.branch.as_str(), operation)));
+        }
+        by_branch.into_values().collect()
+    }
+
+    fn verification(&self) -> Option<&'a Verification> {
+        self.stages().rev().find_map(|stage| stage.verification.as_ref())
     }
 
     /// How it ended, as the verification leaves it: neither an exit code nor a report proves that nothing was lost.
-    fn ended(&self) -> Option<Finished> {
+    fn ended(&self, operations: &[&Operation]) -> Option<Finished> {
         let mut finished = self.finished()?.clone();
         let of_branches = || {
-            let said = self.operations().into_iter().filter(|one| one.outcome == Outcome::Aligned);
-            let now = said.cloned().map(|one| self.verified(one)).find(|one| one.outcome != Outcome::Aligned)?;
+            let said = operations.iter().filter(|one| one.outcome == Outcome::Aligned);
+            let now = said.map(|one| self.verified((*one).clone())).find(|one| one.outcome != Outcome::Aligned)?;
             (finished.outcome == Outcome::Aligned).then(|| format!("`{}`: {}", now.branch, now.because))
         };
         let lost = self.verification().and_then(|found| found.disproves(finished.outcome));
@@ -134,51 +230,6 @@ impl Run {
             (operation.outcome, operation.because) = (Outcome::Failed, disproved(&why, operation.outcome));
         }
         operation
-    }
-
-    /// Its stages, in the order in which they were reported.
-    pub fn stages(&self) -> Vec<&Stage> {
-        self.events().into_iter().filter_map(|event| event.stage()).collect()
-    }
-
-    /// One operation for each branch, by name: the last that was reported.
-    pub fn operations(&self) -> Vec<&Operation> {
-        let mut by_branch: BTreeMap<&str, &Operation> = BTreeMap::new();
-        for event in self.events() {
-            let told: &[Operation] = match &event.what {
-                Happened::Operation(operation) => std::slice::from_ref(operation),
-                Happened::Finished(finished) => &finished.operations,
-                _ => &[],
-            };
-            by_branch.extend(told.iter().map(|operation| (operation.branch.as_str(), operation)));
-        }
-        by_branch.into_values().collect()
-    }
-
-    /// The last verification, when there was one.
-    pub fn verification(&self) -> Option<&Verification> {
-        self.stages().into_iter().rev().find_map(|stage| stage.verification.as_ref())
-    }
-
-    /// All of it for JSON; `None` without an event.
-    pub fn document(&self) -> Option<Document> {
-        let events = self.events();
-        let at = |wanted: fn(&Happened) -> bool| events.iter().find(|event| wanted(&event.what)).map(|event| event.at);
-        let ended = events.iter().rev().find(|event| matches!(event.what, Happened::Finished(_)));
-        Some(Document {
-            schema: SCHEMA.to_owned(),
-            run: self.id()?.clone(),
-            outcome: self.outcome(),
-            began_at: at(|what| matches!(what, Happened::Started(_))).or(events.first().map(|event| event.at)),
-            ended_at: ended.map(|event| event.at),
-            heard_at: events.last().map(|event| event.at),
-            started: self.started().cloned(),
-            finished: self.ended(),
-            stages: self.stages().into_iter().cloned().collect(),
-            operations: self.operations().into_iter().cloned().map(|one| self.verified(one)).collect(),
-            verification: self.verification().cloned(),
-            n_events: events.len(),
-        })
     }
 }
 

@@ -7,13 +7,13 @@
 
 use std::{
     fmt::Write as _,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use alignwatch_model::run::{Finished, Happened, Moment, Outcome, RunEvent, RunId, event::Started};
+use alignwatch_model::run::{Moment, RunId, event::SCHEMA};
 
 /// Events of one run.
 const EVENTS_A_RUN: u64 = 10;
@@ -48,10 +48,9 @@ struct Client {
 fn reported(port: u16, client: Client, batch: u64, until: Instant) -> Vec<f64> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_nodelay(true).unwrap();
-    let mut answers = BufReader::new(stream.try_clone().unwrap());
-    let (mut took, mut n) = (Vec::new(), 0);
+    let (mut took, mut answer, mut n) = (Vec::new(), Vec::new(), 0);
     while Instant::now() < until {
-        let events: Vec<String> = (n..n + batch).map(|number| event(client, number).json()).collect();
+        let events: Vec<String> = (n..n + batch).map(|number| event(client, number)).collect();
         n += batch;
         let body = if batch == 1 { events.concat() } else { format!("[{}]", events.join(",")) };
         let mut request = String::new();
@@ -59,36 +58,44 @@ fn reported(port: u16, client: Client, batch: u64, until: Instant) -> Vec<f64> {
         write!(request, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let began = Instant::now();
         stream.write_all(request.as_bytes()).unwrap();
-        accepted(&mut answers);
+        accepted(&mut stream, &mut answer);
         took.push(began.elapsed().as_secs_f64());
     }
     took
 }
 
+/// One event as JSON, made by hand: what it costs is taken from the daemon, which has the same processors.
+///
 /// Ids of runs begin with the time at which they began: here, one a millisecond and client.
-fn event(client: Client, number: u64) -> RunEvent {
+fn event(client: Client, number: u64) -> String {
     let mut random = [0; 10];
     random[..2].copy_from_slice(&(client.number as u16).to_be_bytes());
-    let what = match number % EVENTS_A_RUN {
-        0 => Happened::Started(Started { workflow: "measured".into(), ..Started::default() }),
-        9 => Happened::Finished(Finished { outcome: Outcome::Aligned, ..Finished::default() }),
-        _ => Happened::Heartbeat {},
-    };
     let at = client.now + number / EVENTS_A_RUN;
-    RunEvent::new(format!("{}-{number}", client.number), RunId::from_parts(at, random), Moment(at as i64), what)
+    let run = RunId::from_parts(at, random);
+    let what = match number % EVENTS_A_RUN {
+        0 => r#""type":"started","data":{"workflow":"measured"}"#,
+        9 => r#""type":"finished","data":{"outcome":"aligned"}"#,
+        _ => r#""type":"heartbeat","data":{}"#,
+    };
+    let (schema, at) = (SCHEMA, Moment(at as i64));
+    format!(r#"{{"schema":"{schema}","id":"{}-{number}","run":"{run}","at":"{at}",{what}}}"#, client.number)
 }
 
-/// Reads one answer to its end.
-fn accepted(answers: &mut BufReader<TcpStream>) {
-    let (mut line, mut length) = (String::new(), 0);
-    answers.read_line(&mut line).unwrap();
-    assert!(line.starts_with("HTTP/1.1 202"), "{line}");
-    while line != "\r\n" {
-        line.clear();
-        answers.read_line(&mut line).unwrap();
-        if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = text.trim().parse().unwrap();
+/// Reads one answer to its end: the bytes behind its head are as many as it says.
+fn accepted(stream: &mut TcpStream, answer: &mut Vec<u8>) {
+    answer.clear();
+    let mut room = [0; 4096];
+    loop {
+        let n = stream.read(&mut room).unwrap();
+        assert!(0 < n, "the daemon hung up");
+        answer.extend(&room[..n]);
+        if let Some(at) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = str::from_utf8(&answer[..at]).unwrap();
+            assert!(head.starts_with("HTTP/1.1 202"), "{head}");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            if at + 4 + length.parse::<usize>().unwrap() <= answer.len() {
+                return;
+            }
         }
     }
-    answers.read_exact(&mut vec![0; length]).unwrap();
 }

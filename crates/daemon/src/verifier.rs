@@ -72,9 +72,9 @@ impl Verifier {
         (Verifier { data_dir, config, sights, watching, queue, reader, n_looking }, ended)
     }
 
-    /// Verifies this run soon; false = there is no room.
+    /// Verifies this run soon, where anything is watched; false = there is no room.
     pub(crate) fn ended(&self, run: RunId) -> bool {
-        self.queue.try_send(run).is_ok()
+        self.watching.paths().is_empty() || self.queue.try_send(run).is_ok()
     }
 
     /// Reads the refs of the repositories of runs that begin, then goes on with `then`: at once when none does, and never

@@ -4,13 +4,13 @@
 //! once; then for each line on standard input it looks again. Prints the seconds that took, how many branches it saw,
 //! and a number that stands for what it found of them (what landed, what would merge), so that two ways to the same tips
 //! can be held against each other. `DATA` is where facts are remembered, `BASE` a full ref name. Paths of conflicts are
-//! not waited for.
+//! not waited for. The seconds at which each part began go to standard error.
 
 use std::{error::Error, io, path::PathBuf, time::Duration, time::Instant};
 
 use alignwatch_git::{
     graph::Recent,
-    inspect::{Wanted, inspect_again},
+    inspect::{Progress, Wanted, inspect_again},
     stop::Stop,
 };
 use alignwatch_model::{Look, Snapshot, Timestamp, config::Config};
@@ -29,8 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::iter::once(Ok(String::new())).chain(io::stdin().lines()) {
         line?;
         let began = Instant::now();
-        let seen =
-            inspect_again(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &|_| {}, &recent)?;
+        let told = |step: Progress| {
+            if let Progress::Phase(name) = step {
+                eprintln!("{:.4} {name}", began.elapsed().as_secs_f64());
+            }
+        };
+        let seen = inspect_again(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &told, &recent)?;
         writeln(began.elapsed(), &seen)?;
     }
     Ok(())

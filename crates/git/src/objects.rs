@@ -13,6 +13,7 @@ use alignwatch_model::{Oid, Timestamp};
 use gix_object::Find;
 use gix_odb::Header;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// Largest blob that is read at all.
 ///
@@ -105,7 +106,7 @@ pub struct Entry<'a> {
 }
 
 /// The mode of a tree entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mode(pub u32);
 
 impl Mode {

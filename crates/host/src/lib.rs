@@ -12,6 +12,7 @@
 
 mod cgroup;
 mod file_system;
+mod give_back;
 mod limits;
 mod power;
 mod proc;
@@ -30,6 +31,7 @@ use alignwatch_model::{
 };
 
 pub use file_system::file_system;
+pub use give_back::give_back;
 pub use limits::{Limits, limits};
 pub use power::on_battery;
 pub use processes::{is_alive_since, machine};

@@ -1,19 +1,23 @@
 //! One branch on the ladder: tries proof after proof.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use alignwatch_model::{Landed, Oid, Proof};
 
 use super::{
     Asked, Doubt, Trees,
     changes::{Together, changes},
-    content,
+    content::{self, Content},
     keys::Key,
     ladder::{Ladder, Missing, merge_bases},
     texts::Texts,
 };
 use crate::{
     graph::{Graph, Pos, Trunk},
+    memory::Shelf,
     objects::Objects,
 };
 
@@ -66,6 +70,7 @@ impl<'a> Case<'a> {
         trunk: &Trunk,
         objects: &Objects,
         one: &Asked<'_>,
+        lacking: &Mutex<Shelf>,
     ) -> Result<Option<Proof>, Doubt> {
         let (bases, theirs): (Vec<Oid>, Oid) = match landing(trunk, one.tip).filter(|_| one.drift.ahead == 0) {
             None => (merge_bases(graph, one.drift).map(|base| graph.tree(base)).collect(), graph.tree(one.tip)),
@@ -76,7 +81,23 @@ impl<'a> Case<'a> {
             return Ok(Some(Proof::Ancestor));
         }
         let ours = graph.tree(trunk.tip());
-        content::stands(objects, &bases, ours, theirs, &mut Texts::new(objects, TEXT_AT_MOST_BYTES))
+        let key: Vec<u8> = bases.iter().chain([&theirs]).flat_map(|oid| oid.as_bytes()).copied().collect();
+        // A thread that panicked left at worst one fact less.
+        let shelf = || lacking.lock().unwrap_or_else(|poison| poison.into_inner());
+        let known = shelf().get(&key).and_then(|bytes| postcard::from_bytes::<content::Lacking>(bytes).ok());
+        if let Some(known) = known
+            && known.is_lacking_in(objects, ours)?
+        {
+            return Ok(None);
+        }
+        match content::stands(objects, &bases, ours, theirs, &mut Texts::new(objects, TEXT_AT_MOST_BYTES))? {
+            Content::Stands(proof) => Ok(Some(proof)),
+            Content::Lacks(entry) => {
+                let entry = entry.and_then(|entry| postcard::to_stdvec(&entry).ok());
+                entry.into_iter().for_each(|entry| shelf().put(&key, entry));
+                Ok(None)
+            }
+        }
     }
 
     /// The first proof by patch that holds. `doubt` is why content gave no answer, if it gave none.

@@ -16,20 +16,60 @@
 use std::rc::Rc;
 
 use alignwatch_model::{Oid, Proof};
+use serde::{Deserialize, Serialize};
 
 use super::{Doubt, texts::Texts};
 use crate::{
     merge::adds_nothing,
-    objects::{Entry, Mode, Objects, Tree},
-    tree_diff::{DEPTH_AT_MOST, Side, WalkError},
+    objects::{Entry, Mode, Objects, ReadError, Tree},
+    tree_diff::{DEPTH_AT_MOST, Side, WalkError, folder, leaf},
 };
+
+/// The mode of a folder.
+const FOLDER: Mode = Mode(0o040_000);
 
 /// Files whose texts are compared for one branch.
 ///
 /// Source: ours; the bytes are bounded as well.
 const TEXTS_AT_MOST: usize = 2_000;
 
-/// [`Proof::IdenticalTree`] or [`Proof::MergeNoOp`], if everything stands there.
+/// Whether everything that the branch changed stands in its base.
+pub(super) enum Content {
+    /// All of it: [`Proof::IdenticalTree`] or [`Proof::MergeNoOp`].
+    Stands(Proof),
+    /// Not all; where one entry shows that, it is this one.
+    Lacks(Option<Lacking>),
+}
+
+/// An entry that the branch changed. Whatever becomes of others, not all of the branch stands in a base that lacks this one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Lacking {
+    path: Vec<u8>,
+    bases: Vec<Side>,
+    theirs: Side,
+}
+
+impl Lacking {
+    /// Does a base with this tree lack it?
+    pub(super) fn is_lacking_in(&self, objects: &Objects, ours: Oid) -> Result<bool, ReadError> {
+        let mut here: Side = Some((FOLDER, ours));
+        for name in self.path.split(|&byte| byte == b'/') {
+            let Some(tree) = folder(here) else { return Ok(self.is_lacking(None)) };
+            here = objects.tree(&tree)?.find(name).map(|entry| (entry.mode, entry.oid));
+        }
+        Ok(self.is_lacking(here))
+    }
+
+    /// As [`Walk::entry`] has it.
+    fn is_lacking(&self, ours: Side) -> bool {
+        let files: Vec<Side> = self.bases.iter().copied().map(leaf).collect();
+        let is_untouched = self.bases.iter().all(|base| folder(*base) == folder(ours));
+        !Walk::default().file(&files, leaf(ours), leaf(self.theirs))
+            || is_untouched && folder(ours) != folder(self.theirs)
+    }
+}
+
+/// Whether all of a branch stands.
 ///
 /// A branch that changed nothing in the end adds nothing: [`Proof::MergeNoOp`].
 pub(super) fn stands(
@@ -38,22 +78,22 @@ pub(super) fn stands(
     ours: Oid,
     theirs: Oid,
     texts: &mut Texts<'_>,
-) -> Result<Option<Proof>, Doubt> {
+) -> Result<Content, Doubt> {
     let mut walk = Walk::default();
     let bases: Vec<Option<Oid>> = bases.iter().copied().map(Some).collect();
     if !walk.stands(objects, &bases, Some(ours), Some(theirs))? {
-        return Ok(None);
+        return Ok(Content::Lacks(walk.lacking));
     }
     if walk.n_merged == 0 && walk.n_same > 0 {
-        return Ok(Some(Proof::IdenticalTree));
+        return Ok(Content::Stands(Proof::IdenticalTree));
     }
     for [base, ours, theirs] in &walk.unequal {
         let (base, ours, theirs) = (texts.blob(base)?, texts.blob(ours)?, texts.blob(theirs)?);
         if !adds_nothing(&base, &ours, &theirs) {
-            return Ok(None);
+            return Ok(Content::Lacks(None));
         }
     }
-    Ok(Some(Proof::MergeNoOp))
+    Ok(Content::Stands(Proof::MergeNoOp))
 }
 
 #[derive(Default)]
@@ -64,6 +104,8 @@ struct Walk {
     n_merged: usize,
     /// Contents of files that all three have differently: of the merge base, ours, theirs.
     unequal: Vec<[Oid; 3]>,
+    /// The entry that the base does not have.
+    lacking: Option<Lacking>,
 }
 
 /// What one entry says.
@@ -86,7 +128,7 @@ impl Walk {
         theirs: Option<Oid>,
     ) -> Result<bool, Doubt> {
         // The folders around the place in hand. Not recursion: a hostile tree would exhaust the stack.
-        let mut around = Vec::new();
+        let (mut around, mut path) = (Vec::new(), Vec::<u8>::new());
         let mut found = self.folders(objects, bases, ours, theirs)?;
         loop {
             match found {
@@ -100,9 +142,19 @@ impl Walk {
             let Some(trees) = around.last_mut() else { return Ok(true) };
             let name = trees.iter().filter_map(Cursor::name).min().map(<[u8]>::to_vec);
             found = match name {
-                Some(name) => self.entries(objects, trees, &name)?,
+                Some(name) => {
+                    let around = path.len();
+                    path.extend_from_slice(if around == 0 { b"" } else { b"/" });
+                    path.extend_from_slice(&name);
+                    let found = self.entry(objects, trees, &name, &path)?;
+                    if !matches!(found, Entries::Open(_)) {
+                        path.truncate(around);
+                    }
+                    found
+                }
                 None => {
                     around.pop();
+                    path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
                     Entries::Stand
                 }
             };
@@ -130,18 +182,20 @@ impl Walk {
         Ok(Entries::Open(trees.collect::<Result<Vec<_>, _>>()?))
     }
 
-    fn entries(&mut self, objects: &Objects, trees: &mut [Cursor], name: &[u8]) -> Result<Entries, Doubt> {
-        let (files, folders): (Vec<Side>, Vec<Option<Oid>>) = trees.iter_mut().map(|tree| tree.take(name)).unzip();
-        let ([bases @ .., ours, theirs], [base_files @ .., our_file, their_file]) = (&folders[..], &files[..]) else {
-            return Ok(Entries::Add);
+    fn entry(&mut self, objects: &Objects, trees: &mut [Cursor], name: &[u8], path: &[u8]) -> Result<Entries, Doubt> {
+        let sides: Vec<Side> = trees.iter_mut().map(|tree| tree.take(name)).collect();
+        let [bases @ .., ours, theirs] = &sides[..] else { return Ok(Entries::Add) };
+        let files: Vec<Side> = bases.iter().copied().map(leaf).collect();
+        let folders: Vec<Option<Oid>> = bases.iter().copied().map(folder).collect();
+        let found = match self.file(&files, leaf(*ours), leaf(*theirs)) {
+            false => Entries::Add,
+            true if TEXTS_AT_MOST < self.unequal.len() => return Err(Doubt::TooManyPaths),
+            true => self.folders(objects, &folders, folder(*ours), folder(*theirs))?,
         };
-        if !self.file(base_files, *our_file, *their_file) {
-            return Ok(Entries::Add);
+        if matches!(found, Entries::Add) {
+            self.lacking = Some(Lacking { path: path.to_vec(), bases: bases.to_vec(), theirs: *theirs });
         }
-        if TEXTS_AT_MOST < self.unequal.len() {
-            return Err(Doubt::TooManyPaths);
-        }
-        self.folders(objects, bases, *ours, *theirs)
+        Ok(found)
     }
 
     fn file(&mut self, bases: &[Side], ours: Side, theirs: Side) -> bool {
@@ -184,11 +238,11 @@ impl Cursor {
         self.tree.as_ref().and_then(|tree| tree.name(self.at))
     }
 
-    /// The entry of this name, if it is the next one: as a file or as a folder.
-    fn take(&mut self, name: &[u8]) -> (Side, Option<Oid>) {
+    /// The entry of this name, if it is the next one.
+    fn take(&mut self, name: &[u8]) -> Side {
         let next = self.tree.as_ref().and_then(|tree| tree.get(self.at)).filter(|entry| entry.name == name);
-        let Some(Entry { mode, oid, .. }) = next else { return (None, None) };
-        self.at += 1;
-        if mode.is_tree() { (None, Some(oid)) } else { (Some((mode, oid)), None) }
+        let side = next.map(|Entry { mode, oid, .. }| (mode, oid));
+        self.at += usize::from(side.is_some());
+        side
     }
 }

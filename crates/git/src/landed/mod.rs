@@ -44,7 +44,10 @@ mod patch_id;
 mod reverts;
 mod texts;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use alignwatch_model::{Drift, Landed, Oid, Proof};
 use serde::{Deserialize, Serialize};
@@ -122,9 +125,12 @@ impl Prover<'_> {
     }
 
     fn work_out(&self, trunk: &Trunk, asked: &[Asked<'_>], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<Landed> {
+        let lacking = Mutex::new(self.memory.shelf("lacking", VERSION));
         let contents = self.on_threads(asked, 1, &|objects, one| {
-            self.in_time().and_then(|()| Case::content(self.graph, trunk, objects, one))
+            self.in_time().and_then(|()| Case::content(self.graph, trunk, objects, one, &lacking))
         });
+        // A memory that can't be written costs time on the next run, nothing else.
+        let _ = lacking.into_inner().map(|mut shelf| shelf.save());
         let is_open = |content: &Result<Option<Proof>, Doubt>| !matches!(content, Ok(Some(_)));
         let open = asked.iter().zip(&contents).filter(|(_, content)| is_open(content));
         let since = open.filter_map(|(one, _)| first_missing(self.graph, trunk, one.drift)).min();

@@ -51,6 +51,6 @@ fn drifts(repository: &Path, tips: &[Oid], base: Oid, recent: &Recent) -> Result
     let trunk = graph.trunk(places.pop().ok_or("no commit")?);
     let found = measure(&graph, &trunk, &places);
     drop(trunk);
-    recent.keep(sources, graph, coverage);
+    recent.keep(sources, graph, coverage, objects.shared());
     Ok(found)
 }

@@ -7,7 +7,11 @@
 //! Packs may vanish under us while somebody repacks: the object database looks
 //! at the disk once more before it calls an object missing.
 
-use std::{cell::RefCell, path::Path, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use alignwatch_model::{Oid, Timestamp};
 use gix_object::Find;
@@ -35,6 +39,7 @@ pub struct Objects {
     hash: gix_hash::Kind,
     buffer: RefCell<Vec<u8>>,
     trees: RefCell<Trees>,
+    shared: SharedTrees,
 }
 
 /// Opens further [`Objects`] of the same repository, for other threads.
@@ -42,7 +47,12 @@ pub struct Objects {
 pub struct OpenObjects {
     store: Arc<gix_odb::Store>,
     hash: gix_hash::Kind,
+    shared: SharedTrees,
 }
+
+/// Parsed trees of one repository that all threads have: what one has read, no other reads again.
+#[derive(Clone, Default)]
+pub struct SharedTrees(Arc<Mutex<Trees>>);
 
 /// Why an object could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -138,12 +148,22 @@ impl Objects {
             gix_odb::store::init::Options { alloc_limit_bytes: Some(BLOB_AT_MOST as usize), ..Default::default() };
         let handle = gix_odb::at_opts(objects_dir, hash, None, options).and_then(|handle| handle.into_arc());
         let handle = handle.map_err(|error| ReadError::NoDatabase(error.to_string()))?;
-        Ok(OpenObjects { store: handle.store(), hash }.open())
+        Ok(OpenObjects { store: handle.store(), hash, shared: SharedTrees::default() }.open())
+    }
+
+    /// The same with trees that were read before, of the same repository.
+    pub fn with(self, shared: SharedTrees) -> Objects {
+        Objects { shared, ..self }
+    }
+
+    /// What this and others have read.
+    pub fn shared(&self) -> SharedTrees {
+        self.shared.clone()
     }
 
     /// A way to open the same database on another thread.
     pub fn opener(&self) -> OpenObjects {
-        OpenObjects { store: self.odb.store(), hash: self.hash }
+        OpenObjects { store: self.odb.store(), hash: self.hash, shared: self.shared.clone() }
     }
 
     /// Is the object there? Its content is not read.
@@ -195,12 +215,19 @@ impl Objects {
     }
 
     /// A tree; recently read ones come from memory.
-    pub fn tree(&self, oid: &Oid) -> Result<Rc<Tree>, ReadError> {
+    pub fn tree(&self, oid: &Oid) -> Result<Arc<Tree>, ReadError> {
         if let Some(tree) = self.trees.borrow_mut().get(oid) {
             return Ok(tree);
         }
         let parse = |data: &[u8]| Tree::parse(oid, data, self.hash.len_in_bytes());
-        let tree = Rc::new(self.read(oid, gix_object::Kind::Tree, parse)?);
+        let tree = match self.shared.get(oid) {
+            Some(tree) => tree,
+            None => {
+                let tree = Arc::new(self.read(oid, gix_object::Kind::Tree, parse)?);
+                self.shared.put(*oid, &tree);
+                tree
+            }
+        };
         self.trees.borrow_mut().put(*oid, &tree);
         Ok(tree)
     }
@@ -270,7 +297,8 @@ impl OpenObjects {
     pub fn open(&self) -> Objects {
         let mut odb = self.store.to_cache_arc();
         odb.set_pack_cache(|| Box::new(gix_pack::cache::lru::MemoryCappedHashmap::new(DELTA_BASES_BYTES)));
-        Objects { odb, hash: self.hash, buffer: RefCell::default(), trees: RefCell::default() }
+        let (buffer, trees, shared) = (RefCell::default(), RefCell::default(), self.shared.clone());
+        Objects { odb, hash: self.hash, buffer, trees, shared }
     }
 }
 
@@ -409,13 +437,13 @@ impl Tree {
 /// Recently used trees in two generations: when the young one is full, the old one goes.
 #[derive(Default)]
 struct Trees {
-    young: FxHashMap<Oid, Rc<Tree>>,
-    old: FxHashMap<Oid, Rc<Tree>>,
+    young: FxHashMap<Oid, Arc<Tree>>,
+    old: FxHashMap<Oid, Arc<Tree>>,
     young_bytes: usize,
 }
 
 impl Trees {
-    fn get(&mut self, oid: &Oid) -> Option<Rc<Tree>> {
+    fn get(&mut self, oid: &Oid) -> Option<Arc<Tree>> {
         if let Some(tree) = self.young.get(oid) {
             return Some(tree.clone());
         }
@@ -424,12 +452,22 @@ impl Trees {
         Some(tree)
     }
 
-    fn put(&mut self, oid: Oid, tree: &Rc<Tree>) {
+    fn put(&mut self, oid: Oid, tree: &Arc<Tree>) {
         if TREES_BYTES < self.young_bytes {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
         self.young_bytes += tree.raw.len() + 16 * tree.entries.len() + 128;
         self.young.insert(oid, tree.clone());
+    }
+}
+
+impl SharedTrees {
+    fn get(&self, oid: &Oid) -> Option<Arc<Tree>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(oid)
+    }
+
+    fn put(&self, oid: Oid, tree: &Arc<Tree>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(oid, tree);
     }
 }

@@ -1,6 +1,6 @@
 //! Compares two trees, folder by folder, and opens only folders that differ.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use alignwatch_model::Oid;
 
@@ -78,8 +78,8 @@ pub fn entries(
 
 /// Two folders at one path that differ, and how far they have been compared.
 struct Pair {
-    before: Option<Rc<Tree>>,
-    after: Option<Rc<Tree>>,
+    before: Option<Arc<Tree>>,
+    after: Option<Arc<Tree>>,
     i: usize,
     j: usize,
     path_len: usize,
@@ -130,11 +130,11 @@ pub fn leaf(side: Side) -> Side {
     side.filter(|(mode, _)| !mode.is_tree())
 }
 
-fn name_at(tree: &Option<Rc<Tree>>, at: usize) -> Option<&[u8]> {
+fn name_at(tree: &Option<Arc<Tree>>, at: usize) -> Option<&[u8]> {
     tree.as_ref()?.name(at)
 }
 
-fn take(tree: &Option<Rc<Tree>>, at: &mut usize, name: &[u8]) -> Side {
+fn take(tree: &Option<Arc<Tree>>, at: &mut usize, name: &[u8]) -> Side {
     let entry = tree.as_ref()?.get(*at).filter(|entry| entry.name == name)?;
     *at += 1;
     Some((shown_mode(entry.mode), entry.oid))

@@ -59,7 +59,7 @@ fn drifts(repository: &Path, recent: &Recent) -> (Vec<Known<Drift>>, u32) {
     assert_eq!(found, measure(&graph, &Trunk::of(&graph, trunk.tip()), &places), "the trunk is as one that is new");
     drop(trunk);
     let read = coverage.n_read;
-    recent.keep(sources, graph, coverage);
+    recent.keep(sources, graph, coverage, objects.shared());
     (found, read)
 }
 

@@ -4,12 +4,15 @@
 //! more, a graph file that is another one now) is read anew. Only large ones are kept, and not many: small ones are read
 //! in a moment.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use alignwatch_model::Oid;
 
 use super::{Coverage, Graph, GraphSources, Pos, Trunk};
-use crate::objects::Objects;
+use crate::objects::{Objects, SharedTrees};
 
 /// Commits from which a history is kept. Source: ours; fewer are read within five milliseconds.
 const COMMITS_AT_LEAST: usize = 40_000;
@@ -21,6 +24,9 @@ const COMMITS_AT_MOST: usize = 1_500_000;
 /// Commits that may come before a history is read anew, and perhaps written into a file of our own: each is looked for at
 /// each look.
 const NEW_AT_MOST: usize = 1_000;
+
+/// Histories whose trees are kept as well: some 50 MiB each at most. Source: ours.
+const WITH_TREES_AT_MOST: usize = 2;
 
 /// Histories of bases that a graph keeps: as many as lines are looked for.
 const TRUNKS_AT_MOST: usize = 4;
@@ -35,6 +41,7 @@ struct Kept {
     sources: GraphSources,
     graph: Graph,
     coverage: Coverage,
+    trees: SharedTrees,
 }
 
 impl Default for Recent {
@@ -57,8 +64,15 @@ impl Recent {
         }
     }
 
-    /// Keeps a history for the next look, in place of others when it is too much.
-    pub fn keep(&self, sources: GraphSources, mut graph: Graph, coverage: Coverage) {
+    /// The trees that were read in the last look at these objects.
+    pub fn trees(&self, objects_dir: &Path) -> SharedTrees {
+        let all = self.all();
+        let kept = all.iter().find(|kept| kept.sources.object_dirs.first().is_some_and(|dir| dir == objects_dir));
+        kept.map(|kept| kept.trees.clone()).unwrap_or_default()
+    }
+
+    /// Keeps a history for the next look, and the trees that were read in this one, in place of others when it is too much.
+    pub fn keep(&self, sources: GraphSources, mut graph: Graph, coverage: Coverage, trees: SharedTrees) {
         let is_whole = sources.graph_is_disabled().is_none() && graph.missing.is_empty() && graph.flaws.is_empty();
         if !is_whole || !(self.commits_at_least..=COMMITS_AT_MOST).contains(&graph.len()) {
             return;
@@ -66,7 +80,8 @@ impl Recent {
         graph.trunks.get_or_insert_with(Mutex::default);
         let mut all = self.all();
         all.retain(|kept| !kept.is_of(&sources));
-        all.insert(0, Kept { sources, graph, coverage });
+        all.insert(0, Kept { sources, graph, coverage, trees });
+        all.iter_mut().skip(WITH_TREES_AT_MOST).for_each(|kept| kept.trees = SharedTrees::default());
         let mut n_commits = 0;
         all.retain(|kept| {
             n_commits += kept.graph.len();

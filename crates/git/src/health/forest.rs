@@ -1,6 +1,6 @@
 //! Goes through trees from the leaves to the root, each distinct tree once, without recursion.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use alignwatch_model::Oid;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -31,7 +31,7 @@ pub(super) fn fold<V>(
     mut goes_on: impl FnMut() -> bool,
 ) -> Result<(), Stopped> {
     let mut open = FxHashSet::<Key>::default();
-    let mut stack: Vec<(Oid, Option<Rc<Tree>>)> = vec![(root, None)];
+    let mut stack: Vec<(Oid, Option<Arc<Tree>>)> = vec![(root, None)];
     while let Some((oid, tree)) = stack.pop() {
         let at = key(&oid);
         if let Some(tree) = tree {
@@ -49,7 +49,7 @@ pub(super) fn fold<V>(
             Err(error) => drop(known.insert(at, value(&oid, Err(error), known))),
             Ok(tree) => {
                 open.insert(at);
-                stack.push((oid, Some(Rc::clone(&tree))));
+                stack.push((oid, Some(Arc::clone(&tree))));
                 let below = tree.iter().filter(|entry| entry.mode.is_tree()).map(|entry| entry.oid);
                 stack.extend(below.filter(|oid| !known.contains_key(&key(oid))).map(|oid| (oid, None)));
             }

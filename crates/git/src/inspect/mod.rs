@@ -167,6 +167,7 @@ pub fn inspect_again(
     let place = shown(&opened.path);
     let no_objects = |source| InspectError::Objects { path: place.clone(), source };
     let objects = Objects::open(&opened.objects_dir, &opened.object_format).map_err(no_objects)?;
+    let objects = objects.with(recent.trees(&opened.objects_dir));
     let memory =
         data_dir.map_or_else(Memory::none, |folder| Memory::in_folder(folder.join("remembered").join(opened.id())));
     let inspection = Inspection {
@@ -387,7 +388,7 @@ impl Inspection<'_> {
             unread_files,
             collisions,
         };
-        self.recent.keep(sources, graph, coverage);
+        self.recent.keep(sources, graph, coverage, self.objects.shared());
         Ok(history)
     }
 

@@ -13,7 +13,7 @@
 //! Renames are not looked for. That can only hide a proof: a path where the
 //! branch changed something must show the same in the base at that path.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use alignwatch_model::{Oid, Proof};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,8 @@ pub(super) struct Lacking {
     path: Vec<u8>,
     bases: Vec<Side>,
     theirs: Side,
+    /// A file of the base in which it was looked for.
+    not_in: Side,
 }
 
 impl Lacking {
@@ -64,7 +66,8 @@ impl Lacking {
     fn is_lacking(&self, ours: Side) -> bool {
         let files: Vec<Side> = self.bases.iter().copied().map(leaf).collect();
         let is_untouched = self.bases.iter().all(|base| folder(*base) == folder(ours));
-        !Walk::default().file(&files, leaf(ours), leaf(self.theirs))
+        (self.not_in.is_some() && ours == self.not_in)
+            || !Walk::default().file(&files, leaf(ours), leaf(self.theirs))
             || is_untouched && folder(ours) != folder(self.theirs)
     }
 }
@@ -87,10 +90,10 @@ pub(super) fn stands(
     if walk.n_merged == 0 && walk.n_same > 0 {
         return Ok(Content::Stands(Proof::IdenticalTree));
     }
-    for [base, ours, theirs] in &walk.unequal {
+    for ([base, ours, theirs], entry) in walk.unequal.iter().zip(walk.unequal_at) {
         let (base, ours, theirs) = (texts.blob(base)?, texts.blob(ours)?, texts.blob(theirs)?);
         if !adds_nothing(&base, &ours, &theirs) {
-            return Ok(Content::Lacks(None));
+            return Ok(Content::Lacks(Some(entry)));
         }
     }
     Ok(Content::Stands(Proof::MergeNoOp))
@@ -104,6 +107,8 @@ struct Walk {
     n_merged: usize,
     /// Contents of files that all three have differently: of the merge base, ours, theirs.
     unequal: Vec<[Oid; 3]>,
+    /// Where they stand.
+    unequal_at: Vec<Lacking>,
     /// The entry that the base does not have.
     lacking: Option<Lacking>,
 }
@@ -187,13 +192,18 @@ impl Walk {
         let [bases @ .., ours, theirs] = &sides[..] else { return Ok(Entries::Add) };
         let files: Vec<Side> = bases.iter().copied().map(leaf).collect();
         let folders: Vec<Option<Oid>> = bases.iter().copied().map(folder).collect();
-        let found = match self.file(&files, leaf(*ours), leaf(*theirs)) {
+        let entry = |not_in| Lacking { path: path.to_vec(), bases: bases.to_vec(), theirs: *theirs, not_in };
+        let stands = self.file(&files, leaf(*ours), leaf(*theirs));
+        if self.unequal_at.len() < self.unequal.len() {
+            self.unequal_at.push(entry(*ours));
+        }
+        let found = match stands {
             false => Entries::Add,
             true if TEXTS_AT_MOST < self.unequal.len() => return Err(Doubt::TooManyPaths),
             true => self.folders(objects, &folders, folder(*ours), folder(*theirs))?,
         };
         if matches!(found, Entries::Add) {
-            self.lacking = Some(Lacking { path: path.to_vec(), bases: bases.to_vec(), theirs: *theirs });
+            self.lacking = Some(entry(None));
         }
         Ok(found)
     }
@@ -225,7 +235,7 @@ impl Walk {
 
 /// A tree that is walked by name.
 struct Cursor {
-    tree: Option<Rc<Tree>>,
+    tree: Option<Arc<Tree>>,
     at: usize,
 }
 

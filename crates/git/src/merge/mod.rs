@@ -30,13 +30,15 @@ pub(crate) use self::carried::{MovedFiles, Remembered};
 pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -86,6 +88,12 @@ pub struct Question {
     pub tip: Oid,
     /// All best common ancestors, as in [`alignwatch_model::Drift::merge_bases`].
     pub merge_bases: Vec<Oid>,
+}
+
+impl Question {
+    fn has_several_bases(&self) -> bool {
+        1 < self.merge_bases.len()
+    }
 }
 
 /// All that predictions of one repository share.
@@ -205,9 +213,17 @@ impl Predictor<'_> {
     /// What can be said without putting whole pairs to Git.
     /// Beside each answer: what it rests on.
     fn work_out(&self, questions: &[&Question], progress: &(dyn Fn(usize, usize) + Sync)) -> Vec<(Answer, RestsOn)> {
-        let bases = self.bases(questions);
+        let bases = OnceLock::new();
+        let bases = || bases.get_or_init(|| self.bases(questions));
         let mut shelf = self.memory.shelf("texts", TEXTS);
-        let drafts = self.drafts(questions, &bases, &mut shelf, progress);
+        let drafts = thread::scope(|scope| {
+            if questions.iter().any(|question| question.has_several_bases()) {
+                // Git works on them meanwhile.
+                scope.spawn(bases);
+            }
+            self.drafts(questions, &bases, &mut shelf, progress)
+        });
+        let bases = bases();
         let triples = drafts.iter().flatten().flat_map(|draft| &draft.texts);
         let mut texts = texts::merge_all(triples, bases.objects(self), &mut shelf, self.n_threads, self.stop);
         self.settle_doubts(&mut texts, &mut shelf);
@@ -223,7 +239,7 @@ impl Predictor<'_> {
     fn bases(&self, questions: &[&Question]) -> Bases {
         let sets: BTreeSet<(Oid, Vec<Oid>)> = questions
             .iter()
-            .filter(|question| 1 < question.merge_bases.len())
+            .filter(|question| question.has_several_bases())
             .map(|question| (question.line, question.merge_bases.clone()))
             .collect();
         let Some(((line, _), git)) = sets.first().zip(self.git.filter(|_| self.drivers.is_empty())) else {
@@ -239,37 +255,39 @@ impl Predictor<'_> {
 
     /// Compares the trees of all pairs, on several threads: first all are walked, so that the files which may be
     /// renamed ones are known together, and then judged.
-    fn drafts(
+    fn drafts<'s>(
         &self,
         questions: &[&Question],
-        bases: &Bases,
+        bases: &(dyn Fn() -> &'s Bases + Sync),
         shelf: &mut Shelf,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
         let sketches = Sketches::remembered_in(self.memory);
         let (renames, texts) = (Renames::with(Arc::clone(&sketches)), OneByOne::on(shelf));
-        let walked = spread(questions.len(), WALKED_AT_ONCE, self.n_threads, &|numbers| {
-            let objects = bases.objects(self).open();
+        let at_once = WALKED_AT_ONCE.min(questions.len() / (2 * self.n_threads.max(1)));
+        let walked = spread(questions.len(), at_once, self.n_threads, &|numbers| {
+            let databases = Databases::of(self, bases);
             let mut attributes = FxHashMap::default();
             let mut see = |number: usize| -> Result<Sight, WalkError> {
                 self.in_time()?;
-                let Some((tree, walked)) = walk(&objects, questions[number], bases)? else {
+                let objects = databases.of_question(questions[number]);
+                let Some((tree, walked)) = walk(objects, questions[number], bases)? else {
                     return Ok(Sight::SeveralBases);
                 };
                 if self.asks_verdicts_only() {
-                    let of_line = self.attributes(&mut attributes, &objects, tree);
-                    if let Some(path) = self.conflict_in_place(&objects, of_line, &walked, &texts)? {
+                    let of_line = self.attributes(&mut attributes, objects, tree);
+                    if let Some(path) = self.conflict_in_place(objects, of_line, &walked, &texts)? {
                         return Ok(Sight::Conflict(path));
                     }
                 }
-                walked.index(&objects, &renames)?;
+                walked.index(objects, &renames)?;
                 Ok(Sight::Walked(tree, Box::new(walked)))
             };
             numbers.map(|number| (number, Mutex::new(Some(see(number))))).collect()
         });
         let n_done = AtomicUsize::new(0);
         let drafts = spread(questions.len(), JUDGED_AT_ONCE, self.n_threads, &|numbers| {
-            let objects = bases.objects(self).open();
+            let databases = Databases::of(self, bases);
             let mut attributes = FxHashMap::default();
             let mut judge = |number: usize| -> Result<Draft, WalkError> {
                 progress(n_done.fetch_add(1, Ordering::Relaxed), questions.len());
@@ -282,8 +300,9 @@ impl Predictor<'_> {
                     }
                 };
                 self.in_time()?;
-                let mut draft = walked.judge(&objects, &renames)?;
-                draft.apply(self.attributes(&mut attributes, &objects, tree), &self.drivers)?;
+                let objects = databases.of_question(questions[number]);
+                let mut draft = walked.judge(objects, &renames)?;
+                draft.apply(self.attributes(&mut attributes, objects, tree), &self.drivers)?;
                 Ok(draft)
             };
             numbers.map(|number| (number, judge(number))).collect()
@@ -388,15 +407,42 @@ enum Sight {
 }
 
 /// The tree of the line, and the pair as far as trees tell; `None` when Git did not merge the merge bases.
-fn walk(objects: &Objects, question: &Question, bases: &Bases) -> Result<Option<(Oid, Walked)>, WalkError> {
+fn walk<'s>(
+    objects: &Objects,
+    question: &Question,
+    bases: &(dyn Fn() -> &'s Bases + Sync),
+) -> Result<Option<(Oid, Walked)>, WalkError> {
     let tree = |commit: &Oid| -> Result<Oid, ReadError> { Ok(objects.commit(commit)?.tree) };
     let base = match question.merge_bases.as_slice() {
         [base] => Some(tree(base)?),
-        _ => bases.trees.get(&(question.line, question.merge_bases.clone())).copied(),
+        _ => bases().trees.get(&(question.line, question.merge_bases.clone())).copied(),
     };
     let Some(base) = base else { return Ok(None) };
     let trees = Trees { base, ours: tree(&question.line)?, theirs: tree(&question.tip)? };
     Ok(Some((trees.ours, pair::walk(objects, trees)?)))
+}
+
+/// The databases of one thread: that of the repository, and the one that has merged merge bases as well, which is there when
+/// Git is done with those.
+struct Databases<'a, 's> {
+    predictor: &'a Predictor<'a>,
+    bases: &'a (dyn Fn() -> &'s Bases + Sync),
+    own: Objects,
+    with_bases: OnceCell<Objects>,
+}
+
+impl<'a, 's> Databases<'a, 's> {
+    fn of(predictor: &'a Predictor<'a>, bases: &'a (dyn Fn() -> &'s Bases + Sync)) -> Databases<'a, 's> {
+        Databases { predictor, bases, own: predictor.objects.open(), with_bases: OnceCell::new() }
+    }
+
+    fn of_question(&self, question: &Question) -> &Objects {
+        if question.has_several_bases() {
+            self.with_bases.get_or_init(|| (self.bases)().objects(self.predictor).open())
+        } else {
+            &self.own
+        }
+    }
 }
 
 /// The merged merge bases of pairs that have several.

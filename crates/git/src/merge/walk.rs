@@ -4,7 +4,7 @@
 //! settled by its ids, and a folder like that is not even opened. So the walk
 //! costs what both sides changed, not what the trees hold.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use alignwatch_model::Oid;
 
@@ -55,7 +55,7 @@ impl Walk<'_> {
         if DEPTH_AT_MOST < self.depth {
             return Err(WalkError::TooDeep);
         }
-        let mut trees: [Option<Rc<Tree>>; 3] = [None, None, None];
+        let mut trees: [Option<Arc<Tree>>; 3] = [None, None, None];
         for (tree, id) in trees.iter_mut().zip(ids) {
             *tree = id.map(|id| self.objects.tree(&id)).transpose()?;
         }
@@ -112,7 +112,7 @@ fn is_settled([base, ours, theirs]: [Side; 3]) -> bool {
     if ours == theirs { !is_removed && !hides_removals } else { ours == base || theirs == base }
 }
 
-fn first_name<'a>(trees: &'a [Option<Rc<Tree>>; 3], at: &[usize; 3]) -> Option<&'a [u8]> {
+fn first_name<'a>(trees: &'a [Option<Arc<Tree>>; 3], at: &[usize; 3]) -> Option<&'a [u8]> {
     trees.iter().zip(at).filter_map(|(tree, &at)| tree.as_ref()?.name(at)).min()
 }
 

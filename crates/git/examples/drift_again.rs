@@ -7,7 +7,7 @@
 use std::{error::Error, fs, io, path::Path, time::Instant};
 
 use alignwatch_git::{
-    graph::{GraphSources, Pos, Recent, measure},
+    graph::{GraphSources, Pos, Recent, RecentContents, measure},
     objects::Objects,
 };
 use alignwatch_model::{Drift, Known, Oid};
@@ -51,6 +51,6 @@ fn drifts(repository: &Path, tips: &[Oid], base: Oid, recent: &Recent) -> Result
     let trunk = graph.trunk(places.pop().ok_or("no commit")?);
     let found = measure(&graph, &trunk, &places);
     drop(trunk);
-    recent.keep(sources, graph, coverage, objects.shared());
+    recent.keep(sources, graph, coverage, RecentContents::default());
     Ok(found)
 }

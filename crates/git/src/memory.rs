@@ -77,7 +77,7 @@ impl Memory {
         let header = format!("alignwatch {name} {}\n", written_by.replace('\n', " ")).into_bytes();
         let bytes = file.as_ref().and_then(|file| read_shelf(file, &header).ok()).unwrap_or_default();
         let mut shelf = Shelf { file, header, bytes, records: FxHashMap::default(), n_new: 0 };
-        shelf.index();
+        shelf.index(shelf.header.len(), &|_| false);
         shelf
     }
 }
@@ -118,15 +118,24 @@ fn read_shelf(file: &Path, header: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 impl Shelf {
-    fn index(&mut self) {
-        let mut at = self.header.len();
+    /// Takes in the records that the bytes have from this place on.
+    fn index(&mut self, from: usize, was_used: &dyn Fn(&[u8]) -> bool) {
+        let mut at = from;
         while let Some((key, value)) = record_at(&self.bytes, at) {
             at = value.end;
-            let kept = Kept { value: Value::OnDisk(value), was_used: false };
-            self.records.insert(self.bytes[key].into(), kept);
+            let key: Box<[u8]> = self.bytes[key].into();
+            let kept = Kept { value: Value::OnDisk(value), was_used: was_used(&key) };
+            self.records.insert(key, kept);
         }
         // What follows the last whole record is a torn tail: later records must not land behind it.
         self.bytes.truncate(at.min(self.bytes.len()));
+    }
+
+    /// Holds what is in the file now, and nothing else.
+    fn hold(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+        let before = std::mem::take(&mut self.records);
+        self.index(self.header.len(), &|key| before.get(key).is_some_and(|kept| kept.was_used));
     }
 
     /// What is remembered under this key.
@@ -180,13 +189,18 @@ impl Shelf {
             let mut appended = Vec::new();
             new.for_each(|(key, value)| write_record(&mut appended, key, value));
             handle.write_all(&appended)?;
+            self.bytes.append(&mut appended);
+            self.index(length as usize, &|_| true);
         } else if length < SHELF_AT_MOST_BYTES && starts_with(&file, &self.header) {
             // Somebody else appended meanwhile; a torn tail of theirs would swallow ours, so skip it.
             let mut theirs = self.other(&file)?;
             new.for_each(|(key, value)| write_record(&mut theirs, key, value));
             replace(&file, &theirs)?;
+            self.hold(theirs);
         } else {
-            replace(&file, &self.used())?;
+            let used = self.used();
+            replace(&file, &used)?;
+            self.hold(used);
         }
         self.n_new = 0;
         Ok(())
@@ -271,6 +285,32 @@ mod tests {
         again.put(b"other", b"2".to_vec());
         again.save().unwrap();
         assert_eq!(memory.shelf("merges", "1").len(), 2);
+    }
+
+    #[test]
+    fn a_shelf_that_is_saved_again_and_again_writes_only_what_is_new_also_where_others_write() {
+        let (_folder, memory) = memory();
+        let size = || fs::metadata(memory.folder().unwrap().join("merges")).unwrap().len();
+        let record = (RECORD_HEAD_BYTES + 1 + 1) as u64;
+        let mut shelf = memory.shelf("merges", "1");
+        shelf.put(b"a", b"1".to_vec());
+        shelf.save().unwrap();
+        let first = size();
+        shelf.put(b"b", b"2".to_vec());
+        shelf.save().unwrap();
+        assert_eq!(size(), first + record);
+        let mut other = memory.shelf("merges", "1");
+        other.put(b"c", b"3".to_vec());
+        other.save().unwrap();
+        for (key, value) in [(b"d", b"4"), (b"e", b"5")] {
+            shelf.put(key, value.to_vec());
+            shelf.save().unwrap();
+        }
+        assert_eq!(size(), first + 4 * record);
+        for mut shelf in [shelf, memory.shelf("merges", "1")] {
+            let values = [b"a", b"b", b"c", b"d", b"e"].map(|key| shelf.get(key).map(<[u8]>::to_vec));
+            assert_eq!(values, [b"1", b"2", b"3", b"4", b"5"].map(|value| Some(value.to_vec())));
+        }
     }
 
     #[test]

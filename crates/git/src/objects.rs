@@ -156,11 +156,6 @@ impl Objects {
         Objects { shared, ..self }
     }
 
-    /// What this and others have read.
-    pub fn shared(&self) -> SharedTrees {
-        self.shared.clone()
-    }
-
     /// A way to open the same database on another thread.
     pub fn opener(&self) -> OpenObjects {
         OpenObjects { store: self.odb.store(), hash: self.hash, shared: self.shared.clone() }

@@ -5,7 +5,7 @@
 use std::{fmt::Write as _, io::Write as _, path::Path, process::Stdio};
 
 use alignwatch_git::{
-    graph::{GraphSources, Recent, Trunk, measure},
+    graph::{GraphSources, Recent, RecentContents, Trunk, measure},
     objects::Objects,
 };
 use alignwatch_model::{Drift, Known, Oid};
@@ -59,7 +59,7 @@ fn drifts(repository: &Path, recent: &Recent) -> (Vec<Known<Drift>>, u32) {
     assert_eq!(found, measure(&graph, &Trunk::of(&graph, trunk.tip()), &places), "the trunk is as one that is new");
     drop(trunk);
     let read = coverage.n_read;
-    recent.keep(sources, graph, coverage, objects.shared());
+    recent.keep(sources, graph, coverage, RecentContents::default());
     (found, read)
 }
 

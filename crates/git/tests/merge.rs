@@ -17,7 +17,7 @@ use std::{
 
 use alignwatch_git::{
     memory::Memory,
-    merge::{Patience, Predictor, Question},
+    merge::{Patience, Predictor, Question, RecentFiles},
     objects::Objects,
     repository, run,
     stop::Stop,
@@ -333,6 +333,7 @@ impl World {
             drivers: Vec::new(),
             patience,
             n_threads: 2,
+            files: RecentFiles::default(),
             stop: &Stop::default(),
         };
         predictor.predict(questions, &|_, _| {})

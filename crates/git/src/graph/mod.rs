@@ -40,7 +40,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use self::{
     drift::{Apart, ahead_behind, measure},
     file::GraphFileError,
-    recent::Recent,
+    recent::{Recent, RecentContents},
     sources::{GraphSources, SourcesError},
     trunk::Trunk,
 };

@@ -12,7 +12,10 @@ use std::{
 use alignwatch_model::Oid;
 
 use super::{Coverage, Graph, GraphSources, Pos, Trunk};
-use crate::objects::{Objects, SharedTrees};
+use crate::{
+    merge::RecentFiles,
+    objects::{Objects, SharedTrees},
+};
 
 /// Commits from which a history is kept. Source: ours; fewer are read within five milliseconds.
 const COMMITS_AT_LEAST: usize = 40_000;
@@ -25,8 +28,8 @@ const COMMITS_AT_MOST: usize = 1_500_000;
 /// each look.
 const NEW_AT_MOST: usize = 1_000;
 
-/// Histories whose trees are kept as well: some 50 MiB each at most. Source: ours.
-const WITH_TREES_AT_MOST: usize = 2;
+/// Histories with which contents are kept as well: some 100 MiB each at most. Source: ours.
+const WITH_CONTENTS_AT_MOST: usize = 2;
 
 /// Histories of bases that a graph keeps: as many as lines are looked for.
 const TRUNKS_AT_MOST: usize = 4;
@@ -41,7 +44,16 @@ struct Kept {
     sources: GraphSources,
     graph: Graph,
     coverage: Coverage,
-    trees: SharedTrees,
+    contents: RecentContents,
+}
+
+/// What was read of the contents of a repository.
+#[derive(Clone, Default)]
+pub struct RecentContents {
+    /// Trees.
+    pub trees: SharedTrees,
+    /// Files.
+    pub files: RecentFiles,
 }
 
 impl Default for Recent {
@@ -64,15 +76,15 @@ impl Recent {
         }
     }
 
-    /// The trees that were read in the last look at these objects.
-    pub fn trees(&self, objects_dir: &Path) -> SharedTrees {
+    /// What the last look at these objects read.
+    pub fn contents(&self, objects_dir: &Path) -> RecentContents {
         let all = self.all();
         let kept = all.iter().find(|kept| kept.sources.object_dirs.first().is_some_and(|dir| dir == objects_dir));
-        kept.map(|kept| kept.trees.clone()).unwrap_or_default()
+        kept.map(|kept| kept.contents.clone()).unwrap_or_default()
     }
 
-    /// Keeps a history for the next look, and the trees that were read in this one, in place of others when it is too much.
-    pub fn keep(&self, sources: GraphSources, mut graph: Graph, coverage: Coverage, trees: SharedTrees) {
+    /// Keeps a history for the next look, with what was read in this one, in place of others when it is too much.
+    pub fn keep(&self, sources: GraphSources, mut graph: Graph, coverage: Coverage, contents: RecentContents) {
         let is_whole = sources.graph_is_disabled().is_none() && graph.missing.is_empty() && graph.flaws.is_empty();
         if !is_whole || !(self.commits_at_least..=COMMITS_AT_MOST).contains(&graph.len()) {
             return;
@@ -80,8 +92,8 @@ impl Recent {
         graph.trunks.get_or_insert_with(Mutex::default);
         let mut all = self.all();
         all.retain(|kept| !kept.is_of(&sources));
-        all.insert(0, Kept { sources, graph, coverage, trees });
-        all.iter_mut().skip(WITH_TREES_AT_MOST).for_each(|kept| kept.trees = SharedTrees::default());
+        all.insert(0, Kept { sources, graph, coverage, contents });
+        all.iter_mut().skip(WITH_CONTENTS_AT_MOST).for_each(|kept| kept.contents = RecentContents::default());
         let mut n_commits = 0;
         all.retain(|kept| {
             n_commits += kept.graph.len();

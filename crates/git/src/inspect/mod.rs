@@ -40,7 +40,7 @@ use alignwatch_model::{
 use self::{bases::Bases, watched::Watched};
 use crate::{
     crossings,
-    graph::{Graph, GraphSources, Recent},
+    graph::{Graph, GraphSources, Recent, RecentContents},
     health::{
         self,
         collisions::collisions,
@@ -167,7 +167,8 @@ pub fn inspect_again(
     let place = shown(&opened.path);
     let no_objects = |source| InspectError::Objects { path: place.clone(), source };
     let objects = Objects::open(&opened.objects_dir, &opened.object_format).map_err(no_objects)?;
-    let objects = objects.with(recent.trees(&opened.objects_dir));
+    let contents = recent.contents(&opened.objects_dir);
+    let objects = objects.with(contents.trees.clone());
     let memory =
         data_dir.map_or_else(Memory::none, |folder| Memory::in_folder(folder.join("remembered").join(opened.id())));
     let inspection = Inspection {
@@ -182,6 +183,7 @@ pub fn inspect_again(
         objects: &objects,
         memory: &memory,
         recent,
+        contents,
     };
     inspection.snapshot(&refs, repository(&opened, &git, &refs))
 }
@@ -251,6 +253,7 @@ struct Inspection<'a> {
     objects: &'a Objects,
     memory: &'a Memory,
     recent: &'a Recent,
+    contents: RecentContents,
 }
 
 impl Inspection<'_> {
@@ -388,7 +391,7 @@ impl Inspection<'_> {
             unread_files,
             collisions,
         };
-        self.recent.keep(sources, graph, coverage, self.objects.shared());
+        self.recent.keep(sources, graph, coverage, self.contents.clone());
         Ok(history)
     }
 

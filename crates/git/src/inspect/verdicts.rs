@@ -84,6 +84,7 @@ impl Inspection<'_> {
                 paths: self.wanted.stop.at_most(self.wanted.paths_patience),
             },
             n_threads: self.n_threads(),
+            files: self.contents.files.clone(),
             stop: &self.wanted.stop,
         }
     }

@@ -168,8 +168,8 @@ pub(crate) struct Remembered {
 
 impl Remembered {
     /// `written_by` is everything besides the commits that an answer depends on.
-    pub(super) fn open(memory: &Memory, written_by: String) -> Remembered {
-        let (merges, sketches) = (memory.shelf("merges", &written_by), Sketches::remembered_in(memory));
+    pub(super) fn open(memory: &Memory, written_by: String, sketches: Arc<Sketches>) -> Remembered {
+        let merges = memory.shelf("merges", &written_by);
         Remembered { merges, memory: memory.clone(), written_by, files: None, sketches }
     }
 

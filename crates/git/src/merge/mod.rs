@@ -27,6 +27,7 @@ mod walk;
 
 pub(crate) use self::ask::PINNED;
 pub(crate) use self::carried::{MovedFiles, Remembered};
+pub use self::similar::RecentFiles;
 pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{
@@ -50,7 +51,6 @@ use self::{
     carried::{Certain, RestsOn},
     pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
     quarantine::Quarantine,
-    similar::Sketches,
     text::TextMerge,
     texts::{OneByOne, TextAnswer},
     virtual_base::virtual_bases,
@@ -113,6 +113,8 @@ pub struct Predictor<'a> {
     pub patience: Patience,
     /// Threads for reading and comparing files.
     pub n_threads: usize,
+    /// Files that were compared before.
+    pub files: RecentFiles,
     /// When to come to an end; pairs that were not looked at then are unknown.
     pub stop: &'a Stop,
 }
@@ -186,7 +188,7 @@ impl Predictor<'_> {
 
     /// The remembered answers.
     pub(crate) fn remembered(&self) -> Remembered {
-        Remembered::open(self.memory, self.written_by())
+        Remembered::open(self.memory, self.written_by(), self.files.sketches(self.memory))
     }
 
     /// Everything besides the commits that an answer depends on.
@@ -262,9 +264,9 @@ impl Predictor<'_> {
         shelf: &mut Shelf,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
-        let sketches = Sketches::remembered_in(self.memory);
-        let (renames, texts) = (Renames::with(Arc::clone(&sketches)), OneByOne::on(shelf));
-        let at_once = WALKED_AT_ONCE.min(questions.len() / (2 * self.n_threads.max(1)));
+        let files = self.files.take(self.memory);
+        let (renames, texts) = (Renames::among(Arc::clone(&files)), OneByOne::on(shelf));
+        let at_once = WALKED_AT_ONCE.min(questions.len() / (WALKED_AT_ONCE * self.n_threads.max(1)));
         let walked = spread(questions.len(), at_once, self.n_threads, &|numbers| {
             let databases = Databases::of(self, bases);
             let mut attributes = FxHashMap::default();
@@ -307,7 +309,8 @@ impl Predictor<'_> {
             };
             numbers.map(|number| (number, judge(number))).collect()
         });
-        sketches.save();
+        files.save();
+        self.files.put(files);
         drafts
     }
 

@@ -13,7 +13,7 @@ use super::{
     carried::{Certain, Followed},
     fates::{Below, Fate, FolderFate, empty_blob, fates_of, folder_fate, parents_of, removed_folders_above},
     sides::{OneSide, Sides},
-    similar::{SimilarFiles, Sketches},
+    similar::SimilarFiles,
     walk::{BothChanged, both_changed},
 };
 use crate::{
@@ -59,13 +59,13 @@ pub(super) struct Trees {
 /// What all pairs share to find renames.
 pub(super) struct Renames {
     sides: Sides,
-    files: SimilarFiles,
+    files: Arc<SimilarFiles>,
 }
 
 impl Renames {
     /// None are known yet.
-    pub(super) fn with(sketches: Arc<Sketches>) -> Renames {
-        Renames { sides: Sides::default(), files: SimilarFiles::with(sketches) }
+    pub(super) fn among(files: Arc<SimilarFiles>) -> Renames {
+        Renames { sides: Sides::default(), files }
     }
 }
 

@@ -43,6 +43,9 @@ const COMMON_IN_FILES: u32 = 200;
 /// Files and bytes that are indexed at most; beyond that, Git is asked.
 const INDEX_AT_MOST: (usize, u64) = (40_000, 256 << 20);
 
+/// Bytes of files up to which an index is kept from one prediction to the next. Source: ours; as much memory, about.
+const KEPT_AT_MOST_BYTES: u64 = 32 << 20;
+
 /// Largest file that is compared; Git compares larger ones, too, so it is asked.
 const FILE_AT_MOST_BYTES: u64 = 4 << 20;
 
@@ -69,7 +72,7 @@ pub(super) struct Sketches {
 }
 
 impl Sketches {
-    pub(super) fn remembered_in(memory: &Memory) -> Arc<Sketches> {
+    fn remembered_in(memory: &Memory) -> Arc<Sketches> {
         Arc::new(Sketches { memory: memory.clone(), shelf: OnceLock::new() })
     }
 
@@ -103,10 +106,47 @@ impl Sketches {
 }
 
 /// An index of files, to ask which of them are like a given one: first filled and then asked, by several threads.
-pub(super) struct SimilarFiles {
+pub(crate) struct SimilarFiles {
     sketches: Arc<Sketches>,
     index: RwLock<Index>,
     answers: Mutex<FxHashMap<Oid, Like>>,
+}
+
+/// The files of one repository that the last prediction compared, for the next one.
+#[derive(Clone, Default)]
+pub struct RecentFiles(Arc<Mutex<Compared>>);
+
+#[derive(Default)]
+struct Compared {
+    sketches: Option<Arc<Sketches>>,
+    files: Option<Arc<SimilarFiles>>,
+}
+
+impl RecentFiles {
+    /// The pieces of files.
+    pub(super) fn sketches(&self, memory: &Memory) -> Arc<Sketches> {
+        let mut compared = self.compared();
+        Arc::clone(compared.sketches.get_or_insert_with(|| Sketches::remembered_in(memory)))
+    }
+
+    /// An index to be filled, with what it knows already.
+    pub(super) fn take(&self, memory: &Memory) -> Arc<SimilarFiles> {
+        let known = self.compared().files.take().filter(|files| files.is_small());
+        if let Some(files) = known {
+            files.begin_anew();
+            return files;
+        }
+        Arc::new(SimilarFiles::with(self.sketches(memory)))
+    }
+
+    /// Keeps an index.
+    pub(super) fn put(&self, files: Arc<SimilarFiles>) {
+        self.compared().files = Some(files);
+    }
+
+    fn compared(&self) -> MutexGuard<'_, Compared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -146,6 +186,24 @@ impl SimilarFiles {
     /// None yet.
     pub(super) fn with(sketches: Arc<Sketches>) -> SimilarFiles {
         SimilarFiles { sketches, index: RwLock::default(), answers: Mutex::default() }
+    }
+
+    /// Writes what is new of the files.
+    pub(super) fn save(&self) {
+        self.sketches.save();
+    }
+
+    fn is_small(&self) -> bool {
+        let index = self.index();
+        !index.is_full && index.n_bytes <= KEPT_AT_MOST_BYTES
+    }
+
+    /// Answers were complete for the files that there were; what could not be read may be there now.
+    fn begin_anew(&self) {
+        self.answers().clear();
+        let mut index = self.index_mut();
+        let unread = std::mem::take(&mut index.unread);
+        index.taken.retain(|oid| !unread.contains_key(oid));
     }
 
     /// Takes files into the index. One that can't be read is told by [`SimilarFiles::check`].

@@ -6,7 +6,12 @@
 //! can be held against each other. `DATA` is where facts are remembered, `BASE` a full ref name. Paths of conflicts are
 //! not waited for. The seconds at which each part began go to standard error.
 
-use std::{error::Error, io, path::PathBuf, time::Duration, time::Instant};
+use std::{
+    error::Error,
+    io::{self, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use alignwatch_git::{
     graph::Recent,
@@ -31,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let began = Instant::now();
         let told = |step: Progress| {
             if let Progress::Phase(name) = step {
-                eprintln!("{:.4} {name}", began.elapsed().as_secs_f64());
+                let _ = writeln!(io::stderr(), "{:.4} {name}", began.elapsed().as_secs_f64());
             }
         };
         let seen = inspect_again(&repository, &Config::default(), Timestamp(0), Some(&data), &wanted, &told, &recent)?;
@@ -41,7 +46,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn writeln(took: Duration, seen: &Snapshot) -> io::Result<()> {
-    use io::Write;
     let found =
         seen.branches.iter().map(|branch| format!("{} {:?} {:?}", branch.name, branch.landed, branch.merge.verdict));
     let found = crc32fast::hash(found.collect::<Vec<_>>().join("\n").as_bytes());

@@ -2,6 +2,8 @@
 
 mod history;
 
+use std::collections::BTreeSet;
+
 use history::{Chance, Repo, Worlds, measured, name};
 
 #[test]
@@ -26,6 +28,9 @@ fn merge_bases_are_those_of_git() {
                 let tip = chance.below(world.len());
                 let git = worlds.repo.merge_bases(&name(nth, tip), &name(nth, base));
                 assert_eq!(drifts[tip].merge_bases, git, "{nth}: {tip} and {base}");
+                let place = |number: usize| graph.find(&worlds.oids[nth][number]).unwrap();
+                let met = graph.merge_bases(place(tip), place(base)).into_iter().map(|at| graph.oid(at));
+                assert_eq!(met.collect::<BTreeSet<_>>(), git.iter().copied().collect(), "{nth}: {tip} and {base}");
                 n_several += usize::from(git.len() > 1);
             }
         }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use alignwatch_git::{
+    graph::{Graph, GraphSources},
     memory::Memory,
     merge::{Patience, Predictor, Question, RecentFiles},
     objects::Objects,
@@ -323,9 +324,14 @@ impl World {
         questions: &[Question],
         paths: Duration,
     ) -> (Vec<Merge>, alignwatch_git::merge::Effort) {
-        let objects = Objects::open(&self.folder.join("objects"), "sha1").unwrap().opener();
+        let objects = Objects::open(&self.folder.join("objects"), "sha1").unwrap();
+        let sources = GraphSources::in_git_dir(&self.folder, "sha1").unwrap();
+        let tips: Vec<Oid> = questions.iter().flat_map(|question| [question.line, question.tip]).collect();
+        let graph = Graph::open(&sources, &objects, &tips).0;
+        let objects = objects.opener();
         let patience = Patience { verdicts: Duration::from_secs(600), paths };
         let predictor = Predictor {
+            graph: &graph,
             objects: &objects,
             memory,
             git,

@@ -360,6 +360,36 @@ fn moves_that_reach_beyond_the_paths_they_touch_carry_nothing_over() {
     }
 }
 
+/// The branch changes two files, adds one in a folder and moves the last line of another file. Each push takes something over;
+/// with the last one, all of it stands in the line.
+#[test]
+fn what_a_branch_lacked_is_looked_for_again_until_nothing_of_it_is_left() {
+    let temp = tempfile::tempdir().unwrap();
+    let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+    git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+    let text = |changed: &[usize]| format!("M d/text {}", hundred(changed, "changed"));
+    let (before, by_branch, by_line) = (text(&[]), text(&[90]), text(&[10, 90]));
+    commit(&repository, "main", None, &["M a one", "M d/b one", &before]);
+    commit(&repository, "topic", Some("main"), &["M a two", "M d/b two", "M e/new two", &by_branch]);
+    let elsewhere = text(&[10]);
+    let pushes: [(&[&str], bool); 7] = [
+        (&["M other one", &elsewhere], false),
+        (&["M a two"], false),
+        (&["M e/new two"], false),
+        (&["M a three"], false),
+        (&["M a two", "M d/b two"], false),
+        (&["M other two"], false),
+        (&[&by_line], true),
+    ];
+    for (push, has_landed) in pushes {
+        commit(&repository, "main", Some("main"), push);
+        let (remembering, anew) = (look(&repository, Some(&memory)), look(&repository, None));
+        assert_eq!(told(&remembering), told(&anew), "after {push:?}");
+        let landed = remembering.branches.iter().any(|branch| matches!(branch.landed, Landed::Yes(_)));
+        assert_eq!(landed, has_landed, "after {push:?}");
+    }
+}
+
 /// What is seen before a push, and after it by one who remembers and by one who does not.
 fn moved(base: &[&str], branch: &[&str], line: &[&str], push: &[&str]) -> (Snapshot, Snapshot, Snapshot) {
     let temp = tempfile::tempdir().unwrap();

@@ -25,6 +25,7 @@ mod drift;
 mod edges;
 mod file;
 mod grow;
+mod meet;
 mod missed;
 mod order;
 mod recent;

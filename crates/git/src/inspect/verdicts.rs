@@ -33,11 +33,11 @@ impl Inspection<'_> {
         self.leave_out_ignored(branches);
         self.settle_by_ancestry(branches);
         let objects = self.objects.opener();
-        let predictor = self.predictor(&objects);
+        let predictor = self.predictor(graph, &objects);
         self.carry_over(graph, bases, branches, &predictor);
         self.take(Look::Landed, || self.prove(graph, bases, branches));
         self.take(Look::Merges, || {
-            self.predict(branches, &self.predictor(&objects));
+            self.predict(branches, &predictor);
             self.find_causes(graph, bases, branches);
         });
     }
@@ -69,8 +69,9 @@ impl Inspection<'_> {
         }
     }
 
-    fn predictor<'a>(&'a self, objects: &'a OpenObjects) -> Predictor<'a> {
+    fn predictor<'a>(&'a self, graph: &'a Graph, objects: &'a OpenObjects) -> Predictor<'a> {
         Predictor {
+            graph,
             objects,
             memory: self.memory,
             git: self.git,

@@ -44,7 +44,8 @@ pub(super) enum Content {
 /// An entry that the branch changed. Whatever becomes of others, not all of the branch stands in a base that lacks this one.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Lacking {
-    path: Vec<u8>,
+    /// The folders around it, and its name: a hostile tree has names with a slash.
+    path: Vec<Vec<u8>>,
     bases: Vec<Side>,
     theirs: Side,
     /// A file of the base in which it was looked for.
@@ -55,7 +56,7 @@ impl Lacking {
     /// Does a base with this tree lack it?
     pub(super) fn is_lacking_in(&self, objects: &Objects, ours: Oid) -> Result<bool, ReadError> {
         let mut here: Side = Some((FOLDER, ours));
-        for name in self.path.split(|&byte| byte == b'/') {
+        for name in &self.path {
             let Some(tree) = folder(here) else { return Ok(self.is_lacking(None)) };
             here = objects.tree(&tree)?.find(name).map(|entry| (entry.mode, entry.oid));
         }
@@ -133,34 +134,24 @@ impl Walk {
         theirs: Option<Oid>,
     ) -> Result<bool, Doubt> {
         // The folders around the place in hand. Not recursion: a hostile tree would exhaust the stack.
-        let (mut around, mut path) = (Vec::new(), Vec::<u8>::new());
+        let (mut around, mut path) = (Vec::new(), Vec::<Vec<u8>>::new());
         let mut found = self.folders(objects, bases, ours, theirs)?;
         loop {
             match found {
                 Entries::Add => return Ok(false),
-                Entries::Open(trees) => around.push(trees),
+                Entries::Open(trees) => around.push((trees, path)),
                 Entries::Stand => {}
             }
             if DEPTH_AT_MOST < around.len() {
                 return Err(WalkError::TooDeep.into());
             }
-            let Some(trees) = around.last_mut() else { return Ok(true) };
+            let Some((trees, folders)) = around.last_mut() else { return Ok(true) };
             let name = trees.iter().filter_map(Cursor::name).min().map(<[u8]>::to_vec);
-            found = match name {
-                Some(name) => {
-                    let around = path.len();
-                    path.extend_from_slice(if around == 0 { b"" } else { b"/" });
-                    path.extend_from_slice(&name);
-                    let found = self.entry(objects, trees, &name, &path)?;
-                    if !matches!(found, Entries::Open(_)) {
-                        path.truncate(around);
-                    }
-                    found
-                }
+            (found, path) = match name {
+                Some(name) => self.entry(objects, trees, folders, name)?,
                 None => {
                     around.pop();
-                    path.truncate(path.iter().rposition(|&byte| byte == b'/').unwrap_or(0));
-                    Entries::Stand
+                    (Entries::Stand, Vec::new())
                 }
             };
         }
@@ -187,25 +178,38 @@ impl Walk {
         Ok(Entries::Open(trees.collect::<Result<Vec<_>, _>>()?))
     }
 
-    fn entry(&mut self, objects: &Objects, trees: &mut [Cursor], name: &[u8], path: &[u8]) -> Result<Entries, Doubt> {
-        let sides: Vec<Side> = trees.iter_mut().map(|tree| tree.take(name)).collect();
-        let [bases @ .., ours, theirs] = &sides[..] else { return Ok(Entries::Add) };
-        let files: Vec<Side> = bases.iter().copied().map(leaf).collect();
-        let folders: Vec<Option<Oid>> = bases.iter().copied().map(folder).collect();
-        let entry = |not_in| Lacking { path: path.to_vec(), bases: bases.to_vec(), theirs: *theirs, not_in };
-        let stands = self.file(&files, leaf(*ours), leaf(*theirs));
+    /// What the next entry says, which has this name in these folders; and where it is, when it is a folder to look into.
+    fn entry(
+        &mut self,
+        objects: &Objects,
+        trees: &mut [Cursor],
+        folders: &[Vec<u8>],
+        name: Vec<u8>,
+    ) -> Result<(Entries, Vec<Vec<u8>>), Doubt> {
+        let sides: Vec<Side> = trees.iter_mut().map(|tree| tree.take(&name)).collect();
+        let path = || folders.iter().chain([&name]).cloned().collect();
+        let [bases @ .., ours, theirs] = &sides[..] else { return Ok((Entries::Add, Vec::new())) };
+        let entry = |not_in| Lacking { path: path(), bases: bases.to_vec(), theirs: *theirs, not_in };
+        let base_files: Vec<Side> = bases.iter().copied().map(leaf).collect();
+        let base_folders: Vec<Option<Oid>> = bases.iter().copied().map(folder).collect();
+        let stands = self.file(&base_files, leaf(*ours), leaf(*theirs));
         if self.unequal_at.len() < self.unequal.len() {
             self.unequal_at.push(entry(*ours));
         }
         let found = match stands {
             false => Entries::Add,
             true if TEXTS_AT_MOST < self.unequal.len() => return Err(Doubt::TooManyPaths),
-            true => self.folders(objects, &folders, folder(*ours), folder(*theirs))?,
+            true => self.folders(objects, &base_folders, folder(*ours), folder(*theirs))?,
         };
-        if matches!(found, Entries::Add) {
-            self.lacking = Some(entry(None));
-        }
-        Ok(found)
+        let path = match found {
+            Entries::Open(_) => path(),
+            Entries::Stand => Vec::new(),
+            Entries::Add => {
+                self.lacking = Some(entry(None));
+                Vec::new()
+            }
+        };
+        Ok((found, path))
     }
 
     fn file(&mut self, bases: &[Side], ours: Side, theirs: Side) -> bool {

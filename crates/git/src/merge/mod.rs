@@ -56,6 +56,7 @@ use self::{
     virtual_base::virtual_bases,
 };
 use crate::{
+    graph::Graph,
     memory::{Memory, Shelf},
     objects::{Objects, OpenObjects, ReadError},
     run::{GitAt, GitError},
@@ -98,6 +99,8 @@ impl Question {
 
 /// All that predictions of one repository share.
 pub struct Predictor<'a> {
+    /// The history.
+    pub graph: &'a Graph,
     /// The object database.
     pub objects: &'a OpenObjects,
     /// Where answers are remembered.
@@ -251,7 +254,7 @@ impl Predictor<'_> {
         let Some((quarantine, opener)) = quarantine_beside(git, line) else { return Bases::default() };
         let (objects, until) = (opener.open(), Instant::now() + self.patience.verdicts);
         let sets = sets.into_iter().take_while(|_| !self.stop.is_due());
-        let trees = virtual_bases(git, self.memory, &quarantine, &objects, sets, until);
+        let trees = virtual_bases(git, self.graph, &quarantine, &objects, sets, until);
         Bases { trees, made: Some((quarantine, opener)) }
     }
 

@@ -24,7 +24,7 @@ use rustc_hash::FxHashMap;
 
 use super::{ask, quarantine::Quarantine};
 use crate::{
-    memory::{Memory, Shelf},
+    graph::{Graph, Pos},
     objects::{Mode, Objects, ReadError},
     run::GitAt,
     tree_diff::{Side, WalkError, changes},
@@ -63,7 +63,7 @@ pub(super) type Set = (Oid, Vec<Oid>);
 /// `objects` must be the database of the quarantine. The attributes of the line apply: one process for each line.
 pub(super) fn virtual_bases(
     git: &GitAt<'_>,
-    memory: &Memory,
+    graph: &Graph,
     quarantine: &Quarantine,
     objects: &Objects,
     sets: impl Iterator<Item = Set>,
@@ -71,14 +71,11 @@ pub(super) fn virtual_bases(
 ) -> FxHashMap<Set, Oid> {
     // Whatever goes wrong here, Git is asked about each pair, and says what is wrong with it.
     let mut by_line: BTreeMap<Oid, Vec<Asked>> = BTreeMap::new();
-    let mut forks = Forks { git, shelf: memory.shelf("forks", "1") };
     for (line, merge_bases) in sets {
-        if let Ok(asked) = Asked::of(objects, quarantine, &mut forks, merge_bases) {
+        if let Ok(asked) = Asked::of(objects, quarantine, graph, merge_bases) {
             by_line.entry(line).or_default().push(asked);
         }
     }
-    // What can't be remembered is asked again.
-    let _ = forks.shelf.save();
     let mut trees = FxHashMap::default();
     for (line, all) in by_line {
         let pairs: Vec<(Oid, Oid)> = all.iter().map(|asked| asked.pair).collect();
@@ -100,16 +97,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(
-        objects: &Objects,
-        quarantine: &Quarantine,
-        forks: &mut Forks<'_>,
-        merge_bases: Vec<Oid>,
-    ) -> Result<Asked, NoBase> {
+    fn of(objects: &Objects, quarantine: &Quarantine, graph: &Graph, merge_bases: Vec<Oid>) -> Result<Asked, NoBase> {
         let (trees, mut paths, has_gaps) = differing(objects, &merge_bases)?;
         if has_gaps {
-            for fork in forks.of(&merge_bases)? {
-                new_beside_gaps(objects, objects.commit(&fork)?.tree, &trees, &mut paths)?;
+            for fork in forks(graph, &merge_bases)? {
+                new_beside_gaps(objects, graph.tree(fork), &trees, &mut paths)?;
             }
         }
         if meets_folder(&paths) || PATHS_AT_MOST < paths.len() {
@@ -134,38 +126,16 @@ impl Asked {
     }
 }
 
-/// Merge bases of merge bases, each pair asked once.
-struct Forks<'a> {
-    git: &'a GitAt<'a>,
-    shelf: Shelf,
-}
-
-impl Forks<'_> {
-    fn of(&mut self, merge_bases: &[Oid]) -> Result<BTreeSet<Oid>, NoBase> {
-        let mut all = BTreeSet::new();
-        for (at, one) in merge_bases.iter().enumerate() {
-            for other in &merge_bases[at + 1..] {
-                all.extend(self.of_two(one, other)?);
-            }
-        }
-        Ok(all)
+/// The merge bases of merge bases.
+fn forks(graph: &Graph, merge_bases: &[Oid]) -> Result<BTreeSet<Pos>, NoBase> {
+    let is_whole = |at: &Pos| graph.flaw(*at).is_none();
+    let place = |oid: &Oid| graph.find(oid).filter(is_whole).ok_or(NoBase::Unclear);
+    let places = merge_bases.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    let mut all = BTreeSet::new();
+    for (at, one) in places.iter().enumerate() {
+        all.extend(places[at + 1..].iter().flat_map(|other| graph.merge_bases(*one, *other)));
     }
-
-    fn of_two(&mut self, one: &Oid, other: &Oid) -> Result<Vec<Oid>, NoBase> {
-        let key = [one.as_bytes(), other.as_bytes()].concat();
-        let oids = |lines: &[u8]| {
-            let lines = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-            lines.map(Oid::from_hex).collect::<Result<Vec<_>, _>>().map_err(|_| NoBase::Unclear)
-        };
-        if let Some(known) = self.shelf.get(&key) {
-            return oids(known);
-        }
-        let call = self.git.command("merge-base").option("--all").revision(one.hex()).revision(other.hex());
-        let said = call.run_allowing(&[1]).map_err(|_| NoBase::Unclear)?.stdout;
-        let found = oids(&said)?;
-        self.shelf.put(&key, said);
-        Ok(found)
-    }
+    Ok(all)
 }
 
 /// The trees of the merge bases, every path at which one differs from the first, and whether one of them lacks a file there.

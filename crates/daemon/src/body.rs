@@ -97,7 +97,8 @@ impl Body {
             supervisor.alive();
             if GIVE_BACK_EVERY <= given_back_at.elapsed() {
                 given_back_at = Instant::now();
-                looks.push(thread::spawn(alignwatch_host::give_back));
+                // Without a thread for that, it is done the next time.
+                looks.extend(thread::Builder::new().spawn(alignwatch_host::give_back));
             }
             let waiting = events.try_recv().ok();
             // While more waits, pages are a moment behind.

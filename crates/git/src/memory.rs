@@ -154,6 +154,11 @@ impl Shelf {
         self.records.insert(key.into(), Kept { value: Value::New(value), was_used: true });
     }
 
+    /// Bytes of all facts, as far as they are saved.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Number of facts on the shelf.
     pub fn len(&self) -> usize {
         self.records.len()
@@ -185,7 +190,7 @@ impl Shelf {
             Value::OnDisk(_) => None,
         });
         let is_as_we_read_it = length == self.bytes.len() as u64 && !self.bytes.is_empty();
-        if is_as_we_read_it && length < SHELF_AT_MOST_BYTES {
+        if is_as_we_read_it && length < SHELF_AT_MOST_BYTES && starts_with(&file, &self.header) {
             let mut appended = Vec::new();
             new.for_each(|(key, value)| write_record(&mut appended, key, value));
             handle.write_all(&appended)?;
@@ -201,6 +206,8 @@ impl Shelf {
             let used = self.used();
             replace(&file, &used)?;
             self.hold(used);
+            // Who goes on with it has not used any of this yet.
+            self.records.values_mut().for_each(|kept| kept.was_used = false);
         }
         self.n_new = 0;
         Ok(())

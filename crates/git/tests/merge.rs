@@ -64,36 +64,68 @@ fn branches_that_crossed_are_judged_as_git_judges_them() {
     assert!(world.objects_are_untouched());
 }
 
-/// One merge base renames a file that the other changes, and both have a file of the new name, which is the same: what Git
-/// makes of the two has the change in it.
+/// A history, by commit: its files and its parents.
+type History = &'static [(&'static [(&'static str, &'static str)], &'static [usize])];
+
+/// Where merge bases have a file of one name that is the same in both, and what Git merges them to has another there.
+///
+/// Each commit is newer than the one before. A file is twenty lines, of which some are others (`line=text`). The last two
+/// commits are merged; numbers are those of their merge bases.
+const ALIKE_IN_ALL: [(&str, [usize; 2], History); 3] = [
+    (
+        "one merge base renames what the other changes",
+        [1, 2],
+        &[
+            (&[("old", "")], &[]),
+            (&[("new", "")], &[0]),
+            (&[("old", "5=changed"), ("new", "")], &[0]),
+            (&[("new", "5=changed")], &[1, 2]),
+            (&[("new", "5=another")], &[2, 1]),
+        ],
+    ),
+    (
+        "a file went from both, and is two others in one of them",
+        [1, 2],
+        &[
+            (&[("x", "")], &[]),
+            (&[("xp", "unlike"), ("ys", "17=S 18=S 19=S")], &[0]),
+            (&[("xp", "0=A"), ("ys", "17=S 18=S 19=S")], &[0]),
+            (&[("xp", "0=A"), ("ys", "17=S 18=S 19=S")], &[2, 1]),
+            (&[("xp", "0=A"), ("ys", "0=other 17=S 18=S 19=S")], &[1, 2]),
+        ],
+    ),
+    (
+        "the merge bases have two merge bases, of which one lacks the file and another has what was renamed to it",
+        [3, 4],
+        &[
+            (&[("new", "unlike"), ("k", "unlike 0=k")], &[]),
+            (&[("new", "unlike"), ("old", ""), ("k", "unlike 0=k")], &[0]),
+            (&[("k", "unlike 0=k")], &[0]),
+            (&[("new", ""), ("k", "unlike 0=k")], &[1, 2]),
+            (&[("old", "5=changed"), ("new", ""), ("k", "unlike 0=k")], &[2, 1]),
+            (&[("new", "5=changed"), ("k", "unlike 0=k")], &[3, 4]),
+            (&[("new", "5=another"), ("k", "unlike 0=k")], &[4, 3]),
+        ],
+    ),
+];
+
 #[test]
-fn a_file_that_both_merge_bases_have_alike_can_be_another_one_in_what_they_merge_to() {
-    let lines =
-        |changed: &str| (0..20).map(|n| if n == 5 { changed.to_owned() } else { format!("line {n}") }).collect();
-    let file = |changed: &str| File { mode: "100644", lines: lines(changed) };
-    let tree = |files: &[(&str, &str)]| {
-        Tree(files.iter().map(|(path, changed)| ((*path).to_owned(), file(changed))).collect())
-    };
-    let mut stream = String::new();
-    let history: [(&[(&str, &str)], &[usize]); 5] = [
-        (&[("old", "as it was")], &[]),
-        (&[("new", "as it was")], &[0]),
-        (&[("old", "changed"), ("new", "as it was")], &[0]),
-        // Of the two lines that take in both, one has the change, and the other a change of its own.
-        (&[("new", "changed")], &[1, 2]),
-        (&[("new", "another change")], &[2, 1]),
-    ];
-    for (part, (files, parents)) in history.iter().enumerate() {
-        tree(files).commit(&mut stream, 0, part, parents);
+fn a_file_that_all_merge_bases_have_alike_can_be_another_one_in_what_they_merge_to() {
+    for (what, bases, history) in ALIKE_IN_ALL {
+        let mut stream = String::new();
+        for (part, (files, parents)) in history.iter().enumerate() {
+            let tree = files.iter().map(|(path, spec)| ((*path).to_owned(), File::of(spec)));
+            Tree(tree.collect()).commit(&mut stream, 0, part, parents);
+        }
+        let mut world = World::of(&stream);
+        let oids = world.oids();
+        world.pairs = vec![[oids[0], oids[oids.len() - 2], oids[oids.len() - 1]]];
+        world.crossed = vec![bases.map(|base| oids[base])];
+        let opened = repository::open(&world.folder).unwrap();
+        let git = run::Git::find().unwrap();
+        let (answers, effort) = world.predict_with(Some(&git.at(&opened).unwrap()), &Memory::none());
+        assert_eq!((world.compare(&answers), effort.n_asked), (1, 0), "{what}");
     }
-    let mut world = World::of(&stream);
-    let oids = world.oids();
-    world.pairs = vec![[oids[0], oids[3], oids[4]]];
-    world.crossed = vec![[oids[1], oids[2]]];
-    let opened = repository::open(&world.folder).unwrap();
-    let git = run::Git::find().unwrap();
-    let (answers, effort) = world.predict_with(Some(&git.at(&opened).unwrap()), &Memory::none());
-    assert_eq!((world.compare(&answers), effort.n_asked), (1, 0));
 }
 
 #[test]
@@ -443,6 +475,18 @@ impl Dice {
 struct File {
     mode: &'static str,
     lines: Vec<String>,
+}
+
+impl File {
+    /// Twenty lines, `unlike` others or not, of which some are others (`line=text`).
+    fn of(spec: &str) -> File {
+        let word = if spec.starts_with("unlike") { "nothing that is elsewhere" } else { "line" };
+        let mut lines: Vec<String> = (0..20).map(|n| format!("{word} {n}")).collect();
+        for (line, text) in spec.split_whitespace().filter_map(|change| change.split_once('=')) {
+            lines[line.parse::<usize>().unwrap()] = text.to_owned();
+        }
+        File { mode: "100644", lines }
+    }
 }
 
 const ATTRIBUTES: &str = ".gitattributes";

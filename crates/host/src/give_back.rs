@@ -17,43 +17,55 @@ pub fn give_back() {
         return;
     };
     for range in unchanged(&maps, &program) {
-        // SAFETY: these pages can't be written, and none of them differs from the file (`unchanged`), which can't be written
-        // while it runs. So whoever reads them reads the same bytes before and after.
+        // SAFETY: these are code and constants that can't be written, and none differs from the file (`unchanged`), which
+        // can't be written while it runs. So whoever reads them reads the same bytes before and after.
         unsafe {
             libc::madvise(range.start as *mut libc::c_void, range.len(), libc::MADV_DONTNEED);
         }
     }
 }
 
-/// Where this file is mapped, cannot be written, and has no page of its own: none that was written before it was protected, or
-/// by a debugger. Source: proc(5), `smaps`.
+/// Where code and constants of this file are mapped and no page differs from the file, as one does that a debugger wrote to.
+///
+/// What the loader wrote to and protected afterwards is none of them: it lies behind the beginning of the file and holds no
+/// code. Source: proc(5), `smaps`; elf(5).
 fn unchanged(maps: &str, program: &Path) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut here = None;
     for line in maps.lines() {
         if let Some(mapping) = mapping(line) {
-            here = (mapping.rights.starts_with("r-") && Path::new(mapping.path) == program).then_some(mapping.range);
-        } else if line.split_whitespace().eq(["Anonymous:", "0", "kB"]) {
             found.extend(here.take());
+            here = (mapping.is_never_written() && Path::new(mapping.path) == program).then_some(mapping.range);
+        } else if ["Anonymous:", "Swap:"].iter().any(|name| line.starts_with(name)) && !line.ends_with(" 0 kB") {
+            here = None;
         }
     }
+    found.extend(here);
     found
 }
 
 struct Mapping<'a> {
     range: Range<usize>,
     rights: &'a str,
+    offset: usize,
     path: &'a str,
+}
+
+impl Mapping<'_> {
+    fn is_never_written(&self) -> bool {
+        self.rights == "r-xp" || (self.rights == "r--p" && self.offset == 0)
+    }
 }
 
 /// The first line of a mapping: `start-end rights offset device inode path`.
 fn mapping(line: &str) -> Option<Mapping<'_>> {
     let (range, rest) = line.split_once(' ')?;
     let (start, end) = range.split_once('-')?;
-    let address = |hex| usize::from_str_radix(hex, 16).ok();
-    let rights = rest.split(' ').next()?;
+    let number = |hex| usize::from_str_radix(hex, 16).ok();
+    let mut words = rest.split(' ');
+    let (rights, offset) = (words.next()?, number(words.next()?)?);
     let path = rest.find('/').map_or("", |at| &rest[at..]);
-    Some(Mapping { range: address(start)?..address(end)?, rights, path })
+    Some(Mapping { range: number(start)?..number(end)?, rights, offset, path })
 }
 
 #[cfg(test)]
@@ -66,8 +78,13 @@ Rss:                   4 kB
 Anonymous:             0 kB
 2000-5000 r-xp 00001000 fe:00 1                    /bin/a program
 Anonymous:             0 kB
-5000-6000 r--p 00004000 fe:00 1                    /bin/a program
+5000-5800 r-xp 00004000 fe:00 1                    /bin/a program
 Anonymous:             4 kB
+5800-5900 r-xp 00004800 fe:00 1                    /bin/a program
+Anonymous:             0 kB
+Swap:                  4 kB
+5900-6000 r--p 00004900 fe:00 1                    /bin/a program
+Anonymous:             0 kB
 6000-7000 rw-p 00005000 fe:00 1                    /bin/a program
 Anonymous:             0 kB
 7000-8000 r--p 00000000 fe:00 2                    /lib/a library

@@ -21,31 +21,45 @@ pub struct WhichRuns<'a> {
     pub before: Option<&'a RunId>,
 }
 
-/// Events of [`Recent`] runs that are remembered. Source: ours; some MiB.
-const EVENTS_REMEMBERED: usize = 10_000;
+/// Bytes of events of [`Recent`] runs that are remembered. Source: ours; in memory they take a few times as much.
+const REMEMBERED_AT_MOST: usize = 8 << 20;
+
+/// Bytes of one run up to which it is remembered. Source: ours; 5,000 usual events.
+const RUN_AT_MOST: usize = REMEMBERED_AT_MOST / 4;
 
 /// Runs that were written lately, as they are kept, so that what comes next of one is added without reading it again.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
-    runs: BTreeMap<RunId, Run>,
-    n_events: usize,
+    runs: BTreeMap<RunId, Kept>,
+    n_bytes: usize,
+}
+
+/// A run as it is kept.
+#[derive(Debug)]
+struct Kept {
+    run: Run,
+    /// Of all events that came, also those that others took the place of.
+    n_bytes: usize,
 }
 
 impl Recent {
     /// Takes a run out.
-    fn take(&mut self, id: &RunId) -> Option<Run> {
-        let run = self.runs.remove(id)?;
-        self.n_events -= run.n_events();
-        Some(run)
+    fn take(&mut self, id: &RunId) -> Option<Kept> {
+        let kept = self.runs.remove(id)?;
+        self.n_bytes -= kept.n_bytes;
+        Some(kept)
     }
 
-    fn put(&mut self, id: &RunId, run: Run) {
-        self.n_events += run.n_events();
-        self.runs.insert(id.clone(), run);
-        while EVENTS_REMEMBERED < self.n_events {
+    fn put(&mut self, id: &RunId, kept: Kept) {
+        if RUN_AT_MOST < kept.n_bytes {
+            return;
+        }
+        self.n_bytes += kept.n_bytes;
+        self.runs.insert(id.clone(), kept);
+        while REMEMBERED_AT_MOST < self.n_bytes {
             // Ids begin with the time at which the run did.
             let oldest = self.runs.pop_first();
-            self.n_events -= oldest.map_or(0, |(_, run)| run.n_events());
+            self.n_bytes -= oldest.map_or(0, |(_, kept)| kept.n_bytes);
         }
     }
 
@@ -62,16 +76,23 @@ pub(crate) fn add(transaction: &Transaction<'_>, recent: &mut Recent, events: &[
         by_run.entry(&event.run).or_default().push(event);
     }
     for (id, new) in by_run {
-        let kept = recent.take(id).map_or_else(|| self::events(transaction, id).map(Run::of), Ok);
-        let mut run = kept?;
-        add_to_one(transaction, id, &mut run, &new)?;
-        recent.put(id, run);
+        let mut kept = match recent.take(id) {
+            Some(kept) => kept,
+            None => as_kept(transaction, id)?,
+        };
+        add_to_one(transaction, id, &mut kept, &new)?;
+        recent.put(id, kept);
     }
     Ok(())
 }
 
 /// Adds events to a run, in memory and in the file. Of its heartbeats, the last is kept.
-fn add_to_one(transaction: &Transaction<'_>, id: &RunId, run: &mut Run, new: &[&RunEvent]) -> Result<(), StoreError> {
+fn add_to_one(
+    transaction: &Transaction<'_>,
+    id: &RunId,
+    Kept { run, n_bytes }: &mut Kept,
+    new: &[&RunEvent],
+) -> Result<(), StoreError> {
     let is_new = |run: &Run, event: &RunEvent| run.event(&event.id).is_none();
     let first_heard: BTreeSet<&str> =
         new.iter().filter(|event| is_new(run, event)).map(|event| event.id.as_str()).collect();
@@ -88,7 +109,9 @@ fn add_to_one(transaction: &Transaction<'_>, id: &RunId, run: &mut Run, new: &[&
         "INSERT OR REPLACE INTO event (run, id, at, is_heartbeat, document) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for event in changed.into_iter().filter_map(|event| run.event(&event.id)) {
-        put.execute(params![id.as_str(), event.id, event.at.0, event.is_heartbeat(), event.json()])?;
+        let document = event.json();
+        *n_bytes += document.len();
+        put.execute(params![id.as_str(), event.id, event.at.0, event.is_heartbeat(), document])?;
     }
     sum_up(transaction, id, run)
 }
@@ -125,17 +148,23 @@ fn sum_up(transaction: &Transaction<'_>, id: &RunId, run: &Run) -> Result<(), St
     Ok(())
 }
 
-fn events(connection: &rusqlite::Connection, id: &RunId) -> Result<Vec<RunEvent>, StoreError> {
+fn as_kept(connection: &rusqlite::Connection, id: &RunId) -> Result<Kept, StoreError> {
     let mut rows = connection.prepare_cached("SELECT document FROM event WHERE run = ?1")?;
     let texts = rows.query_map([id.as_str()], |row| row.get::<_, String>(0))?;
-    texts.map(|text| Ok(serde_json::from_str(&text?)?)).collect()
+    let mut kept = Kept { run: Run::default(), n_bytes: 0 };
+    for text in texts {
+        let text = text?;
+        kept.n_bytes += text.len();
+        kept.run.apply(serde_json::from_str(&text)?);
+    }
+    Ok(kept)
 }
 
 impl Store {
     /// A run with all its events; `None` when nothing was reported of it.
     pub fn run(&self, id: &RunId) -> Result<Option<Run>, StoreError> {
-        let events = events(&self.connection, id)?;
-        Ok((!events.is_empty()).then(|| Run::of(events)))
+        let run = as_kept(&self.connection, id)?.run;
+        Ok((0 < run.n_events()).then_some(run))
     }
 
     /// How many events are kept of a run.

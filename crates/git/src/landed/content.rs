@@ -25,6 +25,9 @@ use crate::{
     tree_diff::{DEPTH_AT_MOST, Side, WalkError, folder, leaf},
 };
 
+/// Longer paths are not remembered. Source: Linux' `PATH_MAX`; a hostile tree has longer ones.
+const PATH_AT_MOST_BYTES: usize = 4_096;
+
 /// The mode of a folder.
 const FOLDER: Mode = Mode(0o040_000);
 
@@ -94,7 +97,7 @@ pub(super) fn stands(
     for ([base, ours, theirs], entry) in walk.unequal.iter().zip(walk.unequal_at) {
         let (base, ours, theirs) = (texts.blob(base)?, texts.blob(ours)?, texts.blob(theirs)?);
         if !adds_nothing(&base, &ours, &theirs) {
-            return Ok(Content::Lacks(Some(entry)));
+            return Ok(Content::Lacks(entry));
         }
     }
     Ok(Content::Stands(Proof::MergeNoOp))
@@ -109,7 +112,7 @@ struct Walk {
     /// Contents of files that all three have differently: of the merge base, ours, theirs.
     unequal: Vec<[Oid; 3]>,
     /// Where they stand.
-    unequal_at: Vec<Lacking>,
+    unequal_at: Vec<Option<Lacking>>,
     /// The entry that the base does not have.
     lacking: Option<Lacking>,
 }
@@ -134,24 +137,32 @@ impl Walk {
         theirs: Option<Oid>,
     ) -> Result<bool, Doubt> {
         // The folders around the place in hand. Not recursion: a hostile tree would exhaust the stack.
-        let (mut around, mut path) = (Vec::new(), Vec::<Vec<u8>>::new());
+        let (mut around, mut names) = (Vec::new(), Vec::<Vec<u8>>::new());
         let mut found = self.folders(objects, bases, ours, theirs)?;
         loop {
             match found {
                 Entries::Add => return Ok(false),
-                Entries::Open(trees) => around.push((trees, path)),
+                Entries::Open(trees) => around.push(trees),
                 Entries::Stand => {}
             }
             if DEPTH_AT_MOST < around.len() {
                 return Err(WalkError::TooDeep.into());
             }
-            let Some((trees, folders)) = around.last_mut() else { return Ok(true) };
+            let Some(trees) = around.last_mut() else { return Ok(true) };
             let name = trees.iter().filter_map(Cursor::name).min().map(<[u8]>::to_vec);
-            (found, path) = match name {
-                Some(name) => self.entry(objects, trees, folders, name)?,
+            found = match name {
+                Some(name) => {
+                    names.push(name);
+                    let found = self.entry(objects, trees, &names)?;
+                    if !matches!(found, Entries::Open(_)) {
+                        names.pop();
+                    }
+                    found
+                }
                 None => {
                     around.pop();
-                    (Entries::Stand, Vec::new())
+                    names.pop();
+                    Entries::Stand
                 }
             };
         }
@@ -178,38 +189,28 @@ impl Walk {
         Ok(Entries::Open(trees.collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// What the next entry says, which has this name in these folders; and where it is, when it is a folder to look into.
-    fn entry(
-        &mut self,
-        objects: &Objects,
-        trees: &mut [Cursor],
-        folders: &[Vec<u8>],
-        name: Vec<u8>,
-    ) -> Result<(Entries, Vec<Vec<u8>>), Doubt> {
-        let sides: Vec<Side> = trees.iter_mut().map(|tree| tree.take(&name)).collect();
-        let path = || folders.iter().chain([&name]).cloned().collect();
-        let [bases @ .., ours, theirs] = &sides[..] else { return Ok((Entries::Add, Vec::new())) };
-        let entry = |not_in| Lacking { path: path(), bases: bases.to_vec(), theirs: *theirs, not_in };
+    /// What the next entry says, at this path.
+    fn entry(&mut self, objects: &Objects, trees: &mut [Cursor], path: &[Vec<u8>]) -> Result<Entries, Doubt> {
+        let Some(name) = path.last() else { return Ok(Entries::Add) };
+        let sides: Vec<Side> = trees.iter_mut().map(|tree| tree.take(name)).collect();
+        let [bases @ .., ours, theirs] = &sides[..] else { return Ok(Entries::Add) };
+        let is_short = || path.iter().map(Vec::len).sum::<usize>() <= PATH_AT_MOST_BYTES;
+        let lacking = |not_in| Lacking { path: path.to_vec(), bases: bases.to_vec(), theirs: *theirs, not_in };
         let base_files: Vec<Side> = bases.iter().copied().map(leaf).collect();
         let base_folders: Vec<Option<Oid>> = bases.iter().copied().map(folder).collect();
         let stands = self.file(&base_files, leaf(*ours), leaf(*theirs));
         if self.unequal_at.len() < self.unequal.len() {
-            self.unequal_at.push(entry(*ours));
+            self.unequal_at.push(is_short().then(|| lacking(*ours)));
         }
         let found = match stands {
             false => Entries::Add,
             true if TEXTS_AT_MOST < self.unequal.len() => return Err(Doubt::TooManyPaths),
             true => self.folders(objects, &base_folders, folder(*ours), folder(*theirs))?,
         };
-        let path = match found {
-            Entries::Open(_) => path(),
-            Entries::Stand => Vec::new(),
-            Entries::Add => {
-                self.lacking = Some(entry(None));
-                Vec::new()
-            }
-        };
-        Ok((found, path))
+        if matches!(found, Entries::Add) {
+            self.lacking = is_short().then(|| lacking(None));
+        }
+        Ok(found)
     }
 
     fn file(&mut self, bases: &[Side], ours: Side, theirs: Side) -> bool {

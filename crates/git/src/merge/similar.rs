@@ -46,6 +46,9 @@ const INDEX_AT_MOST: (usize, u64) = (40_000, 256 << 20);
 /// Bytes of files up to which an index is kept from one prediction to the next. Source: ours; as much memory, about.
 const KEPT_AT_MOST_BYTES: u64 = 32 << 20;
 
+/// The same for the pieces of files. Source: ours.
+const SKETCHES_KEPT_AT_MOST_BYTES: usize = 48 << 20;
+
 /// Largest file that is compared; Git compares larger ones, too, so it is asked.
 const FILE_AT_MOST_BYTES: u64 = 4 << 20;
 
@@ -91,6 +94,10 @@ impl Sketches {
         Ok(sketch)
     }
 
+    fn size_bytes(&self) -> usize {
+        self.shelf.get().map_or(0, |shelf| shelf.lock().unwrap_or_else(PoisonError::into_inner).size_bytes())
+    }
+
     /// Writes what is new.
     pub(super) fn save(&self) {
         if let Some(shelf) = self.shelf.get() {
@@ -131,17 +138,19 @@ impl RecentFiles {
 
     /// An index to be filled, with what it knows already.
     pub(super) fn take(&self, memory: &Memory) -> Arc<SimilarFiles> {
-        let known = self.compared().files.take().filter(|files| files.is_small());
-        if let Some(files) = known {
-            files.begin_anew();
-            return files;
-        }
-        Arc::new(SimilarFiles::with(self.sketches(memory)))
+        let known = self.compared().files.take();
+        known.unwrap_or_else(|| Arc::new(SimilarFiles::with(self.sketches(memory))))
     }
 
-    /// Keeps an index.
+    /// Keeps an index, and the pieces of files, where they are small.
     pub(super) fn put(&self, files: Arc<SimilarFiles>) {
-        self.compared().files = Some(files);
+        files.begin_anew();
+        let mut compared = self.compared();
+        if SKETCHES_KEPT_AT_MOST_BYTES < files.sketches.size_bytes() {
+            *compared = Compared::default();
+        } else if files.is_small() {
+            compared.files = Some(files);
+        }
     }
 
     fn compared(&self) -> MutexGuard<'_, Compared> {
@@ -195,7 +204,8 @@ impl SimilarFiles {
 
     fn is_small(&self) -> bool {
         let index = self.index();
-        !index.is_full && index.n_bytes <= KEPT_AT_MOST_BYTES
+        // What comes next is to find room in it.
+        index.sketches.len() <= INDEX_AT_MOST.0 / 4 && index.n_bytes <= KEPT_AT_MOST_BYTES
     }
 
     /// Answers were complete for the files that there were; what could not be read may be there now.

@@ -7,8 +7,8 @@
 //! at each, and names what its merge base had there. One process for all sets of
 //! merge bases of a line, instead of one recursive merge a branch.
 //!
-//! A file that one merge base renamed may meet one that all of them have, and change it: where a file is gone in one of
-//! them, paths that are new in all of them are asked about as well.
+//! A file that a merge base renamed may meet one that all of them have, and change it: where a file is gone in one of
+//! them, paths that are new are asked about as well, though they are alike in all.
 //!
 //! Left to Git, pair by pair: bases of the same second (their order matters, and
 //! cannot be told), links and submodules, files and folders that meet at one path,
@@ -34,6 +34,9 @@ use crate::{
 ///
 /// Source: ours; twenty times the paths of an ordinary change of a large line.
 const PATHS_AT_MOST: usize = 20_000;
+
+/// Merge bases that are held against each other, two and two.
+const MERGE_BASES_AT_MOST: usize = 8;
 
 /// What stands at the paths where the merge bases differ.
 pub(super) type Entries = BTreeMap<Vec<u8>, Side>;
@@ -98,11 +101,10 @@ struct Asked {
 
 impl Asked {
     fn of(objects: &Objects, quarantine: &Quarantine, graph: &Graph, merge_bases: Vec<Oid>) -> Result<Asked, NoBase> {
-        let (trees, mut paths, has_gaps) = differing(objects, &merge_bases)?;
-        if has_gaps {
-            for fork in forks(graph, &merge_bases)? {
-                new_beside_gaps(objects, graph.tree(fork), &trees, &mut paths)?;
-            }
+        let (trees, mut paths) = differing(objects, &merge_bases)?;
+        if !paths.is_empty() {
+            let forks: Vec<Oid> = forks(graph, &merge_bases)?.into_iter().map(|fork| graph.tree(fork)).collect();
+            paths.append(&mut new_beside_gaps(objects, &forks, &trees)?);
         }
         if meets_folder(&paths) || PATHS_AT_MOST < paths.len() {
             return Err(NoBase::Unclear);
@@ -128,6 +130,9 @@ impl Asked {
 
 /// The merge bases of merge bases.
 fn forks(graph: &Graph, merge_bases: &[Oid]) -> Result<BTreeSet<Pos>, NoBase> {
+    if MERGE_BASES_AT_MOST < merge_bases.len() {
+        return Err(NoBase::Unclear);
+    }
     let is_whole = |at: &Pos| graph.flaw(*at).is_none();
     let place = |oid: &Oid| graph.find(oid).filter(is_whole).ok_or(NoBase::Unclear);
     let places = merge_bases.iter().map(place).collect::<Result<Vec<_>, _>>()?;
@@ -138,40 +143,41 @@ fn forks(graph: &Graph, merge_bases: &[Oid]) -> Result<BTreeSet<Pos>, NoBase> {
     Ok(all)
 }
 
-/// The trees of the merge bases, every path at which one differs from the first, and whether one of them lacks a file there.
-fn differing(objects: &Objects, merge_bases: &[Oid]) -> Result<(Vec<Oid>, BTreeSet<Vec<u8>>, bool), NoBase> {
+/// The trees of the merge bases, and every path at which one differs from the first.
+fn differing(objects: &Objects, merge_bases: &[Oid]) -> Result<(Vec<Oid>, BTreeSet<Vec<u8>>), NoBase> {
     let commits = merge_bases.iter().map(|oid| objects.commit(oid)).collect::<Result<Vec<_>, _>>()?;
     let dates: BTreeSet<_> = commits.iter().map(|commit| commit.committed_at).collect();
     let trees: Vec<Oid> = commits.iter().map(|commit| commit.tree).collect();
     let (first, others) = trees.split_first().filter(|_| dates.len() == commits.len()).ok_or(NoBase::Unclear)?;
-    let (mut paths, mut is_plain, mut has_gaps) = (BTreeSet::new(), true, false);
+    let (mut paths, mut is_plain) = (BTreeSet::new(), true);
     for other in others {
         changes(objects, Some(*first), Some(*other), &mut |path, before, after| {
             is_plain &= is_file_or_nothing(&before) && is_file_or_nothing(&after) && paths.len() < PATHS_AT_MOST;
-            has_gaps |= before.is_none() || after.is_none();
             if is_plain {
                 paths.insert(path.to_vec());
             }
         })?;
     }
-    if is_plain { Ok((trees, paths, has_gaps)) } else { Err(NoBase::Unclear) }
+    if is_plain { Ok((trees, paths)) } else { Err(NoBase::Unclear) }
 }
 
-/// Adds the files that are new since `fork` in the first of these trees, where a file of `fork` is gone in one of them.
-fn new_beside_gaps(objects: &Objects, fork: Oid, trees: &[Oid], paths: &mut BTreeSet<Vec<u8>>) -> Result<(), NoBase> {
+/// The files of the first tree that are new since one of the forks, where a file of a fork is gone in one of the trees.
+///
+/// What Git takes for the fork is merged from all forks: a file is gone since then only if one of them has it, and new only if
+/// one of them lacks it.
+fn new_beside_gaps(objects: &Objects, forks: &[Oid], trees: &[Oid]) -> Result<BTreeSet<Vec<u8>>, NoBase> {
     let (mut new, mut is_gone) = (BTreeSet::new(), false);
-    for (at, tree) in trees.iter().enumerate() {
-        changes(objects, Some(fork), Some(*tree), &mut |path, before, after| {
-            is_gone |= before.is_some() && after.is_none();
-            if at == 0 && before.is_none() && after.is_some_and(|(mode, _)| mode.is_file()) {
-                new.insert(path.to_vec());
-            }
-        })?;
+    for fork in forks {
+        for (at, tree) in trees.iter().enumerate() {
+            changes(objects, Some(*fork), Some(*tree), &mut |path, before, after| {
+                is_gone |= before.is_some() && after.is_none();
+                if at == 0 && before.is_none() && after.is_some_and(|(mode, _)| mode.is_file()) {
+                    new.insert(path.to_vec());
+                }
+            })?;
+        }
     }
-    if is_gone {
-        paths.append(&mut new);
-    }
-    Ok(())
+    Ok(if is_gone { new } else { BTreeSet::new() })
 }
 
 fn is_file_or_nothing(side: &Side) -> bool {

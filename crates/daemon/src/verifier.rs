@@ -145,7 +145,7 @@ impl Verifier {
     /// Verifies one run, and waits for that as long as others may have to.
     fn verify_in_time(self: &Arc<Verifier>, id: RunId, reports: &Arc<Reports>, stop: &Arc<AtomicBool>) {
         // A bug of ours in one run must not keep others from being verified.
-        let due = panic::catch_unwind(panic::AssertUnwindSafe(|| self.due(&id))).ok().flatten();
+        let Ok(due) = panic::catch_unwind(panic::AssertUnwindSafe(|| self.due(&id))) else { return };
         let Some((run, path)) = due else { return self.sights.remove(&id) };
         let (verifier, reports, stop) = (Arc::clone(self), Arc::clone(reports), Arc::clone(stop));
         let (done, is_done) = sync_channel::<()>(1);

@@ -23,7 +23,6 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Shared,
     api::{Asked, Named, parsed},
-    gathered,
     incoming::{self, ReportedEvent},
     problem::Problem,
 };
@@ -132,7 +131,9 @@ pub(crate) async fn report(
 pub(crate) async fn kept(shared: &Arc<Shared>, events: Vec<RunEvent>) -> Result<(), Response> {
     let (tell, told) = tokio::sync::oneshot::channel();
     // Whoever asked may be gone by then.
-    gathered::hand_over(shared, events, Box::new(move |kept| drop(tell.send(kept))));
+    let tell = Box::new(move |kept| drop(tell.send(kept)));
+    let asked = Arc::clone(shared);
+    shared.gathered.hand_over(events, tell, move |events, tell| (asked.asks.report)(events, tell));
     told.await.unwrap_or(Err(Refusal::TooMuch)).map_err(|refusal| refused(&refusal))
 }
 

@@ -8,12 +8,16 @@
 //! object ids.
 //!
 //! The way of a pair: [`pair`] walks its three trees and finds what both sides
-//! changed; [`texts`] merges each distinct file once; [`ask`] puts the rest to Git.
+//! changed; [`texts`] merges each distinct file once; [`mod@answer`] says what that
+//! amounts to; [`ask`] puts the rest to Git. Of a pair with several merge bases the
+//! tree that Git merges from comes from [`bases`].
 //! Where only the verdict is asked for, the first file that conflicts where all three
 //! trees have it ends the way: renames can't change that.
 
+mod answer;
 mod ask;
 mod attributes;
+mod bases;
 mod carried;
 mod fates;
 mod pair;
@@ -31,8 +35,6 @@ pub use self::similar::RecentFiles;
 pub(crate) use self::text::{adds_nothing, is_binary};
 
 use std::{
-    cell::OnceCell,
-    collections::BTreeSet,
     fs,
     os::unix::fs::MetadataExt,
     sync::{
@@ -43,17 +45,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alignwatch_model::{Merge, Oid, Verdict, branch::Conflict};
+use alignwatch_model::{Merge, Oid, Verdict};
 use rustc_hash::FxHashMap;
 
 use self::{
+    answer::{Answer, answer, rests_on},
     attributes::Attributes,
+    bases::{Awaited, Databases},
     carried::{Certain, RestsOn},
-    pair::{BINARY, CONTENTS, Draft, Renames, Trees, Triple, Walked, conflict},
-    quarantine::Quarantine,
+    pair::{Draft, Renames, Trees, Triple, Walked},
     text::TextMerge,
     texts::{OneByOne, TextAnswer},
-    virtual_base::virtual_bases,
 };
 use crate::{
     graph::Graph,
@@ -240,35 +242,18 @@ impl Predictor<'_> {
         drafts.into_iter().map(told).collect()
     }
 
-    /// Lets Git merge the merge bases of pairs that have several, each set once, in one process for each line.
-    fn bases(&self, questions: &[&Question]) -> Bases {
-        let sets: BTreeSet<(Oid, Vec<Oid>)> = questions
-            .iter()
-            .filter(|question| question.has_several_bases())
-            .map(|question| (question.line, question.merge_bases.clone()))
-            .collect();
-        let Some(((line, _), git)) = sets.first().zip(self.git.filter(|_| self.drivers.is_empty())) else {
-            return Bases::default();
-        };
-        // Without a folder of our own, Git is asked about each pair.
-        let Some((quarantine, opener)) = quarantine_beside(git, line) else { return Bases::default() };
-        let (objects, until) = (opener.open(), Instant::now() + self.patience.verdicts);
-        let sets = sets.into_iter().take_while(|_| !self.stop.is_due());
-        let trees = virtual_bases(git, self.graph, &quarantine, &objects, sets, until);
-        Bases { trees, made: Some((quarantine, opener)) }
-    }
-
     /// Compares the trees of all pairs, on several threads: first all are walked, so that the files which may be
     /// renamed ones are known together, and then judged.
-    fn drafts<'s>(
+    fn drafts(
         &self,
         questions: &[&Question],
-        bases: &(dyn Fn() -> &'s Bases + Sync),
+        bases: Awaited<'_, '_>,
         shelf: &mut Shelf,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
         let files = self.files.take(self.memory);
         let (renames, texts) = (Renames::among(Arc::clone(&files)), OneByOne::on(shelf));
+        // Of few, each is taken for itself.
         let at_once = WALKED_AT_ONCE.min(questions.len() / (WALKED_AT_ONCE * self.n_threads.max(1)));
         let walked = spread(questions.len(), at_once, self.n_threads, &|numbers| {
             let databases = Databases::of(self, bases);
@@ -394,14 +379,6 @@ impl Predictor<'_> {
     }
 }
 
-/// A folder for objects of our own, and a database with both these and the repository's.
-fn quarantine_beside(git: &GitAt<'_>, like: &Oid) -> Option<(Quarantine, OpenObjects)> {
-    let quarantine = Quarantine::new(like).ok()?;
-    quarantine.borrow(&git.opened().objects_dir).ok()?;
-    let objects = Objects::open(quarantine.folder(), &git.opened().object_format).ok()?;
-    Some((quarantine, objects.opener()))
-}
-
 /// A pair after its trees were walked.
 enum Sight {
     /// The tree of the line, and the pair as far as trees tell.
@@ -413,117 +390,15 @@ enum Sight {
 }
 
 /// The tree of the line, and the pair as far as trees tell; `None` when Git did not merge the merge bases.
-fn walk<'s>(
-    objects: &Objects,
-    question: &Question,
-    bases: &(dyn Fn() -> &'s Bases + Sync),
-) -> Result<Option<(Oid, Walked)>, WalkError> {
+fn walk(objects: &Objects, question: &Question, bases: Awaited<'_, '_>) -> Result<Option<(Oid, Walked)>, WalkError> {
     let tree = |commit: &Oid| -> Result<Oid, ReadError> { Ok(objects.commit(commit)?.tree) };
     let base = match question.merge_bases.as_slice() {
         [base] => Some(tree(base)?),
-        _ => bases().trees.get(&(question.line, question.merge_bases.clone())).copied(),
+        _ => bases().tree(question),
     };
     let Some(base) = base else { return Ok(None) };
     let trees = Trees { base, ours: tree(&question.line)?, theirs: tree(&question.tip)? };
     Ok(Some((trees.ours, pair::walk(objects, trees)?)))
-}
-
-/// The databases of one thread: that of the repository, and the one that has merged merge bases as well, which is there when
-/// Git is done with those.
-struct Databases<'a, 's> {
-    predictor: &'a Predictor<'a>,
-    bases: &'a (dyn Fn() -> &'s Bases + Sync),
-    own: Objects,
-    with_bases: OnceCell<Objects>,
-}
-
-impl<'a, 's> Databases<'a, 's> {
-    fn of(predictor: &'a Predictor<'a>, bases: &'a (dyn Fn() -> &'s Bases + Sync)) -> Databases<'a, 's> {
-        Databases { predictor, bases, own: predictor.objects.open(), with_bases: OnceCell::new() }
-    }
-
-    fn of_question(&self, question: &Question) -> &Objects {
-        if question.has_several_bases() {
-            self.with_bases.get_or_init(|| (self.bases)().objects(self.predictor).open())
-        } else {
-            &self.own
-        }
-    }
-}
-
-/// The merged merge bases of pairs that have several.
-#[derive(Default)]
-struct Bases {
-    /// By line and merge bases: the tree.
-    trees: FxHashMap<(Oid, Vec<Oid>), Oid>,
-    /// Where those trees lie, with the database that finds them.
-    made: Option<(Quarantine, OpenObjects)>,
-}
-
-impl Bases {
-    /// The database that has the repository's objects and the trees of these bases.
-    fn objects<'a>(&'a self, predictor: &'a Predictor<'_>) -> &'a OpenObjects {
-        self.made.as_ref().map_or(predictor.objects, |(_, objects)| objects)
-    }
-}
-
-/// What is known of a pair so far.
-enum Answer {
-    /// The verdict and all paths.
-    Final(Merge),
-    /// It conflicts; the paths are not all known.
-    ConflictWithoutPaths(&'static str),
-    /// Only Git can say, for this reason.
-    Open(&'static str),
-    /// Nobody can say as long as the objects are what they are, for this reason.
-    Impossible(String),
-}
-
-/// What an answer rests on, of what the line did elsewhere. A text that conflicts where all three trees have it does so
-/// whatever became of other files.
-fn rests_on(draft: &mut Draft, texts: &FxHashMap<Triple, TextAnswer>) -> RestsOn {
-    let conflicts = |(_, triple): &(Vec<u8>, Triple)| {
-        matches!(texts.get(triple), Some(Ok(TextMerge::Conflict | TextMerge::Binary)))
-    };
-    let in_place = draft.texts[..draft.n_in_place].iter().find(|text| conflicts(text));
-    let in_place = in_place.map(|(path, _)| Certain::At(path.clone()));
-    RestsOn { all: std::mem::take(&mut draft.followed), verdict: in_place.or_else(|| draft.certain.take()) }
-}
-
-fn answer(draft: Result<Draft, WalkError>, texts: &FxHashMap<Triple, TextAnswer>) -> Answer {
-    let draft = match draft {
-        Ok(draft) => draft,
-        Err(error @ WalkError::Stopped) => return Answer::Final(Merge::unknown(error.to_string())),
-        Err(error) => return Answer::Impossible(error.to_string()),
-    };
-    let mut conflicts = draft.conflicts;
-    let mut open = draft.ask_git;
-    let mut unreadable = None;
-    for (path, triple) in &draft.texts {
-        match texts.get(triple) {
-            Some(Ok(TextMerge::Clean)) => {}
-            Some(Ok(TextMerge::Conflict)) => conflicts.push(conflict(path, CONTENTS)),
-            Some(Ok(TextMerge::Binary)) => conflicts.push(conflict(path, BINARY)),
-            Some(Ok(TextMerge::Doubtful)) | None => open = Some("a file can be compared in two ways"),
-            Some(Err(error)) => unreadable = Some(error.to_string()),
-        }
-    }
-    let is_conflict = draft.is_conflict || !conflicts.is_empty();
-    let driver = draft.foreign_driver.map(|name| format!("the merge driver `{name}` decides a file, and is not run"));
-    match (is_conflict, unreadable.or(driver), open) {
-        (true, None, None) => Answer::Final(Merge::conflict(Some(sorted(conflicts)))),
-        (true, None, Some(why)) => Answer::ConflictWithoutPaths(why),
-        (true, Some(why), _) => Answer::Final(Merge { reason: Some(why), ..Merge::conflict(None) }),
-        (false, Some(why), _) => Answer::Final(Merge::unknown(why)),
-        (false, None, Some(why)) => Answer::Open(why),
-        (false, None, None) => Answer::Final(Merge::clean()),
-    }
-}
-
-fn sorted(mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
-    conflicts.sort();
-    conflicts.dedup();
-    conflicts
 }
 
 /// Puts some of the pairs to Git; what it does not answer in time stays as it is. Returns which it answered.
@@ -554,39 +429,6 @@ fn ask_some(
         }
     });
     answered
-}
-
-impl Answer {
-    fn is_open(&self) -> bool {
-        matches!(self, Answer::Open(_))
-    }
-
-    fn lacks_paths(&self) -> bool {
-        matches!(self, Answer::ConflictWithoutPaths(_))
-    }
-
-    fn is_verdict_only(&self) -> bool {
-        matches!(self, Answer::ConflictWithoutPaths(VERDICT_ONLY))
-    }
-
-    fn is_conflict(&self) -> bool {
-        self.lacks_paths() || matches!(self, Answer::Final(merge) if merge.verdict == Verdict::Conflict)
-    }
-
-    fn into_merge(self) -> Merge {
-        match self {
-            Answer::Final(merge) => merge,
-            Answer::ConflictWithoutPaths(VERDICT_ONLY) => {
-                Merge { reason: Some(VERDICT_ONLY.to_owned()), ..Merge::conflict(None) }
-            }
-            Answer::ConflictWithoutPaths(why) => {
-                let reason = format!("the paths were not asked of Git in time: {why}");
-                Merge { reason: Some(reason), ..Merge::conflict(None) }
-            }
-            Answer::Impossible(why) => Merge::unknown(why),
-            Answer::Open(why) => Merge::unknown(format!("Git did not answer in time: {why}")),
-        }
-    }
 }
 
 impl Effort {

@@ -13,7 +13,7 @@ Where OpenTelemetry's semantic conventions for version control have a name for t
 there the attributes are `vcs.ref.head.name` for `branch` and `vcs.ref.base.name` for `base` and `line`.
 
 What is *counted* is counted once each, however often it is seen, and kept: counters and histograms go on where they were after a
-restart or a crash. They stand on the metrics page and in what is sent over OTLP, and are no series of the store.
+restart or a crash. Histograms stand on the metrics page and in what is sent over OTLP, and are no series of the store.
 
 ## History on day one
 

@@ -19,7 +19,7 @@ use std::{
 
 use alignwatch_model::{
     Known, Span, Timestamp,
-    snapshot::{Lock, LockVerdict},
+    snapshot::{Lock, LockKind, LockVerdict},
 };
 
 use crate::{
@@ -175,8 +175,10 @@ fn look(path: &Path) -> Option<Look> {
     })
 }
 
-/// How long a lock at this path below the common folder may be held, and who says so; `None` for files that are no locks.
-fn kind_of(below: &Path) -> Option<(Span, &'static str)> {
+/// What a file at this path below the common folder is a lock on, how long it may be held, and who says so; `None` for files
+/// that are no locks.
+fn kind_of(below: &Path) -> Option<(LockKind, (Span, &'static str))> {
+    use LockKind::{Config, Index, Maintenance, Objects, Other, PackedRefs, Ref};
     const GITALY_SHORT: (Span, &str) = (Span::minutes(15), "Gitaly, which takes locks of this kind for left over then");
     const GITALY_REFS: (Span, &str) = (Span::hours(1), "Gitaly, which takes locks on refs for left over then");
     const OURS_SHORT: (Span, &str) = (Span::minutes(15), "ours; the longest that an editor waits for most people");
@@ -188,19 +190,22 @@ fn kind_of(below: &Path) -> Option<(Span, &'static str)> {
     let is_below = |folder: &str| below.components().any(|part| part.as_os_str() == folder);
     let is_lock = raw.ends_with(b".lock");
     match name {
-        _ if is_below("refs") => is_lock.then_some(GITALY_REFS),
-        _ if is_below("logs") => is_lock.then_some(OURS),
-        "index.lock" => Some(OURS_SHORT),
-        "HEAD.lock" | "config.lock" | "config.worktree.lock" => Some(GITALY_SHORT),
-        "packed-refs.new" | "alternates.lock" | "multi-pack-index.lock" => Some(GITALY_SHORT),
-        "commit-graph.lock" | "commit-graph-chain.lock" => Some(GITALY_SHORT),
-        "gc.pid.lock" | "tables.list.lock" => Some(OURS_SHORT),
-        "packed-refs.lock" => Some(GITALY_REFS),
-        "maintenance.lock" => Some(MAINTENANCE),
-        "gc.pid" => Some(GC),
+        _ if is_below("refs") => is_lock.then_some((Ref, GITALY_REFS)),
+        _ if is_below("logs") => is_lock.then_some((Ref, OURS)),
+        "index.lock" => Some((Index, OURS_SHORT)),
+        "HEAD.lock" => Some((Ref, GITALY_SHORT)),
+        "config.lock" | "config.worktree.lock" => Some((Config, GITALY_SHORT)),
+        "alternates.lock" | "multi-pack-index.lock" => Some((Objects, GITALY_SHORT)),
+        "commit-graph.lock" | "commit-graph-chain.lock" => Some((Objects, GITALY_SHORT)),
+        "tables.list.lock" => Some((Ref, OURS_SHORT)),
+        "packed-refs.new" => Some((PackedRefs, GITALY_SHORT)),
+        "packed-refs.lock" => Some((PackedRefs, GITALY_REFS)),
+        "maintenance.lock" => Some((Maintenance, MAINTENANCE)),
+        "gc.pid" => Some((Maintenance, GC)),
+        "gc.pid.lock" => Some((Maintenance, OURS_SHORT)),
         // It only says who holds the lock beside it.
         _ if name.ends_with("~pid.lock") => None,
-        _ => is_lock.then_some(OURS),
+        _ => is_lock.then_some((Other, OURS)),
     }
 }
 
@@ -216,6 +221,7 @@ fn places(common_dir: &Path) -> Vec<PathBuf> {
 fn closed(path: &Path, reason: &str) -> Lock {
     Lock {
         path: path.display().to_string(),
+        kind: LockKind::Other,
         modified_at: Timestamp::default(),
         verdict: LockVerdict::Unknown,
         because: format!("it cannot be searched: {reason}"),
@@ -238,13 +244,14 @@ impl Around<'_> {
         let second = look(path)?;
         let modified_at = Timestamp(second.modified.0);
         let below = path.strip_prefix(self.common_dir).unwrap_or(path);
-        let (limit, limit_from) = kind_of(below)?;
+        let (kind, (limit, limit_from)) = kind_of(below)?;
         let (verdict, because) = match self.by_named_process(path) {
             Some(named) => named,
             None => self.verdict(modified_at, limit, second == *first),
         };
         Some(Lock {
             path: below.display().to_string(),
+            kind,
             modified_at,
             verdict,
             because,

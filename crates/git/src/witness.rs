@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use alignwatch_model::{
     Known, Oid, Timestamp,
-    run::{Moved, RefMove, Seen, StateLeft},
+    run::{Moved, Op, RefMove, Seen, StateLeft},
 };
 
 use crate::{
@@ -156,7 +156,8 @@ pub fn drift(
         let Some((base, base_oid)) = base_of(&one.name) else { continue };
         let behind = |tip: &Option<String>| lacks(git, base_oid, tip.as_deref()?);
         let (behind_before, behind_after) = (behind(&one.before), behind(&one.after));
-        drift.insert(one.name.clone(), Moved { base, base_oid: base_oid.hex(), behind_before, behind_after });
+        let op = done(git, one, behind_before, behind_after);
+        drift.insert(one.name.clone(), Moved { base, base_oid: base_oid.hex(), behind_before, behind_after, op });
     }
     drift
 }
@@ -165,6 +166,15 @@ pub fn drift(
 fn lacks(git: &GitAt<'_>, base: Oid, tip: &str) -> Option<u32> {
     let counted = git.command("rev-list").option("--count").revision(base.hex()).revision(format!("^{tip}")).run();
     std::str::from_utf8(&counted.ok()?.stdout).ok()?.trim().parse().ok()
+}
+
+/// What a move was, where both tips are there and their drift is known.
+fn done(git: &GitAt<'_>, one: &RefMove, behind_before: Option<u32>, behind_after: Option<u32>) -> Option<Op> {
+    let both = format!("{}...{}", one.before.as_ref()?, one.after.as_ref()?);
+    let n_of_base = behind_before?.saturating_sub(behind_after?);
+    let counted = git.command("rev-list").option("--count").option("--left-right").revision(both).run().ok()?;
+    let (n_left, n_new) = std::str::from_utf8(&counted.stdout).ok()?.trim().split_once('\t')?;
+    Some(Op::of_move(n_left.parse().ok()?, n_new.parse().ok()?, n_of_base))
 }
 
 #[cfg(test)]
@@ -199,7 +209,8 @@ mod tests {
         }];
         let base_of = |_: &str| Some(("refs/heads/main".to_owned(), repo.oid("c")));
         let drift = drift(&git, &moves, &base_of, &Stop::default());
-        assert_eq!((drift["refs/heads/x"].behind_before, drift["refs/heads/x"].behind_after), (Some(2), Some(0)));
+        let x = &drift["refs/heads/x"];
+        assert_eq!((x.behind_before, x.behind_after, x.op), (Some(2), Some(0), Some(Op::Rebase)));
     }
 
     #[test]

@@ -64,6 +64,26 @@ fn branches_that_crossed_are_judged_as_git_judges_them() {
     assert!(world.objects_are_untouched());
 }
 
+#[test]
+fn what_merge_bases_merge_to_is_remembered_until_the_line_has_other_rules_for_them() {
+    let mut world = World::crossed(60, 11);
+    let opened = repository::open(&world.folder).unwrap();
+    let git = run::Git::find().unwrap();
+    let at = git.at(&opened).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::in_folder(folder.path());
+    let oids = world.oids();
+    let mut size_after = |ours: usize| {
+        world.pairs = World::crossed_pairs(&oids, ours);
+        let (answers, _) = world.predict_with(Some(&at), &memory);
+        assert_eq!(world.compare(&answers), answers.len(), "part {ours}");
+        fs::metadata(folder.path().join("merge-bases")).unwrap().len()
+    };
+    let first = size_after(3);
+    assert_eq!(size_after(5), first, "nothing was asked again");
+    assert!(first < size_after(6));
+}
+
 /// A history, by commit: its files and its parents.
 type History = &'static [(&'static [(&'static str, &'static str)], &'static [usize])];
 
@@ -233,6 +253,9 @@ fn a_tree_as_deep_as_an_attacker_likes_ends_nothing() {
     assert_eq!(answers[0].reason.as_deref(), Some("folders are nested more than 2048 deep"));
 }
 
+/// Commits of each pair in [`World::crossed`].
+const CROSSED_PARTS: usize = 7;
+
 /// A repository with many pairs, each with its own merge base.
 struct World {
     _temp: tempfile::TempDir,
@@ -279,7 +302,8 @@ impl World {
         world
     }
 
-    /// Two branches that each took in the other, and went on: two merge bases.
+    /// Two branches that each took in the other, and went on: two merge bases. Then one went on with a new file, or with rules
+    /// for merging instead of it.
     fn crossed(n_pairs: usize, seed: u64) -> World {
         let mut dice = Dice(seed);
         let mut stream = String::new();
@@ -293,12 +317,23 @@ impl World {
             other.commit(&mut stream, pair, 2, &[0]);
             ours.commit(&mut stream, pair, 3, &[1, 2]);
             theirs.commit(&mut stream, pair, 4, &[2, 1]);
+            let rules = "* -merge".to_owned();
+            for (part, path, line) in [(5, "fresh.txt", "fresh".to_owned()), (6, ATTRIBUTES, rules)] {
+                let mut later = ours.clone();
+                later.0.insert(path.to_owned(), File { mode: "100644", lines: vec![line] });
+                later.commit(&mut stream, pair, part, &[3]);
+            }
         }
         let mut world = World::of(&stream);
         let oids = world.oids();
-        world.pairs = oids.chunks_exact(5).map(|parts| [parts[0], parts[3], parts[4]]).collect();
-        world.crossed = oids.chunks_exact(5).map(|parts| [parts[1], parts[2]]).collect();
+        world.pairs = World::crossed_pairs(&oids, 3);
+        world.crossed = oids.chunks_exact(CROSSED_PARTS).map(|parts| [parts[1], parts[2]]).collect();
         world
+    }
+
+    /// The pairs with this part for our side.
+    fn crossed_pairs(oids: &[Oid], ours: usize) -> Vec<[Oid; 3]> {
+        oids.chunks_exact(CROSSED_PARTS).map(|parts| [parts[0], parts[ours], parts[4]]).collect()
     }
 
     fn of(stream: &str) -> World {

@@ -174,7 +174,7 @@ mod tests {
         branch::{Conflict, Merge, Verdict},
         checks::sample::{self, NOW},
         facts::runs::{Brief, Process},
-        snapshot::{Lock, LockVerdict, Unfinished},
+        snapshot::{Lock, LockKind, LockVerdict, Unfinished},
     };
 
     struct World {
@@ -275,6 +275,7 @@ mod tests {
         let mut world = well();
         let lock = |verdict| Lock {
             path: "index.lock".into(),
+            kind: LockKind::Index,
             modified_at: Timestamp(NOW.0 - 300),
             verdict,
             because: "git rebase works here".into(),

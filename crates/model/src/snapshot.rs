@@ -234,6 +234,8 @@ pub struct CommitGraph {
 pub struct Lock {
     /// Path below the git directory, as text.
     pub path: String,
+    /// What it is a lock on.
+    pub kind: LockKind,
     /// Since when it is there.
     pub modified_at: Timestamp,
     /// Live, stale, or not known.
@@ -242,6 +244,52 @@ pub struct Lock {
     pub because: String,
     /// The age up to which one of its kind may belong to somebody, and who says so; `None` for a place that holds locks.
     pub limit: Option<(Span, &'static str)>,
+}
+
+/// What a lock file is a lock on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LockKind {
+    /// The index of a worktree.
+    Index,
+    /// One ref, its reflog or HEAD, or the tables of a reftable.
+    Ref,
+    /// `packed-refs`.
+    PackedRefs,
+    /// A file of settings.
+    Config,
+    /// The commit-graph, the multi-pack-index, or the list of alternates.
+    Objects,
+    /// Git's own upkeep: `maintenance.lock`, `gc.pid`.
+    Maintenance,
+    /// Something else, or a place that holds locks and can't be searched.
+    #[default]
+    Other,
+}
+
+impl LockKind {
+    /// All of them.
+    pub const ALL: [LockKind; 7] = [
+        LockKind::Index,
+        LockKind::Ref,
+        LockKind::PackedRefs,
+        LockKind::Config,
+        LockKind::Objects,
+        LockKind::Maintenance,
+        LockKind::Other,
+    ];
+
+    /// In a word, as metrics have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            LockKind::Index => "index",
+            LockKind::Ref => "ref",
+            LockKind::PackedRefs => "packed_refs",
+            LockKind::Config => "config",
+            LockKind::Objects => "objects",
+            LockKind::Maintenance => "maintenance",
+            LockKind::Other => "other",
+        }
+    }
 }
 
 /// Is somebody holding the lock?

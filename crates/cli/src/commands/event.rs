@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, RunId, Stage, event::Started};
+use alignwatch_model::run::{Finished, Happened, Op, Operation, Outcome, RunEvent, RunId, Stage, event::Started};
 use alignwatch_records::{fresh, tail, wrap};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
@@ -79,6 +79,9 @@ enum What {
         /// How it ended
         #[arg(long, value_name = "WORD", value_parser = outcomes())]
         outcome: String,
+        /// What was done to it
+        #[arg(long, value_name = "WORD", value_parser = PossibleValuesParser::new(Op::ALL.map(Op::word)))]
+        op: Option<String>,
         /// Its base, by its full name
         #[arg(long, value_name = "REF")]
         base: Option<String>,
@@ -193,12 +196,13 @@ fn event_of(what: &What, say: &dyn Fn(String)) -> Option<RunEvent> {
             (of.run.clone(), more, Happened::Stage(stage))
         }
         What::Heartbeat { of, more } => (of.run.clone(), more, Happened::Heartbeat {}),
-        What::Operation { branch, outcome, base, before, after, of, more } => {
+        What::Operation { branch, op, outcome, base, before, after, of, more } => {
             let operation = Operation {
                 branch: branch.clone(),
                 base: base.clone(),
                 before: before.clone(),
                 after: after.clone(),
+                op: op.as_deref().and_then(Op::from_word),
                 outcome: Outcome::from_word(outcome).unwrap_or_default(),
                 ..Operation::default()
             };

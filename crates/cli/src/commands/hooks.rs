@@ -7,7 +7,7 @@ use alignwatch_git::{
     repository,
     witness::witness,
 };
-use alignwatch_model::run::{Finished, Happened, Operation, Outcome, RunEvent, event::Started};
+use alignwatch_model::run::{Finished, Happened, Op, Operation, Outcome, RunEvent, event::Started};
 use alignwatch_records::{Spool, fresh};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -146,11 +146,12 @@ fn human(hook: &Hook) -> String {
 /// Writes down a merge or rebase that somebody made by hand: a run that began and ended with it.
 fn report(global: &Global, event: &str, argument: Option<&str>) -> Option<()> {
     let is_wrapped = std::env::var_os("ALIGNWATCH_RUN").is_some();
-    let what = match (event, argument) {
-        ("post-merge", _) => "merge",
-        ("post-rewrite", Some("rebase")) => "rebase",
+    let op = match (event, argument) {
+        ("post-merge", _) => Op::Merge,
+        ("post-rewrite", Some("rebase")) => Op::Rebase,
         _ => return None,
     };
+    let what = op.word();
     let config = recording::config(global).ok()?;
     let spool = Spool::open(&configuring::data_dir(&config).filter(|_| !is_wrapped)?);
     let opened = repository::open(Path::new(".")).ok()?;
@@ -160,6 +161,7 @@ fn report(global: &Global, event: &str, argument: Option<&str>) -> Option<()> {
         branch,
         before,
         after: Some(after),
+        op: Some(op),
         outcome: Outcome::Aligned,
         because: format!("git {what} went through, by hand"),
         ..Operation::default()

@@ -14,7 +14,7 @@ use alignwatch_git::{
 use alignwatch_model::{
     Span,
     config::parse_length,
-    run::{Finished, Happened, Moment, Operation, Outcome, RunEvent, RunId, event::Started},
+    run::{Finished, Happened, Moment, Op, Operation, Outcome, RunEvent, RunId, event::Started},
 };
 use alignwatch_records::Spool;
 use clap::Args;
@@ -119,6 +119,7 @@ fn events_of(past: &PastAlignment, path: &str, repository: &str) -> [RunEvent; 2
         branch: past.branch.clone(),
         before: Some(past.before.hex()),
         after: Some(past.after.hex()),
+        op: Op::from_word(past.what),
         outcome: Outcome::Aligned,
         because: format!("its log says: {}", past.message),
         ..Operation::default()

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use alignwatch_model::run::{Outcome, Run};
+use alignwatch_model::run::{Op, Outcome, Run};
 use alignwatch_records::Spool;
 use alignwatch_testkit::{Repo, sketch};
 use serde_json::Value;
@@ -83,7 +83,7 @@ fn a_clean_rebase_is_aligned_and_all_of_it_is_recorded() {
     assert_eq!((finished.outcome, finished.exit_code), (Outcome::Aligned, Some(0)), "{}", finished.because);
     let [operation] = &run.operations()[..] else { panic!("{run:?}") };
     assert_eq!((operation.branch.as_str(), operation.base.as_deref()), ("refs/heads/x", Some("refs/heads/main")));
-    assert_eq!((operation.behind_before, operation.behind_after), (Some(2), Some(0)));
+    assert_eq!((operation.behind_before, operation.behind_after, operation.op), (Some(2), Some(0), Some(Op::Rebase)));
     assert!(finished.usage.peak_rss_bytes.unwrap() > 0 && finished.duration_seconds.unwrap() > 0.0);
     let verification = run.verification().unwrap();
     assert_eq!((verification.worst(), verification.has_unknown()), (None, false), "{verification:?}");

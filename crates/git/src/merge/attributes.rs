@@ -4,7 +4,7 @@
 //! of a working tree that nobody committed do not count, so the answer is the
 //! same on every machine and in a bare repository.
 
-use std::{path::Path, rc::Rc};
+use std::{collections::BTreeSet, path::Path, rc::Rc};
 
 use alignwatch_model::Oid;
 use gix_attributes::{
@@ -39,8 +39,8 @@ pub(super) struct Attributes<'a> {
     by_folder: FxHashMap<Vec<u8>, Option<Rc<Rules>>>,
 }
 
-/// The folder of an attributes file, and its content.
-type AttributesFile = (Vec<u8>, Vec<u8>);
+/// The folder of an attributes file, and the file.
+pub(super) type AttributesFile = (Vec<u8>, Oid);
 
 struct Rules {
     search: Search,
@@ -55,7 +55,7 @@ impl<'a> Attributes<'a> {
 
     /// How the file at this path is merged. Errors: an attributes file on the way can't be read.
     pub(super) fn driver(&mut self, path: &[u8]) -> Result<Driver, ReadError> {
-        let folder = path.iter().rposition(|&byte| byte == b'/').map_or(&b""[..], |at| &path[..at]);
+        let folder = folder_of(path);
         if !self.by_folder.contains_key(folder) {
             let rules = self.rules(folder)?.map(Rc::new);
             self.by_folder.insert(folder.to_vec(), rules);
@@ -66,6 +66,22 @@ impl<'a> Attributes<'a> {
         })
     }
 
+    /// The attributes files that have a say at these paths, each with its folder: two trees with the same ones treat
+    /// these paths alike.
+    ///
+    /// Errors: a folder on the way can't be read.
+    pub(super) fn files_with_a_say<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p [u8]>,
+    ) -> Result<Vec<AttributesFile>, ReadError> {
+        let folders: BTreeSet<&[u8]> = paths.map(folder_of).collect();
+        let mut files = BTreeSet::new();
+        for folder in folders {
+            files.extend(self.files_down_to(folder)?);
+        }
+        Ok(files.into_iter().collect())
+    }
+
     fn rules(&self, folder: &[u8]) -> Result<Option<Rules>, ReadError> {
         let files = self.files_down_to(folder)?;
         if files.is_empty() && self.of_repository.is_empty() {
@@ -73,8 +89,11 @@ impl<'a> Attributes<'a> {
         }
         let mut rules = Rules { search: Search::default(), collection: MetadataCollection::default() };
         rules.add(b"[attr]binary -diff -merge -text", b"", true);
-        for (folder, content) in &files {
-            rules.add(content, folder, folder.is_empty());
+        for (folder, file) in &files {
+            let content = self.objects.blob(file)?;
+            if content.len() <= FILE_AT_MOST_BYTES {
+                rules.add(&content, folder, folder.is_empty());
+            }
         }
         rules.add(&self.of_repository, b"", true);
         Ok(Some(rules))
@@ -88,8 +107,7 @@ impl<'a> Attributes<'a> {
         let mut names = folder.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
         loop {
             if let Some(file) = tree.find(b".gitattributes").filter(|entry| entry.mode.is_file()) {
-                let content = self.objects.blob(&file.oid)?;
-                files.extend((content.len() <= FILE_AT_MOST_BYTES).then(|| (at.clone(), content)));
+                files.push((at.clone(), file.oid));
             }
             let Some(name) = names.next() else { return Ok(files) };
             let Some(next) = tree.find(name).filter(|entry| entry.mode.is_tree()) else { return Ok(files) };
@@ -98,6 +116,10 @@ impl<'a> Attributes<'a> {
             tree = self.objects.tree(&next.oid)?;
         }
     }
+}
+
+fn folder_of(path: &[u8]) -> &[u8] {
+    path.iter().rposition(|&byte| byte == b'/').map_or(&b""[..], |at| &path[..at])
 }
 
 impl Rules {

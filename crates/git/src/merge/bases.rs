@@ -5,7 +5,12 @@ use std::{cell::OnceCell, collections::BTreeSet, time::Instant};
 use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
 
-use super::{Predictor, Question, quarantine::Quarantine, virtual_base::virtual_bases};
+use super::{
+    Predictor, Question,
+    known_bases::KnownBases,
+    quarantine::Quarantine,
+    virtual_base::{Set, virtual_bases},
+};
 use crate::{
     objects::{Objects, OpenObjects},
     run::GitAt,
@@ -15,7 +20,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Bases {
     /// By line and merge bases: the tree.
-    trees: FxHashMap<(Oid, Vec<Oid>), Oid>,
+    trees: FxHashMap<Set, Oid>,
     /// Where those trees lie, with the database that finds them.
     made: Option<(Quarantine, OpenObjects)>,
 }
@@ -61,7 +66,7 @@ impl<'a, 's> Databases<'a, 's> {
 impl Predictor<'_> {
     /// Lets Git merge the merge bases of pairs that have several, each set once, in one process for each line.
     pub(super) fn bases(&self, questions: &[&Question]) -> Bases {
-        let sets: BTreeSet<(Oid, Vec<Oid>)> = questions
+        let sets: BTreeSet<Set> = questions
             .iter()
             .filter(|question| question.has_several_bases())
             .map(|question| (question.line, question.merge_bases.clone()))
@@ -72,8 +77,21 @@ impl Predictor<'_> {
         // Without a folder of our own, Git is asked about each pair.
         let Some((quarantine, opener)) = quarantine_beside(git, line) else { return Bases::default() };
         let (objects, until) = (opener.open(), Instant::now() + self.patience.verdicts);
-        let sets = sets.into_iter().take_while(|_| !self.stop.is_due());
-        let trees = virtual_bases(git, self.graph, &quarantine, &objects, sets, until);
+        let mut known = KnownBases::remembered_in(self.memory, &self.written_by());
+        let mut trees = FxHashMap::default();
+        let mut new = Vec::new();
+        for set in sets {
+            match known.tree(&objects, &quarantine, &set) {
+                Some(tree) => drop(trees.insert(set, tree)),
+                None => new.push(set),
+            }
+        }
+        let new = new.into_iter().take_while(|_| !self.stop.is_due());
+        virtual_bases(git, self.graph, &quarantine, &objects, new, until, &mut |set, found, tree| {
+            known.keep(&objects, &quarantine, set, found);
+            trees.insert(set.clone(), tree);
+        });
+        known.save();
         Bases { trees, made: Some((quarantine, opener)) }
     }
 }

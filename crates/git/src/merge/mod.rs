@@ -20,6 +20,7 @@ mod attributes;
 mod bases;
 mod carried;
 mod fates;
+mod known_bases;
 mod pair;
 pub(crate) mod quarantine;
 mod sides;

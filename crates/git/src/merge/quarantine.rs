@@ -74,6 +74,11 @@ impl Quarantine {
         self.write(gix_object::Kind::Blob, content)
     }
 
+    /// Was this object made here?
+    pub(super) fn has(&self, oid: &Oid) -> bool {
+        gix_hash::oid::try_from_bytes(oid.as_bytes()).is_ok_and(|id| self.store.contains(id))
+    }
+
     /// A commit of a tree.
     pub(super) fn commit(&self, tree: &Oid, parents: &[Oid]) -> io::Result<Oid> {
         let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();

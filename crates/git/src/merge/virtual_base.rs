@@ -20,7 +20,6 @@ use std::{
 };
 
 use alignwatch_model::Oid;
-use rustc_hash::FxHashMap;
 
 use super::{ask, quarantine::Quarantine};
 use crate::{
@@ -43,7 +42,7 @@ pub(super) type Entries = BTreeMap<Vec<u8>, Side>;
 
 /// Why there is no such tree for us.
 #[derive(Debug, thiserror::Error)]
-enum NoBase {
+pub(super) enum NoBase {
     #[error(transparent)]
     Trees(#[from] WalkError),
     #[error("cannot write objects of our own: {0}")]
@@ -61,7 +60,8 @@ impl From<ReadError> for NoBase {
 /// A line and merge bases of its branches.
 pub(super) type Set = (Oid, Vec<Oid>);
 
-/// The trees of the merged merge bases, written into the quarantine; those that only Git can tell are left out.
+/// The trees of the merged merge bases, written into the quarantine, and what Git found where they differ; those that only Git
+/// can tell are left out.
 ///
 /// `objects` must be the database of the quarantine. The attributes of the line apply: one process for each line.
 pub(super) fn virtual_bases(
@@ -71,39 +71,39 @@ pub(super) fn virtual_bases(
     objects: &Objects,
     sets: impl Iterator<Item = Set>,
     until: Instant,
-) -> FxHashMap<Set, Oid> {
+    merged: &mut dyn FnMut(&Set, &Entries, Oid),
+) {
     // Whatever goes wrong here, Git is asked about each pair, and says what is wrong with it.
     let mut by_line: BTreeMap<Oid, Vec<Asked>> = BTreeMap::new();
-    for (line, merge_bases) in sets {
-        if let Ok(asked) = Asked::of(objects, quarantine, graph, merge_bases) {
-            by_line.entry(line).or_default().push(asked);
+    for set in sets {
+        if let Ok(asked) = Asked::of(objects, quarantine, graph, set) {
+            by_line.entry(asked.set.0).or_default().push(asked);
         }
     }
-    let mut trees = FxHashMap::default();
     for (line, all) in by_line {
         let pairs: Vec<(Oid, Oid)> = all.iter().map(|asked| asked.pair).collect();
         ask::merge_bases_of(git, quarantine, line, &pairs, until, &mut |at, found| {
             if let Ok(tree) = all[at].tree(objects, quarantine, &found) {
-                trees.insert((line, all[at].merge_bases.clone()), tree);
+                merged(&all[at].set, &found, tree);
             }
         });
     }
-    trees
 }
 
 /// Two commits that conflict wherever the merge bases differ.
 struct Asked {
-    merge_bases: Vec<Oid>,
+    set: Set,
     first: Oid,
     paths: BTreeSet<Vec<u8>>,
     pair: (Oid, Oid),
 }
 
 impl Asked {
-    fn of(objects: &Objects, quarantine: &Quarantine, graph: &Graph, merge_bases: Vec<Oid>) -> Result<Asked, NoBase> {
-        let (trees, mut paths) = differing(objects, &merge_bases)?;
+    fn of(objects: &Objects, quarantine: &Quarantine, graph: &Graph, set: Set) -> Result<Asked, NoBase> {
+        let merge_bases = &set.1;
+        let (trees, mut paths) = differing(objects, merge_bases)?;
         if !paths.is_empty() {
-            let forks: Vec<Oid> = forks(graph, &merge_bases)?.into_iter().map(|fork| graph.tree(fork)).collect();
+            let forks: Vec<Oid> = forks(graph, merge_bases)?.into_iter().map(|fork| graph.tree(fork)).collect();
             paths.append(&mut new_beside_gaps(objects, &forks, &trees)?);
         }
         if meets_folder(&paths) || PATHS_AT_MOST < paths.len() {
@@ -113,10 +113,10 @@ impl Asked {
         let side = |content: &[u8]| -> Result<Oid, NoBase> {
             let blob = quarantine.blob(content)?;
             let all = paths.iter().map(|path| (path.clone(), Some((Mode(0o100_644), blob)))).collect();
-            Ok(quarantine.commit(&with_entries(objects, quarantine, Some(first), &all)?, &merge_bases)?)
+            Ok(quarantine.commit(&with_entries(objects, quarantine, Some(first), &all)?, merge_bases)?)
         };
         let pair = (side(b"our side\n")?, side(b"a branch\n")?);
-        Ok(Asked { merge_bases, first, paths, pair })
+        Ok(Asked { set, first, paths, pair })
     }
 
     /// The tree with what Git's merge base has at each of the paths.
@@ -126,6 +126,11 @@ impl Asked {
         }
         with_entries(objects, quarantine, Some(self.first), found)
     }
+}
+
+/// The tree into which what Git found is put.
+pub(super) fn first_tree(objects: &Objects, merge_bases: &[Oid]) -> Result<Oid, NoBase> {
+    Ok(objects.commit(merge_bases.first().ok_or(NoBase::Unclear)?)?.tree)
 }
 
 /// The merge bases of merge bases.
@@ -195,7 +200,7 @@ fn meets_folder(paths: &BTreeSet<Vec<u8>>) -> bool {
 
 /// Writes the tree with these entries put in place, or taken out where there is nothing.
 /// Only the folders on the way to them are written. A folder that becomes empty is left out by the one above.
-fn with_entries(
+pub(super) fn with_entries(
     objects: &Objects,
     quarantine: &Quarantine,
     tree: Option<Oid>,

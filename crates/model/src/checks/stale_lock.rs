@@ -100,14 +100,21 @@ fn remedy(seen: &Seen<'_>, lock: &Lock) -> Remedy {
 #[cfg(test)]
 mod tests {
     use super::{super::sample::*, *};
-    use crate::{Snapshot, Timestamp};
+    use crate::{Snapshot, Timestamp, snapshot::LockKind};
 
     fn locked(path: &str, hours: i64, verdict: LockVerdict) -> Snapshot {
         let mut snapshot = snapshot([]);
         let modified_at = Timestamp(NOW.0 - hours * 3600);
         let because = "no process works here".into();
         let limit = Some((Span::hours(1), "somebody"));
-        snapshot.locks = Known::Seen(vec![Lock { path: path.into(), modified_at, verdict, because, limit }]);
+        snapshot.locks = Known::Seen(vec![Lock {
+            path: path.into(),
+            kind: LockKind::default(),
+            modified_at,
+            verdict,
+            because,
+            limit,
+        }]);
         snapshot
     }
 

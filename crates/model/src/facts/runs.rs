@@ -2,7 +2,7 @@
 
 use crate::{
     Known, Severity, Timestamp,
-    run::{Document, Operation, Outcome, RunId},
+    run::{Document, Op, Operation, Outcome, RunId},
 };
 
 /// Runs that are looked at, the newest of each repository.
@@ -40,6 +40,8 @@ pub struct Met {
     pub branch: String,
     /// Its tip before; `None` = it was not said.
     pub before: Option<String>,
+    /// What was done to it; `None` = it is not known.
+    pub op: Option<Op>,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -71,7 +73,8 @@ pub enum Process {
 
 impl Met {
     fn of(operation: &Operation) -> Met {
-        Met { branch: operation.branch.clone(), before: operation.before.clone(), outcome: operation.outcome }
+        let Operation { branch, before, op, outcome, .. } = operation;
+        Met { branch: branch.clone(), before: before.clone(), op: *op, outcome: *outcome }
     }
 }
 

@@ -58,6 +58,10 @@ pub struct Backups {
     pub newest_at: Option<Timestamp>,
     /// When one that is there still was last restored and compared, and found to be good.
     pub proven_at: Option<Timestamp>,
+    /// When one that is there still was last found good by its sums, or by more than these.
+    pub summed_at: Option<Timestamp>,
+    /// Refs that were others than in the manifest when one that is there still was last restored; `None` = none was.
+    pub n_other_refs: Option<usize>,
     /// When the newest was made whose last look found it good, quick or by a drill.
     pub good_made_at: Option<Timestamp>,
     /// The last look at one found that it is bad.

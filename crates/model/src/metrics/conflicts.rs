@@ -48,7 +48,7 @@ pub(super) static PREDICTIONS: Metric = Metric {
     formula: "predicted: the verdict (clean, conflict, unknown) of the last look before the run, for the tip with which the run began; \
               none where there was no such look. actual: clean where the operation ended as aligned, conflict where it stopped at one; \
               others are not counted. Recall = conflict,conflict / all of actual conflict; precision = the same / all of predicted \
-              conflict. Counted since the repository was first watched; on the daemon's page only",
+              conflict. Counted since the repository was first watched",
     why: "Says whether predictions can be relied on",
     worry: "recall below 0.99 (alignwatch)",
     breadth: Breadth::Repository,
@@ -192,7 +192,7 @@ mod tests {
             process: Process::Gone,
             losses: Vec::new(),
             is_unverified: false,
-            operations: vec![Met { branch: branch.name.text().into_owned(), before, outcome }],
+            operations: vec![Met { branch: branch.name.text().into_owned(), before, op: None, outcome }],
         }
     }
 

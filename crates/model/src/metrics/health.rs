@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Breadth, Kind, Measured, Metric, Sample, seen};
-use crate::{Look, Severity, Status, snapshot::LockVerdict};
+use crate::{
+    Look, Severity, Status,
+    snapshot::{LockKind, LockVerdict},
+};
 
 /// Each check.
 pub(super) static CHECK_STATUS: Metric = Metric {
@@ -43,9 +46,10 @@ pub(super) static LOCKS: Metric = Metric {
     name: "alignwatch_locks",
     kind: Kind::Gauge,
     unit: "",
-    labels: &["verdict"],
-    help: "Lock files, by whether somebody holds them",
-    formula: "count of lock files by verdict: live, stale, unknown; all verdicts are there, also with 0",
+    labels: &["kind", "verdict"],
+    help: "Lock files, by what they lock and by whether somebody holds them",
+    formula: "count of lock files by kind (index; ref, with reflogs and HEAD; packed_refs; config; objects: commit-graph, \
+              multi-pack-index, alternates; maintenance; other) and verdict (live, stale, unknown); all are there, also with 0",
     why: "A stale lock stops every alignment, and makes maintenance do nothing and say nothing",
     worry: "stale above 0 for ten minutes (alignwatch)",
     breadth: Breadth::Repository,
@@ -80,8 +84,11 @@ fn findings(measured: &Measured<'_>) -> Vec<Sample> {
 fn locks(measured: &Measured<'_>) -> Vec<Sample> {
     let Some(locks) = seen(&measured.snapshot.locks) else { return Vec::new() };
     let verdicts = [(LockVerdict::Live, "live"), (LockVerdict::Stale, "stale"), (LockVerdict::Unknown, "unknown")];
-    let count = |verdict| locks.iter().filter(|lock| lock.verdict == verdict).count();
-    verdicts.into_iter().map(|(verdict, word)| Sample::of([word], count(verdict) as f64)).collect()
+    let count = |kind, verdict| locks.iter().filter(|lock| lock.kind == kind && lock.verdict == verdict).count() as f64;
+    let of_kind = |kind: LockKind| {
+        verdicts.map(|(verdict, word)| Sample::of([kind.word(), word], count(kind, verdict))).into_iter()
+    };
+    LockKind::ALL.into_iter().flat_map(of_kind).collect()
 }
 
 fn look_durations(measured: &Measured<'_>) -> Vec<Sample> {

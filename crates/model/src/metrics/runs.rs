@@ -4,7 +4,7 @@ use super::{Breadth, DURATIONS, Happening, Kind, Measured, Metric, Sample, known
 use crate::{
     Span,
     facts::runs::{Brief, Ended, Met},
-    run::Outcome,
+    run::{Op, Outcome},
 };
 
 /// What is taken together: a week often has too few.
@@ -101,10 +101,11 @@ pub(super) static OPERATIONS: Metric = Metric {
     name: "alignwatch_alignment_operations_total",
     kind: Kind::Counter,
     unit: "",
-    labels: &["outcome"],
-    help: "Branches that alignment runs took up, by what came of each",
-    formula: "one for each branch in each recorded run that ended, by the outcome of its operation. Counted since the repository was first \
-              watched, with the newest 500 runs of before; on the daemon's page only",
+    labels: &["op", "outcome"],
+    help: "Branches that alignment runs took up, by what was done to each and what came of it",
+    formula: "one for each branch in each recorded run that ended, by op (merge, rebase, fast_forward, commit, rewrite, create, delete, \
+              or unknown) and by the outcome of its operation. Counted since the repository was first watched, with the newest 500 runs \
+              of before",
     why: "Throughput of alignment: how many branches a day, and how many of them in vain",
     worry: "no increase of aligned while branches are behind (alignwatch)",
     breadth: Breadth::Repository,
@@ -220,7 +221,7 @@ fn operations(measured: &Measured<'_>) -> Option<Vec<Happening>> {
     let all = ended_ever(measured)?.into_iter().flat_map(|(run, _)| run.operations.iter().map(move |one| (run, one)));
     let of = |(run, one): (&Brief, &Met)| Happening {
         key: format!("{} {}", run.run, one.branch),
-        labels: vec![one.outcome.word().to_owned()],
+        labels: [one.op.map_or("unknown", Op::word), one.outcome.word()].map(str::to_owned).to_vec(),
         value: 1.0,
     };
     Some(all.map(of).collect())

@@ -2,6 +2,7 @@
 
 use super::{Breadth, DURATIONS, Happening, Kind, Measured, Metric, Sample, seen};
 use crate::{
+    Timestamp,
     facts::tasks::{LastRun, TaskEnd},
     task::{ARCHIVED, Came},
 };
@@ -83,8 +84,7 @@ pub(super) static RUNS: Metric = Metric {
     labels: &["task", "result"],
     help: "Runs of each maintenance task, by what came of them",
     formula: "one for each end in the journal of tasks: effect, noop, failed, or skipped where something held it; a change of the reason \
-              counts again. Counted since the repository was first watched, with what the journal remembers of before; on the \
-              daemon's page only",
+              counts again. Counted since the repository was first watched, with what the journal remembers of before",
     why: "That a task runs is not that it does anything: git's own may exit 0 and do nothing",
     worry: "failed or skipped three times in a row (alignwatch)",
     breadth: Breadth::Repository,
@@ -125,7 +125,7 @@ pub(super) static CLEANUP_ACTIONS: Metric = Metric {
     help: "Branches that maintenance put into the archive, deleted from it, or brought back",
     formula: "branches that the plan of a run took away, by the proof that their work is in the base (none: it is not, the branch was \
               stale), and by what came of the run: effect, noop or failed. action: archive; delete for what expired in the archive; \
-              restore where a run was taken back. Counted as alignwatch_task_runs_total; on the daemon's page only",
+              restore where a run was taken back. Counted as alignwatch_task_runs_total",
     why: "What is brought back should not have gone: restore / archive is the rate of errors of the clean-up",
     worry: "restore above 0.01 of archive (alignwatch)",
     breadth: Breadth::Repository,
@@ -180,20 +180,41 @@ pub(super) static BACKUP_GOOD: Metric = Metric {
     ..Metric::PLAIN
 };
 
-/// When a backup was last proven.
-pub(super) static BACKUP_PROVEN: Metric = Metric {
-    name: "alignwatch_backup_proven_timestamp_seconds",
+/// When a backup was last verified.
+pub(super) static BACKUP_VERIFIED: Metric = Metric {
+    name: "alignwatch_backup_verified_timestamp_seconds",
     kind: Kind::Gauge,
     unit: "seconds",
-    labels: &[],
-    help: "When a backup that is there was last restored and found to be equal",
-    formula: "time of the last good restore drill, in seconds since 1970; nothing where there was none",
+    labels: &["level"],
+    help: "When a backup that is there was last found to be good, by how closely it was looked at",
+    formula: "time of the last good look, in seconds since 1970. checksum: sums and objects, by any look; restored: by a drill that restored \
+              it and compared all; no sample where there was none",
     why: "A backup that was never restored is a hope",
-    worry: "older than 14 days (alignwatch: the check backup-unproven)",
+    worry: "checksum older than 93600, 26 hours; restored older than 14 days (alignwatch: the check backup-unproven)",
     breadth: Breadth::Repository,
     read: |measured| {
-        let proven_at = seen(&measured.snapshot.facts.backups).and_then(|backups| backups.proven_at);
-        super::known(proven_at.map(|at| at.0 as f64))
+        let Some(backups) = seen(&measured.snapshot.facts.backups) else { return Vec::new() };
+        let of_level = |(level, at): (&str, Option<Timestamp>)| at.map(|at| Sample::of([level], at.0 as f64));
+        [("checksum", backups.summed_at), ("restored", backups.proven_at)].into_iter().filter_map(of_level).collect()
+    },
+    ..Metric::PLAIN
+};
+
+/// Did a backup come back as it was?
+pub(super) static BACKUP_REF_MISMATCHES: Metric = Metric {
+    name: "alignwatch_backup_ref_mismatches",
+    kind: Kind::Gauge,
+    unit: "",
+    labels: &[],
+    help: "Refs that were others than in the manifest when a backup that is there was last restored",
+    formula: "refs of the restored copy that are not as in the manifest of the backup: missing, too many, or elsewhere; no sample where no \
+              drill came as far as comparing them",
+    why: "A restored branch that is another one is lost work that nobody looks for",
+    worry: "above 0 (alignwatch)",
+    breadth: Breadth::Repository,
+    read: |measured| {
+        let n = seen(&measured.snapshot.facts.backups).and_then(|backups| backups.n_other_refs);
+        super::known(n.map(|n| n as f64))
     },
     ..Metric::PLAIN
 };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, Outcome, RefMove, StateLeft};
+use super::{Op, Operation, Outcome, RefMove, StateLeft};
 use crate::Known;
 
 /// What was seen of a repository at one moment.
@@ -63,6 +63,8 @@ pub struct Moved {
     pub behind_before: Option<u32>,
     /// Commits of the base that it lacks after.
     pub behind_after: Option<u32>,
+    /// What was done to it.
+    pub op: Option<Op>,
 }
 
 /// The verdict.
@@ -222,6 +224,7 @@ fn operations(moves: &[RefMove], left: &[StateLeft], drift: &BTreeMap<String, Mo
         let (outcome, because) = half_done(state);
         let operation = by_branch.entry(branch.clone()).or_insert_with(|| of_branch(branch, drift.get(branch)));
         (operation.outcome, operation.because) = (outcome, because);
+        operation.op = operation.op.or(Op::from_word(&state.operation));
     }
     by_branch.into_values().collect()
 }
@@ -233,6 +236,7 @@ fn of_branch(branch: &str, drift: Option<&Moved>) -> Operation {
         base_oid: drift.map(|drift| drift.base_oid.clone()),
         behind_before: drift.and_then(|drift| drift.behind_before),
         behind_after: drift.and_then(|drift| drift.behind_after),
+        op: drift.and_then(|drift| drift.op),
         ..Operation::default()
     }
 }
@@ -240,6 +244,11 @@ fn of_branch(branch: &str, drift: Option<&Moved>) -> Operation {
 fn moved(one: &RefMove, drift: Option<&Moved>) -> Operation {
     let mut operation = of_branch(&one.name, drift);
     (operation.before, operation.after) = (one.before.clone(), one.after.clone());
+    operation.op = match (&one.before, &one.after) {
+        (None, _) => Some(Op::Create),
+        (_, None) => Some(Op::Delete),
+        _ => operation.op,
+    };
     (operation.outcome, operation.because) = verdict(&operation);
     operation
 }
@@ -289,6 +298,7 @@ mod tests {
             base_oid: "m".into(),
             behind_before: Some(before),
             behind_after: Some(after),
+            op: None,
         };
         BTreeMap::from([("refs/heads/x".to_owned(), moved)])
     }

@@ -7,6 +7,7 @@
 pub mod event;
 pub mod id;
 pub mod judge;
+pub mod operation;
 pub mod outcome;
 pub mod times;
 pub mod verification;
@@ -18,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use event::{Finished, Happened, RefMove, RunEvent, Stage, StateLeft, Usage};
 pub use id::{Moment, RunId};
 pub use judge::{Evidence, Exit, Judged, Moved, Seen, judge};
-pub use outcome::{Operation, Outcome};
+pub use operation::{Op, Operation};
+pub use outcome::Outcome;
 pub use verification::{Loss, LossKind, Verification};
 
 use event::Started;

@@ -75,36 +75,6 @@ impl Outcome {
     }
 }
 
-/// One branch and its base in a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Operation {
-    /// Full name of the branch.
-    pub branch: String,
-    /// Full name of its base, when one was known.
-    #[serde(default)]
-    pub base: Option<String>,
-    /// Where the base was when the run ended.
-    #[serde(default)]
-    pub base_oid: Option<String>,
-    /// The tip before; `None` when there was none.
-    #[serde(default)]
-    pub before: Option<String>,
-    /// The tip after; `None` when it is gone.
-    #[serde(default)]
-    pub after: Option<String>,
-    /// Commits of the base that the branch lacked before.
-    #[serde(default)]
-    pub behind_before: Option<u32>,
-    /// Commits of the base that it lacks after.
-    #[serde(default)]
-    pub behind_after: Option<u32>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What that rests on, as a sentence part.
-    #[serde(default)]
-    pub because: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,7 +91,7 @@ impl State {
             Some(reading("alignwatch_canary_timestamp_seconds", json!({ "channel": channel }), at.0 as f64))
         });
         let readings = broken.into_iter().chain(heartbeat).chain(canaries).collect::<Vec<_>>();
-        readings.into_iter().chain(deliveries(book, reading)).chain(self.counters(now)).collect()
+        readings.into_iter().chain(deliveries(book, reading)).collect()
     }
 }
 

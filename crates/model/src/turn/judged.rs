@@ -77,6 +77,7 @@ fn readings(measured: &Measured<'_>) -> Vec<Reading> {
             readings.push(reading(repository, metric, sample, measured.now, false));
         }
     }
+    readings.extend(measured.tally.readings(&measured.snapshot.repository.id, measured.now));
     readings
 }
 

@@ -10,7 +10,7 @@ use crate::{
     Snapshot, Timestamp,
     config::Config,
     metrics::{Distribution, Measured, Tally, happened},
-    record::{Reading, Record, RecordKind},
+    record::{Record, RecordKind},
 };
 
 /// What was counted, by the id of the repository.
@@ -38,19 +38,11 @@ impl State {
         self
     }
 
-    /// The counters of all repositories that are watched.
-    pub(super) fn counters(&self, now: Timestamp) -> impl Iterator<Item = Reading> {
-        self.counted().flat_map(move |(id, tally)| tally.readings(id, now))
-    }
-
     /// The histograms of all repositories that are watched.
     pub fn distributions(&self, now: Timestamp) -> impl Iterator<Item = Distribution> {
-        self.counted().flat_map(move |(id, tally)| tally.distributions(id, now))
-    }
-
-    fn counted(&self) -> impl Iterator<Item = (&str, &Tally)> {
         let of = |id: &str| self.tallies.known.get_key_value(id).map(|(id, counted)| (id.as_str(), &counted.tally));
-        self.repositories.values().filter_map(move |watched| of(&watched.id))
+        let counted = self.repositories.values().filter_map(move |watched| of(&watched.id));
+        counted.flat_map(move |(id, tally)| tally.distributions(id, now))
     }
 }
 

@@ -140,6 +140,37 @@ fn the_past_is_told_once_and_not_lost_when_the_store_is_busy() {
 }
 
 #[test]
+fn what_was_counted_is_kept_as_a_series_as_what_was_measured_is() {
+    let end = |id| crate::facts::tasks::TaskEnd {
+        id,
+        task: "pack-refs".into(),
+        is_undo: false,
+        result: crate::task::Came::Effect,
+        took_seconds: 1.0,
+        proofs: Default::default(),
+    };
+    let seen = |ids: &[u64]| {
+        let mut snapshot = sample::snapshot([]);
+        snapshot.facts.task_ends = crate::Known::Seen(ids.iter().copied().map(end).collect());
+        Event::Inspected(Box::new(Inspected { path: "/a".into(), seconds: 0.1, seen: Ok(snapshot) }))
+    };
+    let mut day = Day::of(&["/a"]);
+    day.0.alerting.is_recalled = true;
+    let counted = |day: &mut Day, second, ids: &[u64]| {
+        let kept = turn(&mut day.0, seen(ids), &Config::default(), PACE, at(second));
+        let [Effect::Keep(commit), ..] = &kept[..] else { panic!("{kept:?}") };
+        let reading = commit.readings.iter().find(|one| one.metric == "alignwatch_task_runs_total").unwrap();
+        (reading.labels.clone(), reading.value)
+    };
+    day.then(0, Event::Tick);
+    let labels = r#"{"result":"effect","task":"pack-refs"}"#;
+    assert_eq!(counted(&mut day, 1, &[1, 2]), (labels.to_owned(), 2.0));
+    day.then(2, Event::Kept(None));
+    day.then(400, Event::Tick);
+    assert_eq!(counted(&mut day, 401, &[2, 3]), (labels.to_owned(), 3.0), "what is told again counts once");
+}
+
+#[test]
 fn a_repository_that_is_gone_has_no_numbers_any_more() {
     let mut day = Day::of(&["/a"]);
     day.then(0, Event::Tick);

@@ -39,7 +39,7 @@ use alignwatch_git::{
     tend::{BundleError, NamedError, ScratchError, SetError},
 };
 
-use alignwatch_model::config::Config;
+use alignwatch_model::{config::Config, words::count};
 
 /// Why a backup can't be made, proven or restored.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,9 @@ pub enum BackupError {
     /// A ref of this name is there.
     #[error("`{0}` is there already, and is left alone")]
     Taken(String),
+    /// So many refs are others than in the manifest; the first of them.
+    #[error("`{1}` is another than in the manifest ({n})", n = count(*(.0), "ref"))]
+    OtherRefs(usize, String),
     /// It must not be, or is not as it should be.
     #[error("{0}")]
     Not(String),

@@ -55,6 +55,9 @@ pub struct Verification {
     pub is_good: bool,
     /// In words.
     pub because: String,
+    /// Refs that were others than in its manifest when it was restored; `None` = that was not compared.
+    #[serde(default)]
+    pub n_other_refs: Option<usize>,
     /// How long it took; of a drill that is what a restore takes.
     pub took_seconds: f64,
 }
@@ -156,15 +159,23 @@ impl Shelf {
             looks.iter().filter(|look| names.contains(&look.name)).map(|look| (look.name.as_str(), look)).collect();
         // What was found bad later is proven no more.
         let is_good = |look: &&Verification| last.get(look.name.as_str()).is_some_and(|last| last.is_good);
-        let drills = looks.iter().filter(|look| look.level == Level::Drill && look.is_good).filter(is_good);
+        let good = || looks.iter().filter(|look| look.is_good).filter(is_good);
+        let latest =
+            |looks: &mut dyn Iterator<Item = &Verification>| looks.map(|look| Timestamp(look.at_seconds)).max();
         let last_is_good = |name: &&String| last.get(name.as_str()).is_some_and(|look| look.is_good);
         let good_made_at = names.iter().rev().find(last_is_good).and_then(|name| made_at(name));
         let newest = names.last().and_then(|name| last.get(name.as_str()));
         Ok(Backups {
             n: names.len(),
             newest_at: names.last().and_then(|name| made_at(name)),
-            proven_at: drills.map(|look| Timestamp(look.at_seconds)).max(),
+            proven_at: latest(&mut good().filter(|look| look.level == Level::Drill)),
+            summed_at: latest(&mut good()),
             good_made_at,
+            n_other_refs: looks
+                .iter()
+                .rev()
+                .filter(|look| names.contains(&look.name))
+                .find_map(|look| look.n_other_refs),
             is_bad: newest.is_some_and(|look| !look.is_good),
         })
     }

@@ -42,12 +42,15 @@ pub fn verify(git: &Git, shelf: &Shelf, name: &str, level: Level, now: Timestamp
     }
     let began = Instant::now();
     let looked = proven(git, shelf, name, level);
-    let (is_good, because) = match looked {
-        Ok(words) => (true, words),
-        Err(error) => (false, error.to_string()),
+    let n_other_refs = match &looked {
+        Ok(_) => (level == Level::Drill).then_some(0),
+        Err(BackupError::OtherRefs(n, _)) => Some(*n),
+        Err(_) => None,
     };
-    let took_seconds = began.elapsed().as_secs_f64();
-    let look = Verification { name: name.to_owned(), at_seconds: now.0, level, is_good, because, took_seconds };
+    let is_good = looked.is_ok();
+    let because = looked.unwrap_or_else(|error| error.to_string());
+    let (name, took_seconds) = (name.to_owned(), began.elapsed().as_secs_f64());
+    let look = Verification { name, at_seconds: now.0, level, is_good, because, n_other_refs, took_seconds };
     shelf.note(&look)?;
     Ok(look)
 }
@@ -106,8 +109,9 @@ pub(super) fn same(at: &GitAt<'_>, manifest: &Manifest) -> Result<(), BackupErro
     let named = tend::named(at)?;
     let there: BTreeSet<(String, String)> = named.refs.iter().map(|(name, id)| (text_of(name), id.clone())).collect();
     let wanted: BTreeSet<(String, String)> = manifest.tips().map(|tip| (tip.name.clone(), tip.oid.clone())).collect();
-    if let Some((name, _)) = wanted.symmetric_difference(&there).next() {
-        return not(format!("`{name}` is another than in the manifest"));
+    let others: BTreeSet<&String> = wanted.symmetric_difference(&there).map(|(name, _)| name).collect();
+    if let Some(name) = others.first() {
+        return Err(BackupError::OtherRefs(others.len(), (*name).clone()));
     }
     // HEAD is one of them only where the manifest tells of it: an empty repository has one by itself.
     let is_told = |name: &str| name != "HEAD" || manifest.symbolic.iter().any(|one| one.name == "HEAD");

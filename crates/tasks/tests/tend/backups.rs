@@ -348,6 +348,21 @@ fn objects_that_were_never_written_are_missed_by_the_drill() {
 }
 
 #[test]
+fn refs_that_a_restore_does_not_bring_back_are_counted() {
+    let mut backed = Backed::new(World::new());
+    let manifest = backed.create(Kind::Full, 1_000);
+    backed.good(&manifest.name, Level::Drill);
+    assert_eq!(backed.shelf.glance().unwrap().n_other_refs, Some(0));
+    backed.world.with_fake_git(
+        "case \" $* \" in *' --stdin -z '*) tail -z -n +3 | \"$real\" \"$@\"; exit;; esac\nexec \"$real\" \"$@\"",
+    );
+    let (is_good, because) = backed.look(&manifest.name, Level::Drill);
+    assert!(!is_good && because.ends_with("is another than in the manifest (1 ref)"), "{because}");
+    let glance = backed.shelf.glance().unwrap();
+    assert_eq!((glance.n_other_refs, glance.proven_at), (Some(1), None));
+}
+
+#[test]
 fn nobody_else_may_look_and_half_a_backup_is_none() {
     use std::os::unix::fs::PermissionsExt;
     let mut backed = Backed::new(World::messy());
@@ -373,11 +388,11 @@ fn at_a_glance_it_is_known_how_many_there_are_and_when_one_was_proven() {
     let first = backed.create(Kind::Full, 1_000);
     backed.good(&first.name, Level::Quick);
     let at = |seconds| Some(Timestamp(seconds));
-    let one = Backups { n: 1, newest_at: at(1_000), good_made_at: at(1_000), ..Backups::default() };
+    let one = Backups { n: 1, newest_at: at(1_000), summed_at: at(9), good_made_at: at(1_000), ..Backups::default() };
     assert_eq!(backed.shelf.glance().unwrap(), one, "a look at its sums proves nothing");
     backed.good(&first.name, Level::Drill);
     let second = backed.create(Kind::Full, 2_000);
-    let two = Backups { n: 2, newest_at: at(2_000), proven_at: at(9), good_made_at: at(1_000), is_bad: false };
+    let two = Backups { n: 2, newest_at: at(2_000), proven_at: at(9), n_other_refs: Some(0), ..one };
     assert_eq!(backed.shelf.glance().unwrap(), two, "nobody looked at the second");
     backed.good(&second.name, Level::Quick);
     assert_eq!(backed.shelf.glance().unwrap().good_made_at, at(2_000));

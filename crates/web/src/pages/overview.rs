@@ -43,8 +43,8 @@ const WORSE: [(&str, &str, bool); 4] = [
     ("alignwatch_aligned_ratio", "aligned", false),
 ];
 
-/// The metric that tells when a backup was last proven.
-const BACKUP_PROVEN: &str = "alignwatch_backup_proven_timestamp_seconds";
+/// The metric that tells when a backup was last restored and compared, and its labels.
+const BACKUP_RESTORED: (&str, &str) = ("alignwatch_backup_verified_timestamp_seconds", r#"{"level":"restored"}"#);
 
 /// Runs that are looked through for those under way.
 const RUNS_AT_MOST: usize = 50;
@@ -233,7 +233,7 @@ fn backups(shared: &Shared, rows: &[RepositoryRow], now: Timestamp) -> String {
         return String::new();
     }
     let proven_at = |id: &str| {
-        let is_its = |one: &&Reading| one.metric == BACKUP_PROVEN && one.repository == id;
+        let is_its = |one: &&Reading| (one.metric, one.labels.as_str()) == BACKUP_RESTORED && one.repository == id;
         readings.iter().find(is_its).map(|one| Timestamp(one.value as i64))
     };
     let proven: Vec<_> = rows.iter().filter_map(|row| Some((proven_at(&row.id)?, told::called(&row.path)))).collect();

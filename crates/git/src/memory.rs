@@ -11,11 +11,12 @@
 //! to get the lock leaves its new records out.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Read, Write},
     ops::Range,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rustc_hash::FxHashMap;
@@ -25,6 +26,9 @@ use rustc_hash::FxHashMap;
 /// Source: ours; a repository of 900 branches needs about 2 MiB.
 const SHELF_AT_MOST_BYTES: u64 = 64 << 20;
 
+/// Bytes of one shelf, and of all together, up to which they stay open for the next one who asks. Source: ours.
+const OPEN_AT_MOST_BYTES: (usize, usize) = (16 << 20, 48 << 20);
+
 /// Bytes before the key of a record: checksum, length of the key, length of the value.
 const RECORD_HEAD_BYTES: usize = 12;
 
@@ -32,22 +36,37 @@ const RECORD_HEAD_BYTES: usize = 12;
 #[derive(Clone, Debug)]
 pub struct Memory {
     folder: Option<PathBuf>,
+    open: Option<OpenShelves>,
 }
 
+/// Shelves that stay open, for a process that asks again and again. One is read anew when its file is another one by then.
+#[derive(Clone, Debug, Default)]
+pub struct OpenShelves(Arc<Mutex<FxHashMap<PathBuf, Shelf>>>);
+
 /// One kind of remembered facts: keys and values are bytes.
+#[derive(Debug, Default)]
 pub struct Shelf {
     file: Option<PathBuf>,
     header: Vec<u8>,
     bytes: Vec<u8>,
     records: FxHashMap<Box<[u8]>, Kept>,
     n_new: usize,
+    /// What the file was when it was last read or written.
+    stamp: Option<Stamp>,
+    /// Where it goes when nobody needs it any more.
+    home: Option<OpenShelves>,
 }
 
+/// Changes whenever a file does: its number, size in bytes, and time of change in seconds and nanoseconds.
+type Stamp = (u64, u64, i64, i64);
+
+#[derive(Debug)]
 struct Kept {
     value: Value,
     was_used: bool,
 }
 
+#[derive(Debug)]
 enum Value {
     OnDisk(Range<usize>),
     New(Vec<u8>),
@@ -56,12 +75,18 @@ enum Value {
 impl Memory {
     /// A memory in this folder, which is made when something is first kept.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Memory {
-        Memory { folder: Some(folder.into()) }
+        Memory { folder: Some(folder.into()), open: None }
+    }
+
+    /// The same, with shelves that stay open.
+    #[must_use]
+    pub fn keeping(self, open: OpenShelves) -> Memory {
+        Memory { open: Some(open), ..self }
     }
 
     /// A memory that forgets everything at the end.
     pub fn none() -> Memory {
-        Memory { folder: None }
+        Memory { folder: None, open: None }
     }
 
     /// The folder, for files that are kept whole.
@@ -75,11 +100,45 @@ impl Memory {
     pub fn shelf(&self, name: &str, written_by: &str) -> Shelf {
         let file = self.folder.as_ref().map(|folder| folder.join(name));
         let header = format!("alignwatch {name} {}\n", written_by.replace('\n', " ")).into_bytes();
-        let bytes = file.as_ref().and_then(|file| read_shelf(file, &header).ok()).unwrap_or_default();
-        let mut shelf = Shelf { file, header, bytes, records: FxHashMap::default(), n_new: 0 };
-        shelf.index(shelf.header.len(), &|_| false);
+        let open = file.as_ref().zip(self.open.as_ref()).and_then(|(file, open)| open.take(file, &header));
+        let mut shelf = open.unwrap_or_else(|| Shelf::read(file, header));
+        shelf.home = self.open.clone();
         shelf
     }
+}
+
+impl OpenShelves {
+    /// One with this header whose file is as it was.
+    fn take(&self, file: &Path, header: &[u8]) -> Option<Shelf> {
+        let shelf = self.shelves().remove(file)?;
+        let is_as_it_was = shelf.stamp.is_some() && shelf.stamp == fs::metadata(file).ok().map(|data| stamp(&data));
+        (is_as_it_was && shelf.header == header).then_some(shelf)
+    }
+
+    fn put(&self, shelf: Shelf) {
+        let mut shelves = self.shelves();
+        let n_bytes = shelf.size_bytes() + shelves.values().map(Shelf::size_bytes).sum::<usize>();
+        let has_room = shelf.size_bytes() <= OPEN_AT_MOST_BYTES.0 && n_bytes <= OPEN_AT_MOST_BYTES.1;
+        if let Some(file) = shelf.file.clone().filter(|_| has_room && shelf.stamp.is_some()) {
+            shelves.insert(file, shelf);
+        }
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, FxHashMap<PathBuf, Shelf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.take() {
+            home.put(std::mem::take(self));
+        }
+    }
+}
+
+fn stamp(data: &Metadata) -> Stamp {
+    (data.ino(), data.size(), data.mtime(), data.mtime_nsec())
 }
 
 /// What a file of the memory holds.
@@ -111,13 +170,25 @@ pub fn audit(file: &Path) -> io::Result<Option<Audit>> {
     Ok(Some(Audit { n_records, size_bytes, torn_bytes: size_bytes - at as u64 }))
 }
 
-fn read_shelf(file: &Path, header: &[u8]) -> io::Result<Vec<u8>> {
+/// What the file holds, if it is of this writer, and what it was then.
+fn read_shelf(file: &Path, header: &[u8]) -> io::Result<(Vec<u8>, Stamp)> {
     let mut bytes = Vec::new();
-    File::open(file)?.take(2 * SHELF_AT_MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(if bytes.starts_with(header) { bytes } else { Vec::new() })
+    let file = File::open(file)?;
+    let stamp = stamp(&file.metadata()?);
+    file.take(2 * SHELF_AT_MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok((if bytes.starts_with(header) { bytes } else { Vec::new() }, stamp))
 }
 
 impl Shelf {
+    fn read(file: Option<PathBuf>, header: Vec<u8>) -> Shelf {
+        let read = file.as_ref().and_then(|file| read_shelf(file, &header).ok());
+        let (bytes, stamp) = read.map(|(bytes, stamp)| (bytes, Some(stamp))).unwrap_or_default();
+        let records = FxHashMap::default();
+        let mut shelf = Shelf { file, header, bytes, records, n_new: 0, stamp, home: None };
+        shelf.index(shelf.header.len(), &|_| false);
+        shelf
+    }
+
     /// Takes in the records that the bytes have from this place on.
     fn index(&mut self, from: usize, was_used: &dyn Fn(&[u8]) -> bool) {
         let mut at = from;
@@ -210,11 +281,12 @@ impl Shelf {
             self.records.values_mut().for_each(|kept| kept.was_used = false);
         }
         self.n_new = 0;
+        self.stamp = fs::metadata(&file).ok().map(|data| stamp(&data));
         Ok(())
     }
 
     fn other(&self, file: &Path) -> io::Result<Vec<u8>> {
-        let mut bytes = read_shelf(file, &self.header)?;
+        let (mut bytes, _) = read_shelf(file, &self.header)?;
         let mut at = self.header.len();
         while let Some((_, value)) = record_at(&bytes, at) {
             at = value.end;
@@ -394,6 +466,31 @@ mod tests {
         fs::write(&file, "something else\n").unwrap();
         assert_eq!(audit(&file).unwrap(), None);
         assert!(audit(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_shelf_stays_open_until_its_file_is_another_one() {
+        let (_folder, memory) = memory();
+        let (memory, other) = (memory.clone().keeping(OpenShelves::default()), memory);
+        let keep = |memory: &Memory, key: &[u8]| {
+            let mut shelf = memory.shelf("merges", "1");
+            shelf.put(key, b"value".to_vec());
+            shelf.save().unwrap();
+        };
+        let file = memory.folder().unwrap().join("merges");
+        let is_open = || memory.open.as_ref().is_some_and(|open| open.shelves().contains_key(&file));
+        keep(&memory, b"one");
+        assert!(is_open());
+        let mut shelf = memory.shelf("merges", "1");
+        assert!(!is_open() && shelf.get(b"one").is_some(), "it is in use");
+        shelf.put(b"unsaved", b"value".to_vec());
+        drop(shelf);
+        assert!(memory.shelf("merges", "1").get(b"unsaved").is_some(), "what is known stays known");
+        keep(&other, b"two");
+        assert!(memory.shelf("merges", "1").get(b"two").is_some(), "somebody else wrote into it");
+        assert!(memory.shelf("merges", "2").is_empty(), "another writer is not believed");
+        fs::remove_file(&file).unwrap();
+        assert!(memory.shelf("merges", "1").is_empty(), "what was forgotten on disk is forgotten");
     }
 
     #[test]

@@ -41,7 +41,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use self::{
     drift::{Apart, ahead_behind, measure},
     file::GraphFileError,
-    recent::{Recent, RecentContents},
+    recent::{Recent, RecentContents, RecentTips},
     sources::{GraphSources, SourcesError},
     trunk::Trunk,
 };

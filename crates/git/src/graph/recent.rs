@@ -9,10 +9,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use alignwatch_model::Oid;
+use alignwatch_model::{Oid, branch::Tip};
+use rustc_hash::FxHashMap;
 
 use super::{Coverage, Graph, GraphSources, Pos, Trunk};
 use crate::{
+    memory::OpenShelves,
     merge::RecentFiles,
     objects::{Objects, SharedTrees},
 };
@@ -54,6 +56,30 @@ pub struct RecentContents {
     pub trees: SharedTrees,
     /// Files.
     pub files: RecentFiles,
+    /// What is remembered on disk.
+    pub shelves: OpenShelves,
+    /// Tips of branches.
+    pub tips: RecentTips,
+}
+
+/// Tips of branches that the last look read.
+#[derive(Clone, Default)]
+pub struct RecentTips(Arc<Mutex<FxHashMap<Oid, Tip>>>);
+
+impl RecentTips {
+    /// Takes them out.
+    pub fn take(&self) -> FxHashMap<Oid, Tip> {
+        std::mem::take(&mut self.tips())
+    }
+
+    /// Keeps those of one look.
+    pub fn put<'a>(&self, tips: impl Iterator<Item = &'a Tip>) {
+        *self.tips() = tips.map(|tip| (tip.oid, tip.clone())).collect();
+    }
+
+    fn tips(&self) -> MutexGuard<'_, FxHashMap<Oid, Tip>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for Recent {

@@ -15,6 +15,8 @@ use alignwatch_model::{
     snapshot::{CommitGraph, Crossing, Line, MissingBase, UnreadFile},
 };
 
+use rustc_hash::FxHashMap;
+
 use super::{
     InspectError, Inspection,
     bases::{self, Bases},
@@ -136,6 +138,7 @@ impl Inspection<'_> {
     /// Every branch with its base and its drift. Neither proofs nor predictions are there yet.
     fn branches(&self, graph: &Graph, watched: &Watched, bases: &Bases) -> Vec<Branch> {
         let mut branches = Vec::with_capacity(watched.branches.len());
+        let known = self.contents.tips.take();
         for (number, seen) in watched.branches.iter().enumerate() {
             let placed = &bases.placed[number];
             let base = placed.base.as_ref().map(|base| BaseChoice {
@@ -146,7 +149,7 @@ impl Inspection<'_> {
             });
             branches.push(Branch {
                 name: seen.name.clone(),
-                tip: self.tip(&seen.oid),
+                tip: self.tip(&seen.oid, &known),
                 base,
                 relation: placed.relation,
                 rule: placed.rule,
@@ -160,10 +163,15 @@ impl Inspection<'_> {
                 markers: Known::Unknown("not looked at".into()),
             });
         }
+        self.contents.tips.put(branches.iter().filter_map(|branch| branch.tip.seen()));
         branches
     }
 
-    fn tip(&self, oid: &Oid) -> Known<Tip> {
+    fn tip(&self, oid: &Oid, known: &FxHashMap<Oid, Tip>) -> Known<Tip> {
+        // What is gone is not told of as if it were there.
+        if let Some(tip) = known.get(oid).filter(|_| self.objects.has(oid)) {
+            return Known::Seen(tip.clone());
+        }
         let read = || -> Result<Tip, ReadError> {
             let (commit, about) = self.objects.commit_and_about(oid)?;
             Ok(Tip {

@@ -156,6 +156,7 @@ pub fn inspect_again(
     let objects = objects.with(contents.trees.clone());
     let memory =
         data_dir.map_or_else(Memory::none, |folder| Memory::in_folder(folder.join("remembered").join(opened.id())));
+    let memory = memory.keeping(contents.shelves.clone());
     let inspection = Inspection {
         began,
         taken: RefCell::default(),

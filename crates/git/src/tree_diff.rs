@@ -120,6 +120,16 @@ impl Pair {
     }
 }
 
+/// What a tree holds at a path, unless that is a folder. Errors: a folder on the way can't be read.
+pub(crate) fn at_path(objects: &Objects, tree: Oid, path: &[u8]) -> Result<Side, ReadError> {
+    let mut side = Some((Mode(0o040000), tree));
+    for name in path.split(|&byte| byte == b'/') {
+        let Some(tree) = folder(side) else { return Ok(None) };
+        side = objects.tree(&tree)?.find(name).map(|entry| (shown_mode(entry.mode), entry.oid));
+    }
+    Ok(leaf(side))
+}
+
 /// What is a folder at a path.
 pub fn folder(side: Side) -> Option<Oid> {
     side.filter(|(mode, _)| mode.is_tree()).map(|(_, oid)| oid)

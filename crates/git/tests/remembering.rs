@@ -2,10 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
 
 use alignwatch_git::{
-    inspect::{Progress, Wanted, inspect},
+    graph::Recent,
+    inspect::{Progress, Wanted, inspect, inspect_again},
     stop::Stop,
 };
 use alignwatch_model::{Landed, Look, Snapshot, Timestamp, Verdict, branch::Conflict, config::Config};
@@ -20,13 +27,16 @@ fn what_is_remembered_across_pushes_is_what_would_be_found_anew() {
     let repository = temp.path().join("repository.git");
     generate(&Shape::like_649().scaled_to(40, 160), &repository);
     let memory = temp.path().join("data");
+    let on_going = OnGoing::beside(&memory);
     look(&repository, Some(&memory));
+    on_going.look(&repository);
     let (mut n_carried, mut n_asked) = (0, 0);
     for push in 0..PUSHES {
         move_line(&repository, push);
         let (remembering, n_predicted) = counted_look(&repository, Some(&memory));
         let (anew, n_all) = counted_look(&repository, None);
         assert_eq!(told(&remembering), told(&anew), "after push {push}");
+        assert_eq!(told(&on_going.look(&repository)), told(&anew), "after push {push}, in a process that goes on");
         n_carried += n_all - n_predicted;
         n_asked += n_all;
     }
@@ -399,8 +409,30 @@ fn moved(base: &[&str], branch: &[&str], line: &[&str], push: &[&str]) -> (Snaps
     commit(&repository, "topic", Some("main"), branch);
     commit(&repository, "main", Some("main"), line);
     let first = look(&repository, Some(&memory));
+    let on_going = OnGoing::beside(&memory);
+    on_going.look(&repository);
     commit(&repository, "main", Some("main"), push);
-    (first, look(&repository, Some(&memory)), look(&repository, None))
+    let anew = look(&repository, None);
+    assert_eq!(told(&on_going.look(&repository)), told(&anew), "in a process that goes on");
+    (first, look(&repository, Some(&memory)), anew)
+}
+
+/// A process that looks again and again, and has a memory of its own.
+struct OnGoing {
+    recent: Recent,
+    memory: PathBuf,
+}
+
+impl OnGoing {
+    fn beside(other: &Path) -> OnGoing {
+        OnGoing { recent: Recent::of_at_least(1), memory: other.with_extension("again") }
+    }
+
+    fn look(&self, repository: &Path) -> Snapshot {
+        let (config, now) = (Config::default(), Timestamp(1_800_000_000));
+        let wanted = wanted(Duration::from_secs(300));
+        inspect_again(repository, &config, now, Some(&self.memory), &wanted, &|_| {}, &self.recent).unwrap()
+    }
 }
 
 fn commit(repository: &Path, branch: &str, from: Option<&str>, changes: &[&str]) {
@@ -430,12 +462,6 @@ fn counted_look(repository: &Path, data_dir: Option<&Path>) -> (Snapshot, usize)
 
 /// The same with so much time for paths of conflicts.
 fn look_within(repository: &Path, data_dir: Option<&Path>, patience: Duration) -> (Snapshot, usize) {
-    let wanted = Wanted {
-        base: Some("main".into()),
-        looks: Look::with_required([Look::Merges]),
-        paths_patience: patience,
-        stop: Stop::default(),
-    };
     let heard = Mutex::new(("", 0));
     let listener = |progress: Progress| match (progress, &mut *heard.lock().unwrap()) {
         (Progress::Phase(phase), heard) => heard.0 = phase,
@@ -443,9 +469,14 @@ fn look_within(repository: &Path, data_dir: Option<&Path>, patience: Duration) -
         _ => {}
     };
     let (config, now) = (Config::default(), Timestamp(1_800_000_000));
-    let snapshot = inspect(repository, &config, now, data_dir, &wanted, &listener).unwrap();
+    let snapshot = inspect(repository, &config, now, data_dir, &wanted(patience), &listener).unwrap();
     let n_predicted = heard.lock().unwrap().1;
     (snapshot, n_predicted)
+}
+
+fn wanted(paths_patience: Duration) -> Wanted {
+    let looks = Look::with_required([Look::Merges]);
+    Wanted { base: Some("main".into()), looks, paths_patience, stop: Stop::default() }
 }
 
 type Told = BTreeMap<String, (Landed, Verdict, Option<Vec<Conflict>>)>;

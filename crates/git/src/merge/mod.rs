@@ -253,7 +253,7 @@ impl Predictor<'_> {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Vec<Result<Draft, WalkError>> {
         let files = self.files.take(self.memory);
-        let (renames, texts) = (Renames::among(Arc::clone(&files)), OneByOne::on(shelf));
+        let (renames, texts) = (Renames::among(Arc::clone(&files), self.files.sides()), OneByOne::on(shelf));
         // Of few, each is taken for itself.
         let at_once = WALKED_AT_ONCE.min(questions.len() / (WALKED_AT_ONCE * self.n_threads.max(1)));
         let walked = spread(questions.len(), at_once, self.n_threads, &|numbers| {

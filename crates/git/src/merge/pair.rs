@@ -63,9 +63,9 @@ pub(super) struct Renames {
 }
 
 impl Renames {
-    /// None are known yet.
-    pub(super) fn among(files: Arc<SimilarFiles>) -> Renames {
-        Renames { sides: Sides::default(), files }
+    /// What is known of files and of sides.
+    pub(super) fn among(files: Arc<SimilarFiles>, sides: Sides) -> Renames {
+        Renames { sides, files }
     }
 }
 
@@ -218,7 +218,7 @@ impl Walked {
     }
 
     fn one_side(&self, objects: &Objects, renames: &Renames, side: usize) -> Result<Arc<OneSide>, WalkError> {
-        renames.sides.between(objects, self.trees.base, self.trees.side(side))
+        renames.sides.between(objects, self.trees.base, self.trees.side(side), side == 0)
     }
 
     /// All that can be said without Git. Errors: [`WalkError`].

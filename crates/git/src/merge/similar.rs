@@ -16,7 +16,7 @@ use std::{
 use alignwatch_model::Oid;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
-use super::text::is_binary;
+use super::{sides::Sides, text::is_binary};
 use crate::{
     memory::{Memory, Shelf},
     objects::{Objects, ReadError},
@@ -48,6 +48,9 @@ const KEPT_AT_MOST_BYTES: u64 = 32 << 20;
 
 /// The same for the pieces of files. Source: ours.
 const SKETCHES_KEPT_AT_MOST_BYTES: usize = 48 << 20;
+
+/// Files of which it stays known from one prediction to the next what is like them. Source: ours; some 100 bytes each.
+const ANSWERS_KEPT_AT_MOST: usize = 20_000;
 
 /// Largest file that is compared; Git compares larger ones, too, so it is asked.
 const FILE_AT_MOST_BYTES: u64 = 4 << 20;
@@ -116,7 +119,14 @@ impl Sketches {
 pub(crate) struct SimilarFiles {
     sketches: Arc<Sketches>,
     index: RwLock<Index>,
-    answers: Mutex<FxHashMap<Oid, Like>>,
+    answers: Mutex<FxHashMap<Oid, Answered>>,
+}
+
+/// What is like a file, among so many as were indexed then.
+#[derive(Clone)]
+struct Answered {
+    n_files: usize,
+    like: Like,
 }
 
 /// The files of one repository that the last prediction compared, for the next one.
@@ -127,6 +137,7 @@ pub struct RecentFiles(Arc<Mutex<Compared>>);
 struct Compared {
     sketches: Option<Arc<Sketches>>,
     files: Option<Arc<SimilarFiles>>,
+    sides: Sides,
 }
 
 impl RecentFiles {
@@ -142,10 +153,16 @@ impl RecentFiles {
         known.unwrap_or_else(|| Arc::new(SimilarFiles::with(self.sketches(memory))))
     }
 
-    /// Keeps an index, and the pieces of files, where they are small.
+    /// What the sides of pairs changed.
+    pub(super) fn sides(&self) -> Sides {
+        self.compared().sides.clone()
+    }
+
+    /// Keeps an index, and the pieces of files, where they are small, and what sides changed, of those that were asked for.
     pub(super) fn put(&self, files: Arc<SimilarFiles>) {
         files.begin_anew();
         let mut compared = self.compared();
+        compared.sides.end_look();
         if SKETCHES_KEPT_AT_MOST_BYTES < files.sketches.size_bytes() {
             *compared = Compared::default();
         } else if files.is_small() {
@@ -208,9 +225,12 @@ impl SimilarFiles {
         index.sketches.len() <= INDEX_AT_MOST.0 / 4 && index.n_bytes <= KEPT_AT_MOST_BYTES
     }
 
-    /// Answers were complete for the files that there were; what could not be read may be there now.
+    /// What could not be read may be there now.
     fn begin_anew(&self) {
-        self.answers().clear();
+        let mut answers = self.answers();
+        if ANSWERS_KEPT_AT_MOST < answers.len() {
+            answers.clear();
+        }
         let mut index = self.index_mut();
         let unread = std::mem::take(&mut index.unread);
         index.taken.retain(|oid| !unread.contains_key(oid));
@@ -251,16 +271,23 @@ impl SimilarFiles {
     ///
     /// Errors: the blob can't be read. A blob too large to compare is unclear against all of its size.
     pub(super) fn like(&self, objects: &Objects, oid: &Oid) -> Result<Like, ReadError> {
-        if let Some(answer) = self.answers().get(oid) {
-            return Ok(answer.clone());
-        }
         let index = self.index();
-        let answer: Like = Arc::new(match self.sketches.of(objects, oid)? {
-            Some(sketch) => index.search(&sketch),
-            None => index.sketches.iter().map(|other| (other.oid, Likeness::Unclear)).collect(),
+        let n_files = index.sketches.len();
+        let before = self.answers().get(oid).cloned();
+        if let Some(answered) = before.as_ref().filter(|answered| answered.n_files == n_files) {
+            return Ok(Arc::clone(&answered.like));
+        }
+        let like = Arc::new(match (self.sketches.of(objects, oid)?, before) {
+            (Some(sketch), Some(before)) => {
+                let new = index.sketches[before.n_files..].iter();
+                let new = new.filter_map(|other| Some((other.oid, sketch.likeness(other)?)));
+                before.like.iter().copied().chain(new).collect()
+            }
+            (Some(sketch), None) => index.search(&sketch),
+            (None, _) => index.sketches.iter().map(|other| (other.oid, Likeness::Unclear)).collect(),
         });
-        self.answers().insert(*oid, answer.clone());
-        Ok(answer)
+        self.answers().insert(*oid, Answered { n_files, like: Arc::clone(&like) });
+        Ok(like)
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
@@ -271,7 +298,7 @@ impl SimilarFiles {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answers(&self) -> MutexGuard<'_, FxHashMap<Oid, Like>> {
+    fn answers(&self) -> MutexGuard<'_, FxHashMap<Oid, Answered>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,13 +5,14 @@ A work gives rows and facts as it goes. An answer that is not git's is an error,
 
 import json
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import peer
 from floors import MOST_PROCESSES
-from measure import Failed, Taken, alternate, processes_started, run, run_for_peak, taken
+from measure import Failed, Taken, alternate, clean_environment, processes_started, run, run_for_peak, taken
 from places import Place, program
 
 
@@ -120,6 +121,7 @@ def moved(place, command, data, document, git_taken):
         peer.git(place.path, "pack-refs", "--all")
     yield Row("merges, base moved", place, git_taken, times)
     yield Row("in process, again", place, git_taken, again_in_process(place, data))
+    yield Row("in process, moved", place, git_taken, moved_in_process(place, data))
 
 
 def again_in_process(place, data):
@@ -128,6 +130,32 @@ def again_in_process(place, data):
     answers = run(asked, given=b"\n" * 10).output.splitlines()
     # The first look of a process fills its caches.
     return Taken([float(answer.split()[0]) for answer in answers[1:]])
+
+
+def moved_in_process(place, data):
+    """Step after step on the base in a process that goes on; what it finds in the end is what one finds that begins anew."""
+    *line, tip = peer.text(place.path, "rev-list", "--first-parent", "--reverse", "-n", "12", place.base).split()
+    times, asked = Taken(), [str(program("examples/again")), str(place.path), str(data), place.base]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "env": clean_environment()}
+    shutil.rmtree(data, ignore_errors=True)
+    try:
+        peer.git(place.path, "update-ref", place.base, line[0])
+        with subprocess.Popen(asked, **pipes) as process:
+            process.stdout.readline()
+            for commit in [*line[1:], tip]:
+                peer.git(place.path, "update-ref", place.base, commit)
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                seconds, *found = process.stdout.readline().split()
+                times.all_seconds.append(float(seconds))
+            process.stdin.close()
+        shutil.rmtree(data)
+        if run(asked, given=b"").output.split()[1:] != found:
+            raise Failed("what was remembered from step to step is not what is found anew")
+    finally:
+        peer.git(place.path, "update-ref", place.base, tip)
+        peer.git(place.path, "pack-refs", "--all")
+    return times
 
 
 def landed(place, budget):

@@ -26,6 +26,10 @@ use rustc_hash::FxHashMap;
 /// Source: ours; a repository of 900 branches needs about 2 MiB.
 const SHELF_AT_MOST_BYTES: u64 = 64 << 20;
 
+/// Beyond this it is written anew, too, where half of the file or more is what was removed or replaced. Source: ours; what is
+/// smaller is read in no time.
+const WORTH_TIDYING_BYTES: u64 = 8 << 20;
+
 /// Bytes of one shelf, and of all together, up to which they stay open for the next one who asks. Source: ours.
 const OPEN_AT_MOST_BYTES: (usize, usize) = (16 << 20, 48 << 20);
 
@@ -225,6 +229,11 @@ impl Shelf {
         self.records.insert(key.into(), Kept { value: Value::New(value), was_used: true });
     }
 
+    /// Forgets what is remembered under this key: at once, and on disk when the shelf is tidied.
+    pub fn remove(&mut self, key: &[u8]) {
+        self.records.remove(key);
+    }
+
     /// Bytes of all facts, as far as they are saved.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len()
@@ -261,20 +270,25 @@ impl Shelf {
             Value::OnDisk(_) => None,
         });
         let is_as_we_read_it = length == self.bytes.len() as u64 && !self.bytes.is_empty();
-        if is_as_we_read_it && length < SHELF_AT_MOST_BYTES && starts_with(&file, &self.header) {
+        let goes_on = length < SHELF_AT_MOST_BYTES && starts_with(&file, &self.header);
+        if goes_on && is_as_we_read_it && self.is_untidy(length) {
+            let all = self.written(&|_| true);
+            replace(&file, &all)?;
+            self.hold(all);
+        } else if goes_on && is_as_we_read_it {
             let mut appended = Vec::new();
             new.for_each(|(key, value)| write_record(&mut appended, key, value));
             handle.write_all(&appended)?;
             self.bytes.append(&mut appended);
             self.index(length as usize, &|_| true);
-        } else if length < SHELF_AT_MOST_BYTES && starts_with(&file, &self.header) {
+        } else if goes_on {
             // Somebody else appended meanwhile; a torn tail of theirs would swallow ours, so skip it.
             let mut theirs = self.other(&file)?;
             new.for_each(|(key, value)| write_record(&mut theirs, key, value));
             replace(&file, &theirs)?;
             self.hold(theirs);
         } else {
-            let used = self.used();
+            let used = self.written(&|kept| kept.was_used);
             replace(&file, &used)?;
             self.hold(used);
             // Who goes on with it has not used any of this yet.
@@ -283,6 +297,19 @@ impl Shelf {
         self.n_new = 0;
         self.stamp = fs::metadata(&file).ok().map(|data| stamp(&data));
         Ok(())
+    }
+
+    /// Is half of a file of this length, or more, what was removed or replaced?
+    fn is_untidy(&self, length: u64) -> bool {
+        let sizes = self.records.iter().map(|(key, kept)| RECORD_HEAD_BYTES + key.len() + self.value(kept).len());
+        WORTH_TIDYING_BYTES <= length && 2 * sizes.sum::<usize>() as u64 <= length
+    }
+
+    fn value<'a>(&'a self, kept: &'a Kept) -> &'a [u8] {
+        match &kept.value {
+            Value::OnDisk(range) => &self.bytes[range.clone()],
+            Value::New(value) => value,
+        }
     }
 
     fn other(&self, file: &Path) -> io::Result<Vec<u8>> {
@@ -295,14 +322,11 @@ impl Shelf {
         Ok(bytes)
     }
 
-    fn used(&self) -> Vec<u8> {
+    /// A file of these records.
+    fn written(&self, which: &dyn Fn(&Kept) -> bool) -> Vec<u8> {
         let mut bytes = self.header.clone();
-        for (key, kept) in self.records.iter().filter(|(_, kept)| kept.was_used) {
-            let value = match &kept.value {
-                Value::OnDisk(range) => &self.bytes[range.clone()],
-                Value::New(value) => value,
-            };
-            write_record(&mut bytes, key, value);
+        for (key, kept) in self.records.iter().filter(|(_, kept)| which(kept)) {
+            write_record(&mut bytes, key, self.value(kept));
         }
         bytes
     }
@@ -466,6 +490,22 @@ mod tests {
         fs::write(&file, "something else\n").unwrap();
         assert_eq!(audit(&file).unwrap(), None);
         assert!(audit(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_shelf_from_which_is_removed_what_it_had_does_not_grow_on_and_on() {
+        let (_folder, memory) = memory();
+        let mut shelf = memory.shelf("merges", "1");
+        shelf.put(b"always", b"value".to_vec());
+        for look in 0..60_u8 {
+            shelf.remove(&[look]);
+            shelf.put(&[look + 1], vec![look; 640 << 10]);
+            shelf.save().unwrap();
+            let length = fs::metadata(memory.folder().unwrap().join("merges")).unwrap().len();
+            assert!(length < WORTH_TIDYING_BYTES + (1 << 20), "{length} bytes after look {look}");
+        }
+        let mut again = memory.shelf("merges", "1");
+        assert!(again.get(b"always").is_some() && again.get(&[60]).is_some_and(|value| value.ends_with(&[59])));
     }
 
     #[test]

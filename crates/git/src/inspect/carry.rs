@@ -138,6 +138,9 @@ impl Move {
                 proofs.carry(&self.before, &now, &branch.tip);
             }
             merges.carry(objects, (&self.before, &now, &branch.tip), &trees, &self.files, is_touched);
+            // A line seldom comes back to where it was.
+            proofs.forget(&self.before, &branch.tip);
+            merges.forget(&self.before, &branch.tip);
         }
         proofs.save();
         let _ = touched.save();

@@ -216,6 +216,11 @@ impl Remembered {
         }
     }
 
+    /// What was found for this tip of the line.
+    pub(crate) fn forget(&mut self, line: &Oid, tip: &Oid) {
+        self.0.remove(&key(line, tip));
+    }
+
     pub(crate) fn save(&mut self) {
         // A memory that can't be written costs time on the next run, nothing else.
         let _ = self.0.save();

@@ -243,6 +243,11 @@ impl Remembered {
         }
     }
 
+    /// Forgets what was found for this line and tip.
+    pub(crate) fn forget(&mut self, line: &Oid, tip: &Oid) {
+        self.merges.remove(&key(line, tip));
+    }
+
     fn is_certain(
         &self,
         objects: &Objects,

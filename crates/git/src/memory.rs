@@ -55,6 +55,7 @@ pub struct Shelf {
     bytes: Vec<u8>,
     records: FxHashMap<Box<[u8]>, Kept>,
     n_new: usize,
+    n_new_bytes: usize,
     /// What the file was when it was last read or written.
     stamp: Option<Stamp>,
     /// Where it goes when nobody needs it any more.
@@ -188,7 +189,7 @@ impl Shelf {
         let read = file.as_ref().and_then(|file| read_shelf(file, &header).ok());
         let (bytes, stamp) = read.map(|(bytes, stamp)| (bytes, Some(stamp))).unwrap_or_default();
         let records = FxHashMap::default();
-        let mut shelf = Shelf { file, header, bytes, records, n_new: 0, stamp, home: None };
+        let mut shelf = Shelf { file, header, bytes, records, n_new: 0, n_new_bytes: 0, stamp, home: None };
         shelf.index(shelf.header.len(), &|_| false);
         shelf
     }
@@ -226,6 +227,7 @@ impl Shelf {
     /// Remembers a value, in place of what was there.
     pub fn put(&mut self, key: &[u8], value: Vec<u8>) {
         self.n_new += 1;
+        self.n_new_bytes += key.len() + value.len();
         self.records.insert(key.into(), Kept { value: Value::New(value), was_used: true });
     }
 
@@ -234,9 +236,9 @@ impl Shelf {
         self.records.remove(key);
     }
 
-    /// Bytes of all facts, as far as they are saved.
+    /// Bytes of all facts, and of those that took the place of others since the last time it was saved.
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.n_new_bytes
     }
 
     /// Number of facts on the shelf.
@@ -294,7 +296,7 @@ impl Shelf {
             // Who goes on with it has not used any of this yet.
             self.records.values_mut().for_each(|kept| kept.was_used = false);
         }
-        self.n_new = 0;
+        (self.n_new, self.n_new_bytes) = (0, 0);
         self.stamp = fs::metadata(&file).ok().map(|data| stamp(&data));
         Ok(())
     }

@@ -435,6 +435,46 @@ impl OnGoing {
     }
 }
 
+/// Where both merge bases renamed a file, Git merges it by what the line's attributes say of its old name.
+#[test]
+fn what_merge_bases_merge_to_is_asked_again_when_the_attributes_of_a_name_change_that_neither_has() {
+    let lines = |tenth: &str| (1..=20).map(|n| if n == 10 { format!("{tenth}\n") } else { format!("{n}\n") }).collect();
+    let file = |path: &str, text: String| format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len());
+    let union = || file("d/.gitattributes", "q.txt merge=union\n".into());
+    let branch = |third: &str| format!("D e/p2.txt\n{}", file("e/p1.txt", lines(&format!("{third}\nBBB\nAAA"))));
+    let commits = [
+        ("fork", "", file("d/q.txt", lines("10")) + &file("d/keep", "k\n".into())),
+        ("one", "from :1\n", format!("D d/q.txt\n{}", file("e/p1.txt", lines("AAA")))),
+        ("other", "from :1\n", format!("D d/q.txt\n{}", file("e/p2.txt", lines("BBB")))),
+        ("main", "from :2\nmerge :3\n", file("e/p1.txt", lines("BBB\nAAA")) + &union()),
+        ("later", "from :4\n", file("d/.gitattributes", "q.txt merge=text\n".into())),
+        ("topic", "from :3\nmerge :2\n", branch("CCC")),
+        ("topic-later", "from :3\nmerge :2\n", branch("DDD")),
+    ];
+    let mut stream = String::new();
+    for (number, (name, parents, changes)) in commits.iter().enumerate() {
+        // The one is newer than the other, so that its lines come second.
+        let (mark, at) = (number + 1, 1_700_000_000 + if number == 1 { 250 } else { 100 * number });
+        write!(
+            stream,
+            "commit refs/heads/{name}\nmark :{mark}\ncommitter A <a@b> {at} +0000\ndata 1\nx\n{parents}{changes}"
+        )
+        .unwrap();
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let (repository, memory) = (temp.path().join("r.git"), temp.path().join("data"));
+    git(temp.path(), ["init", "--quiet", "--bare", "--initial-branch=main", "r.git"]);
+    import(&repository, &stream);
+    let before = told(&look(&repository, Some(&memory)));
+    for (branch, to) in [("main", "later"), ("topic", "topic-later")] {
+        git(&repository, ["update-ref", &format!("refs/heads/{branch}"), &format!("refs/heads/{to}")]);
+    }
+    let (remembering, anew) = (told(&look(&repository, Some(&memory))), told(&look(&repository, None)));
+    assert_eq!(remembering, anew);
+    let verdict = |told: &Told| told["refs/heads/topic"].1;
+    assert_eq!((verdict(&before), verdict(&anew)), (Verdict::Clean, Verdict::Conflict));
+}
+
 fn commit(repository: &Path, branch: &str, from: Option<&str>, changes: &[&str]) {
     let from = from.map(|from| format!("from refs/heads/{from}^0\n")).unwrap_or_default();
     let mut stream =

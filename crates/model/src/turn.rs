@@ -41,7 +41,7 @@ use crate::{
     checks::{self, Judged},
     config::Config,
     facts::runs::Runs,
-    metrics::Measured,
+    metrics::{self, Measured},
     record::{Commit, Reading, Sweep, SweepOutcome},
     report::Letter,
     run::{RunEvent, RunId},
@@ -250,14 +250,21 @@ pub struct Pace {
     pub at_once: usize,
 }
 
+fn is_counter(name: &str) -> bool {
+    metrics::by_name(name).is_some_and(|metric| metric.kind == metrics::Kind::Counter)
+}
+
 impl Watched {
-    /// Takes over what the last look gave. What can't be seen has no numbers: they end, they do not stay as they were.
+    /// Takes over what the last look gave. What can't be seen has no numbers: they end, they do not stay as they were. What was
+    /// counted stays counted.
     fn note(&mut self, commit: &Commit) {
         self.status = match &commit.sweeps[0].outcome {
             SweepOutcome::Seen { status, .. } => *status,
             SweepOutcome::Gone(_) | SweepOutcome::Failed(_) => Status::Unknown,
         };
-        self.readings.clone_from(&commit.readings);
+        let is_seen = matches!(commit.sweeps[0].outcome, SweepOutcome::Seen { .. });
+        self.readings.retain(|reading| !is_seen && is_counter(reading.metric));
+        self.readings.extend_from_slice(&commit.readings);
     }
 }
 

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use alignwatch_git::{
     hooks::{self, Hook, HookError, Whose},
+    objects::Objects,
     repository,
     witness::witness,
 };
-use alignwatch_model::run::{Finished, Happened, Op, Operation, Outcome, RunEvent, event::Started};
+use alignwatch_model::{
+    Oid,
+    run::{Finished, Happened, Op, Operation, Outcome, RunEvent, event::Started},
+};
 use alignwatch_records::{Spool, fresh};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -146,22 +150,22 @@ fn human(hook: &Hook) -> String {
 /// Writes down a merge or rebase that somebody made by hand: a run that began and ended with it.
 fn report(global: &Global, event: &str, argument: Option<&str>) -> Option<()> {
     let is_wrapped = std::env::var_os("ALIGNWATCH_RUN").is_some();
-    let op = match (event, argument) {
-        ("post-merge", _) => Op::Merge,
-        ("post-rewrite", Some("rebase")) => Op::Rebase,
+    let what = match (event, argument) {
+        ("post-merge", _) => "merge",
+        ("post-rewrite", Some("rebase")) => "rebase",
         _ => return None,
     };
-    let what = op.word();
     let config = recording::config(global).ok()?;
     let spool = Spool::open(&configuring::data_dir(&config).filter(|_| !is_wrapped)?);
     let opened = repository::open(Path::new(".")).ok()?;
     let (branch, after) = branch_here(&opened)?;
+    let op = if what == "rebase" { Some(Op::Rebase) } else { kind_of_merge(&opened, &after) };
     let before = std::fs::read_to_string(opened.git_dir.join("ORIG_HEAD")).ok().map(|text| text.trim().to_owned());
     let operation = Operation {
         branch,
         before,
         after: Some(after),
-        op: Some(op),
+        op,
         outcome: Outcome::Aligned,
         because: format!("git {what} went through, by hand"),
         ..Operation::default()
@@ -185,6 +189,13 @@ fn report(global: &Global, event: &str, argument: Option<&str>) -> Option<()> {
         spool.append(&RunEvent::new(fresh::id().to_string(), run.clone(), fresh::now(), what)).ok()?;
     }
     Some(())
+}
+
+/// Git says nothing of whether a merge made a commit.
+fn kind_of_merge(opened: &repository::Opened, after: &str) -> Option<Op> {
+    let objects = Objects::open(&opened.objects_dir, &opened.object_format).ok()?;
+    let commit = objects.commit(&Oid::from_hex(after.as_bytes()).ok()?).ok()?;
+    Some(if commit.parents.len() < 2 { Op::FastForward } else { Op::Merge })
 }
 
 /// The branch that is checked out, and its commit; `None` on a detached HEAD.

@@ -119,7 +119,7 @@ fn events_of(past: &PastAlignment, path: &str, repository: &str) -> [RunEvent; 2
         branch: past.branch.clone(),
         before: Some(past.before.hex()),
         after: Some(past.after.hex()),
-        op: Op::from_word(past.what),
+        op: if past.message.ends_with(": Fast-forward") { Some(Op::FastForward) } else { Op::from_word(past.what) },
         outcome: Outcome::Aligned,
         because: format!("its log says: {}", past.message),
         ..Operation::default()

@@ -134,13 +134,8 @@ impl Move {
             }
             let trees: Vec<Oid> = bases.iter().map(|&base| graph.tree(base)).collect();
             let Ok(is_touched) = self.touches(objects, &mut touched, &trees, branch.tip) else { continue };
-            if !is_touched {
-                proofs.carry(&self.before, &now, &branch.tip);
-            }
+            proofs.carry((&self.before, &now, &branch.tip), is_touched);
             merges.carry(objects, (&self.before, &now, &branch.tip), &trees, &self.files, is_touched);
-            // A line seldom comes back to where it was.
-            proofs.forget(&self.before, &branch.tip);
-            merges.forget(&self.before, &branch.tip);
         }
         proofs.save();
         let _ = touched.save();

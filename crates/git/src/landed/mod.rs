@@ -209,16 +209,14 @@ impl Remembered {
         Remembered(memory.shelf("landed", VERSION))
     }
 
-    /// Remembers for the tip that the line has `now` what was found `before`.
-    pub(crate) fn carry(&mut self, before: &Oid, now: &Oid, tip: &Oid) {
-        if let Some(landed) = self.0.get(&key(before, tip)).map(<[u8]>::to_vec) {
+    /// Remembers for the tip that the line has `now` what was found `before`, unless the branch changed a path that the line
+    /// changed since. What was found before is forgotten: a line seldom comes back to where it was.
+    pub(crate) fn carry(&mut self, (before, now, tip): (&Oid, &Oid, &Oid), is_touched: bool) {
+        let landed = self.0.get(&key(before, tip)).map(<[u8]>::to_vec);
+        self.0.remove(&key(before, tip));
+        if let Some(landed) = landed.filter(|_| !is_touched) {
             self.0.put(&key(now, tip), landed);
         }
-    }
-
-    /// What was found for this tip of the line.
-    pub(crate) fn forget(&mut self, line: &Oid, tip: &Oid) {
-        self.0.remove(&key(line, tip));
     }
 
     pub(crate) fn save(&mut self) {

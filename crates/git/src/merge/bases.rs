@@ -87,9 +87,9 @@ impl Predictor<'_> {
             }
         }
         let new = new.into_iter().take_while(|_| !self.stop.is_due());
-        virtual_bases(git, self.graph, &quarantine, &objects, new, until, &mut |set, found, tree| {
-            known.keep(&objects, &quarantine, set, found);
-            trees.insert(set.clone(), tree);
+        virtual_bases(git, self.graph, &quarantine, &objects, new, until, &mut |asked, found, tree| {
+            known.keep(&objects, &quarantine, asked, found);
+            trees.insert(asked.set.clone(), tree);
         });
         known.save();
         Bases { trees, made: Some((quarantine, opener)) }

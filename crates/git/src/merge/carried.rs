@@ -217,7 +217,7 @@ impl Remembered {
     /// Remembers for the tip that the line has `now` what was found `before`, unless the files that `moved` may be ends
     /// of renames in it. `bases` are the trees of the merge bases. Paths that Git named after the old tip are not carried,
     /// nor where only the verdict is certain. Where the branch changed a path `is_touched`, only a file that conflicts
-    /// elsewhere counts.
+    /// elsewhere counts. What was found before is forgotten.
     pub(crate) fn carry(
         &mut self,
         objects: &Objects,
@@ -227,6 +227,8 @@ impl Remembered {
         is_touched: bool,
     ) {
         let Some(mut record) = self.record(before, tip) else { return };
+        // A line seldom comes back to where it was.
+        self.merges.remove(&key(before, tip));
         let old_name = before.hex();
         let is_named_after = |conflict: &Conflict| conflict.path.contains(&old_name);
         let names_it = record.merge.conflicts.iter().flatten().any(is_named_after);
@@ -236,16 +238,14 @@ impl Remembered {
         if may_hold && self.holds(objects, tip, &mut record.followed, bases, moved).unwrap_or(false) {
             return self.put(now, tip, &record);
         }
+        if let FollowedAt::OnTheLine { found_at, .. } = record.followed {
+            self.files().remove(&key(&found_at, tip));
+        }
         let Some(certain) = record.certain.filter(|_| record.merge.verdict == Verdict::Conflict) else { return };
         if self.is_certain(objects, &certain, bases, moved).unwrap_or(false) {
             let (merge, followed) = (Merge::conflict(None), FollowedAt::Everything);
             self.put(now, tip, &Record { merge, followed, certain: Some(certain), is_verdict_only: true });
         }
-    }
-
-    /// Forgets what was found for this line and tip.
-    pub(crate) fn forget(&mut self, line: &Oid, tip: &Oid) {
-        self.merges.remove(&key(line, tip));
     }
 
     fn is_certain(

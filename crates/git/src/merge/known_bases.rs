@@ -1,7 +1,9 @@
 //! What Git merged merge bases to, remembered: the same ones are asked about again after each move of their line.
 //!
-//! It depends on the merge bases and on the attributes that the line has for the paths where they differ, and on nothing else
-//! of the line. Contents that only the merge made are kept with it.
+//! It depends on the merge bases and on the attributes that the line has for the paths where they differ and for those that
+//! they do not have any more, and on nothing else of the line. Contents that only the merge made are kept with it.
+
+use std::collections::BTreeSet;
 
 use alignwatch_model::Oid;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attributes::{Attributes, AttributesFile},
     quarantine::Quarantine,
-    virtual_base::{Entries, NoBase, Set, first_tree, with_entries},
+    virtual_base::{Asked, Entries, NoBase, Set, first_tree, with_entries},
 };
 use crate::{
     memory::{Memory, Shelf},
@@ -26,6 +28,8 @@ pub(super) struct KnownBases(Shelf);
 struct Known {
     /// Those of the line that have a say.
     attributes: Vec<AttributesFile>,
+    /// Paths that have a say besides.
+    gone: BTreeSet<Vec<u8>>,
     paths: Vec<(Vec<u8>, Option<Version>)>,
 }
 
@@ -47,7 +51,7 @@ impl KnownBases {
     /// The tree, if it is known and all that it needs is there.
     pub(super) fn tree(&mut self, objects: &Objects, quarantine: &Quarantine, set: &Set) -> Option<Oid> {
         let known: Known = postcard::from_bytes(self.0.get(&key(set))?).ok()?;
-        let paths = known.paths.iter().map(|(path, _)| path.as_slice());
+        let paths = known.paths.iter().map(|(path, _)| path).chain(&known.gone);
         if attributes(objects, set, paths).ok()? != known.attributes {
             return None;
         }
@@ -61,7 +65,8 @@ impl KnownBases {
     }
 
     /// Remembers what Git found at the paths where the merge bases differ.
-    pub(super) fn keep(&mut self, objects: &Objects, quarantine: &Quarantine, set: &Set, found: &Entries) {
+    pub(super) fn keep(&mut self, objects: &Objects, quarantine: &Quarantine, asked: &Asked, found: &Entries) {
+        let Some(gone) = asked.gone.clone() else { return };
         let mut room = CONTENTS_AT_MOST_BYTES;
         let mut version = |(mode, oid): (Mode, Oid)| {
             let content = quarantine.has(&oid).then(|| objects.blob_up_to(&oid, room)).transpose()?;
@@ -71,8 +76,9 @@ impl KnownBases {
         let paths = found.iter().map(|(path, side)| Ok((path.clone(), side.map(&mut version).transpose()?)));
         // What can't be kept is asked of Git again.
         let Ok(paths) = paths.collect::<Result<Vec<_>, ReadError>>() else { return };
-        let Ok(attributes) = attributes(objects, set, found.keys().map(Vec::as_slice)) else { return };
-        self.0.put(&key(set), postcard::to_stdvec(&Known { attributes, paths }).unwrap_or_default());
+        let Ok(attributes) = attributes(objects, &asked.set, found.keys().chain(&gone)) else { return };
+        let known = Known { attributes, gone, paths };
+        self.0.put(&key(&asked.set), postcard::to_stdvec(&known).unwrap_or_default());
     }
 
     pub(super) fn save(&mut self) {
@@ -100,7 +106,8 @@ fn key((_, merge_bases): &Set) -> Vec<u8> {
 fn attributes<'a>(
     objects: &Objects,
     (line, _): &Set,
-    paths: impl Iterator<Item = &'a [u8]>,
+    paths: impl Iterator<Item = &'a Vec<u8>>,
 ) -> Result<Vec<AttributesFile>, ReadError> {
-    Attributes::of(objects, objects.commit(line)?.tree, Vec::new()).files_with_a_say(paths)
+    let of_line = Attributes::of(objects, objects.commit(line)?.tree, Vec::new());
+    of_line.files_with_a_say(paths.map(Vec::as_slice))
 }

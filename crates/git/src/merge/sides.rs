@@ -9,7 +9,7 @@ use alignwatch_model::Oid;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    objects::{Objects, ReadError},
+    objects::Objects,
     tree_diff::{self, Side, WalkError},
 };
 
@@ -125,17 +125,17 @@ impl OneSide {
 
     /// The same of a side that went on from one tree to another: only what differs between these is looked at.
     fn moved(&self, objects: &Objects, base: Oid, from: Oid, to: Oid) -> Result<OneSide, WalkError> {
-        let (mut found, mut unread) = (self.clone(), None);
-        tree_diff::changes(objects, Some(from), Some(to), &mut |path, before, after| match tree_diff::at_path(
-            objects, base, path,
-        ) {
-            Ok(old) => {
-                found.take_back(path, old, before);
+        let (mut found, mut is_odd) = (self.clone(), false);
+        tree_diff::changes(objects, Some(from), Some(to), &mut |path, before, after| {
+            let old = tree_diff::at_path(objects, base, path);
+            is_odd |= !old.is_ok_and(|old| {
+                let was_there = found.take_back(path, old, before);
                 found.take(path, old, after);
-            }
-            Err(error) => drop(unread.get_or_insert(error)),
+                was_there
+            });
         })?;
-        unread.map_or(Ok(found), |error: ReadError| Err(error.into()))
+        // A hostile tree can have one name twice.
+        if is_odd { OneSide::between(objects, base, to) } else { Ok(found) }
     }
 
     fn n_paths(&self) -> usize {
@@ -153,22 +153,25 @@ impl OneSide {
         }
     }
 
-    fn take_back(&mut self, path: &[u8], old: Side, new: Side) {
+    /// Was it there?
+    fn take_back(&mut self, path: &[u8], old: Side, new: Side) -> bool {
         let forget = |paths: &mut Paths, oid: Oid| {
-            if let Entry::Occupied(mut place) = paths.entry(oid) {
-                place.get_mut().retain(|other| other != path);
-                if place.get().is_empty() {
-                    place.remove();
-                }
+            let Entry::Occupied(mut place) = paths.entry(oid) else { return false };
+            let Some(at) = place.get().iter().position(|other| other == path) else { return false };
+            place.get_mut().remove(at);
+            if place.get().is_empty() {
+                place.remove();
             }
+            true
         };
         match (file(old), file(new)) {
             (None, Some(oid)) => {
-                self.n_added -= 1;
-                forget(&mut self.added, oid);
+                let was_there = forget(&mut self.added, oid);
+                self.n_added -= usize::from(was_there);
+                was_there
             }
             (Some(oid), None) => forget(&mut self.removed, oid),
-            _ => {}
+            _ => true,
         }
     }
 }

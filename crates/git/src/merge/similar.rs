@@ -49,8 +49,9 @@ const KEPT_AT_MOST_BYTES: u64 = 32 << 20;
 /// The same for the pieces of files. Source: ours.
 const SKETCHES_KEPT_AT_MOST_BYTES: usize = 48 << 20;
 
-/// Files of which it stays known from one prediction to the next what is like them. Source: ours; some 100 bytes each.
-const ANSWERS_KEPT_AT_MOST: usize = 20_000;
+/// Files that are told to be like others, of all answers that are kept from one prediction to the next, with the answers
+/// themselves. Source: ours; some 10 MiB.
+const ANSWERS_KEPT_AT_MOST: usize = 200_000;
 
 /// Largest file that is compared; Git compares larger ones, too, so it is asked.
 const FILE_AT_MOST_BYTES: u64 = 4 << 20;
@@ -227,9 +228,11 @@ impl SimilarFiles {
 
     /// What could not be read may be there now.
     fn begin_anew(&self) {
-        let mut answers = self.answers();
-        if ANSWERS_KEPT_AT_MOST < answers.len() {
-            answers.clear();
+        {
+            let mut answers = self.answers();
+            if ANSWERS_KEPT_AT_MOST < answers.values().map(|answered| 1 + answered.like.len()).sum() {
+                answers.clear();
+            }
         }
         let mut index = self.index_mut();
         let unread = std::mem::take(&mut index.unread);

@@ -71,7 +71,7 @@ pub(super) fn virtual_bases(
     objects: &Objects,
     sets: impl Iterator<Item = Set>,
     until: Instant,
-    merged: &mut dyn FnMut(&Set, &Entries, Oid),
+    merged: &mut dyn FnMut(&Asked, &Entries, Oid),
 ) {
     // Whatever goes wrong here, Git is asked about each pair, and says what is wrong with it.
     let mut by_line: BTreeMap<Oid, Vec<Asked>> = BTreeMap::new();
@@ -84,15 +84,18 @@ pub(super) fn virtual_bases(
         let pairs: Vec<(Oid, Oid)> = all.iter().map(|asked| asked.pair).collect();
         ask::merge_bases_of(git, quarantine, line, &pairs, until, &mut |at, found| {
             if let Ok(tree) = all[at].tree(objects, quarantine, &found) {
-                merged(&all[at].set, &found, tree);
+                merged(&all[at], &found, tree);
             }
         });
     }
 }
 
 /// Two commits that conflict wherever the merge bases differ.
-struct Asked {
-    set: Set,
+pub(super) struct Asked {
+    pub(super) set: Set,
+    /// Files of the fork that went from one of them: where both renamed one, Git goes by what attributes say of its old name.
+    /// `None` where there are several forks, of which Git makes one.
+    pub(super) gone: Option<BTreeSet<Vec<u8>>>,
     first: Oid,
     paths: BTreeSet<Vec<u8>>,
     pair: (Oid, Oid),
@@ -102,9 +105,13 @@ impl Asked {
     fn of(objects: &Objects, quarantine: &Quarantine, graph: &Graph, set: Set) -> Result<Asked, NoBase> {
         let merge_bases = &set.1;
         let (trees, mut paths) = differing(objects, merge_bases)?;
+        let mut gone = Some(BTreeSet::new());
         if !paths.is_empty() {
             let forks: Vec<Oid> = forks(graph, merge_bases)?.into_iter().map(|fork| graph.tree(fork)).collect();
-            paths.append(&mut new_beside_gaps(objects, &forks, &trees)?);
+            let since = Since::of(objects, &forks, &trees)?;
+            // A file that is new meets a renamed one only where one is gone.
+            paths.extend(since.new.into_iter().filter(|_| !since.gone.is_empty()));
+            gone = (forks.len() < 2).then_some(since.gone);
         }
         if meets_folder(&paths) || PATHS_AT_MOST < paths.len() {
             return Err(NoBase::Unclear);
@@ -116,7 +123,7 @@ impl Asked {
             Ok(quarantine.commit(&with_entries(objects, quarantine, Some(first), &all)?, merge_bases)?)
         };
         let pair = (side(b"our side\n")?, side(b"a branch\n")?);
-        Ok(Asked { set, first, paths, pair })
+        Ok(Asked { set, gone, first, paths, pair })
     }
 
     /// The tree with what Git's merge base has at each of the paths.
@@ -166,23 +173,35 @@ fn differing(objects: &Objects, merge_bases: &[Oid]) -> Result<(Vec<Oid>, BTreeS
     if is_plain { Ok((trees, paths)) } else { Err(NoBase::Unclear) }
 }
 
-/// The files of the first tree that are new since one of the forks, where a file of a fork is gone in one of the trees.
+/// What became of the files of forks.
 ///
 /// What Git takes for the fork is merged from all forks: a file is gone since then only if one of them has it, and new only if
 /// one of them lacks it.
-fn new_beside_gaps(objects: &Objects, forks: &[Oid], trees: &[Oid]) -> Result<BTreeSet<Vec<u8>>, NoBase> {
-    let (mut new, mut is_gone) = (BTreeSet::new(), false);
-    for fork in forks {
-        for (at, tree) in trees.iter().enumerate() {
-            changes(objects, Some(*fork), Some(*tree), &mut |path, before, after| {
-                is_gone |= before.is_some() && after.is_none();
-                if at == 0 && before.is_none() && after.is_some_and(|(mode, _)| mode.is_file()) {
-                    new.insert(path.to_vec());
-                }
-            })?;
+#[derive(Default)]
+struct Since {
+    /// Files of the first tree that one of the forks lacks.
+    new: BTreeSet<Vec<u8>>,
+    /// Files of a fork that one of the trees lacks.
+    gone: BTreeSet<Vec<u8>>,
+}
+
+impl Since {
+    fn of(objects: &Objects, forks: &[Oid], trees: &[Oid]) -> Result<Since, NoBase> {
+        let mut since = Since::default();
+        for fork in forks {
+            for (at, tree) in trees.iter().enumerate() {
+                changes(objects, Some(*fork), Some(*tree), &mut |path, before, after| {
+                    if before.is_some() && after.is_none() {
+                        since.gone.insert(path.to_vec());
+                    }
+                    if at == 0 && before.is_none() && after.is_some_and(|(mode, _)| mode.is_file()) {
+                        since.new.insert(path.to_vec());
+                    }
+                })?;
+            }
         }
+        Ok(since)
     }
-    Ok(if is_gone { new } else { BTreeSet::new() })
 }
 
 fn is_file_or_nothing(side: &Side) -> bool {

@@ -53,10 +53,9 @@ pub struct Flag<'a> {
 
 impl Sources<'_> {
     fn set_nothing(&self) -> bool {
-        let may_set = |(name, value): (&String, &String)| {
-            name.starts_with("ALIGNWATCH_") && !value.is_empty() && !OTHER_VARIABLES.contains(&name.as_str())
-        };
-        self.file.is_none() && self.flags.is_empty() && !self.environment.into_iter().flatten().any(may_set)
+        let may_set = |name: &String| name.starts_with("ALIGNWATCH_") && !OTHER_VARIABLES.contains(&name.as_str());
+        let variables = self.environment.into_iter().flat_map(BTreeMap::keys);
+        self.file.is_none() && self.flags.is_empty() && !variables.into_iter().any(may_set)
     }
 }
 
@@ -386,7 +385,7 @@ mod tests {
 
     #[test]
     fn what_nobody_sets_is_what_the_catalogue_says() {
-        let environment = variables(&[("ALIGNWATCH_CONFIG", "/x"), ("ALIGNWATCH_DATA_DIR", ""), ("HOME", "/h")]);
+        let environment = variables(&[("ALIGNWATCH_CONFIG", "/x"), ("HOME", "/h")]);
         let sources = Sources { environment: Some(&environment), ..Sources::default() };
         assert!(sources.set_nothing());
         let [quick, whole] =

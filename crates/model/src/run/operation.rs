@@ -54,6 +54,8 @@ impl Op {
             (0, _) if n_new == n_of_base => Op::FastForward,
             (0, _) => Op::Merge,
             (_, 0) => Op::Rewrite,
+            // Nothing of its own is left: it was put where its base is, or all that it had is there.
+            (_, _) if n_new == n_of_base => Op::Rewrite,
             (_, _) => Op::Rebase,
         }
     }
@@ -111,6 +113,7 @@ mod tests {
         assert_eq!(Op::of_move(0, 3, 3), Op::FastForward);
         assert_eq!(Op::of_move(0, 4, 3), Op::Merge);
         assert_eq!(Op::of_move(1, 1, 0), Op::Rewrite);
+        assert_eq!(Op::of_move(1, 3, 3), Op::Rewrite);
         assert_eq!(Op::of_move(1, 4, 3), Op::Rebase);
     }
 }

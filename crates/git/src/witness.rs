@@ -225,6 +225,26 @@ mod tests {
     }
 
     #[test]
+    fn a_base_that_moves_in_the_run_counts_as_it_was() {
+        let repo = sketch("main: a b c\n x: a d\n y: d e<c n").draw();
+        let opened = open(repo.path()).unwrap();
+        let git = Git::find().unwrap();
+        let git = git.at(&opened).unwrap();
+        let moved = |name: &str, before: &str, after: &str| RefMove {
+            name: format!("refs/heads/{name}"),
+            before: Some(repo.oid(before).hex()),
+            after: Some(repo.oid(after).hex()),
+        };
+        let base_of = |_: &str| Some(("refs/heads/main".to_owned(), repo.oid("n")));
+        let op = |moves: &[RefMove], name: &str| drift(&git, moves, &base_of, &Stop::default())[name].op;
+        let both = [moved("x", "d", "n"), moved("main", "c", "n")];
+        assert_eq!(op(&both, "refs/heads/x"), Some(Op::Merge), "main followed it");
+        assert_eq!(op(&both, "refs/heads/main"), Some(Op::FastForward));
+        let reset = [moved("x", "n", "c"), moved("main", "n", "c")];
+        assert_eq!(op(&reset, "refs/heads/main"), Some(Op::Rewrite));
+    }
+
+    #[test]
     fn blockers_of_an_imerge_are_counted() {
         assert_eq!(n_blockers(br#"{"blockers": [[1, 2], [3, 1]], "x": [[1]]}"#), 2);
         assert_eq!(n_blockers(br#"{"blockers": []}"#), 0);

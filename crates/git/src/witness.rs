@@ -156,19 +156,7 @@ pub fn drift(
         let Some((base, base_oid)) = base_of(&one.name) else { continue };
         let behind = |tip: &Option<String>| lacks(git, base_oid, tip.as_deref()?);
         let (behind_before, behind_after) = (behind(&one.before), behind(&one.after));
-        // A base that moved in the run, too, counts as it was.
-        let base_before = moves.iter().find(|other| other.name == base).and_then(|other| other.before.as_deref());
-        let old_base = base_before.and_then(|before| Oid::from_hex(before.as_bytes()).ok());
-        let behind = |tip: &Option<String>| lacks(git, old_base?, tip.as_deref()?);
-        let n_of_base = match old_base {
-            None => behind_before.zip(behind_after),
-            Some(_) => behind(&one.before).zip(behind(&one.after)),
-        };
-        let op = match (one.name == base, n_of_base.map(|(before, after)| before.saturating_sub(after))) {
-            (true, _) => done(git, one, |n_left, _| if n_left == 0 { Op::FastForward } else { Op::Rewrite }),
-            (false, Some(n)) => done(git, one, |n_left, n_new| Op::of_move(n_left, n_new, n)),
-            (false, None) => None,
-        };
+        let op = done(git, one, moves, &base, behind_before.zip(behind_after));
         drift.insert(one.name.clone(), Moved { base, base_oid: base_oid.hex(), behind_before, behind_after, op });
     }
     drift
@@ -180,12 +168,28 @@ fn lacks(git: &GitAt<'_>, base: Oid, tip: &str) -> Option<u32> {
     std::str::from_utf8(&counted.ok()?.stdout).ok()?.trim().parse().ok()
 }
 
-/// What a move was, by the numbers of commits that only the old tip reaches and only the new one; `None` where one is not there.
-fn done(git: &GitAt<'_>, one: &RefMove, op: impl Fn(u32, u32) -> Op) -> Option<Op> {
-    let both = format!("{}...{}", one.before.as_ref()?, one.after.as_ref()?);
-    let counted = git.command("rev-list").option("--count").option("--left-right").revision(both).run().ok()?;
-    let (n_left, n_new) = std::str::from_utf8(&counted.stdout).ok()?.trim().split_once('\t')?;
-    Some(op(n_left.parse().ok()?, n_new.parse().ok()?))
+/// What a move was; `None` where it cannot be counted. A base that moved in the run, too, counts as it was.
+fn done(git: &GitAt<'_>, one: &RefMove, moves: &[RefMove], base: &str, behind: Option<(u32, u32)>) -> Option<Op> {
+    let (before, after) = (one.before.as_deref()?, one.after.as_deref()?);
+    let (n_left, n_new) = apart(git, before, after)?;
+    if one.name == base {
+        return Some(if n_left == 0 { Op::FastForward } else { Op::Rewrite });
+    }
+    let old_base = moves.iter().find(|other| other.name == base).and_then(|other| other.before.as_deref());
+    let (behind_before, behind_after) = match old_base.map(|oid| Oid::from_hex(oid.as_bytes())) {
+        None => behind?,
+        Some(Ok(old_base)) => (lacks(git, old_base, before)?, lacks(git, old_base, after)?),
+        Some(Err(_)) => return None,
+    };
+    Some(Op::of_move(n_left, n_new, behind_before.saturating_sub(behind_after)))
+}
+
+/// Commits that only the first reaches, and those that only the second does.
+fn apart(git: &GitAt<'_>, first: &str, second: &str) -> Option<(u32, u32)> {
+    let counted = git.command("rev-list").option("--count").option("--left-right");
+    let counted = counted.revision(format!("{first}...{second}")).run().ok()?;
+    let (left, right) = std::str::from_utf8(&counted.stdout).ok()?.trim().split_once('\t')?;
+    Some((left.parse().ok()?, right.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ def merges(place, budget):
         verdicts = json.loads(forgetting(at_once, data).output)
         yield Fact("merges", place, same_verdicts(document, verdicts))
         yield Row("merges, verdicts", place, git_taken, taken(lambda: forgetting(at_once, data).seconds, budget), note)
+        cold = taken(lambda: predicted_in_process(place, data), budget)
+        yield Row("in process, verdicts", place, git_taken, cold, "without the search for what has landed")
         yield Row("merges, cold", place, git_taken, taken(lambda: forgetting(command, data).seconds, budget), note)
         same_answers(document, json.loads(run(command).output))
         yield Row("merges, again", place, git_taken, taken(lambda: run(command).seconds, budget), note)
@@ -122,6 +124,14 @@ def moved(place, command, data, document, git_taken):
     yield Row("merges, base moved", place, git_taken, times)
     yield Row("in process, again", place, git_taken, again_in_process(place, data))
     yield Row("in process, moved", place, git_taken, moved_in_process(place, data))
+
+
+def predicted_in_process(place, data):
+    """Seconds that the merges took in a look that has nothing remembered, with what a look does after them."""
+    shutil.rmtree(data, ignore_errors=True)
+    ran = run([program("examples/again"), place.path, data, place.base], given=b"")
+    began = [line.split()[0] for line in ran.said.splitlines() if line.endswith("predicting merges")]
+    return float(ran.output.split()[0]) - float(began[-1])
 
 
 def again_in_process(place, data):

@@ -172,7 +172,9 @@ def landed(place, budget):
     """`branches` against `git cherry` for each branch with commits of its own: what git finds landed, so do we."""
     with tempfile.TemporaryDirectory() as room:
         data = Path(room) / "data"
-        command = branches_command(place, data)
+        *command, path = branches_command(place, data)
+        # Paths of conflicts have no part in it.
+        command += ["--paths-within", "0", path]
         document = json.loads(run(command).output)
         own = [branch for branch in document["branches"] if branch["ahead"] and branch["behind"] and branch["merge_bases"]]
         sample = own[:: max(1, len(own) // 30)][:30]

@@ -108,7 +108,7 @@ pub(crate) fn run(global: &Global, asked: &Branches) -> Result<Exit, Failure> {
     let n_unlisted = report.n_unlisted();
     if asked.at.is_some() && 0 < n_unlisted && form == Format::Human {
         let them = count(n_unlisted, "branch");
-        surroundings::talk(&format!("the paths of {them} that conflict are not known yet: add --paths-within 5m"));
+        surroundings::talk(&format!("the paths of {them} that conflict are not known yet: add --paths-within 5m\n"));
     }
     Ok(Exit::Fine)
 }

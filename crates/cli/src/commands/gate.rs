@@ -8,7 +8,7 @@ use std::{
 use alignwatch_daemon::watched::watched;
 use alignwatch_git::{repository, witness::witness};
 use alignwatch_model::{
-    Known, Look, Snapshot, Timestamp, checks,
+    Known, Look, RefName, Snapshot, Timestamp, checks,
     config::{Config, parse_length},
     gate::{self, Answer, Asked, Cause, Facts},
     lease::Lease,
@@ -131,6 +131,7 @@ pub(crate) fn run(global: &Global, asked: &Gate) -> Result<Exit, Failure> {
     };
     let facts = Facts { snapshot: &snapshot, tip: &tip, leases: &held, watched: &seen, config: &config };
     let mut answer = gate::answer(&question, &facts, now);
+    answer.doubts.extend(no_such_branch(branch.as_deref(), &refs));
     let may_go = |answer: &Answer| answer.obstacles.is_empty() && (!asked.strict || answer.doubts.is_empty());
     let mut taken = None;
     if let Some(seconds) = asked.lease.filter(|_| may_go(&answer)) {
@@ -183,6 +184,12 @@ fn full_name(name: &str, refs: &Known<BTreeMap<String, String>>) -> String {
     let candidates = [name.to_owned(), format!("refs/heads/{name}"), format!("refs/remotes/{name}")];
     let is_there = |full: &&String| refs.seen().is_some_and(|refs| refs.contains_key(*full));
     candidates.iter().find(is_there).unwrap_or(&candidates[usize::from(!name.starts_with("refs/"))]).clone()
+}
+
+/// A slip in a name must not look like a branch with which all is well.
+fn no_such_branch(branch: Option<&str>, refs: &Known<BTreeMap<String, String>>) -> Option<String> {
+    let (branch, refs) = (branch?, refs.seen()?);
+    (!refs.contains_key(branch)).then(|| format!("there is no branch `{}` here", RefName::new(branch).short().text()))
 }
 
 fn tip(branch: Option<&str>, refs: &Known<BTreeMap<String, String>>) -> Known<String> {

@@ -1,9 +1,9 @@
 //! `alignwatch verify`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alignwatch_daemon::{aftermath, runs};
-use alignwatch_git::stop::Stop;
+use alignwatch_git::{repository, stop::Stop};
 use alignwatch_model::{
     Severity,
     run::{RunId, Verification},
@@ -14,7 +14,7 @@ use super::Global;
 use crate::{
     Exit, configuring,
     failure::Failure,
-    output::{Format, escape},
+    output::{Format, escape, layout::count},
     recording::{self, verifying},
     surroundings,
 };
@@ -33,18 +33,38 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  alignwatch verify last                                         the newest run here
   alignwatch verify 01JGFJJZ00ZZZZZZZZZZZZZZZZ
   alignwatch verify --json 01JGFJJZ00ZZZZZZZZZZZZZZZZ ~/src/a    for programs")]
 pub(crate) struct Verify {
-    /// The run, as `alignwatch -v run` and `alignwatch event start` tell it
-    #[arg(value_name = "RUN", value_parser = run_id)]
-    run: RunId,
-    /// The repository [default: the one of the run]
+    /// The run, as `alignwatch -v run` and `alignwatch event start` tell it; `last` is the newest of the repository
+    #[arg(value_name = "RUN", value_parser = which)]
+    run: Which,
+    /// The repository [default: the one of the run; for `last` the one here]
     path: Option<PathBuf>,
 }
 
-fn run_id(text: &str) -> Result<RunId, String> {
-    RunId::parse(text).map_err(|error| error.to_string())
+/// Which run is meant.
+#[derive(Clone, Debug)]
+enum Which {
+    Last,
+    One(RunId),
+}
+
+fn which(text: &str) -> Result<Which, String> {
+    match text {
+        "last" => Ok(Which::Last),
+        id => RunId::parse(id).map(Which::One).map_err(|error| error.to_string()),
+    }
+}
+
+/// The newest run of the repository that is named, or that is here.
+fn last(asked: &Verify, data_dir: &Path) -> Result<RunId, Failure> {
+    let path = asked.path.clone().unwrap_or_else(|| PathBuf::from("."));
+    let opened = repository::open(&path).map_err(|error| Failure::caused_by(&error))?;
+    let recorded = runs::documents(data_dir, &opened.id()).map_err(Failure::could_not)?;
+    let newest = recorded.into_iter().next().map(|document| document.run);
+    newest.ok_or_else(|| Failure::could_not(format!("no run of `{}` is recorded", path.display())))
 }
 
 /// Reads the record, and asks the repository.
@@ -54,15 +74,19 @@ pub(crate) fn run(global: &Global, asked: &Verify) -> Result<Exit, Failure> {
     let data_dir =
         configuring::data_dir(&config).ok_or_else(|| Failure::could_not("cannot find runs: no data directory"))?;
     let hint = "`--data-dir` says where runs are recorded";
-    let run = runs::one(&data_dir, &asked.run).map_err(|reason| Failure::could_not(reason).hint(hint))?;
-    let run = run.ok_or_else(|| Failure::could_not(format!("there is no run {}", asked.run)).hint(hint))?;
+    let id = match &asked.run {
+        Which::Last => last(asked, &data_dir)?,
+        Which::One(id) => id.clone(),
+    };
+    let run = runs::one(&data_dir, &id).map_err(|reason| Failure::could_not(reason).hint(hint))?;
+    let run = run.ok_or_else(|| Failure::could_not(format!("there is no run {id}")).hint(hint))?;
     let path = asked.path.clone().or_else(|| run.started()?.repository.as_ref().map(PathBuf::from));
     let path = path.ok_or_else(|| Failure::usage("cannot tell which repository the run was in: name it"))?;
     let operations: Vec<_> = run.operations().into_iter().cloned().collect();
     let finished = run.finished();
     let moves = finished.map(|finished| finished.moves.clone()).unwrap_or_default();
     let stop = Stop::new(None, surroundings::interruptions());
-    let mut found = aftermath::verified(&path, &asked.run, &operations, &moves, &stop);
+    let mut found = aftermath::verified(&path, &id, &operations, &moves, &stop);
     match finished {
         None => found.unknown.push("the end of the run is not recorded".to_owned()),
         Some(finished) if moves.len() < finished.n_moved as usize => {
@@ -71,7 +95,7 @@ pub(crate) fn run(global: &Global, asked: &Verify) -> Result<Exit, Failure> {
         Some(_) => {}
     }
     let text = match form {
-        Format::Json => escape::json(&found.document(&asked.run)),
+        Format::Json => escape::json(&found.document(&id)),
         _ => human(&found),
     };
     surroundings::answer(text.as_bytes())?;
@@ -80,7 +104,11 @@ pub(crate) fn run(global: &Global, asked: &Verify) -> Result<Exit, Failure> {
 
 fn human(found: &Verification) -> String {
     let told = verifying::told(found) + &verifying::unknown(found);
-    if told.is_empty() { format!("ok: {} branches moved, and nothing was lost\n", found.branches.len()) } else { told }
+    if told.is_empty() {
+        format!("ok: {} moved, and nothing was lost\n", count(found.branches.len(), "branch"))
+    } else {
+        told
+    }
 }
 
 fn exit(found: &Verification) -> Exit {

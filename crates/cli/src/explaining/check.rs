@@ -49,7 +49,8 @@ fn here(world: &World<'_>, check: &Check) -> Vec<String> {
     };
     let Some(result) = judgement.checks.iter().find(|result| result.check.id == check.id) else { return Vec::new() };
     let mut told = vec![match (&result.reason, result.status) {
-        (Some(reason), status) => format!("Here: {status}, because {reason}"),
+        (Some(reason), status) if result.findings.is_empty() => format!("Here: {status}, because {reason}"),
+        (Some(reason), status) => format!("Here: {status}; besides, {reason}"),
         (None, Status::Ok) => "Here: ok, nothing was found".to_owned(),
         (None, status) => format!("Here: {status}"),
     }];

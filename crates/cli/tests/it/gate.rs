@@ -88,6 +88,9 @@ fn what_the_daemon_saw_of_the_branch_counts_even_when_it_is_gone() {
         "{:?}",
         world.gate(&["--branch", "calm", "--strict"])
     );
+    let (code, text) = world.gate(&["--branch", "clam"]);
+    assert_eq!((code, text.contains("there is no branch `clam` here")), (0, true), "{text}");
+    assert_eq!(world.gate(&["--branch", "clam", "--strict"]).0, 4);
     world.repo.git(["commit", "--allow-empty", "-q", "-m", "more"]);
     world.repo.git(["update-ref", "refs/heads/topic", "calm"]);
     let (code, text) = world.gate(&["--branch", "topic"]);

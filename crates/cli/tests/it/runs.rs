@@ -271,8 +271,10 @@ fn a_run_that_loses_work_says_so_and_verify_says_it_again() {
     let document: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_valid(VERIFICATION, &document);
     assert_eq!((&document["status"], &document["run"]), (&"critical".into(), &id.clone().into()));
-    let human = world.command(&["verify", &id]).output().unwrap();
-    assert!(String::from_utf8_lossy(&human.stdout).starts_with("critical: `refs/heads/x`: one side"), "{human:?}");
+    for which in [&*id, "last"] {
+        let human = world.command(&["verify", which]).output().unwrap();
+        assert!(String::from_utf8_lossy(&human.stdout).starts_with("critical: `refs/heads/x`: one side"), "{human:?}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) static CHECK: Check = Check {
     why: "What cannot be read cannot be aligned or judged; outside of partial clones it is lost work",
     severity: Severity::Critical,
     family: Family::Integrity,
-    needs: &[Look::History],
+    needs: &[Look::History, Look::Merges],
     git_says: Some("git for-each-ref; git cat-file -e"),
     runbook: Runbook {
         look: "`alignwatch check -v --only missing-objects` names refs, folders and objects; `git fsck --connectivity-only` lists everything that needs what is missing",
@@ -130,6 +130,15 @@ fn remedy<'a>(seen: &Seen<'_>, objects: impl Iterator<Item = &'a String>) -> Rem
             [list],
         ),
     }
+}
+
+/// What packs all objects anew. Git does not where one of them is missing.
+pub(super) fn packed_anew(seen: &Seen<'_>, text: &str, command: &str) -> Remedy {
+    let is_lost = seen.snapshot.repository.alternates.iter().any(|(_, is_there)| !is_there);
+    if is_lost || seen.branches().any(|branch| missing_reason(branch).is_some()) {
+        return Remedy::reversible("See to the missing objects first: until then git packs nothing anew.", []);
+    }
+    Remedy::reversible(text, [command.to_owned()])
 }
 
 /// The reason of any unknown answer about the branch that a missing object caused.

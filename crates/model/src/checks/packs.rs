@@ -1,6 +1,6 @@
 //! `pack-count`, `kept-packs`, `cruft-packs`, `full-repack-age`: the packs.
 
-use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*, missing_objects::packed_anew};
 use crate::{Finding, Known, Look, Remedy, Severity, Span, facts::storage::Pack};
 
 /// Too many packs.
@@ -266,15 +266,17 @@ fn repack_age(seen: &Seen<'_>) -> Outcome {
 
 fn repack_due(seen: &Seen<'_>, packs: &[&Pack], age: Span) -> Finding {
     let summary = format!("{}, the oldest written {age} ago", count(packs.len(), "pack"));
-    seen.finding(Severity::Info, "", "objects/pack", summary)
+    let finding = seen
+        .finding(Severity::Info, "", "objects/pack", summary)
         .fact("n_packs", packs.len())
         .fact("pack_bytes", size_of(packs.iter().copied()))
         .fact("source", "objects/pack, by stat")
-        .so("Space and time for fetches are higher than they need be.")
-        .mend(Remedy::reversible(
-            "Pack all into one at a quiet hour. It needs as much space again; unreachable objects stay, in a pack of their own.",
-            ["git repack -a -d -l --cruft".to_owned()],
-        ))
+        .so("Space and time for fetches are higher than they need be.");
+    finding.mend(packed_anew(
+        seen,
+        "Pack all into one at a quiet hour. It needs as much space again; unreachable objects stay, in a pack of their own.",
+        "git repack -a -d -l --cruft",
+    ))
 }
 
 #[cfg(test)]
@@ -370,6 +372,15 @@ mod tests {
             told([&only(judged(&REPACK_AGE, &with(vec![old, pack(2)])))]),
             "[info] full-repack-age: 2 packs, the oldest written 5 d ago"
         );
+    }
+
+    #[test]
+    fn nothing_is_packed_anew_where_git_cannot() {
+        let commands = |snapshot: &Snapshot| only(judged(&REPACK_AGE, snapshot)).remedy.commands;
+        let mut snapshot = with(vec![Pack { modified_at: days_ago(5), ..pack(1) }, pack(2)]);
+        assert_eq!(commands(&snapshot), ["git repack -a -d -l --cruft"]);
+        snapshot.repository.alternates = vec![("/elsewhere".into(), false)];
+        assert_eq!(commands(&snapshot), [""; 0]);
     }
 
     #[test]

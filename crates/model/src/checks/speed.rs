@@ -1,6 +1,6 @@
 //! `commit-graph-quality`, `pack-index`, `bitmaps`, `index-features`: what would make Git faster here.
 
-use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*};
+use super::{Check, Family, Outcome, Runbook, Seen, ThresholdSpec, draft::*, missing_objects::packed_anew};
 use crate::{
     Finding, Known, Look, Remedy, Severity,
     facts::{
@@ -249,10 +249,11 @@ fn bitmaps(seen: &Seen<'_>) -> Outcome {
         .fact("n_packed_objects", n_objects)
         .fact("source", "objects/pack/*.bitmap")
         .so("If it serves clones and fetches, each begins with counting all objects.")
-        .mend(Remedy::reversible(
+        .mend(packed_anew(
+            seen,
             "If it serves others, pack all into one with a bitmap, at a quiet hour; unreachable objects stay, in a pack \
              of their own. Undo: remove the .bitmap file",
-            ["git repack -a -d -l -b --cruft".to_owned()],
+            "git repack -a -d -l -b --cruft",
         ));
     Outcome::found(vec![finding])
 }

@@ -34,8 +34,8 @@ const DAYS: i64 = 1;
 
 fn measure(seen: &Seen<'_>) -> Vec<Measure> {
     let about = fs::symlink_metadata(seen.opened.common_dir.join("gc.log")).ok().filter(|about| about.is_file());
-    // One that is not there is younger than any.
-    let days = about.map_or(-1, |about| seen.now.since(Timestamp(about.mtime())).whole_days());
+    // One that is not there is as young as any.
+    let days = about.map_or(0, |about| seen.now.since(Timestamp(about.mtime())).whole_days());
     vec![Measure::of(AGE, days, "days")]
 }
 

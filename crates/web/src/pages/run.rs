@@ -202,9 +202,10 @@ impl Dealt {
     fn of(operation: &Operation, repository: &str) -> Dealt {
         let short =
             |oid: &Option<String>| oid.as_deref().map_or("nothing".to_owned(), |oid| oid.chars().take(9).collect());
+        let op = operation.op.map(|op| format!("{}: ", op.word().replace('_', " "))).unwrap_or_default();
         let moved = match operation.before == operation.after {
             true => "did not move".to_owned(),
-            false => format!("{} → {}", short(&operation.before), short(&operation.after)),
+            false => format!("{op}{} → {}", short(&operation.before), short(&operation.after)),
         };
         let number = |n: Option<u32>| told::number(n);
         Dealt {

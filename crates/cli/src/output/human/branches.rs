@@ -130,7 +130,7 @@ fn note(branch: &Branch, now: Timestamp) -> String {
 fn closing(screen: &Screen, report: &BranchesReport, shown: usize, selected: usize) -> String {
     let time = seconds(report.elapsed);
     let line = if selected == 0 {
-        format!("no branch is in the wanted state {} {time}", screen.dot())
+        format!("no branch is as it was asked for {} {time}", screen.dot())
     } else if shown < selected {
         format!("{} {} more: --limit 0 {} {time}", screen.ellipsis(), thousands(selected - shown), screen.dot())
     } else {

@@ -17,7 +17,10 @@ use crate::{
 const NAMED: usize = 50;
 
 /// Checks whose findings tell that work is gone, or nearly.
-const OF_LOSS: [&str; 3] = ["dropped-sides", "missing-objects", "incomplete-packs"];
+const OF_LOSS: [&str; 3] = [DROPPED_SIDE, "missing-objects", "incomplete-packs"];
+
+/// The check whose findings are in the history, so that the work can be had again.
+const DROPPED_SIDE: &str = "dropped-side";
 
 /// What alignment runs did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -237,7 +240,7 @@ fn found<'a>(held: &'a Held, times: &'a Times) -> impl Iterator<Item = Lost> + '
         branch: None,
         severity: finding.severity,
         summary: finding.summary.clone(),
-        kept_by: (finding.check == "dropped-sides").then(|| "the history".to_owned()),
+        kept_by: (finding.check == DROPPED_SIDE).then(|| "the history".to_owned()),
         run: None,
         at: finding.began_at,
     })
@@ -245,11 +248,25 @@ fn found<'a>(held: &'a Held, times: &'a Times) -> impl Iterator<Item = Lost> + '
 
 /// What is only not known (an object that a partial clone may fetch) is no loss.
 fn is_loss(finding: &HeldFinding) -> bool {
-    let is_certain = Severity::Error <= finding.severity || finding.check == "dropped-sides";
+    let is_certain = Severity::Error <= finding.severity || finding.check == DROPPED_SIDE;
     is_certain && OF_LOSS.contains(&finding.check.as_str())
 }
 
 fn is_unverified(run: &Document) -> bool {
     let has_moved = run.finished.as_ref().is_some_and(|finished| 0 < finished.n_moved);
     has_moved && run.verification.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+    use crate::checks;
+
+    #[test]
+    fn what_tells_of_losses_are_checks() {
+        assert!(OF_LOSS.iter().all(|id| checks::by_id(id).is_some()));
+        let finding = |check, severity| sample::finding(check, severity, 1, None, "x");
+        assert!(is_loss(&finding(DROPPED_SIDE, Severity::Warning)));
+        assert!(!is_loss(&finding("missing-objects", Severity::Warning)), "in a partial clone");
+    }
 }

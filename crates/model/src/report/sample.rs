@@ -92,7 +92,7 @@ fn course(metric: &str, label: &str, value: impl Fn(Timestamp) -> f64) -> HeldCo
     }
 }
 
-fn finding(check: &str, severity: Severity, began: i64, ended: Option<i64>, summary: &str) -> HeldFinding {
+pub(super) fn finding(check: &str, severity: Severity, began: i64, ended: Option<i64>, summary: &str) -> HeldFinding {
     HeldFinding {
         check: check.into(),
         severity,

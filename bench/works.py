@@ -349,3 +349,6 @@ def processes(work, place, command):
 
 
 WORKS = {"drift": drift, "merges": merges, "landed": landed, "check": check, "store": store, "year": year}
+
+# Those that take so long that they are measured only when they are named.
+LONG = {"year"}

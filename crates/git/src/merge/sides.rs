@@ -139,7 +139,7 @@ impl OneSide {
     }
 
     fn n_paths(&self) -> usize {
-        self.n_added + self.removed.len()
+        self.n_added + self.removed.values().map(Vec::len).sum::<usize>()
     }
 
     fn take(&mut self, path: &[u8], old: Side, new: Side) {
